@@ -1,0 +1,29 @@
+"""Networks by name. Each takes `[B, 1, M, F]` and returns a tuple of logits."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from edge_asc.models.amfm import CompactAMFM, FullAMFM
+from edge_asc.models.baselines import DCASE2024Baseline
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "compact": CompactAMFM,
+    "full": FullAMFM,
+    "dcase2024-baseline": DCASE2024Baseline,
+}
+
+
+def build(name: str, options: dict[str, Any], n_scenes: int, n_abstract: int = 0) -> nn.Module:
+    """Build a network; `options` are its constructor's further arguments.
+
+    Raises:
+        ValueError: no such network, or an option it does not have.
+    """
+    if name not in MODELS:
+        raise ValueError(f"model {name!r} is not one of {', '.join(MODELS)}")
+    try:
+        return MODELS[name](n_scenes=n_scenes, n_abstract=n_abstract, **options)
+    except TypeError as error:
+        raise ValueError(f"model {name}: {error}") from error

@@ -1,0 +1,179 @@
+"""The graph between torch and the file formats: a list of a few op kinds with their tensors.
+
+Values are named and laid out `[C, M, F]` (channels, mels, frames; the batch axis is left out).
+A float graph holds float32 weights; a quantised one holds int8 weights with one scale a channel,
+int32 biases, and a `Grid` for every value. Writers read this list and know nothing of torch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+# Ops whose outputs hold only numbers of their inputs: input and output share one grid, so they run
+# on the int8 numbers themselves and lose nothing. TFLite gives wrong results silently otherwise.
+ORDER_OPS = frozenset(
+    {"split", "max", "max_pool", "global_max", "channel_max", "concat", "flatten"}
+)
+
+OPS = ORDER_OPS | {
+    "conv",  # weight [out, in / groups, kh, kw], bias [out]; stride, padding, groups, relu
+    "linear",  # weight [out, in], bias [out]; relu
+    "global_mean",  # [C, M, F] -> [C, 1, 1]
+    "add",
+    "mul",  # broadcasts [C, 1, 1] and [1, M, F]
+    "sigmoid",
+    "relu",
+    # Only before folding:
+    "affine",  # scale [C], shift [C]: batch norm in eval mode, or a constant factor
+    "channel_mean",  # [C, M, F] -> [1, M, F]
+    "avg_pool",  # kernel, stride, padding; zeros of the padding count
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The int8 numbers of a value: real = scale · (q - zero_point), q in [-128, 127]."""
+
+    scale: float
+    zero_point: int
+
+    def __post_init__(self) -> None:
+        if not (self.scale > 0 and -128 <= self.zero_point <= 127):
+            raise ValueError(f"no int8 grid: scale {self.scale}, zero point {self.zero_point}")
+
+
+SIGMOID_GRID = Grid(1 / 256, -128)  # the only one TFLite's LOGISTIC accepts
+
+
+@dataclass
+class Node:
+    """One op: named inputs and outputs, its numbers, its tensors."""
+
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.op not in OPS:
+            raise ValueError(f"no op {self.op!r} in the graph; known are {', '.join(sorted(OPS))}")
+
+    @property
+    def output(self) -> str:
+        """The only output."""
+        (name,) = self.outputs
+        return name
+
+
+@dataclass
+class Graph:
+    """Nodes in the order of their execution.
+
+    `input` is the features `[1, M, F]`; `outputs` maps the file's output names (`scene`,
+    `abstract`) to values; `grids` is empty for a float graph.
+    """
+
+    nodes: list[Node]
+    input: str
+    n_mels: int
+    outputs: dict[str, str]
+    grids: dict[str, Grid] = field(default_factory=dict)
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether values are int8."""
+        return bool(self.grids)
+
+    def consumers(self, value: str) -> list[Node]:
+        """Nodes that read a value."""
+        return [node for node in self.nodes if value in node.inputs]
+
+    def producer(self, value: str) -> Node | None:
+        """The node that makes a value; None for the input."""
+        return next((node for node in self.nodes if value in node.outputs), None)
+
+    def is_output(self, value: str) -> bool:
+        """Whether a value leaves the graph."""
+        return value in self.outputs.values()
+
+    def shapes(self, n_frames: int) -> dict[str, Shape]:
+        """Shape `[C, M, F]` of every value when the input has this many frames."""
+        shapes: dict[str, Shape] = {self.input: (1, self.n_mels, n_frames)}
+        for node in self.nodes:
+            out = output_shape(node, [shapes[name] for name in node.inputs])
+            shapes.update(dict.fromkeys(node.outputs, out))
+        return shapes
+
+    def arithmetic_values(self) -> Iterator[str]:
+        """Values that are computed with, or leave the graph, each once.
+
+        Their ranges are what a grid must cover: what a maximum throws away needs no place on it.
+        """
+        read = [v for node in self.nodes if node.op not in ORDER_OPS for v in node.inputs]
+        yield from dict.fromkeys([*read, *self.outputs.values()])
+
+
+def output_shape(node: Node, inputs: list[Shape]) -> Shape:
+    """Shape of each output of a node."""
+    x = inputs[0]
+    if node.op in ("conv", "max_pool", "avg_pool"):
+        channels = len(node.tensors["weight"]) if node.op == "conv" else x[0]
+        return (channels, *window_shape(node, x[1:]))
+    if node.op == "linear":
+        return (len(node.tensors["weight"]),)
+    if node.op in ("global_mean", "global_max"):
+        return (x[0], 1, 1)
+    if node.op in ("channel_mean", "channel_max"):
+        return (1, *x[1:])
+    if node.op == "split":
+        return (x[0] // 2, *x[1:])
+    if node.op == "concat":
+        axis = node.attributes["axis"]
+        return (*x[:axis], sum(shape[axis] for shape in inputs), *x[axis + 1 :])
+    if node.op == "flatten":
+        return (int(np.prod(x)),)
+    return tuple(int(n) for n in np.broadcast_shapes(*inputs))
+
+
+def window_shape(node: Node, size: Shape) -> Shape:
+    """Size `[M, F]` after a convolution or pooling."""
+    kernel = node.tensors["weight"].shape[2:] if node.op == "conv" else node.attributes["kernel"]
+    stride, padding = node.attributes["stride"], node.attributes["padding"]
+    spans = [n + 2 * p - k for n, p, k in zip(size, padding, kernel, strict=True)]
+    if min(spans) < 0:
+        raise ValueError(f"input of {size[0]} mels x {size[1]} frames is too short for the network")
+    up = [s - 1 if node.attributes.get("ceil") else 0 for s in stride]
+    return tuple((span + u) // s + 1 for span, u, s in zip(spans, up, stride, strict=True))
+
+
+def scale_groups(graph: Graph) -> list[set[str]]:
+    """Sets of values that must lie on one grid, in the order of their first value.
+
+    Order-preserving ops tie their inputs and outputs together: max(b, CBAM(b)) puts the attended
+    feature on b's grid (|CBAM(b)| <= |b|, so nothing is lost), a concatenation its parts.
+    """
+    parent: dict[str, str] = {}
+
+    def root(value: str) -> str:
+        parent.setdefault(value, value)
+        while parent[value] != value:
+            value = parent[value]
+        return value
+
+    root(graph.input)
+    for node in graph.nodes:
+        values = [*node.inputs, *node.outputs]
+        for value in values:
+            root(value)
+        if node.op in ORDER_OPS:
+            for value in values[1:]:
+                parent[root(value)] = root(values[0])
+    groups: dict[str, set[str]] = {}
+    for value in parent:
+        groups.setdefault(root(value), set()).add(value)
+    return list(groups.values())

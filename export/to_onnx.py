@@ -1,0 +1,222 @@
+"""Graph → .onnx bytes (opset 17), with operators that every runtime since onnxruntime 1.19 has.
+
+Layout is `[N, C, M, F]` with batch and frames dynamic; input and outputs are float32. Linear layers
+are written as convolutions over what they flatten. An int8 graph keeps its numbers as uint8 (zero
+points moved by 128, which x86 kernels prefer): convolutions are QLinearConv, splits, pools and
+concatenations run on the integers, the other ops between DequantizeLinear and QuantizeLinear.
+float16 is storage only: the weights are cast back when the file is loaded.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from edge_asc.export.graph import Graph, Grid, Node
+
+OPSET, IR_VERSION = 17, 8
+
+
+def to_onnx(
+    graph: Graph, n_frames: int, metadata: Mapping[str, bytes] | None = None, half: bool = False
+) -> bytes:
+    """Write a folded graph; `n_frames` matters only where the network has a fixed length.
+
+    Raises:
+        ValueError: an op that has no faithful form in the file.
+    """
+    writer = _Writer(graph, n_frames, half)
+    for node in graph.nodes:
+        EMITTERS[node.op](writer, node)
+    model = writer.finish(metadata or {})
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+class _Writer:
+    """Collects nodes and initialisers under short names (long ones cost tens of kilobytes)."""
+
+    def __init__(self, graph: Graph, n_frames: int, half: bool) -> None:
+        self.graph, self.half = graph, half
+        self.shapes = graph.shapes(n_frames)
+        self.n_frames = n_frames
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self.constants: dict[tuple, str] = {}
+        self.names: dict[str, str] = {}  # value -> tensor as stored: uint8 or float32
+        self.floats: dict[str, str] = {}  # value -> its dequantised tensor
+        self.count = 0
+        self.names[graph.input] = "x"
+        if graph.is_quantised:
+            self.quantise("x", graph.input)
+
+    def fresh(self) -> str:
+        self.count += 1
+        return np.base_repr(self.count, 36)  # capitals: never the input's or an output's name
+
+    def node(self, op: str, inputs: list[str], n_outputs: int = 1, **attributes: Any) -> list[str]:
+        outputs = [self.fresh() for _ in range(n_outputs)]
+        self.nodes.append(helper.make_node(op, inputs, outputs, **attributes))
+        return outputs
+
+    def constant(self, array: np.ndarray) -> str:
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self.constants:
+            halved = self.half and array.dtype == np.float32
+            name = self.fresh()
+            stored = array.astype(np.float16) if halved else array
+            self.initializers.append(numpy_helper.from_array(stored, name))
+            if halved:
+                (name,) = self.node("Cast", [name], to=TensorProto.FLOAT)
+            self.constants[key] = name
+        return self.constants[key]
+
+    def grid(self, grid: Grid) -> list[str]:
+        """Scale and zero point of a uint8 tensor."""
+        scale = self.constant(np.array(grid.scale, np.float32))
+        return [scale, self.constant(np.array(grid.zero_point + 128, np.uint8))]
+
+    def quantise(self, tensor: str, value: str) -> None:
+        """Store a float tensor as a value of the graph."""
+        grid = self.grid(self.graph.grids[value])
+        (self.names[value],) = self.node("QuantizeLinear", [tensor, *grid])
+
+    def as_float(self, value: str) -> str:
+        """A value as float32."""
+        if not self.graph.is_quantised:
+            return self.names[value]
+        if value not in self.floats:
+            grid = self.grid(self.graph.grids[value])
+            (self.floats[value],) = self.node("DequantizeLinear", [self.names[value], *grid])
+        return self.floats[value]
+
+    def emit_float(self, op: str, node: Node) -> None:
+        """An op on real numbers; its result is rounded to its grid."""
+        (result,) = self.node(op, [self.as_float(v) for v in node.inputs])
+        relu = bool(node.attributes.get("relu"))
+        if self.graph.is_quantised:
+            self.check_relu(node)
+            self.quantise(result, node.output)
+        else:
+            self.names[node.output] = self.node("Relu", [result])[0] if relu else result
+
+    def emit_stored(self, op: str, node: Node, **attributes: Any) -> None:
+        """An op on the numbers as they are stored: exact on integers."""
+        inputs = [self.names[v] for v in node.inputs]
+        results = self.node(op, inputs, len(node.outputs), **attributes)
+        self.names.update(zip(node.outputs, results, strict=True))
+
+    def check_relu(self, node: Node) -> None:
+        """Saturation at the lowest number is the relu, so that number must be zero."""
+        if node.attributes.get("relu") and self.graph.grids[node.output].zero_point != -128:
+            raise ValueError(f"{node.output}: a relu's grid must begin at zero")
+
+    def convolve(self, node: Node, weight: np.ndarray, **window: Any) -> None:
+        """A convolution with `weight` `[out, in, kh, kw]` and the node's bias."""
+        if self.graph.is_quantised:
+            self.check_relu(node)
+            scale = self.constant(node.tensors["weight_scale"])
+            inputs = [
+                self.names[node.inputs[0]],
+                *self.grid(self.graph.grids[node.inputs[0]]),
+                self.constant(weight),
+                scale,
+                self.constant(np.zeros(len(weight), np.int8)),
+                *self.grid(self.graph.grids[node.output]),
+                self.constant(node.tensors["bias"]),
+            ]
+            (result,) = self.node("QLinearConv", inputs, **window)
+        else:
+            tensors = [self.constant(weight), self.constant(node.tensors["bias"])]
+            (result,) = self.node("Conv", [self.names[node.inputs[0]], *tensors], **window)
+            if node.attributes.get("relu"):
+                (result,) = self.node("Relu", [result])
+        self.names[node.output] = result
+
+    def finish(self, metadata: Mapping[str, bytes]) -> onnx.ModelProto:
+        fixed = any(
+            node.op == "flatten" and self.shapes[node.inputs[0]][1:] != (1, 1)
+            for node in self.graph.nodes
+        )
+        frames = self.n_frames if fixed else "F"
+        x = helper.make_tensor_value_info(
+            "x", TensorProto.FLOAT, ["N", 1, self.graph.n_mels, frames]
+        )
+        outputs = []
+        for name, value in self.graph.outputs.items():
+            size = self.shapes[value][0]
+            self.nodes.append(helper.make_node("Flatten", [self.as_float(value)], [name]))
+            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", size]))
+        onnx_graph = helper.make_graph(self.nodes, "g", [x], outputs, self.initializers)
+        model = helper.make_model(
+            onnx_graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
+        model.producer_name = ""
+        helper.set_model_props(model, {k: v.decode() for k, v in metadata.items()})
+        return model
+
+
+def _conv(writer: _Writer, node: Node) -> None:
+    a = node.attributes
+    window: dict[str, Any] = {}  # what equals ONNX's default is left out
+    if a["stride"] != (1, 1):
+        window["strides"] = a["stride"]
+    if any(a["padding"]):
+        window["pads"] = [*a["padding"], *a["padding"]]
+    if a["groups"] > 1:
+        window["group"] = a["groups"]
+    writer.convolve(node, node.tensors["weight"], **window)
+
+
+def _linear(writer: _Writer, node: Node) -> None:
+    weight = node.tensors["weight"]
+    producer = writer.graph.producer(node.inputs[0])
+    flat = producer is not None and producer.op == "flatten"
+    shape = writer.shapes[producer.inputs[0]] if flat and producer else (weight.shape[1], 1, 1)
+    writer.convolve(node, weight.reshape(len(weight), *shape))
+
+
+def _flatten(writer: _Writer, node: Node) -> None:
+    writer.names[node.output] = writer.names[node.inputs[0]]  # the linear layer's window does it
+
+
+def _max_pool(writer: _Writer, node: Node) -> None:
+    a = node.attributes
+    writer.emit_stored(
+        "MaxPool",
+        node,
+        kernel_shape=a["kernel"],
+        strides=a["stride"],
+        pads=[*a["padding"], *a["padding"]],
+        ceil_mode=int(a["ceil"]),
+    )
+
+
+def _float(op: str) -> Callable[[_Writer, Node], None]:
+    return lambda writer, node: writer.emit_float(op, node)
+
+
+def _stored(op: str, **attributes: Any) -> Callable[[_Writer, Node], None]:
+    return lambda writer, node: writer.emit_stored(op, node, **attributes)
+
+
+EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
+    "conv": _conv,
+    "linear": _linear,
+    "flatten": _flatten,
+    "max_pool": _max_pool,
+    "split": _stored("Split", axis=1),
+    "concat": lambda writer, node: writer.emit_stored(
+        "Concat", node, axis=node.attributes["axis"] + 1
+    ),
+    "max": _float("Max"),  # integer kernels exist only since onnxruntime 1.24
+    "sigmoid": _float("Sigmoid"),
+    "relu": _float("Relu"),
+    "add": _float("Add"),
+    "mul": _float("Mul"),
+    "global_mean": _float("GlobalAveragePool"),
+    "global_max": _stored("ReduceMax", axes=[2, 3]),
+    "channel_max": _stored("ReduceMax", axes=[1]),
+}

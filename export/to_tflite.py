@@ -1,0 +1,336 @@
+"""Graph → .tflite bytes, written directly as a flatbuffer: no TensorFlow, no transposes.
+
+Layout is `[1, M, F, C]`. The graph's numbers go into the file unchanged: float32, float16 (storage
+only: kernels compute in float32), or int8 with the graph's own grids. The number of frames is
+dynamic wherever the network allows it. Table slots and enums: TensorFlow Lite's schema.fbs.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from edge_asc.export.flatbuffer import Field, Offset, SharingBuilder
+from edge_asc.export.graph import Graph, Grid, Node, Shape
+
+# schema.fbs: TensorType
+FLOAT32, FLOAT16, INT32, INT8 = 0, 1, 2, 9
+TENSOR_TYPE = {np.dtype("float32"): FLOAT32, np.dtype("float16"): FLOAT16,
+               np.dtype("int32"): INT32, np.dtype("int8"): INT8}  # fmt: skip
+
+# schema.fbs: BuiltinOperator, the BuiltinOptions member, and the version that takes int8
+OPERATORS = {
+    "ADD": (0, 11, 2),
+    "CONCATENATION": (2, 10, 2),
+    "CONV_2D": (3, 1, 3),
+    "DEPTHWISE_CONV_2D": (4, 2, 3),
+    "DEQUANTIZE": (6, 0, 2),
+    "FULLY_CONNECTED": (9, 8, 4),
+    "LOGISTIC": (14, 0, 2),
+    "MAX_POOL_2D": (17, 5, 2),
+    "MUL": (18, 21, 2),
+    "RELU": (19, 0, 2),
+    "RESHAPE": (22, 0, 1),
+    "PAD": (34, 0, 2),
+    "MEAN": (40, 27, 2),
+    "SPLIT": (49, 35, 2),
+    "MAXIMUM": (55, 0, 2),
+    "REDUCE_MAX": (82, 27, 2),
+}
+SAME, VALID = 0, 1
+NO_ACTIVATION, RELU = 0, 1
+BATCH_AXIS_SHIFT = {0: 3, 1: 1, 2: 2}  # graph axis [C, M, F] -> file axis [1, M, F, C]
+
+
+def to_tflite(
+    graph: Graph, n_frames: int, metadata: Mapping[str, bytes] | None = None, half: bool = False
+) -> bytes:
+    """Write a folded graph.
+
+    Args:
+        graph: float or quantised; a quantised graph gives int8 input and outputs.
+        n_frames: the length that the input is declared with.
+        metadata: entries of `Model.metadata`.
+        half: store a float graph's weights as float16.
+
+    Raises:
+        ValueError: an op that has no faithful form in the file.
+    """
+    writer = _Writer(graph, n_frames, half)
+    for node in graph.nodes:
+        EMITTERS[node.op](writer, node)
+    return writer.finish(metadata or {})
+
+
+class _Writer:
+    """Collects tensors and operators, then lays them out."""
+
+    def __init__(self, graph: Graph, n_frames: int, half: bool) -> None:
+        self.graph, self.half = graph, half
+        self.shapes = graph.shapes(n_frames)
+        self.file = SharingBuilder()
+        self.buffers: dict[bytes, int] = {b"": 0}
+        self.tensors: list[Offset] = []
+        self.operators: list[Offset] = []
+        self.codes: dict[tuple[str, int], int] = {}
+        self.constants: dict[tuple, int] = {}
+        self.index: dict[str, int] = {}  # value -> tensor
+        self.input = self.value(graph.input, name="x", dynamic=not self.has_fixed_length())
+
+    def has_fixed_length(self) -> bool:
+        """Whether some layer needs just this number of frames."""
+        return any(node.op == "flatten" and self.shapes[node.inputs[0]][1:] != (1, 1)
+                   for node in self.graph.nodes)  # fmt: skip
+
+    # Tensors
+
+    def tensor(
+        self,
+        shape: Shape,
+        dtype: int,
+        data: bytes = b"",
+        quantisation: Offset | None = None,
+        name: str = "",
+        signature: Shape | None = None,
+    ) -> int:
+        buffer = self.buffers.setdefault(data, len(self.buffers))
+        fields: list[Field] = [
+            (0, "ref", self.file.numbers("i32", shape)),
+            (1, "i8", dtype),
+            (2, "u32", buffer),
+            (3, "ref", self.file.string(name) if name else None),
+            (4, "ref", quantisation),
+            (7, "ref", self.file.numbers("i32", signature) if signature else None),
+        ]
+        self.tensors.append(self.file.table(*fields))
+        return len(self.tensors) - 1
+
+    def value(self, name_in_graph: str, name: str = "", dynamic: bool = False) -> int:
+        """The tensor of a graph value; made on first use."""
+        if name_in_graph not in self.index:
+            shape = file_shape(self.shapes[name_in_graph])
+            grid = self.graph.grids.get(name_in_graph)
+            names = {value: output for output, value in self.graph.outputs.items()}
+            self.index[name_in_graph] = self.tensor(
+                shape,
+                INT8 if grid else FLOAT32,
+                quantisation=self.grid(grid) if grid else None,
+                name=name or names.get(name_in_graph, ""),
+                signature=(*shape[:2], -1, *shape[3:]) if dynamic else None,
+            )
+        return self.index[name_in_graph]
+
+    def grid(self, grid: Grid) -> Offset:
+        return self.quantisation(np.array([grid.scale]), grid.zero_point, 0)
+
+    def quantisation(self, scale: np.ndarray, zero_point: int, axis: int) -> Offset:
+        scales = [float(s) for s in scale.astype(np.float32)]
+        return self.file.table(
+            (2, "ref", self.file.numbers("f32", scales)),
+            (3, "ref", self.file.numbers("i64", [zero_point] * len(scales))),
+            (6, "i32", axis),
+        )
+
+    def constant(
+        self, array: np.ndarray, scale: np.ndarray | None = None, axis: int = 0, shrink: bool = True
+    ) -> int:
+        """A constant tensor; float weights become float16 + DEQUANTIZE in a half file."""
+        array = np.ascontiguousarray(array)
+        key = (array.dtype.str, array.shape, array.tobytes(),
+               None if scale is None else scale.tobytes())  # fmt: skip
+        if key not in self.constants:
+            halved = self.half and array.dtype == np.float32
+            stored = array.astype(np.float16) if halved else array
+            quantisation = None if scale is None else self.quantisation(scale, 0, axis)
+            index = self.tensor(
+                array.shape, TENSOR_TYPE[stored.dtype], stored.tobytes(), quantisation
+            )
+            self.constants[key] = self.expand(index, array.shape) if halved else index
+        return self.constants[key]
+
+    def expand(self, half: int, shape: Shape) -> int:
+        full = self.tensor(shape, FLOAT32)
+        self.operator("DEQUANTIZE", [half], [full])
+        return full
+
+    def weights(self, node: Node, weight: np.ndarray, axis: int = 0) -> list[int]:
+        """Tensors of a node's weight (given in the file's layout) and bias."""
+        bias = node.tensors["bias"]
+        scale = node.tensors.get("weight_scale")
+        if scale is None:
+            return [self.constant(weight), self.constant(bias)]
+        bias_scale = scale * np.float32(node.attributes["input_scale"])
+        return [self.constant(weight, scale, axis), self.constant(bias, bias_scale)]
+
+    # Operators
+
+    def operator(self, name: str, inputs: list[int], outputs: list[int], *options: Field) -> None:
+        _, kind, int8_version = OPERATORS[name]
+        version = int8_version if self.graph.is_quantised else 1
+        code = self.codes.setdefault((name, version), len(self.codes))
+        self.operators.append(
+            self.file.table(
+                (0, "u32", code),
+                (1, "ref", self.file.numbers("i32", inputs)),
+                (2, "ref", self.file.numbers("i32", outputs)),
+                (3, "u8", kind),
+                (4, "ref", self.file.table(*options) if kind else None),
+            )
+        )
+
+    def emit(self, name: str, node: Node, *options: Field, constants: tuple[int, ...] = ()) -> None:
+        """An operator from a node's inputs (constants after them) to its outputs."""
+        inputs = [self.value(v) for v in node.inputs]
+        self.operator(name, [*inputs, *constants], [self.value(v) for v in node.outputs], *options)
+
+    def padded(self, node: Node, padding: tuple[int, int]) -> int:
+        """Zeros around mels and frames by an operator of its own; the convolution is then VALID.
+
+        SAME pads differently from torch where a stride meets an even size.
+        """
+        source = node.inputs[0]
+        c, m, f = self.shapes[source]
+        shape = file_shape((c, m + 2 * padding[0], f + 2 * padding[1]))
+        grid = self.graph.grids.get(source)
+        out = self.tensor(
+            shape, INT8 if grid else FLOAT32, quantisation=self.grid(grid) if grid else None
+        )
+        widths = np.array([[0, 0], [padding[0]] * 2, [padding[1]] * 2, [0, 0]], np.int32)
+        self.operator("PAD", [self.value(source), self.constant(widths)], [out])
+        return out
+
+    # The file
+
+    def finish(self, metadata: Mapping[str, bytes]) -> bytes:
+        file = self.file
+        entries = [
+            file.table((0, "ref", file.string(name)), (1, "u32", self.metadata_buffer(data)))
+            for name, data in metadata.items()
+        ]
+        outputs = [self.value(v) for v in self.graph.outputs.values()]
+        subgraph = file.table(
+            (0, "ref", file.tables(self.tensors)),
+            (1, "ref", file.numbers("i32", [self.input])),
+            (2, "ref", file.numbers("i32", outputs)),
+            (3, "ref", file.tables(self.operators)),
+        )
+        model = file.table(
+            (0, "u32", 3),  # schema version
+            (1, "ref", file.tables([self.operator_code(*code) for code in self.codes])),
+            (2, "ref", file.tables([subgraph])),
+            (4, "ref", file.tables([self.buffer(data) for data in self.buffers])),
+            (6, "ref", file.tables(entries)),
+        )
+        return file.finish(model, b"TFL3")
+
+    def metadata_buffer(self, data: bytes) -> int:
+        return self.buffers.setdefault(data, len(self.buffers))
+
+    def buffer(self, data: bytes) -> Offset:
+        return self.file.table((0, "ref", self.file.blob(data) if data else None))
+
+    def operator_code(self, name: str, version: int) -> Offset:
+        code = OPERATORS[name][0]  # in both fields: readers disagree on which to trust
+        return self.file.table((0, "i8", min(code, 127)), (2, "i32", version), (3, "i32", code))
+
+
+def file_shape(shape: Shape) -> Shape:
+    """`[C, M, F]` → `[1, M, F, C]`; vectors `[N]` → `[1, N]`."""
+    return (1, *shape[1:], shape[0])
+
+
+def _activation(node: Node) -> int:
+    return RELU if node.attributes.get("relu") else NO_ACTIVATION
+
+
+def _conv(writer: _Writer, node: Node) -> None:
+    weight = node.tensors["weight"]
+    stride, padding = node.attributes["stride"], node.attributes["padding"]
+    same = stride == (1, 1) and all(
+        2 * p == k - 1 for p, k in zip(padding, weight.shape[2:], strict=True)
+    )
+    source = (
+        writer.value(node.inputs[0]) if same or not any(padding) else writer.padded(node, padding)
+    )
+    window: list[Field] = [(0, "i8", SAME if same else VALID), (1, "i32", stride[1]),
+                           (2, "i32", stride[0])]  # fmt: skip
+    activation = _activation(node)
+    if node.attributes["groups"] == 1:
+        name, axis, file_weight = "CONV_2D", 0, weight.transpose(0, 2, 3, 1)
+        options: list[Field] = [*window, (3, "i8", activation)]
+    else:
+        name, axis, file_weight = "DEPTHWISE_CONV_2D", 3, weight.transpose(1, 2, 3, 0)
+        options = [*window, (3, "i32", 1), (4, "i8", activation)]
+    tensors = writer.weights(node, file_weight, axis)
+    writer.operator(name, [source, *tensors], [writer.value(node.output)], *options)
+
+
+def _linear(writer: _Writer, node: Node) -> None:
+    weight = node.tensors["weight"]
+    flatten = writer.graph.producer(node.inputs[0])
+    if flatten is not None and flatten.op == "flatten":
+        shape = writer.shapes[flatten.inputs[0]]  # torch flattens [C, M, F], the file [M, F, C]
+        weight = weight.reshape(-1, *shape).transpose(0, 2, 3, 1).reshape(len(weight), -1)
+    tensors = tuple(writer.weights(node, weight))
+    writer.emit("FULLY_CONNECTED", node, (0, "i8", _activation(node)), constants=tensors)
+
+
+def _flatten(writer: _Writer, node: Node) -> None:
+    source, name = node.inputs[0], node.output
+    if writer.shapes[source][1:] == (1, 1) and not writer.graph.is_output(name):
+        writer.index[name] = writer.value(source)  # FULLY_CONNECTED flattens by itself
+        return
+    shape = np.array(file_shape(writer.shapes[name]), np.int32)
+    writer.emit("RESHAPE", node, constants=(writer.constant(shape),))
+
+
+def _max_pool(writer: _Writer, node: Node) -> None:
+    a = node.attributes
+    if (a["kernel"], a["stride"], a["padding"], a["ceil"]) != ((2, 2), (2, 2), (0, 0), True):
+        raise ValueError(f"max pool {a}: only 2 x 2, stride 2, ceil mode has a form in TFLite")
+    sizes: tuple[Field, ...] = tuple((slot, "i32", 2) for slot in (1, 2, 3, 4))
+    writer.emit("MAX_POOL_2D", node, (0, "i8", SAME), *sizes)
+
+
+def _reduce(name: str, axes: tuple[int, ...]) -> Callable[[_Writer, Node], None]:
+    def emit(writer: _Writer, node: Node) -> None:
+        constant = writer.constant(np.array(axes, np.int32))
+        writer.emit(name, node, (0, "bool", True), constants=(constant,))  # keep_dims
+
+    return emit
+
+
+def _split(writer: _Writer, node: Node) -> None:
+    rank = len(file_shape(writer.shapes[node.inputs[0]]))
+    axis = writer.constant(np.array(rank - 1, np.int32))
+    source, outputs = writer.value(node.inputs[0]), [writer.value(v) for v in node.outputs]
+    writer.operator("SPLIT", [axis, source], outputs, (0, "i32", 2))
+
+
+def _concat(writer: _Writer, node: Node) -> None:
+    writer.emit("CONCATENATION", node, (0, "i32", BATCH_AXIS_SHIFT[node.attributes["axis"]]))
+
+
+def _plain(name: str) -> Callable[[_Writer, Node], None]:
+    return lambda writer, node: writer.emit(name, node)
+
+
+def _fused(name: str) -> Callable[[_Writer, Node], None]:
+    return lambda writer, node: writer.emit(name, node, (0, "i8", _activation(node)))
+
+
+EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
+    "conv": _conv,
+    "linear": _linear,
+    "flatten": _flatten,
+    "max_pool": _max_pool,
+    "split": _split,
+    "concat": _concat,
+    "max": _plain("MAXIMUM"),
+    "sigmoid": _plain("LOGISTIC"),
+    "relu": _plain("RELU"),
+    "add": _fused("ADD"),
+    "mul": _fused("MUL"),
+    "global_mean": _reduce("MEAN", (1, 2)),
+    "global_max": _reduce("REDUCE_MAX", (1, 2)),
+    "channel_max": _reduce("REDUCE_MAX", (3,)),
+}

@@ -1,0 +1,53 @@
+"""Ranges of a graph's values on real data, one for every set of values that shares a grid."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from edge_asc.export.graph import scale_groups
+from edge_asc.quantize.graph_network import GraphNetwork
+
+Range = tuple[float, float]
+
+
+@torch.no_grad()
+def calibrate(network: GraphNetwork, batches: Iterable[Tensor]) -> list[Range]:
+    """Range (low <= 0 <= high) of each of the graph's `scale_groups`.
+
+    The range of a value is the mean over clips of its smallest and largest number, which one odd
+    clip does not stretch; logits keep their extremes. A group covers those of its values that are
+    computed with: what a maximum throws away needs no place on the grid.
+    """
+    network.eval()
+    values = set(network.graph.arithmetic_values())
+    lows: dict[str, list[Tensor]] = {name: [] for name in values}
+    highs: dict[str, list[Tensor]] = {name: [] for name in values}
+    for batch in batches:
+        for name, value in network.values(batch).items():
+            if name in values:
+                flat = value.flatten(1)
+                lows[name].append(flat.amin(1))
+                highs[name].append(flat.amax(1))
+    if not any(lows.values()):
+        raise ValueError("calibration needs at least one clip")
+    return [_group_range(network, group & values, lows, highs)
+            for group in scale_groups(network.graph)]  # fmt: skip
+
+
+def _group_range(
+    network: GraphNetwork,
+    group: set[str],
+    lows: dict[str, list[Tensor]],
+    highs: dict[str, list[Tensor]],
+) -> Range:
+    low, high = 0.0, 0.0
+    for name in group:
+        low_of_clips, high_of_clips = torch.cat(lows[name]), torch.cat(highs[name])
+        if network.graph.is_output(name):
+            low = min(low, float(low_of_clips.min()))
+            high = max(high, float(high_of_clips.max()))
+        else:
+            low = min(low, float(low_of_clips.mean()))
+            high = max(high, float(high_of_clips.mean()))
+    return low, max(high, low + 1e-3)  # a value that is always zero still needs a grid

@@ -1,0 +1,206 @@
+"""Quantisers of NNCF placed where the file formats have them, trained, and read back as a graph.
+
+`prepare` → ordinary training → `freeze`. NNCF gives the quantisers (int8, weights symmetric with a
+scale a channel, activations asymmetric), their gradients, the weights' ranges and bias correction.
+Where activations are rounded is decided here, from the graph: every value that a file stores has
+a quantiser, values that must share a grid share one, and a sigmoid's is fixed to 1/256. NNCF's own
+places serve another runtime: they leave the logits in float and max's inputs on two grids.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edge_asc.export.graph import (
+    ORDER_OPS,
+    SIGMOID_GRID,
+    Graph,
+    Grid,
+    Node,
+    scale_groups,
+)
+from edge_asc.files import atomic_write
+from edge_asc.quantize.calibration import Range, calibrate
+from edge_asc.quantize.graph_network import GraphNetwork, module_name
+from edge_asc.quantize.nncf_setup import import_nncf
+
+INPUT_HOOK = "x"  # NNCF names the input after forward's argument
+LEVELS = 255  # steps between the lowest and the highest int8 number
+
+
+def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
+    """Return the network with quantisers, calibrated on batches of features `[B, 1, M, F]`.
+
+    The result trains like any module: weights, biases and ranges are its parameters.
+    """
+    nncf = import_nncf()
+    ranges = calibrate(network, batches)
+    quantised = nncf.quantize(
+        network,
+        nncf.Dataset(batches, lambda batch: batch),
+        preset=nncf.QuantizationPreset.MIXED,
+        target_device=nncf.TargetDevice.CPU,
+        subset_size=len(batches),
+    )
+    hooks = _hook_storage(quantised)
+    for name, hook in list(hooks.named_hooks(remove_duplicate=False)):
+        if not _quantises_weight(hook):
+            _remove(hooks, name)
+    for group, value_range in zip(scale_groups(network.graph), ranges, strict=True):
+        quantiser = _activation_quantiser(network.graph, group, value_range)
+        for hook_name in _hook_names(network.graph, group):
+            hooks.register_post_function_hook(hook_name, 0, quantiser)
+    return quantised
+
+
+def freeze(quantised: GraphNetwork) -> Graph:
+    """Read the int8 graph: integer weights and biases, a grid for every value.
+
+    `GraphNetwork(freeze(q))` computes what q computes.
+    """
+    graph = quantised.trained_graph()
+    hooks = dict(_hook_storage(quantised).named_hooks(remove_duplicate=False))
+    for group in scale_groups(graph):
+        name = _hook_names(graph, group)[0]
+        grid = _grid_of(hooks[f"post_hooks.{_hook_key(name)}__0.0"])
+        graph.grids.update(dict.fromkeys(group, grid))
+    for index, node in enumerate(graph.nodes):
+        if node.op in ("conv", "linear"):
+            function = "conv2d" if node.op == "conv" else "linear"
+            quantiser = hooks[f"pre_hooks.{module_name(index)}/{function}/0__1.0"]
+            quantise_node(node, _scales_of(quantiser), graph.grids[node.inputs[0]])
+    return graph
+
+
+def quantise_node(node: Node, weight_scale: np.ndarray, input_grid: Grid) -> None:
+    """Turn a node's float weight and bias into int8 in [-127, 127] and int32."""
+    weight, bias = node.tensors["weight"], node.tensors["bias"].astype(np.float64)
+    # A dead channel's tiny scale would throw its bias out of int32.
+    least = np.abs(bias) / (input_grid.scale * 2**30)
+    scale = np.maximum(weight_scale, least).astype(np.float32)
+    steps = weight / scale.reshape(-1, *[1] * (weight.ndim - 1))
+    bias_scale = scale * np.float32(input_grid.scale)
+    node.tensors = {
+        "weight": np.clip(np.rint(steps), -127, 127).astype(np.int8),
+        "bias": np.rint(bias / bias_scale).astype(np.int32),
+        "weight_scale": scale,
+    }
+    node.attributes["input_scale"] = input_grid.scale
+
+
+def save(quantised: GraphNetwork, folder: Path) -> None:
+    """Write `weights.pt` (plain tensors) and `nncf.json` (where the quantisers are)."""
+    nncf = import_nncf()
+    with atomic_write(folder / "nncf.json") as path:
+        path.write_text(json.dumps(nncf.torch.get_config(quantised)))
+    with atomic_write(folder / "weights.pt") as path:
+        torch.save(quantised.state_dict(), path)
+
+
+def load(network: GraphNetwork, folder: Path) -> GraphNetwork:
+    """Put saved quantisers and weights into a network of the same graph.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: the files belong to another network.
+    """
+    nncf = import_nncf()
+    config = json.loads((folder / "nncf.json").read_text())
+    state = torch.load(folder / "weights.pt", weights_only=True, map_location="cpu")
+    quantised = nncf.torch.load_from_config(network, config)
+    try:
+        quantised.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{folder}: quantised weights of another network ({error})") from error
+    return quantised
+
+
+def _hook_storage(module: nn.Module) -> Any:
+    from nncf.torch.function_hook import get_hook_storage
+
+    return get_hook_storage(module)
+
+
+def _hook_key(op_name: str) -> str:
+    return op_name.replace(".", ":")
+
+
+def _quantises_weight(hook: nn.Module) -> bool:
+    from nncf.torch.quantization.layers import SymmetricQuantizer
+
+    return isinstance(hook, SymmetricQuantizer)
+
+
+def _remove(hooks: Any, name: str) -> None:
+    kind, rest = name.split(".", 1)  # "post_hooks.n3/conv2d/0__0.0"
+    key, number = rest.rsplit(".", 1)
+    storage = getattr(hooks, kind)
+    del storage[key][number]
+    if not storage[key]:
+        del storage[key]
+
+
+def _hook_names(graph: Graph, group: set[str]) -> list[str]:
+    """NNCF's names of the ops that make new numbers in a group."""
+    names = [INPUT_HOOK] if graph.input in group else []
+    for index, node in enumerate(graph.nodes):
+        if node.op not in ORDER_OPS and node.output in group:
+            names.append(f"{module_name(index)}/{_last_function(node)}/0")
+    return names
+
+
+def _last_function(node: Node) -> str:
+    if node.attributes.get("relu"):
+        return "relu"
+    return {"conv": "conv2d", "global_mean": "adaptive_avg_pool2d"}.get(node.op, node.op)
+
+
+def _activation_quantiser(graph: Graph, group: set[str], value_range: Range) -> nn.Module:
+    """NNCF's int8 quantiser of a group, its range set; a sigmoid's is fixed."""
+    from nncf.torch.quantization.layers import (
+        AsymmetricQuantizer,
+        PTQuantizerSpec,
+        QuantizationMode,
+    )
+
+    spec = PTQuantizerSpec(8, QuantizationMode.ASYMMETRIC, None, False, False, (1,), False)
+    quantiser = AsymmetricQuantizer(spec)
+    producers = [graph.producer(value) for value in group]
+    if any(node is not None and node.op == "sigmoid" for node in producers):
+        value_range = (0.0, LEVELS * SIGMOID_GRID.scale)
+        quantiser.disable_gradients()
+    with torch.no_grad():
+        quantiser.input_low.fill_(value_range[0])
+        quantiser.input_range.fill_(value_range[1] - value_range[0])
+    if value_range[0] == 0:  # zero stays the lowest number: a file's relu is this saturation
+        quantiser.input_low.requires_grad_(False)
+    return quantiser
+
+
+def _grid_of(quantiser: Any) -> Grid:
+    low, _, scale, zero_point = quantiser.get_parameters_for_torch_fq()
+    return Grid(float(scale), int(zero_point) - int(low) - 128)
+
+
+def _scales_of(quantiser: Any) -> np.ndarray:
+    _, _, scale, _ = quantiser.get_parameters_for_torch_fq()
+    return scale.detach().numpy().astype(np.float32)
+
+
+def dummy_quantised(graph: Graph) -> Graph:
+    """An int8 graph with arbitrary grids: the size of the file before there is any training."""
+    network = GraphNetwork(graph)
+    quantised = network.trained_graph()
+    for group in scale_groups(quantised):
+        quantised.grids.update(dict.fromkeys(group, Grid(2**-4, 0)))
+    for node in quantised.nodes:
+        if node.op in ("conv", "linear"):
+            weight = node.tensors["weight"].reshape(len(node.tensors["weight"]), -1)
+            scale = np.maximum(np.abs(weight).max(1) / 127, 1e-8)
+            quantise_node(node, scale, quantised.grids[node.inputs[0]])
+    return quantised
