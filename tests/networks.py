@@ -1,0 +1,59 @@
+"""Networks for tests: every registered one, at sizes that run in a moment."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from edge_asc.export.graph import Graph
+from edge_asc.export.trace import trace
+from edge_asc.models import build
+from edge_asc.quantize.folding import fold
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and the input it is tried with, `[B, 1, n_mels, n_frames]`."""
+
+    name: str
+    n_mels: int
+    n_frames: int
+    n_abstract: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name + ("-abstract" if self.n_abstract else "")
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def network(self, seed: int = 0) -> nn.Module:
+        """The network in eval mode with batch norm statistics as odd as training can make them."""
+        torch.manual_seed(seed)
+        network = build(self.name, self.options, n_scenes=10, n_abstract=self.n_abstract)
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.weight)  # negative ones too: folding moves their signs
+                nn.init.normal_(module.bias)
+                nn.init.normal_(module.running_mean)
+                nn.init.uniform_(module.running_var, 0.5, 2.0)
+        return network.eval()
+
+    def graph(self, seed: int = 0) -> Graph:
+        """Its folded float graph."""
+        return fold(trace(self.network(seed), self.n_mels))
+
+    def inputs(self, n_clips: int = 3, n_frames: int | None = None) -> torch.Tensor:
+        """Random features; torch's seed decides them."""
+        return torch.randn(n_clips, 1, self.n_mels, n_frames or self.n_frames)
+
+
+SMALL = {"channels": [8, 8, 12, 10], "reduction": 4}
+
+CASES = [
+    Case("compact", 40, 51, options=SMALL),
+    Case("compact", 40, 50, n_abstract=3, options=SMALL),
+    Case("full", 32, 63, n_abstract=3, options={"n_mels": 32, "n_frames": 63}),
+    Case("dcase2024-baseline", 64, 33),
+]

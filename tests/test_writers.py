@@ -1,0 +1,158 @@
+"""torch = .tflite = .onnx, in float32, float16 and int8, at several lengths."""
+
+import os
+from functools import cache
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from ai_edge_litert.interpreter import Interpreter
+
+from edge_asc.export.graph import Graph
+from edge_asc.export.to_onnx import to_onnx
+from edge_asc.export.to_tflite import to_tflite
+from edge_asc.quantize import qat
+from edge_asc.quantize.graph_network import GraphNetwork
+from edge_asc.quantize.half import round_to_half
+from networks import CASES, Case
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
+
+FLOAT = 1e-5  # relative: float32 sums in another order
+STEPS = 2.01  # integer kernels may round a layer's last step to the other side
+METADATA = {"edge_asc": '{"labels":["Straße"]}'.encode()}
+
+
+@cache
+def graph_of(case: Case, precision: str) -> Graph:
+    graph = case.graph()
+    if precision == "float16":
+        return round_to_half(graph)
+    if precision == "int8":
+        torch.manual_seed(0)
+        return qat.freeze(qat.prepare(GraphNetwork(graph), [case.inputs(8)]))
+    return graph
+
+
+
+
+def run_tflite(data: bytes, x: np.ndarray) -> list[np.ndarray]:
+    interpreter = Interpreter(model_content=data)
+    (entry,) = interpreter.get_input_details()
+    if tuple(entry["shape"]) != (1, *x.shape[1:], 1):
+        interpreter.resize_tensor_input(entry["index"], [1, *x.shape[1:], 1])
+    interpreter.allocate_tensors()
+    rows = []
+    for clip in x[..., None]:
+        if entry["dtype"] == np.int8:
+            scale, zero = entry["quantization"]
+            clip = np.clip(np.rint(clip / scale) + zero, -128, 127).astype(np.int8)
+        interpreter.set_tensor(entry["index"], clip[None].astype(entry["dtype"]))
+        interpreter.invoke()
+        rows.append([_real(interpreter, out) for out in interpreter.get_output_details()])
+    return [np.stack(heads) for heads in zip(*rows, strict=True)]
+
+
+def _real(interpreter: Interpreter, output: dict) -> np.ndarray:
+    values = interpreter.get_tensor(output["index"]).reshape(-1).astype(np.float32)
+    scale, zero = output["quantization"]
+    return (values - zero) * scale if scale else values
+
+
+def run_onnx(data: bytes, x: np.ndarray) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(data)
+    return session.run(None, {"x": x[:, None]})
+
+
+FORMATS = {"tflite": (to_tflite, run_tflite), "onnx": (to_onnx, run_onnx)}
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_file_computes_the_graph(case: Case, file_format: str, precision: str) -> None:
+    write, run = FORMATS[file_format]
+    graph = graph_of(case, precision)
+    data = write(graph, case.n_frames, METADATA, half=precision == "float16")
+    network = GraphNetwork(graph).eval()
+    lengths = [case.n_frames] if case.name == "full" else [case.n_frames, 33, 80]
+    for n_frames in lengths:  # one file serves all lengths
+        x = case.inputs(3, n_frames)
+        with torch.no_grad():
+            expected = [o.numpy() for o in network(x)]
+        for ours, theirs, value in zip(
+            expected, run(data, x[:, 0].numpy()), graph.outputs.values(), strict=True
+        ):
+            unit = graph.grids[value].scale * STEPS if precision == "int8" else FLOAT
+            limit = unit if precision == "int8" else unit * np.abs(ours).max()
+            assert np.abs(ours - theirs).max() <= limit
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_int8_file_holds_no_float_arithmetic_weights(file_format: str) -> None:
+    """Bytes: one per weight, and a small price for scales, biases and structure."""
+    case = CASES[0]
+    graph = graph_of(case, "int8")
+    n_weights = sum(n.tensors["weight"].size for n in graph.nodes if n.tensors)
+    n_channels = sum(len(n.tensors["bias"]) for n in graph.nodes if n.tensors)
+    size = len(FORMATS[file_format][0](graph, 51))
+    # bias, its scale, the weight's scale and an 8-byte zero point a channel; ~100 bytes an op
+    assert n_weights < size < n_weights + 20 * n_channels + 110 * len(graph.nodes) + 4000
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_same_graph_same_bytes(file_format: str) -> None:
+    write, _ = FORMATS[file_format]
+    graph = graph_of(CASES[0], "int8")
+    assert write(graph, 51, METADATA) == write(graph, 51, METADATA)
+
+
+def test_onnx_passes_the_checker_and_keeps_names_short() -> None:
+    model = onnx.load_from_string(to_onnx(graph_of(CASES[1], "int8"), 50, METADATA))
+    onnx.checker.check_model(model, full_check=True)
+    assert {p.key: p.value.encode() for p in model.metadata_props} == METADATA
+    assert [o.name for o in model.graph.output] == ["scene", "abstract"]
+    assert max(len(i.name) for i in model.graph.initializer) <= 3
+    assert model.opset_import[0].version <= 21  # what onnxruntime 1.19 reads
+
+
+def test_onnx_all_optimisations_agree_with_none() -> None:
+    case = CASES[0]
+    data = to_onnx(graph_of(case, "int8"), case.n_frames)
+    x = case.inputs(8).numpy()
+    results = []
+    for level in (
+        onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    ):
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = level
+        results.append(onnxruntime.InferenceSession(data, options).run(None, {"x": x})[0])
+    scale = graph_of(case, "int8").grids[graph_of(case, "int8").outputs["scene"]].scale
+    assert np.abs(results[0] - results[1]).max() <= STEPS * scale
+
+
+def test_both_operator_code_fields_are_written() -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(to_tflite(graph_of(CASES[0], "int8"), 51, METADATA), 0)
+    for code in model.operatorCodes:
+        assert code.builtinCode == code.deprecatedBuiltinCode
+    assert [m.name for m in model.metadata] == [b"edge_asc"]
+    dynamic = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]]
+    assert list(dynamic.shapeSignature) == [1, 40, -1, 1]
+
+
+def test_attention_mlp_is_convolution() -> None:
+    """Per-channel FULLY_CONNECTED with fewer than 8 inputs crashes tflite-runtime 2.14 on ARM."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    fully_connected = 9
+    for case in CASES:
+        model = schema.ModelT.InitFromPackedBuf(to_tflite(graph_of(case, "int8"), case.n_frames), 0)
+        main = model.subgraphs[0]
+        for operator in main.operators:
+            if model.operatorCodes[operator.opcodeIndex].builtinCode == fully_connected:
+                assert main.tensors[operator.inputs[1]].shape[1] >= 8
