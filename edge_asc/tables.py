@@ -1,0 +1,109 @@
+"""Tables as people have them: comma, semicolon or tab, LF or CRLF, with or without a BOM.
+
+Whatever is wrong is said in one line that names the file and, where it has one, the line.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: its place in the file and its fields by column name."""
+
+    path: Path
+    line: int
+    fields: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.fields[column]
+
+    def get(self, column: str) -> str:
+        """The field, or "" where the table has no such column."""
+        return self.fields.get(column, "")
+
+    @property
+    def place(self) -> str:
+        """Where the row stands: "meta.csv line 7"."""
+        return f"{self.path.name} line {self.line}"
+
+    def error(self, problem: str) -> ValueError:
+        """The one line that names file, line and problem."""
+        return table_error(self.path, self.line, problem)
+
+
+def table_error(path: Path, line: int, problem: str) -> ValueError:
+    """One line on a line of a table, whatever line breaks its quoted fields hold."""
+    return ValueError(f"{path} line {line}: {' '.join(problem.split())}")
+
+
+def read_columns(path: Path) -> tuple[str, ...]:
+    """The column names in a table's first line; () when the file is empty."""
+    return next((names for _, names in _records(path)), ())
+
+
+def read_table(path: Path, required: tuple[str, ...]) -> list[Row]:
+    """Read all rows of a table whose first line names its columns.
+
+    Args:
+        path: comma-, semicolon- or tab-separated UTF-8 text.
+        required: columns that must be there; others are kept too.
+
+    Raises:
+        ValueError: a column is missing or doubled, a row has the wrong number of fields or leaves
+            a required one empty, or the file is not UTF-8 text.
+        OSError: the file cannot be read.
+    """
+    records = _records(path)
+    _, columns = next(records, (1, ()))
+    _check_columns(path, columns, required)
+    rows = []
+    for line, values in records:
+        if len(values) != len(columns):
+            names = ", ".join(columns)
+            problem = f"{len(values)} fields where the header has {len(columns)} ({names})"
+            raise table_error(path, line, problem)
+        row = Row(path, line, dict(zip(columns, values, strict=True)))
+        for column in required:
+            if not row[column]:
+                raise row.error(f"{column} is empty")
+        rows.append(row)
+    return rows
+
+
+def _check_columns(path: Path, columns: tuple[str, ...], required: tuple[str, ...]) -> None:
+    for name in required:
+        if name not in columns:
+            found = ", ".join(columns) or "nothing"
+            raise table_error(path, 1, f"no column {name!r} (found: {found})")
+    for name in columns:
+        if columns.count(name) > 1:
+            raise table_error(path, 1, f"column {name!r} occurs twice")
+
+
+def _records(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Line number and stripped fields of every line that is not blank."""
+    text = _read_text(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    try:
+        for values in reader:
+            if any(value.strip() for value in values):
+                yield reader.line_num, tuple(value.strip() for value in values)
+    except csv.Error as error:
+        raise table_error(path, reader.line_num, str(error)) from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")  # drops the BOM that spreadsheets write
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text (byte {error.start})") from None
+
+
+def _delimiter(text: str) -> str:
+    header = re.split("[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    return max(",;\t", key=header.count)
