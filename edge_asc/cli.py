@@ -1,0 +1,71 @@
+"""The command line. Every verb imports what it needs when it runs, so that help comes at once."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+import edge_asc.verbs_model as model
+import edge_asc.verbs_training as training
+from edge_asc import __version__
+from edge_asc.cli_errors import INTERRUPTED, examples, verb
+
+# Without rich's markup, help needs none of rich's imports.
+app = typer.Typer(
+    name="edge-asc",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "edge-asc data check DIR",
+        "edge-asc train compact-int8 --data DIR --fold 1",
+        "edge-asc quantize && edge-asc export --int8",
+        "edge-asc evaluate model.tflite --data DIR --fold 1",
+        "edge-asc classify recording.wav --model model.tflite",
+    ),
+)
+data = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Check a data set, or synthesise one."
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"edge-asc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def edge_asc(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Train, quantise and run acoustic scene classifiers that fit in 128 KB."""
+
+
+for group, name, function in (
+    (app, "train", training.train),
+    (app, "quantize", training.quantize),
+    (app, "export", training.export),
+    (app, "budget", model.budget),
+    (app, "evaluate", model.evaluate),
+    (app, "classify", model.classify),
+    (app, "info", model.info),
+    (data, "check", training.data_check),
+    (data, "synth", training.data_synth),
+):
+    epilog = examples(*(model.EXAMPLES | training.EXAMPLES)[name])
+    group.command(name, epilog=epilog)(verb(function))
+app.add_typer(data, name="data")
+
+
+def main() -> None:
+    """Entry point of the command `edge-asc`."""
+    try:
+        app()
+    except KeyboardInterrupt:  # before or after the verb itself
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,70 @@
+"""How a verb ends: one line on stderr and an exit code, never a traceback for a user's mistake.
+
+0 done; 1 an error, said in one line; 2 wrong usage (typer says it); 3 over the size budget;
+130 interrupted.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+
+ERROR, OVER_BUDGET, INTERRUPTED = 1, 3, 130
+_TRAINING = "torch torchaudio torchao lightning nncf onnx flatbuffers torchmetrics matplotlib"
+TRAINING_PACKAGES = frozenset(_TRAINING.split())
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+def verb(function: Verb) -> Verb:
+    """Turn what goes wrong in a verb into one line and an exit code."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = function(*args, **kwargs)
+            sys.stdout.flush()  # here, where a reader that has gone can be met in silence
+            return result
+        except BrokenPipeError:  # the reader of our output, `head` perhaps, has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(ERROR) from None
+        except (ValueError, OSError) as error:
+            complain(said(error))
+            raise typer.Exit(ERROR) from error
+        except ImportError as error:
+            complain(missing(error))
+            raise typer.Exit(ERROR) from error
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+
+    return run  # type: ignore[return-value]
+
+
+def complain(line: str) -> None:
+    """One line on stderr, with the program's name."""
+    print(f"edge-asc: {' '.join(line.split())}", file=sys.stderr, flush=True)
+
+
+def said(error: Exception) -> str:
+    """An error in the order people read: the file, then what is wrong with it."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror.lower()}"
+    return str(error) or type(error).__name__
+
+
+def missing(error: ImportError) -> str:
+    """What to install for a package that is not there; any other failed import is our fault."""
+    package = (error.name or "").split(".")[0]
+    if package in TRAINING_PACKAGES:
+        return f"this needs {package}: pip install 'edge-asc[train]'"
+    if error.name is None:  # raised by us, with words for the user
+        return str(error)
+    raise error
+
+
+def examples(*lines: str) -> str:
+    """The end of a verb's help; the control character keeps typer from joining the lines."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

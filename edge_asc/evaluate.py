@@ -1,0 +1,184 @@
+"""How good a model is on the test clips of a fold: a file in its runtime, or a run in torch."""
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_asc.data import Clip, SceneDataset
+from edge_asc.datasets import open_dataset
+from edge_asc.files import atomic_write
+from edge_asc.metrics import abstract_metrics, device_metrics, scene_metrics
+from edge_asc.runtime import Prediction
+from edge_asc.scorers import FileScorer, RunScorer, Scorer, TrainedOn
+from edge_asc.windows import CROPS
+
+OnProgress = Callable[[int, int], Any]  # clips done, clips in all
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation's figures and the predictions behind them.
+
+    Args:
+        figures: what `--json` prints.
+        labels: scenes in the order of the probabilities.
+        clips: the test clips.
+        scene: probabilities `[N, S]`.
+    """
+
+    figures: dict[str, Any]
+    labels: tuple[str, ...]
+    clips: tuple[Clip, ...]
+    scene: np.ndarray
+
+    def save(self, folder: Path) -> None:
+        """Write metrics.json, predictions.csv and confusion.png."""
+        from edge_asc.plots import save_confusion
+        from edge_asc.runs import write_json
+
+        write_json(folder / "metrics.json", self.figures)
+        self._save_predictions(folder / "predictions.csv")
+        save_confusion(self.figures["confusion"], self.labels, folder / "confusion.png")
+
+    def _save_predictions(self, path: Path) -> None:
+        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "label", "predicted", *(f"p_{s}" for s in self.labels)])
+            for clip, row in zip(self.clips, self.scene, strict=True):
+                predicted = self.labels[int(row.argmax())]
+                writer.writerow([clip.path, clip.label, predicted, *(f"{p:.6g}" for p in row)])
+
+
+def evaluate(
+    target: Path,
+    data: Path,
+    *,
+    fold: int | None = None,
+    crops: str = "3",
+    runtime: str | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+) -> Evaluation:
+    """Evaluate a model file or a run folder.
+
+    Args:
+        target: `.tflite`, `.onnx` or run folder.
+        data: data set, as `open_dataset` takes it.
+        fold: whose clips to test on; by default the one that the model was not trained on.
+        crops: "1" whole clips; "3" start, middle and end; "slide" windows that overlap by half.
+            Windows are as long as the model's training crops; probabilities are averaged.
+        runtime: for a file, a key of `RUNTIMES`.
+        on_progress: called after each clip.
+
+    Raises:
+        ValueError: an unknown fold, labels that the model does not know, an unusable file.
+        OSError: a file cannot be read.
+    """
+    if crops not in CROPS:
+        raise ValueError(f"crops {crops!r} is not one of {', '.join(CROPS)}")
+    scorer = open_scorer(target, runtime)
+    dataset = open_dataset(data)
+    chosen = choose_fold(dataset, fold, scorer.trained_on)
+    train, test = dataset.split(chosen)
+    check_labels(test, scorer.labels)
+    predictions = _predict(scorer, test, dataset.clip_s, crops, on_progress)
+    scene = np.stack([p.scene for p in predictions])
+    figures = {
+        **scorer.facts(),
+        "dataset": dataset.name,
+        "fold": chosen,
+        "crops": crops,
+        "window_s": scorer.clip_s,
+        "clip_s": dataset.clip_s,
+        **figures_of(predictions, test, train, scorer, dataset),
+        "warnings": leaks(dataset, chosen, scorer.trained_on),
+    }
+    return Evaluation(figures, tuple(scorer.labels), tuple(test), scene)
+
+
+def open_scorer(target: Path, runtime: str | None = None) -> Scorer:
+    """A scorer for a run folder or a model file."""
+    if not target.is_dir():
+        return FileScorer(target, runtime)
+    if runtime is not None:
+        raise ValueError(f"{target}: a run is evaluated in torch; --runtime goes with a model file")
+    return RunScorer(target)
+
+
+def choose_fold(dataset: SceneDataset, fold: int | None, trained_on: TrainedOn) -> int:
+    """The fold asked for; else the one held out in training; else the only one.
+
+    Raises:
+        ValueError: there are several and none is named; or there is no such fold.
+    """
+    name, held_out = trained_on
+    if fold is not None:
+        dataset.split(fold)  # says which folds there are
+        return fold
+    if name == dataset.name and held_out in dataset.folds and held_out is not None:
+        return held_out
+    if len(dataset.folds) == 1:
+        return dataset.folds[0]
+    folds = ", ".join(map(str, dataset.folds))
+    raise ValueError(f"{dataset.name} has the folds {folds}: choose one with --fold")
+
+
+def leaks(dataset: SceneDataset, fold: int, trained_on: TrainedOn) -> list[str]:
+    """Why the figures may be no test at all, one line each."""
+    name, held_out = trained_on
+    if name != dataset.name or held_out == fold:
+        return []
+    kept = "no fold was held out" if held_out is None else f"fold {held_out} was held out"
+    return [f"fold {fold} of {name} was in the training data of this model ({kept})"]
+
+
+def check_labels(clips: Sequence[Clip], labels: Sequence[str]) -> None:
+    """Raise ValueError when a clip's scene is none of the model's."""
+    unknown = sorted({clip.label for clip in clips} - set(labels))
+    if unknown:
+        known = ", ".join(labels)
+        raise ValueError(f"the model does not know {', '.join(unknown)}; its scenes are {known}")
+
+
+def figures_of(
+    predictions: Sequence[Prediction],
+    test: Sequence[Clip],
+    train: Sequence[Clip],
+    scorer: Scorer,
+    dataset: SceneDataset,
+) -> dict[str, Any]:
+    """All metrics of the predictions."""
+    scene = np.stack([p.scene for p in predictions])
+    truth = np.array([list(scorer.labels).index(clip.label) for clip in test])
+    found = scene_metrics(scene, truth, scorer.labels)
+    seen = frozenset(clip.device for clip in train)
+    found |= device_metrics(scene.argmax(1) == truth, [clip.device for clip in test], seen)
+    if set(scorer.labels) <= set(dataset.abstract_map):
+        heads = [p.abstract for p in predictions if p.abstract is not None]
+        found |= abstract_metrics(
+            scene,
+            np.stack(heads) if heads else None,
+            truth,
+            scorer.labels,
+            dataset.abstract_map,
+            scorer.abstract_labels or dataset.abstract_labels,
+        )
+    return found
+
+
+def _predict(
+    scorer: Scorer, clips: Sequence[Clip], clip_s: float, crops: str, on_progress: OnProgress
+) -> list[Prediction]:
+    # One rule everywhere: audio shorter than the window is filled up with silence.
+    n_samples = round(max(clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        on_progress(done, len(clips))
+
+    return scorer.predict([clip.path for clip in clips], n_samples, crops, count)

@@ -1,0 +1,58 @@
+"""An evaluation's figures for people."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_evaluation(figures: dict[str, Any], console: Console | None = None) -> None:
+    """Print the figures of `edge_asc.evaluate.Evaluation`."""
+    console = console or Console()
+    console.print(_headline(figures), highlight=False)
+    console.print(_summary(figures))
+    console.print(_shares("scene", figures["per_class"]))
+    if "per_device" in figures:
+        console.print(_shares("device", figures["per_device"]))
+
+
+def _headline(figures: dict[str, Any]) -> str:
+    size = f", {figures['file_bytes']:,} bytes" if "file_bytes" in figures else ""
+    return (
+        f"{figures['file']}: {figures['model']}, {figures['precision']}{size},"
+        f" on {figures['runtime']} {figures['runtime_version']}\n"
+        f"{figures['dataset']}, fold {figures['fold']}, {figures['clips']} clips,"
+        f" crops {figures['crops']} of {figures['window_s']:g} s"
+    )
+
+
+def _summary(figures: dict[str, Any]) -> Table:
+    table = Table(show_header=False, box=None)
+    table.add_row("accuracy", f"{percent(figures['accuracy'])}  ({figures['correct']} clips)")
+    table.add_row("macro accuracy", percent(figures["macro_accuracy"]))
+    table.add_row("log loss", f"{figures['log_loss']:.4f} nats")
+    table.add_row("calibration error", percent(figures["calibration_error"]))
+    for name, value in figures.get("abstract_accuracy", {}).items():
+        table.add_row(f"abstract, {name.replace('_', ' ')}", percent(value))
+    for name in ("seen_devices", "unseen_devices"):
+        row = figures.get(name)
+        if row and row["clips"]:
+            table.add_row(name.replace("_", " "), f"{percent(row['accuracy'])}  of {row['clips']}")
+    if "window_latency_ms" in figures:
+        table.add_row("one window", f"{figures['window_latency_ms']:.2f} ms on one thread")
+    return table
+
+
+def _shares(what: str, rows: dict[str, dict[str, Any]]) -> Table:
+    table = Table(box=None)
+    table.add_column(what)
+    table.add_column("clips", justify="right")
+    table.add_column("accuracy", justify="right")
+    for name, row in rows.items():
+        table.add_row(name or "unknown", str(row["clips"]), percent(row["accuracy"]))
+    return table
+
+
+def percent(share: float | None) -> str:
+    """A share between 0 and 1 as people read it."""
+    return "-" if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,232 @@
+"""The verbs of a finished model: budget, evaluate, classify, info."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from edge_asc.cli_errors import ERROR, OVER_BUDGET, complain, said
+
+if TYPE_CHECKING:
+    from edge_asc.artifact import Precision
+
+EXAMPLES = {
+    "budget": (
+        "edge-asc budget compact-int8",
+        "edge-asc budget model.tflite --rule all",
+        "edge-asc budget amfm-full --rule dcase2021a --json",
+    ),
+    "evaluate": (
+        "edge-asc evaluate model.tflite --data DIR",
+        "edge-asc evaluate edge-asc-runs/fold1 --data DIR --fold 1 --out report",
+        "edge-asc evaluate model.onnx --data DIR --fold 1 --crops slide --json",
+    ),
+    "classify": (
+        "edge-asc classify street.wav --model model.tflite",
+        "edge-asc classify recordings/ '*.flac' --model model.tflite --top 1",
+        "edge-asc classify day.flac --model model.onnx --hop 60 --json",
+    ),
+    "info": ("edge-asc info", "edge-asc info model.tflite --json"),
+}
+
+
+def _known_crops(value: str) -> str:
+    from edge_asc.windows import CROPS
+
+    return _one_of(value, CROPS)
+
+
+def _known_runtime(value: str | None) -> str | None:
+    if value is None:
+        return None
+    from edge_asc.runtime import RUNTIMES
+
+    return _one_of(value, RUNTIMES)
+
+
+def _known_rule(value: str) -> str:
+    from edge_asc.budget import RULES
+
+    return _one_of(value, [*RULES, "all"])
+
+
+def _known_precision(value: str | None) -> str | None:
+    return value and _one_of(value, ("float32", "float16", "int8"))
+
+
+def _one_of(value: str, known: Any) -> str:
+    if value not in known:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(known)}")
+    return value
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RuntimeName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        callback=_known_runtime,
+        help="litert, tflite or onnxruntime [the first installed one that runs the file].",
+    ),
+]
+
+
+def budget(
+    targets: Annotated[
+        list[str], typer.Argument(metavar="TARGET...", help="Presets, runs, .tflite, .onnx files.")
+    ],
+    rule: Annotated[
+        str, typer.Option(metavar="NAME", callback=_known_rule, help="Rule to judge by, or all.")
+    ] = "edge-128k",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="float32|float16|int8",
+            callback=_known_precision,
+            help="Of a preset or run [its own].",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count bytes and operations, judge by size rules.
+
+    Exit code 0: inside; 3: over; 1: a file that cannot be read.
+    """
+    from edge_asc.budget import report, rules_named
+    from edge_asc.budget_report import print_report
+    from edge_asc.cli_console import tables
+    from edge_asc.export.preset_budget import budget_of
+
+    rules = rules_named(rule)
+    reports: list[dict[str, Any]] = []
+    n_unreadable = 0
+    for target in targets:
+        try:
+            inventories = budget_of(target, cast("Precision | None", precision))
+        except (ValueError, OSError) as error:
+            complain(said(error))
+            n_unreadable += 1
+            continue
+        for inventory in inventories:
+            reports.append(report(inventory, rules))
+            if not as_json:
+                print_report(inventory, rules, tables())
+    if as_json:
+        print(json.dumps(reports, indent=2))
+    if n_unreadable:
+        raise typer.Exit(ERROR)
+    if not all(entry["ok"] for entry in reports):
+        raise typer.Exit(OVER_BUDGET)
+
+
+def evaluate(
+    target: Annotated[Path, typer.Argument(metavar="FILE|RUN", help="Model file or run folder.")],
+    data: Annotated[Path, typer.Option("--data", metavar="PATH", help="Data set.")],
+    fold: Annotated[
+        int | None, typer.Option(metavar="N", help="Test fold [the one held out in training].")
+    ] = None,
+    crops: Annotated[
+        str,
+        typer.Option(
+            metavar="1|3|slide",
+            callback=_known_crops,
+            help="Whole clips; start, middle and end; windows that overlap by half.",
+        ),
+    ] = "3",
+    runtime: RuntimeName = None,
+    as_json: AsJson = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write metrics.json, predictions.csv, confusion.png."),
+    ] = None,
+) -> None:
+    """Measure a model on a data set's test clips.
+
+    A file runs in its own runtime with the numpy front end, a run in torch.
+    """
+    from edge_asc.cli_console import progress_bar, tables
+    from edge_asc.evaluate import evaluate as measure
+
+    with progress_bar("clips") as on_progress:
+        result = measure(
+            target, data, fold=fold, crops=crops, runtime=runtime, on_progress=on_progress
+        )
+    for warning in result.figures["warnings"]:
+        complain(f"warning: {warning}")
+    if out:
+        result.save(out)
+    if as_json:
+        print(json.dumps(result.figures, indent=2))
+    else:
+        from edge_asc.evaluation_report import print_evaluation
+
+        print_evaluation(result.figures, tables())
+
+
+def classify(
+    audio: Annotated[
+        list[str], typer.Argument(metavar="AUDIO...", help="Files, folders, patterns.")
+    ],
+    model: Annotated[Path, typer.Option(metavar="FILE", help="Model, .tflite or .onnx.")],
+    hop: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Seconds from one window to the next [half a window]."),
+    ] = None,
+    top: Annotated[int, typer.Option(metavar="N", min=1, help="Scenes to show.")] = 3,
+    runtime: RuntimeName = None,
+    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Of the runtime.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Say what scenes audio files are, of any length.
+
+    Exit code 1 when a file could not be used; the others are classified all the same.
+    """
+    from edge_asc.classify import classify_all, find_audio
+    from edge_asc.classify_report import result_dict, result_text
+    from edge_asc.runtime import Classifier
+
+    failed: list[dict[str, str]] = []
+
+    def on_error(path: Path, error: Exception) -> None:
+        complain(said(error))
+        failed.append({"path": str(path), "error": said(error)})
+
+    classifier = Classifier.load(model, runtime, threads)
+    results = classify_all(find_audio(audio), classifier, hop, on_error)
+    if as_json:
+        files = [result_dict(result, classifier.card, top) for result in results]
+        print(json.dumps({**model_dict(classifier), "files": files, "failed": failed}, indent=2))
+    else:
+        print(classifier.description)
+        for result in results:
+            print(result_text(result, classifier.card, top), flush=True)
+    if failed:
+        raise typer.Exit(ERROR)
+
+
+def model_dict(classifier: Any) -> dict[str, Any]:
+    """Which model in which runtime, as JSON has it."""
+    return {
+        "model": classifier.card.name,
+        "file": str(classifier.path),
+        "file_bytes": classifier.file_bytes,
+        "precision": classifier.card.precision,
+        "runtime": classifier.runtime,
+        "runtime_version": classifier.runtime_version,
+        "window_s": classifier.card.clip_s,
+    }
+
+
+def info(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Model file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a model file's card, or versions for a bug report."""
+    from edge_asc.info import file_info, file_text, machine_info, machine_text
+
+    if file is None:
+        facts, text = machine_info(), machine_text
+    else:
+        facts, text = file_info(file), file_text
+    print(json.dumps(facts, indent=2) if as_json else text(facts))
