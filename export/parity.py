@@ -1,6 +1,6 @@
 """Does a written file compute what was trained? Compared on real inputs, by the file's runtime."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +31,6 @@ class Parity:
     largest_difference_steps: float | None  # in steps of the int8 logits' grid
     largest_difference_relative: float  # to the largest logit
     argmax_agreement: float  # part of the clips with the same first scene, 0 to 1
-
-    def to_dict(self) -> dict[str, float | str | int | None]:
-        """Plain numbers for JSON."""
-        return asdict(self)
 
 
 @torch.no_grad()
@@ -67,7 +63,7 @@ def compare(path: Path, graph: Graph, features: np.ndarray, runtime: str | None 
     )
 
 
-def check(path: Path, parity: Parity) -> None:
+def check(name: str, parity: Parity) -> None:
     """Refuse a file that disagrees with what was trained.
 
     Raises:
@@ -79,6 +75,6 @@ def check(path: Path, parity: Parity) -> None:
         found, most, unit = parity.largest_difference_relative, MOST_RELATIVE, "of the logits"
     if not found <= most:  # also when NaN
         raise ParityError(
-            f"{path.name}: {parity.runtime} differs from torch by {found:.3g} {unit}"
+            f"{name}: {parity.runtime} differs from torch by {found:.3g} {unit}"
             f" on {parity.clips} clips (at most {most:g} allowed); nothing was written"
         )

@@ -1,13 +1,17 @@
 """NNCF, imported so that it neither sends telemetry nor compiles anything.
 
 Left alone, NNCF 3.4 reports its use over the network, and compiles C++ kernels on first use with a
-time limit; an aborted build leaves a lock that hangs every later run. Its own eager kernels compute
-the same numbers.
+time limit; an aborted build leaves a lock that hangs every later run. torch has kernels of its own
+that compute the same numbers in one pass, where NNCF's eager reference needs a dozen.
 """
 
 import logging
 import os
 from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
 
 os.environ["NNCF_CI"] = "1"  # read once, at NNCF's first import: no telemetry
 
@@ -17,12 +21,68 @@ def import_nncf() -> ModuleType:
     import nncf
     import nncf.torch
     from nncf.torch.quantization import extensions
-    from nncf.torch.quantization.reference import torch_executor
 
-    class EagerKernels:
-        Quantize_forward = staticmethod(torch_executor.forward)
-        Quantize_backward = staticmethod(torch_executor.backward)
-
-    extensions.QuantizedFunctionsCPU._loaded_namespace = EagerKernels
+    extensions.QuantizedFunctionsCPU._loaded_namespace = TorchKernels
     nncf.set_log_level(logging.WARNING)
     return nncf
+
+
+class TorchKernels:
+    """NNCF's two quantiser functions by torch's fake-quantise kernels.
+
+    Activations have one range, (low, range) with `levels` numbers; weights have one a channel and
+    go to NNCF's reference, being small.
+    """
+
+    @staticmethod
+    def Quantize_forward(  # noqa: N802 (NNCF's name)
+        x: Tensor, low: Tensor, span: Tensor, levels: int
+    ) -> Tensor:
+        """Round to the grid."""
+        if low.numel() > 1:
+            return _reference().forward(x, low, span, levels)
+        scale, zero_point = grid(low, span, levels)
+        return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, 0, levels - 1)
+
+    @staticmethod
+    def Quantize_backward(  # noqa: N802
+        gradient: Tensor,
+        x: Tensor,
+        low: Tensor,
+        span: Tensor,
+        levels: int,
+        level_low: int,
+        level_high: int,
+        is_asymmetric: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor] | list[Tensor]:
+        """Gradients of input, low and range.
+
+        torch's kernel gives those of scale and zero point z. With G the sum of the gradients that
+        were clipped, they are Σ_in g·(q - x/s) + (levels - 1)·Σ_high g - z·G and -s·G; NNCF's are
+        G for low and Σ_in g·(x̂ - x)/range + Σ_high g for the range, where range = (levels - 1)·s.
+        """
+        if low.numel() > 1 or level_low != 0:
+            return _reference().backward(
+                gradient, x, low, span, levels, level_low, level_high, is_asymmetric
+            )
+        scale, zero_point = grid(low, span, levels)
+        to_input, to_scale, to_zero = (
+            torch.ops.aten._fake_quantize_learnable_per_tensor_affine_backward(
+                gradient, x, scale, zero_point.float(), 0, levels - 1, 1.0
+            )
+        )
+        clipped = -to_zero / scale
+        to_span = (to_scale + zero_point * clipped) / (levels - 1)
+        return to_input, clipped, to_span
+
+
+def grid(low: Tensor, span: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+    """Scale and zero point `[1]` of the numbers 0 … levels - 1 over a range."""
+    scale = span.detach() / (levels - 1)
+    return scale, torch.round(-low.detach() / scale).int()
+
+
+def _reference() -> Any:
+    from nncf.torch.quantization.reference import torch_executor
+
+    return torch_executor

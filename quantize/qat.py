@@ -197,7 +197,7 @@ def dummy_quantised(graph: Graph) -> Graph:
     network = GraphNetwork(graph)
     quantised = network.trained_graph()
     for group in scale_groups(quantised):
-        quantised.grids.update(dict.fromkeys(group, Grid(2**-4, 0)))
+        quantised.grids.update(dict.fromkeys(group, Grid(2**-4, -128)))  # a relu's needs the -128
     for node in quantised.nodes:
         if node.op in ("conv", "linear"):
             weight = node.tensors["weight"].reshape(len(node.tensors["weight"]), -1)

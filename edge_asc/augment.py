@@ -1,0 +1,153 @@
+"""Random changes to whole batches of features `[B, 1, M, F]` (B clips, M mels, F frames).
+
+The changes are pure functions of a batch and explicit numbers per clip; `Augmenter` draws those
+numbers from a numpy generator, so that every device gets the same ones. Nothing loops over clips.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge_asc.config import AugmentConfig
+
+
+def gain(raw: Tensor, gain_db: Tensor, log: bool) -> Tensor:
+    """Change the level of each clip's unnormalised features by `gain_db` `[B]`, in dB.
+
+    With natural-log features the level is an added constant, else a factor on the power.
+    """
+    change = gain_db.view(-1, 1, 1, 1) * (math.log(10.0) / 10.0)
+    return raw + change if log else raw * change.exp()
+
+
+def roll(x: Tensor, frames: Tensor) -> Tensor:
+    """Shift each clip circularly by `frames` `[B]` (int64, in [0, F)) towards later times."""
+    n_frames = x.shape[3]
+    windows = torch.cat((x, x), dim=3).unfold(3, n_frames, 1)  # [B, 1, M, F + 1, F]
+    first = (n_frames - frames) % n_frames
+    return windows[torch.arange(len(x), device=x.device), :, :, first]
+
+
+def mixup(
+    x: Tensor, targets: tuple[Tensor, ...], weight: Tensor, partner: Tensor
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Mix each clip with its partner, features and all label sets with the same weight.
+
+    Args:
+        x: features `[B, 1, M, F]`.
+        targets: one distribution over classes `[B, classes]` per label set.
+        weight: of the clip itself, `[B]` or `[1]`, in [0, 1].
+        partner: index of the other clip, `[B]`.
+    """
+    mixed = torch.lerp(x[partner], x, weight.view(-1, 1, 1, 1))
+    return mixed, tuple(torch.lerp(t[partner], t, weight.view(-1, 1)) for t in targets)
+
+
+def freq_mixstyle(x: Tensor, weight: Tensor, partner: Tensor, floor: float = 1e-6) -> Tensor:
+    """Give each mel bin of a clip a mean and deviation mixed with its partner's.
+
+    Recording devices differ in their frequency response, which is what these statistics hold.
+    """
+    mean = x.mean(3, keepdim=True)
+    std = (x.var(3, keepdim=True, correction=0) + floor).sqrt()
+    w = weight.view(-1, 1, 1, 1)
+    new_mean, new_std = torch.lerp(mean[partner], mean, w), torch.lerp(std[partner], std, w)
+    return (x - mean) / std * new_std + new_mean
+
+
+def mask(x: Tensor, start: Tensor, width: Tensor, dim: int) -> Tensor:
+    """Set `width` positions from `start` on to 0 along `dim` (2: mels, 3: frames).
+
+    `start` and `width` are `[B]`, or `[1]` for the same mask on every clip.
+    """
+    position = torch.arange(x.shape[dim], device=x.device)
+    hidden = (position >= start[:, None]) & (position < (start + width)[:, None])  # [B, size]
+    shape = [len(start), 1, 1, 1]
+    shape[dim] = x.shape[dim]
+    return x.masked_fill(hidden.view(shape), 0.0)
+
+
+class Augmenter:
+    """Raw features and labels in, normalised and augmented batch out.
+
+    Order: gain (raw) → normalise → roll → frequency mixstyle → mixup → masks, so that masked
+    areas hold the mean of normalised features, 0.
+
+    Args:
+        config: what to do and how strongly.
+        normalize: `[B, 1, M, F] -> [B, 1, M, F]`, the front end's normalisation.
+        log: the raw features are natural logarithms of power.
+    """
+
+    def __init__(
+        self, config: AugmentConfig, normalize: Callable[[Tensor], Tensor], log: bool = True
+    ) -> None:
+        self.config = config
+        self.normalize = normalize
+        self.log = log
+
+    def __call__(
+        self, raw: Tensor, targets: tuple[Tensor, ...], rng: np.random.Generator
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return features `[B, 1, M, F]` and the targets `[B, classes]` after mixing."""
+        x = self._shift(self.normalize(self._gain(raw, rng)), rng)
+        x = self._mixstyle(x, rng)
+        x, targets = self._mixup(x, targets, rng)
+        c = self.config
+        x = self._masks(x, c.frequency_masks, c.frequency_mask_mels, 2, rng)
+        return self._masks(x, c.time_masks, c.time_mask_frames, 3, rng), targets
+
+    def _gain(self, raw: Tensor, rng: np.random.Generator) -> Tensor:
+        if not self.config.gain_db:
+            return raw
+        limit = self.config.gain_db
+        return gain(raw, _like(raw, rng.uniform(-limit, limit, len(raw))), self.log)
+
+    def _shift(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        largest = round(self.config.roll * x.shape[3])
+        if not largest:
+            return x
+        frames = rng.integers(-largest, largest + 1, len(x)) % x.shape[3]
+        return roll(x, _whole(x, frames))
+
+    def _mixstyle(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        c = self.config
+        if not c.freq_mixstyle_probability or rng.random() >= c.freq_mixstyle_probability:
+            return x
+        weight = rng.beta(c.freq_mixstyle_alpha, c.freq_mixstyle_alpha, len(x))
+        return freq_mixstyle(x, _like(x, weight), _permutation(x, rng))
+
+    def _mixup(
+        self, x: Tensor, targets: tuple[Tensor, ...], rng: np.random.Generator
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        alpha = self.config.mixup_alpha
+        if not alpha:
+            return x, targets
+        weight = rng.beta(alpha, alpha, len(x) if self.config.per_clip else 1)
+        return mixup(x, targets, _like(x, weight), _permutation(x, rng))
+
+    def _masks(
+        self, x: Tensor, count: int, widest: int, dim: int, rng: np.random.Generator
+    ) -> Tensor:
+        size = x.shape[dim]
+        n = len(x) if self.config.per_clip else 1
+        for _ in range(count):
+            width = rng.integers(0, min(widest, size) + 1, n)
+            start = rng.integers(0, size - width + 1)
+            x = mask(x, _whole(x, start), _whole(x, width), dim)
+        return x
+
+
+def _like(x: Tensor, values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values).to(x.device, x.dtype)
+
+
+def _whole(x: Tensor, numbers: np.ndarray) -> Tensor:
+    return torch.from_numpy(numbers).to(x.device)
+
+
+def _permutation(x: Tensor, rng: np.random.Generator) -> Tensor:
+    return _whole(x, rng.permutation(len(x)))

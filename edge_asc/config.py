@@ -1,0 +1,237 @@
+"""A run's whole configuration: TOML presets, `--set` overrides, checks that name the key.
+
+Every section is a frozen struct; what is wrong is said in one line with the full key.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import tomllib
+from msgspec import Meta, Struct, field
+
+from edge_asc.config_errors import did_you_mean, explain
+from edge_asc.frontend import FrontEnd
+
+Count = Annotated[int, Meta(ge=1)]
+Whole = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Half = Annotated[float, Meta(ge=0, le=0.5)]
+BelowOne = Annotated[float, Meta(ge=0, lt=1)]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the TOML file; a key it does not have is an error."""
+
+
+class ModelConfig(Section, frozen=True):
+    """Which network, by its name in `edge_asc.models.MODELS`."""
+
+    name: str
+    abstract: bool = False  # also train a head for the abstract classes
+    options: dict[str, Any] = {}  # the network's further constructor arguments
+
+
+class DataConfig(Section, frozen=True):
+    """What the network sees of the clips, and which clips choose the model."""
+
+    clip_s: Positive | None = None  # clips are padded or cut to this; None: the data set's length
+    crop_s: Positive | None = 5.0  # training sees random crops of this length; None: whole clips
+    val_fraction: Half = 0.1  # of the training folds, by recording; 0: no validation
+    balanced: bool = False  # draw classes equally often
+    ram_limit_bytes: Whole = 2 * 1024**3  # larger feature sets stay memory-mapped
+
+
+class TrainConfig(Section, frozen=True):
+    """One optimisation: epochs, optimiser, learning rate, loss, averaging, precision."""
+
+    epochs: Count = 120
+    batch_size: Count = 32  # clips per step, all processes together
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: Positive = 5e-3  # the highest
+    weight_decay: NonNegative = 1e-2
+    momentum: BelowOne = 0.9  # sgd; adamw's first beta
+    nesterov: bool = False  # sgd
+    clip_norm: NonNegative = 0.0  # largest gradient norm; 0: any
+
+    schedule: Literal["one-cycle", "warm-restarts", "cosine", "constant"] = "one-cycle"
+    warmup_epochs: NonNegative = 10.0  # at most a third of the run is taken
+    warmup_from: NonNegative = 2e-4  # learning rate of the first step
+    min_learning_rate: NonNegative = 1e-6
+    restart_epochs: Positive = 80.0  # warm-restarts: length of one cosine
+
+    label_smoothing: BelowOne = 0.0
+    scene_weight: Positive = 1.0  # loss = scene_weight * CE + abstract_weight * CE(abstract)
+    abstract_weight: Positive = 1.0
+
+    ema: BelowOne = 0.0  # decay per step of the averaged weights; 0: no averaging
+    select: Literal["last", "best"] = "last"  # best: by validation accuracy
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    channels_last: bool = False
+    compile: bool = False  # torch.compile; needs a C++ compiler
+    fast_maximum: bool = True  # cheaper gradient of maxima: a tie gives all of it to one side
+    checkpoint_epochs: Count = 1  # write last.ckpt every so many epochs
+
+
+class AugmentConfig(Section, frozen=True):
+    """Random changes to a batch; 0 or false turns one off."""
+
+    gain_db: NonNegative = 0.0  # uniform in +- this, before normalisation
+    roll: Fraction = 0.0  # circular shift of time, uniform in +- this part of the crop
+    mixup_alpha: NonNegative = 0.0
+    freq_mixstyle_probability: Fraction = 0.0
+    freq_mixstyle_alpha: Positive = 0.3
+    frequency_masks: Whole = 0
+    frequency_mask_mels: Whole = 0  # widest
+    time_masks: Whole = 0
+    time_mask_frames: Whole = 0  # widest
+    per_clip: bool = True  # draw masks and mixup weight for every clip, else once per batch
+
+
+class QuantizeConfig(Section, frozen=True):
+    """Quantisation-aware training: what differs from the `train` section."""
+
+    epochs: Count = 20
+    learning_rate: Positive = 3e-4
+    warmup_epochs: NonNegative = 1.0
+    weight_decay: NonNegative = 0.0
+    ema: BelowOne = 0.0
+    batch_size: Count | None = None  # None: as in training
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    calibration_clips: Count = 128
+
+    def schedule(self, train: TrainConfig) -> TrainConfig:
+        """Return the training section of the quantised network: short cosine, not compiled."""
+        return msgspec.structs.replace(
+            train,
+            epochs=self.epochs,
+            batch_size=self.batch_size or train.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            schedule="cosine",
+            warmup_epochs=self.warmup_epochs,
+            warmup_from=self.learning_rate / 10,
+            min_learning_rate=self.learning_rate / 100,
+            ema=self.ema,
+            precision=self.precision,
+            compile=False,
+            fast_maximum=False,  # on a grid of 255 steps ties are common
+        )
+
+
+class Config(Section, frozen=True):
+    """Everything that decides a run but the data set, the fold and the seed."""
+
+    name: str
+    frontend: dict[str, Any]
+    model: ModelConfig
+    data: DataConfig = field(default_factory=DataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
+    rule: str = "edge-128k"  # the budget that export enforces
+    precision: Literal["float32", "float16", "int8"] = "int8"  # what it is meant to ship in
+
+    def front_end(self) -> FrontEnd:
+        """Return the front end, without data set statistics."""
+        return FrontEnd.from_dict(self.frontend)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain tables, as `config_from_dict` takes them."""
+        return msgspec.to_builtins(self)
+
+
+def _presets() -> dict[str, Path]:
+    return {p.stem: p for p in sorted((Path(__file__).parent / "presets").glob("*.toml"))}
+
+
+PRESETS = _presets()
+
+
+def load_preset(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a preset by name, or any TOML file, and apply `section.key=value` overrides.
+
+    Raises:
+        ValueError: unknown preset, bad TOML, unknown key, wrong type or value out of range.
+        OSError: the file cannot be read.
+    """
+    path = PRESETS.get(str(name_or_path), Path(name_or_path))
+    if path.suffix != ".toml":
+        known = ", ".join(PRESETS)
+        raise ValueError(f"preset {str(name_or_path)!r} is not one of {known}, nor a .toml file")
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    tables.setdefault("name", path.stem)
+    for override in overrides:
+        _override(tables, override)
+    return config_from_dict(tables, where=path.stem)
+
+
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """Return a configuration with `section.key=value` overrides applied, checked again.
+
+    Raises:
+        ValueError: as `load_preset`.
+    """
+    tables = config.to_dict()
+    for override in overrides:
+        _override(tables, override)
+    return config_from_dict(tables, where=config.name)
+
+
+def config_from_dict(tables: Mapping[str, Any], where: str = "config") -> Config:
+    """Build a checked configuration from nested tables; `where` begins the error lines.
+
+    Raises:
+        ValueError: unknown key, wrong type, value out of range, or values at odds.
+    """
+    try:
+        config = msgspec.convert(tables, Config)
+        _check_together(config)
+        config.front_end()
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{where}: {explain(Config, str(error), tables)}") from error
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    return config
+
+
+def _override(tables: dict[str, Any], override: str) -> None:
+    """Set one `section.key=value`; the value is TOML, or a bare string."""
+    key, equals, text = override.partition("=")
+    *sections, last = key.strip().split(".")
+    if not equals or not last:
+        raise ValueError(f"override {override!r} is not of the form section.key=value")
+    table = tables
+    for section in sections:
+        table = table.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise ValueError(f"override {override!r}: {section} is a value, not a section")
+    table[last] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _check_together(config: Config) -> None:
+    """Refuse front end keys that do not exist, and values that are legal only alone."""
+    train = config.train
+    names = [f.name for f in dataclasses.fields(FrontEnd)]
+    for key in config.frontend:
+        if key not in names:
+            raise ValueError(did_you_mean(["frontend"], key, names))
+    if train.nesterov and not (train.optimizer == "sgd" and train.momentum > 0):
+        raise ValueError("train.nesterov needs train.optimizer = 'sgd' and train.momentum > 0")
+    if train.select == "best" and config.data.val_fraction == 0:
+        raise ValueError("train.select = 'best' needs data.val_fraction above 0, found 0")

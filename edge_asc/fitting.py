@@ -1,0 +1,216 @@
+"""One optimisation of one network, from the first step or from last.ckpt to the final weights.
+
+Training and quantisation-aware training both are calls of `fit`.
+"""
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import nn
+
+from edge_asc.augment import Augmenter
+from edge_asc.callbacks import (
+    AtomicCheckpointIO,
+    AveragedWeights,
+    History,
+    LastCheckpoint,
+    snapshot,
+)
+from edge_asc.config import AugmentConfig, TrainConfig
+from edge_asc.frontend import FrontEnd
+from edge_asc.loggers import build_loggers
+from edge_asc.progress import TrainingProgress
+from edge_asc.scene_module import SceneModule
+from edge_asc.store import Epochs, FeatureStore
+from edge_asc.torch_frontend import TorchFrontEnd
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came out.
+
+    Attributes:
+        network: with its final weights, in evaluation mode, on the CPU.
+        rows: the rows of metrics.csv.
+        epoch: whose weights these are, from 1.
+        seconds: of training in this process; a resumed run counts from where it went on.
+        is_main: this process writes files; in a run of several the others must not.
+    """
+
+    network: nn.Module
+    rows: list[dict[str, Any]]
+    epoch: int
+    seconds: float
+    is_main: bool
+
+
+def fit(
+    network: nn.Module,
+    frontend: FrontEnd,
+    train_store: FeatureStore,
+    val_store: FeatureStore | None,
+    config: TrainConfig,
+    augment: AugmentConfig,
+    folder: Path,
+    *,
+    n_frames: int | None = None,
+    balanced: bool = False,
+    seed: int = 0,
+    resume: bool = False,
+    devices: int = 1,
+    num_nodes: int = 1,
+    accelerator: str = "auto",
+    progress: bool = True,
+    loggers: Sequence[str] = (),
+) -> Fitted:
+    """Train a network and return it with its final weights.
+
+    Args:
+        network: `[B, 1, M, F] -> tuple of logits`, one per label set of the stores; changed.
+        frontend: with its statistics; its normalisation stands before the network.
+        train_store: raw features and labels to train on.
+        val_store: the same for validation after every epoch, or None.
+        config: optimisation.
+        augment: augmentation.
+        folder: gets last.ckpt and metrics.csv.
+        n_frames: frames per random crop; None: whole clips.
+        balanced: draw classes equally often.
+        seed: of order, crops, augmentation and dropout.
+        resume: go on from folder/last.ckpt if it is there.
+        devices: processes or GPUs on this machine.
+        num_nodes: machines.
+        accelerator: Lightning's word for the kind of device.
+        progress: show progress.
+        loggers: further loggers, see `edge_asc.loggers`.
+
+    Raises:
+        ValueError: the loss diverged, or settings that do not go together.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
+    checkpoint = folder / "last.ckpt"
+    again = checkpoint if resume and checkpoint.is_file() else None
+    if config.channels_last:
+        _lay_out(network, torch.channels_last)
+    average = AveragedWeights(network, config.ema) if config.ema else None
+    history = History(average, val_store, folder / "metrics.csv", config.select == "best")
+    callbacks: list[Callback] = [average] if average else []
+    callbacks += [history, *([TrainingProgress(history)] if progress else [])]
+    callbacks.append(LastCheckpoint(checkpoint, config.checkpoint_epochs))
+    started = time.perf_counter()
+    with _quiet_lightning():
+        trainer = L.Trainer(
+            **_where(devices, num_nodes, accelerator, config),
+            **_OWN_WAYS,
+            max_epochs=config.epochs,
+            gradient_clip_val=config.clip_norm or None,
+            callbacks=callbacks,
+            plugins=[AtomicCheckpointIO()],
+            logger=build_loggers(loggers, folder),
+        )
+        place = (trainer.global_rank, trainer.world_size)
+        frames = n_frames or train_store.n_frames
+        epochs = Epochs(train_store, config.batch_size, frames, seed, balanced, *place)
+        augmenter = Augmenter(augment, TorchFrontEnd(frontend).normalize, frontend.log)
+        module = SceneModule(network.train(), config, augmenter, epochs, seed)
+        trainer.fit(module, epochs, ckpt_path=again, weights_only=True)
+    epoch = _take_final_weights(network, history, average, config)
+    seconds = time.perf_counter() - started
+    return Fitted(network.cpu().eval(), history.rows, epoch, seconds, trainer.is_global_zero)
+
+
+_OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our callbacks do instead
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+    "log_every_n_steps": 1,
+}
+
+
+def _where(devices: int, num_nodes: int, accelerator: str, config: TrainConfig) -> dict[str, Any]:
+    """Trainer arguments for processes and precision."""
+    several = devices * num_nodes > 1
+    on_cuda = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return {
+        "devices": devices,
+        "num_nodes": num_nodes,
+        "accelerator": accelerator,
+        "strategy": "ddp" if several else "auto",
+        "sync_batchnorm": several and on_cuda,
+        "precision": trainer_precision(config.precision, on_cuda),
+    }
+
+
+def trainer_precision(precision: str, on_cuda: bool) -> Any:
+    """Lightning's name for a precision; `auto` is bfloat16 where the processor computes in it."""
+    if precision == "auto":
+        has_it = torch.cuda.is_bf16_supported(False) if on_cuda else cpu_has_bfloat16()
+        precision = "bfloat16" if has_it else "float32"
+    return {"float32": "32-true", "bfloat16": "bf16-mixed"}[precision]
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in checks)
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that writes, by what launchers set before training starts."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
+    return all(int(os.environ.get(name, 0)) == 0 for name in names)
+
+
+def _lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:
+    """Change the order in memory of the weights that have four axes."""
+    for p in network.parameters():
+        if p.ndim == 4:
+            p.data = p.data.contiguous(memory_format=memory_format)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Delete what a process that was killed while writing has left under temporary names."""
+    if is_main_process():
+        for name in ("last.ckpt", "metrics.csv"):
+            for leftover in folder.glob(f".{name}.*"):
+                leftover.unlink(missing_ok=True)
+
+
+def _take_final_weights(
+    network: nn.Module, history: History, average: AveragedWeights | None, config: TrainConfig
+) -> int:
+    """Load the weights that were asked for; return the epoch they are from."""
+    if config.select == "best" and history.best:
+        weights, epoch = history.best["weights"], int(history.best["epoch"])
+    else:
+        weights = average.weights() if average else snapshot(network)
+        epoch = int(history.rows[-1]["epoch"])
+    _lay_out(network, torch.contiguous_format)
+    network.load_state_dict(weights)
+    return epoch
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's notes (devices found, products to try) from the terminal; warnings stay."""
+    notes = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    before = notes.level
+    notes.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # Lightning asks torch's trees in a way that newer releases of torch want changed.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+            yield
+    finally:
+        notes.setLevel(before)

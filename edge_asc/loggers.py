@@ -1,0 +1,46 @@
+"""Further places for a run's figures, through Lightning's loggers; each is an optional package."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+
+
+def _tensorboard(folder: Path) -> Logger:
+    return TensorBoardLogger(folder, name="", version="tensorboard")
+
+
+def _wandb(folder: Path) -> Logger:
+    return WandbLogger(name=folder.name, save_dir=folder, project="edge-asc")
+
+
+def _mlflow(folder: Path) -> Logger:
+    place = (folder / "mlruns").resolve().as_uri()
+    return MLFlowLogger("edge-asc", run_name=folder.name, tracking_uri=place)
+
+
+LOGGERS: dict[str, Callable[[Path], Logger]] = {
+    "tensorboard": _tensorboard,
+    "wandb": _wandb,
+    "mlflow": _mlflow,
+}
+
+
+def build_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
+    """Build loggers that write under the run folder (wandb: wherever wandb is told to).
+
+    Raises:
+        ValueError: a name that is not in `LOGGERS`.
+        ImportError: the package is not installed; the line names it.
+    """
+    for name in names:
+        if name not in LOGGERS:
+            raise ValueError(f"logger {name!r} is not one of {', '.join(LOGGERS)}")
+    return [_build(name, folder) for name in names]
+
+
+def _build(name: str, folder: Path) -> Logger:
+    try:
+        return LOGGERS[name](folder)
+    except ImportError as error:  # Lightning's own line is a page long
+        raise ImportError(f"logger {name} needs a package: pip install {name}") from error

@@ -1,0 +1,48 @@
+"""A binary maximum whose gradient costs two passes instead of ten.
+
+Where both values are equal torch gives each half of the gradient, and pays for that with masks and
+divisions: 43 % of an eager training step of the compact network. Here the first value gets it all,
+which is a subgradient as well. Compiled training does not need this, the compiler fuses the passes.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+
+class FirstWins(torch.autograd.Function):
+    """max(a, b); the gradient goes to `a` where a >= b, else to `b`."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        """Return the larger value at every position; a and b have one shape."""
+        ctx.save_for_backward(a >= b)
+        return torch.maximum(a, b)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Split the gradient."""
+        (first,) = ctx.saved_tensors
+        to_a = gradient * first
+        return to_a, gradient - to_a
+
+
+class CheapMaximum(TorchFunctionMode):
+    """While active, `torch.max(a, b)` and `torch.maximum(a, b)` of one shape are `FirstWins`."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call what torch was asked to call, but for those two."""
+        if func in (torch.max, torch.maximum) and len(args) == 2 and not kwargs:
+            a, b = args
+            if isinstance(b, Tensor) and a.shape == b.shape and a.dtype == b.dtype:
+                return FirstWins.apply(a, b)
+        return func(*args, **(kwargs or {}))

@@ -1,0 +1,87 @@
+"""Pictures of a run: curves over epochs, and the confusion matrix. No window is ever opened."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from edge_asc.files import atomic_write
+
+
+def save_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> None:
+    """Draw loss, accuracy and learning rate over epochs as a PNG.
+
+    Args:
+        rows: one mapping per epoch, with the columns of metrics.csv; None where not measured.
+        path: file to write.
+    """
+    figure = Figure(figsize=(12, 3.5), layout="constrained")
+    loss, accuracy, rate = figure.subplots(1, 3)
+    _lines(loss, rows, {"train_loss": "training", "val_loss": "validation"}, "loss")
+    _lines(accuracy, rows, {"val_accuracy": "validation"}, "accuracy")
+    accuracy.set_ylim(0, 1)
+    _lines(rate, rows, {"learning_rate": "learning rate"}, "learning rate")
+    _save(figure, path)
+
+
+def _lines(
+    axes: Any, rows: Sequence[Mapping[str, Any]], columns: dict[str, str], name: str
+) -> None:
+    for column, label in columns.items():
+        points = [(r["epoch"], r[column]) for r in rows if r.get(column) is not None]
+        if points:
+            axes.plot(
+                *zip(*points, strict=True), label=label, marker="." if len(points) < 3 else ""
+            )
+    axes.set_xlabel("epoch")
+    axes.set_title(name)
+    axes.grid(alpha=0.3)
+    if len(columns) > 1 and axes.lines:
+        axes.legend()
+
+
+def save_confusion(
+    matrix: np.ndarray | Sequence[Sequence[int]],
+    labels: Sequence[str],
+    path: Path | str,
+    title: str = "",
+) -> None:
+    """Draw a confusion matrix as a PNG: counts as numbers, the share of the true class as colour.
+
+    Args:
+        matrix: clips by true (row) and predicted (column) class, `[S, S]`.
+        labels: class names, S of them.
+        path: file to write.
+        title: above the picture; empty: the accuracy.
+    """
+    counts = np.asarray(matrix, dtype=np.float64)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    size = max(4.0, 0.5 * len(labels) + 2)
+    figure = Figure(figsize=(size, size), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
+    axes.set_xticks(range(len(labels)), labels, rotation=90)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    accuracy = np.trace(counts) / max(counts.sum(), 1)
+    axes.set_title(title or f"accuracy {accuracy:.1%} of {counts.sum():.0f} clips")
+    if len(labels) <= 20:  # more numbers than that cannot be read
+        _numbers(axes, counts, share)
+    _save(figure, path)
+
+
+def _numbers(axes: Any, counts: np.ndarray, share: np.ndarray) -> None:
+    for row, column in np.argwhere(counts > 0):
+        colour = "white" if share[row, column] > 0.5 else "black"
+        number = f"{counts[row, column]:.0f}"
+        axes.text(column, row, number, ha="center", va="center", color=colour)
+
+
+def _save(figure: Figure, path: Path | str) -> None:
+    FigureCanvasAgg(figure)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=100, format="png")

@@ -1,0 +1,149 @@
+"""The training step: augmented batch → logits → joint loss, as a LightningModule.
+
+All randomness of a step follows from (seed, step, process), and the learning rate from the step,
+so a resumed run takes exactly the steps that an uninterrupted one would have taken.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edge_asc.augment import Augmenter
+from edge_asc.config import TrainConfig
+from edge_asc.maximum import CheapMaximum
+from edge_asc.schedules import build_optimizer, learning_rate
+from edge_asc.store import Batch, Epochs
+
+AUGMENT, NETWORK = 1, 2  # separate streams of random numbers
+
+
+def joint_loss(
+    logits: tuple[Tensor, ...],
+    targets: tuple[Tensor, ...],
+    weights: tuple[float, ...],
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Sum over label sets of weight x cross entropy, averaged over the batch.
+
+    Args:
+        logits: `[B, classes]` per head.
+        targets: distributions `[B, classes]` per head.
+        weights: one per head.
+        label_smoothing: part of the target spread evenly over all classes.
+    """
+    terms = zip(weights, logits, targets, strict=True)
+    return torch.stack(
+        [w * F.cross_entropy(x.float(), t, label_smoothing=label_smoothing) for w, x, t in terms]
+    ).sum()
+
+
+class SceneModule(L.LightningModule):
+    """A network with its loss, optimiser and augmentation.
+
+    Args:
+        network: `[B, 1, M, F] -> (scene logits,)` or `(scene logits, abstract logits)`.
+        config: optimisation.
+        augmenter: normalises and augments a batch.
+        epochs: the batches of this process.
+        seed: of augmentation and dropout.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: TrainConfig,
+        augmenter: Augmenter,
+        epochs: Epochs,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.config, self.augmenter, self.epochs, self.seed = config, augmenter, epochs, seed
+        self.weights = (config.scene_weight, config.abstract_weight)[: len(epochs.store.labels)]
+        self.train_forward = train_forward(network, config)
+        self.losses: list[Tensor] = []  # of the steps of this epoch
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Build the optimiser; its learning rate is set before every step."""
+        return build_optimizer(self.network, self.config)
+
+    def on_train_epoch_start(self) -> None:
+        """Point the loader at the epoch that the step counter is in."""
+        self.epochs.epoch = self.global_step // len(self.epochs)
+        self.losses = []
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set what depends on the step: learning rate and dropout's random numbers."""
+        rate = learning_rate(self.config, self.global_step, len(self.epochs))
+        for optimizer in self.trainer.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        torch.manual_seed(int(self.generator(NETWORK).integers(2**63)))
+
+    def generator(self, stream: int) -> np.random.Generator:
+        """Return the random numbers of this step and process."""
+        return np.random.default_rng([self.seed, stream, self.global_step, self.global_rank])
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of one augmented batch."""
+        raw, labels = batch
+        classes = self.epochs.store.n_classes
+        targets = tuple(F.one_hot(y, n).float() for y, n in zip(labels, classes, strict=True))
+        x, targets = self.augmenter(raw, targets, self.generator(AUGMENT))
+        if self.config.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        logits = self.train_forward(x)
+        loss = joint_loss(logits, targets, self.weights, self.config.label_smoothing)
+        self.losses.append(loss.detach())
+        return loss
+
+
+def train_forward(network: nn.Module, config: TrainConfig) -> Callable[[Tensor], Any]:
+    """Return the forward pass of training: compiled, with cheap maxima, or just the network."""
+    plain = eager(network) if config.fast_maximum else network.__call__  # no second submodule
+    return compiled(network, plain) if config.compile else plain
+
+
+def eager(network: nn.Module) -> Callable[[Tensor], Any]:
+    """Run a network as it is, with the cheaper gradient of maxima."""
+
+    def forward(x: Tensor) -> Any:
+        with CheapMaximum():
+            return network(x)
+
+    return forward
+
+
+def compiled(network: nn.Module, fallback: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+    """Compile a network's forward pass; say one line and run `fallback` where that fails."""
+    if not _has_compiler():
+        print("train.compile: no C++ compiler found, training without", file=sys.stderr)
+        return fallback
+    run: list[Callable[[Tensor], Any]] = [torch.compile(network, dynamic=False)]
+
+    def forward(x: Tensor) -> Any:
+        try:
+            return run[0](x)
+        except Exception as error:  # whatever a compiler may raise, the network itself runs
+            if run[0] is fallback:
+                raise
+            line = (
+                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            )
+            print(f"train.compile failed ({line}), training without", file=sys.stderr)
+            run[0] = fallback
+            return fallback(x)
+
+    return forward
+
+
+def _has_compiler() -> bool:
+    return any(shutil.which(c) for c in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))

@@ -1,0 +1,154 @@
+"""Features of many clips with their labels, and the batches of an epoch.
+
+Which clips and which crops an epoch holds follows from (seed, epoch) alone, so a run that was
+killed repeats the epoch it was in.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Batch = tuple[Tensor, tuple[Tensor, ...]]  # raw features [B, 1, M, F], labels [B] per label set
+
+
+class FeatureStore:
+    """Raw features `[M, F]` of N clips of one length, in memory where they fit.
+
+    Args:
+        arrays: float32 `[M, F]` per clip, memory-mapped or not.
+        labels: class numbers `[N]` per label set: (scene,) or (scene, abstract).
+        n_classes: number of classes per label set.
+        ram_limit_bytes: larger sets are read clip by clip from where they are.
+
+    Raises:
+        ValueError: no clips, or clips of different shapes.
+    """
+
+    def __init__(
+        self,
+        arrays: Sequence[np.ndarray],
+        labels: Sequence[Sequence[int]],
+        n_classes: Sequence[int],
+        ram_limit_bytes: int = 2 * 1024**3,
+    ) -> None:
+        shapes = {tuple(a.shape) for a in arrays}
+        if len(shapes) != 1:
+            raise ValueError(f"features must be of one shape, found {sorted(shapes) or 'no clips'}")
+        self.n_mels, self.n_frames = shapes.pop()
+        self.labels = tuple(torch.as_tensor(list(x), dtype=torch.int64) for x in labels)
+        self.n_classes = tuple(n_classes)
+        self.arrays = arrays
+        fits = len(arrays) * arrays[0].nbytes <= ram_limit_bytes
+        self.memory = self._read() if fits else None  # [N, M, F]
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def _read(self) -> Tensor:
+        """Copy clip by clip, so that only one file is mapped at a time."""
+        memory = torch.empty(len(self), self.n_mels, self.n_frames)
+        for row, a in zip(memory.numpy(), self.arrays, strict=True):
+            row[:] = a
+        return memory
+
+    def raw(self, clips: np.ndarray, starts: np.ndarray, n_frames: int) -> Tensor:
+        """Cut frames `starts[i]` to `starts[i] + n_frames` of `clips[i]`: `[B, 1, M, n_frames]`."""
+        if self.memory is None:
+            crops = [
+                self.arrays[c][:, s : s + n_frames] for c, s in zip(clips, starts, strict=True)
+            ]
+            return torch.from_numpy(np.stack(crops))[:, None]
+        if n_frames == self.n_frames:
+            return self.memory[torch.from_numpy(clips)][:, None]
+        windows = self.memory.unfold(2, n_frames, 1)  # [N, M, starts, n_frames]
+        return windows[torch.from_numpy(clips), :, torch.from_numpy(starts)][:, None]
+
+    def batch(self, clips: np.ndarray, starts: np.ndarray, n_frames: int) -> Batch:
+        """Return features as `raw` does, and the clips' labels."""
+        return self.raw(clips, starts, n_frames), tuple(x[clips] for x in self.labels)
+
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of every mel bin over all clips and frames."""
+        total = np.zeros(self.n_mels)
+        squares = np.zeros(self.n_mels)
+        for a in self.arrays:
+            x = np.asarray(a, np.float64)
+            total += x.mean(1)
+            squares += (x * x).mean(1)
+        mean = total / len(self)
+        std = np.sqrt(np.maximum(squares / len(self) - mean**2, 0.0))
+        return tuple(mean.tolist()), tuple(std.tolist())
+
+
+class Epochs:
+    """The training batches of one process, epoch after epoch.
+
+    Every epoch holds every clip once, as far as whole batches go (with `balanced`: as many draws,
+    classes equally likely). Iterating gives epoch `self.epoch`.
+
+    Args:
+        store: features and labels.
+        batch_size: clips per step, all processes together.
+        n_frames: frames per crop.
+        seed: of the order and the crops.
+        balanced: draw classes equally often.
+        rank: this process among `world` processes.
+        world: number of processes.
+
+    Raises:
+        ValueError: the batch size is not a multiple of `world`.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        batch_size: int,
+        n_frames: int,
+        seed: int,
+        balanced: bool = False,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if batch_size % world:
+            raise ValueError(
+                f"train.batch_size {batch_size} must be a multiple of {world} processes"
+            )
+        self.store, self.batch_size, self.n_frames = store, batch_size, n_frames
+        self.seed, self.balanced, self.rank, self.world = seed, balanced, rank, world
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return max(1, len(self.store) // self.batch_size)
+
+    def plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Clips and first frames of this process's part of every batch."""
+        rng = np.random.default_rng([self.seed, epoch])
+        count = len(self) * self.batch_size
+        clips = self._clips(count, rng)
+        starts = rng.integers(0, self.store.n_frames - self.n_frames + 1, count)
+        rows = zip(clips.reshape(len(self), -1), starts.reshape(len(self), -1), strict=True)
+        return [(c[self.rank :: self.world], s[self.rank :: self.world]) for c, s in rows]
+
+    def _clips(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        if not self.balanced:
+            return np.resize(rng.permutation(len(self.store)), count)
+        scenes = self.store.labels[0].numpy()
+        weight = 1.0 / np.bincount(scenes)[scenes]
+        return rng.choice(len(scenes), count, p=weight / weight.sum())
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield raw features `[B, 1, M, F]` and labels; mapped files are read one batch ahead."""
+        plan = self.plan(self.epoch)
+        if self.store.memory is not None:
+            for clips, starts in plan:
+                yield self.store.batch(clips, starts, self.n_frames)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            ahead = reader.submit(self.store.batch, *plan[0], self.n_frames)
+            for clips, starts in plan[1:]:
+                ready, ahead = ahead, reader.submit(self.store.batch, clips, starts, self.n_frames)
+                yield ready.result()
+            yield ahead.result()

@@ -1,0 +1,192 @@
+"""A training run: data set and fold → features → network → run folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from edge_asc.config import Config, config_from_dict
+from edge_asc.data import SceneDataset
+from edge_asc.examples import save_examples
+from edge_asc.files import atomic_write
+from edge_asc.fitting import Fitted, fit, is_main_process
+from edge_asc.material import Material, abstract_labels, prepare
+from edge_asc.models import build
+from edge_asc.plots import save_confusion, save_curves
+from edge_asc.runs import Run, provenance, read_run, write_json
+from edge_asc.scoring import Scores, predict, score
+from edge_asc.store import FeatureStore
+from edge_asc.torch_frontend import TorchFrontEnd
+
+
+def train(
+    config: Config,
+    dataset: SceneDataset,
+    fold: int | None,
+    folder: Path | str,
+    *,
+    data: str = "",
+    seed: int = 0,
+    resume: bool = False,
+    devices: int = 1,
+    num_nodes: int = 1,
+    accelerator: str = "auto",
+    progress: bool = True,
+    loggers: Sequence[str] = (),
+    cache: Path | None = None,
+) -> Path:
+    """Train on all folds but one, and write a run folder.
+
+    Args:
+        config: the whole configuration.
+        dataset: an opened data set.
+        fold: the test fold, kept out of training and validation; None: train on every clip.
+        folder: the run folder; new, or an unfinished run with `resume`.
+        data: path of the data set as the user gave it; "" means `dataset.root`.
+        seed: of everything random, 0 or more.
+        resume: go on where a killed run stopped; a new folder starts from the beginning.
+        devices: processes or GPUs on this machine.
+        num_nodes: machines.
+        accelerator: Lightning's word for the kind of device.
+        progress: show progress.
+        loggers: any of `edge_asc.loggers.LOGGERS`.
+        cache: folder of the feature cache; None: the user's.
+
+    Returns:
+        The run folder, in every process; only the main process has written it.
+
+    Raises:
+        ValueError: settings, data and network do not fit together, or the folder is taken.
+        OSError: a file cannot be read or written.
+    """
+    folder = Path(folder)
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, found {seed}")
+    labels = abstract_labels(config, dataset)
+    material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
+    torch.manual_seed(seed)
+    network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
+    _check_input(network, config, material)
+    run = _describe(config, dataset, fold, seed, data or str(dataset.root), labels, material)
+    if is_main_process():
+        _open_folder(folder, run, resume)
+    fitted = fit(
+        network,
+        material.frontend,
+        material.train,
+        material.val,
+        config.train,
+        config.augment,
+        folder,
+        n_frames=material.n_frames,
+        balanced=config.data.balanced,
+        seed=seed,
+        resume=resume,
+        devices=devices,
+        num_nodes=num_nodes,
+        accelerator=accelerator,
+        progress=progress,
+        loggers=loggers,
+    )
+    if fitted.is_main:
+        save_results(folder, fitted, material, list(dataset.labels))
+    return folder
+
+
+def _check_input(network: nn.Module, config: Config, material: Material) -> None:
+    """Let the network see one silent input, so that a misfit is told before training."""
+    shape = (1, 1, material.frontend.n_mels, material.n_frames)
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros(shape))
+    except RuntimeError as error:
+        line = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"model {config.model.name} does not take {material.frontend.n_mels} mels x "
+            f"{material.n_frames} frames, {material.clip_s:g} s ({line})"
+        ) from error
+
+
+def _describe(
+    config: Config,
+    dataset: SceneDataset,
+    fold: int | None,
+    seed: int,
+    data: str,
+    abstract: list[str],
+    material: Material,
+) -> Run:
+    return Run(
+        config=config.to_dict(),
+        dataset=dataset.name,
+        data=data,
+        fold=fold,
+        seed=seed,
+        labels=list(dataset.labels),
+        abstract_labels=abstract,
+        frontend=material.frontend.to_dict(),
+        clip_s=material.clip_s,
+        n_frames=material.n_frames,
+        provenance=provenance(),
+    )
+
+
+def _open_folder(folder: Path, run: Run, resume: bool) -> None:
+    """Write run.json, or see that the run to resume is the same one.
+
+    Raises:
+        ValueError: the folder holds a run, and it is not to be resumed or was another one.
+    """
+    if not (folder / "run.json").exists():
+        write_json(folder / "run.json", run)
+        return
+    if not resume:
+        raise ValueError(f"{folder} holds a run already; resume it or name another folder")
+    before = read_run(folder)
+    old = config_from_dict(before.config, where=f"{folder}/run.json").to_dict()
+    for key, was, now in _differences(
+        {**old, "fold": before.fold, "seed": before.seed, "dataset": before.dataset},
+        {**run.config, "fold": run.fold, "seed": run.seed, "dataset": run.dataset},
+    ):
+        raise ValueError(f"{folder} was started with {key} = {was!r}, not {now!r}")
+
+
+def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """Return keys whose values differ between two nested tables, with both values."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [] if old == new else [(key, old, new)]
+    names = sorted({*old, *new})
+    return [d for n in names for d in _differences(old.get(n), new.get(n), f"{key}.{n}".strip("."))]
+
+
+def save_results(folder: Path, fitted: Fitted, material: Material, labels: list[str]) -> None:
+    """Write weights.pt, metrics.json, examples.npy, curves.png and confusion.png.
+
+    The confusion matrix is that of the test fold; of the validation clips where there is none.
+    """
+    metrics: dict[str, Any] = {
+        "epochs": len(fitted.rows),
+        "weights_of_epoch": fitted.epoch,
+        "train_seconds": round(sum(row["seconds"] for row in fitted.rows), 3),
+        "parameters": sum(p.numel() for p in fitted.network.parameters()),
+        "train_clips": len(material.train),
+    }
+    shown: Scores | None = None
+    for name, store in (("val", material.val), ("test", material.test)):
+        if store is not None:
+            shown = _score(fitted.network, material, store)
+            metrics[name] = shown.to_dict(has_abstract=len(store.labels) > 1)
+    if shown is not None:
+        save_confusion(shown.confusion.numpy(), labels, folder / "confusion.png")
+    save_curves(fitted.rows, folder / "curves.png")
+    save_examples(folder, material.train, material.frontend, material.n_frames)
+    write_json(folder / "metrics.json", metrics)
+    with atomic_write(folder / "weights.pt") as temporary:
+        torch.save(fitted.network.state_dict(), temporary)
+
+
+def _score(network: nn.Module, material: Material, store: FeatureStore) -> Scores:
+    normalize = TorchFrontEnd(material.frontend).normalize
+    return score(predict(network, normalize, store, material.n_frames), store.labels)

@@ -1,0 +1,123 @@
+"""What a preset, a run or a file costs: counted before training, from the network and its file."""
+
+from pathlib import Path
+from typing import get_args
+
+from edge_asc.artifact import Format, ModelCard, Precision
+from edge_asc.config import PRESETS, Config, load_preset
+from edge_asc.export.exporter import deployment_graph, model_card, write_file
+from edge_asc.export.graph import Graph
+from edge_asc.export.read_file import inventory_of_file
+from edge_asc.export.read_torch import inventory_of_torch
+from edge_asc.export.trace import trace
+from edge_asc.frontend import FrontEnd
+from edge_asc.inventory import Inventory
+from edge_asc.labels import TAU_GROUPS, TAU_SCENES
+from edge_asc.models import build
+from edge_asc.quantize import qat
+from edge_asc.quantize.folding import fold
+from edge_asc.quantize.half import round_to_half
+from edge_asc.runs import load_network, read_run
+
+
+def budget_of(target: str, precision: Precision | None = None) -> list[Inventory]:
+    """Count a preset (with the ten TAU scenes), a run folder, or a .tflite or .onnx file.
+
+    Parameters and operations of a preset or run are those of the network as it is trained, batch
+    norm apart, as the official counters read them; the file's bytes are those of a file that is
+    really written, into memory.
+
+    Raises:
+        ValueError: none of these, a damaged file, or a precision for a file, which has its own.
+        OSError: the file cannot be read.
+    """
+    if precision is not None and precision not in get_args(Precision):
+        raise ValueError(f"precision {precision!r} is not one of {', '.join(get_args(Precision))}")
+    path = Path(target)
+    if target in PRESETS or path.suffix == ".toml":
+        return [_of_preset(load_preset(target), precision)]
+    if path.is_dir():
+        return [_of_run(path, precision)]
+    if not path.exists():
+        raise ValueError(f"{target}: neither a file nor a run nor a preset ({', '.join(PRESETS)})")
+    if precision is not None:
+        raise ValueError(f"{target}: --precision is for presets and runs; a file has its own")
+    return [inventory_of_file(path)]
+
+
+def preset_files(config: Config, precision: Precision) -> dict[Format, bytes]:
+    """The files that a preset would become, with weights as they are before training."""
+    frontend, n_frames, clip_s = _window(config)
+    n_mels = frontend.n_mels
+    labels = list(TAU_GROUPS) if config.model.abstract else []
+    network = build(config.model.name, config.model.options, len(TAU_SCENES), len(labels))
+    graph = _as_stored(fold(trace(network, n_mels)), precision)
+    if frontend.normalization == "dataset":
+        # Four digits a number, as trained statistics have.
+        frontend = frontend.with_statistics([-1.234] * n_mels, [1.234] * n_mels)
+    card = ModelCard(
+        name=config.name,
+        labels=list(TAU_SCENES),
+        abstract_labels=labels,
+        frontend=frontend.to_dict(),
+        clip_s=clip_s,
+        precision=precision,
+        # As long as those of a run.
+        provenance={"dataset": "-" * 20, "git": "0" * 40, "versions": "-" * 150},
+        budget={"rule": config.rule},
+    )
+    return {f: write_file(graph, card, f, n_frames) for f in get_args(Format)}
+
+
+def _as_stored(graph: Graph, precision: Precision) -> Graph:
+    if precision == "int8":
+        return qat.dummy_quantised(graph)
+    return round_to_half(graph) if precision == "float16" else graph
+
+
+def _window(config: Config) -> tuple[FrontEnd, int, float]:
+    """Front end, frames and seconds of one input of the network."""
+    frontend = config.front_end()
+    clip_s = config.data.crop_s or config.data.clip_s
+    if clip_s is None:
+        raise ValueError(f"{config.name}: neither data.crop_s nor data.clip_s says how long")
+    return frontend, frontend.n_frames(round(clip_s * frontend.sample_rate_hz)), clip_s
+
+
+def _of_preset(config: Config, precision: Precision | None) -> Inventory:
+    precision = precision or config.precision
+    frontend, n_frames, clip_s = _window(config)
+    n_abstract = len(TAU_GROUPS) if config.model.abstract else 0
+    network = build(config.model.name, config.model.options, len(TAU_SCENES), n_abstract)
+    counted = inventory_of_torch(
+        network.eval(),
+        (1, 1, frontend.n_mels, n_frames),
+        clip_s,
+        precision=precision,
+        trained=False,
+        name=f"{config.name} ({precision})",
+    )
+    return _with_files(counted, preset_files(config, precision))
+
+
+def _of_run(run: Path, precision: Precision | None) -> Inventory:
+    description = read_run(run)
+    precision = precision or description.settings().precision
+    counted = inventory_of_torch(
+        load_network(run),
+        (1, 1, description.front_end().n_mels, description.n_frames),
+        description.clip_s,
+        precision=precision,
+        name=f"{run.name} ({precision})",
+    )
+    graph = deployment_graph(run, precision)
+    card = model_card(run, description, precision, description.settings().rule)
+    files = {f: write_file(graph, card, f, description.n_frames) for f in get_args(Format)}
+    return _with_files(counted, files)
+
+
+def _with_files(counted: Inventory, files: dict[Format, bytes]) -> Inventory:
+    """The larger file counts: a rule is kept in either format."""
+    sizes = {name: len(data) for name, data in files.items()}
+    note = ", ".join(f".{name} {size:,} bytes" for name, size in sizes.items())
+    return counted.with_file(max(sizes.values()), f"files as exported: {note}; the larger counts")

@@ -1,0 +1,154 @@
+"""A trained run → its int8 network: folded, calibrated, trained on with rounding in place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edge_asc.config import Config, with_overrides
+from edge_asc.datasets import open_dataset
+from edge_asc.examples import inputs, spread
+from edge_asc.export.trace import trace
+from edge_asc.fitting import fit
+from edge_asc.plots import save_confusion, save_curves
+from edge_asc.quantize import qat
+from edge_asc.quantize.folding import fold
+from edge_asc.quantize.graph_network import GraphNetwork
+from edge_asc.runs import Run, load_network, provenance, read_run, write_json
+from edge_asc.scoring import predict, score
+from edge_asc.store import FeatureStore
+from edge_asc.torch_frontend import TorchFrontEnd
+from edge_asc.train import Material, prepare
+
+FOLDER = "quantized"
+CALIBRATION_BATCH = 16  # clips
+
+
+def quantize_run(
+    run: Path,
+    *,
+    ptq: bool = False,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    data: Path | None = None,
+    progress: bool = True,
+    cache: Path | None = None,
+) -> Path:
+    """Quantise a finished run, into RUN/quantized.
+
+    Args:
+        run: the run folder.
+        ptq: calibrate only, without training on.
+        overrides: `quantize.key=value`, or another section's.
+        resume: go on with quantisation-aware training that was interrupted.
+        data: where the run's data set is now; None: where it was.
+        progress: show progress.
+        cache: folder of the feature cache; None: the user's.
+
+    Returns:
+        RUN/quantized, with weights.pt, nncf.json, quantize.json, metrics.json.
+
+    Raises:
+        ValueError: no finished run, or quantised already (without `resume`).
+        OSError: the data set cannot be read.
+    """
+    description = read_run(run)
+    config = with_overrides(description.settings(), overrides)
+    folder = run / FOLDER
+    if (folder / "weights.pt").exists():
+        if resume:
+            return folder
+        raise ValueError(f"{folder} is there already; delete it to quantise again")
+    dataset = open_dataset(data or description.data)
+    material = prepare(config, dataset, description.fold, description.seed, progress, cache)
+    frontend = description.front_end()
+    network = float_network(run, description)
+    clips = spread(material.train, config.quantize.calibration_clips)
+    features = inputs(material.train, clips, frontend, description.n_frames)
+    quantised = qat.prepare(network, features.split(CALIBRATION_BATCH))
+    rows = [] if ptq else _train(quantised, description, config, material, folder, resume, progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    qat.save(quantised.eval(), folder)
+    _save_results(folder, quantised, description, config, material, rows)
+    return folder
+
+
+def float_network(run: Path, description: Run) -> GraphNetwork:
+    """The run's network, folded, as a module of its graph."""
+    graph = fold(trace(load_network(run), description.front_end().n_mels))
+    return GraphNetwork(graph).eval()
+
+
+def load_quantised(run: Path) -> GraphNetwork:
+    """The quantised network of a run.
+
+    Raises:
+        ValueError: the run has not been quantised.
+    """
+    folder = run / FOLDER
+    if not (folder / "weights.pt").exists():
+        raise ValueError(
+            f"{run} has no int8 network yet: run `edge-asc quantize {run}`"
+            " (or, quicker and less accurate, with --ptq)"
+        )
+    return qat.load(float_network(run, read_run(run)), folder).eval()
+
+
+def _train(
+    quantised: GraphNetwork,
+    description: Run,
+    config: Config,
+    material: Material,
+    folder: Path,
+    resume: bool,
+    progress: bool,
+) -> list[dict[str, Any]]:
+    fitted = fit(
+        quantised,
+        description.front_end(),
+        material.train,
+        material.val,
+        config.quantize.schedule(config.train),
+        config.augment,
+        folder,
+        n_frames=description.n_frames,
+        balanced=config.data.balanced,
+        seed=description.seed,
+        resume=resume,
+        progress=progress,
+    )
+    return fitted.rows
+
+
+@torch.no_grad()
+def _save_results(
+    folder: Path,
+    quantised: GraphNetwork,
+    description: Run,
+    config: Config,
+    material: Material,
+    rows: list[dict[str, Any]],
+) -> None:
+    normalize = TorchFrontEnd(description.front_end()).normalize
+    frozen = GraphNetwork(qat.freeze(quantised)).eval()
+    metrics: dict[str, Any] = {"method": "qat" if rows else "ptq", "epochs": len(rows)}
+    for name, store in (("val", material.val), ("test", material.test)):
+        if store is not None:
+            metrics[name] = _score(frozen, normalize, store, description, folder)
+    if rows:
+        save_curves(rows, folder / "curves.png")
+    write_json(folder / "metrics.json", metrics)
+    write_json(
+        folder / "quantize.json",
+        {"method": metrics["method"], "config": config.to_dict(), "provenance": provenance()},
+    )
+
+
+def _score(
+    network: GraphNetwork, normalize: Any, store: FeatureStore, description: Run, folder: Path
+) -> dict[str, Any]:
+    probabilities = predict(network, normalize, store, description.n_frames)
+    scores = score(probabilities, store.labels)
+    save_confusion(scores.confusion.numpy(), description.labels, folder / "confusion.png")
+    return scores.to_dict(has_abstract=len(store.labels) > 1)

@@ -1,0 +1,33 @@
+"""The cheap maximum: torch's values everywhere, torch's gradient wherever it is defined."""
+
+import torch
+
+from edge_asc.maximum import CheapMaximum, FirstWins
+
+
+def test_values_and_gradients_are_torchs_without_ties() -> None:
+    torch.manual_seed(0)
+    a, b, weight = torch.randn(3, 4, 5).requires_grad_(), torch.randn(3, 4, 5), torch.rand(3, 4, 5)
+    b.requires_grad_()
+    expected = torch.autograd.grad((torch.max(a, b) * weight).sum(), (a, b))
+    found = torch.autograd.grad((FirstWins.apply(a, b) * weight).sum(), (a, b))
+    assert torch.equal(FirstWins.apply(a, b), torch.max(a, b))
+    assert all(torch.equal(x, y) for x, y in zip(found, expected, strict=True))
+
+
+def test_a_tie_gives_all_to_the_first() -> None:
+    a, b = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    FirstWins.apply(a, b).sum().backward()
+    assert a.grad is not None and b.grad is not None
+    assert a.grad.tolist() == [1, 1] and b.grad.tolist() == [0, 0]
+
+
+def test_only_maxima_of_two_alike_tensors_are_replaced() -> None:
+    a, b = torch.ones(2, 3, requires_grad=True), torch.ones(2, 3, requires_grad=True)
+    with CheapMaximum():
+        assert "FirstWins" in type(torch.max(a, b).grad_fn).__name__
+        assert "FirstWins" in type(torch.maximum(a, b).grad_fn).__name__
+        assert torch.max(a, b[:1]).shape == (2, 3)
+        assert torch.max(a, 1).indices.shape == (2,)
+        assert torch.max(a).ndim == 0
+    assert "FirstWins" not in type(torch.max(a, b).grad_fn).__name__
