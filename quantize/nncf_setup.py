@@ -35,7 +35,7 @@ class TorchKernels:
     """
 
     @staticmethod
-    def Quantize_forward(  # noqa: N802 (NNCF's name)
+    def Quantize_forward(
         x: Tensor, low: Tensor, span: Tensor, levels: int
     ) -> Tensor:
         """Round to the grid."""
@@ -45,7 +45,7 @@ class TorchKernels:
         return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, 0, levels - 1)
 
     @staticmethod
-    def Quantize_backward(  # noqa: N802
+    def Quantize_backward(
         gradient: Tensor,
         x: Tensor,
         low: Tensor,

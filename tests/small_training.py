@@ -3,6 +3,7 @@
 python tests/small_training.py FOLDER EPOCHS PROCESSES [resume]
 """
 
+import csv
 import sys
 import time
 from pathlib import Path
@@ -96,6 +97,17 @@ def small_fit(folder: Path, network: nn.Module | None = None, **settings: Any) -
     }
     arguments |= {k: v for k, v in settings.items() if k not in names}
     return fit(network or small_network(), FRONT_END, config=config, folder=folder, **arguments)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def assert_same_weights(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
 
 
 class Slow(Small):

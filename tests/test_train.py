@@ -1,13 +1,7 @@
 """The optimisation: what a step is, what survives a kill, what several processes share."""
 
-import csv
 import io
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +9,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.callbacks import Callback
-from small_training import CROP, FRONT_END, Small, small_fit, small_network, store
-from torch import Tensor, nn
+from small_training import (
+    CROP,
+    FRONT_END,
+    Small,
+    assert_same_weights,
+    rows,
+    small_fit,
+    small_network,
+    store,
+)
+from torch import Tensor
 
 from edge_asc.callbacks import Diverged
 from edge_asc.config import AugmentConfig
@@ -24,10 +27,8 @@ from edge_asc.fitting import trainer_precision
 from edge_asc.loggers import build_loggers
 from edge_asc.progress import TrainingProgress
 from edge_asc.scene_module import compiled, eager, joint_loss
-from edge_asc.scoring import crop_starts, predict, score
+from edge_asc.scoring import predict, score
 from edge_asc.torch_frontend import TorchFrontEnd
-
-PROGRAM = Path(__file__).with_name("small_training.py")
 
 
 @pytest.fixture(autouse=True)
@@ -36,17 +37,6 @@ def one_thread() -> Any:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "metrics.csv").open() as file:
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
-
-
-def assert_same_weights(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
-    assert a.keys() == b.keys()
-    for name in a:
-        assert torch.equal(a[name], b[name]), name
 
 
 def test_training_learns_and_leaves_its_files(tmp_path: Path) -> None:
@@ -108,48 +98,6 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
     second = small_fit(tmp_path, small_network(seed=9), epochs=2, resume=True)
     assert_same_weights(first.network.state_dict(), second.network.state_dict())
     assert rows(tmp_path) == before and second.epoch == 2
-
-
-def start(folder: Path, epochs: int, processes: int = 1, *more: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROGRAM.parent)}
-    command = [sys.executable, str(PROGRAM), str(folder), str(epochs), str(processes), *more]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-
-
-def finish(process: subprocess.Popen[bytes]) -> None:
-    _, error = process.communicate(timeout=120)
-    assert process.returncode == 0, error.decode()
-
-
-def test_killed_process_resumes_to_the_same_weights(tmp_path: Path) -> None:
-    epochs = 5
-    killed = start(tmp_path / "killed", epochs)
-    whole = start(tmp_path / "whole", epochs)
-    deadline = time.monotonic() + 90
-    while not (tmp_path / "killed" / "last.ckpt").exists():
-        assert killed.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(0.1)  # into the next epoch, which takes a quarter of a second
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    killed.communicate()
-    assert 1 <= len(rows(tmp_path / "killed")) < epochs
-    finish(start(tmp_path / "killed", epochs, 1, "resume"))
-    finish(whole)
-    files = [tmp_path / name / "final.pt" for name in ("killed", "whole")]
-    weights = [torch.load(file, weights_only=True) for file in files]
-    assert_same_weights(*weights)
-    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
-    assert not list((tmp_path / "whole").glob(".*"))  # no temporary file stays
-
-
-def test_two_processes_train_one_network(tmp_path: Path) -> None:
-    finish(start(tmp_path, 3, 2))
-    losses = [float(r["train_loss"]) for r in rows(tmp_path)]
-    assert len(losses) == 3 and all(map(math.isfinite, losses))
-    weights = torch.load(tmp_path / "final.pt", weights_only=True)
-    small_network().load_state_dict(weights)
-    assert not torch.equal(weights["conv.weight"], small_network().conv.weight)
 
 
 def test_averaged_weights_are_the_recursion(tmp_path: Path) -> None:
@@ -292,30 +240,3 @@ def test_loggers_get_every_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("edge_asc.loggers.LOGGERS", loggers)
     small_fit(tmp_path, epochs=2, loggers=["csv"])
     assert (tmp_path / "csv" / "metrics.csv").read_text().count("\n") == 3
-
-
-def test_crops_that_stand_for_a_clip() -> None:
-    assert crop_starts(20, 20) == (0,)
-    assert crop_starts(501, 251) == (0, 125, 250)
-
-
-def test_scores_by_hand() -> None:
-    probabilities = (torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.7, 0.3]]),)
-    scores = score(probabilities, (torch.tensor([0, 1, 1, 0]),))
-    assert scores.confusion.tolist() == [[2, 0], [1, 1]]
-    assert (scores.accuracy, scores.macro_accuracy, scores.clips) == (0.75, 0.75, 4)
-    expected = -(math.log(0.9) + math.log(0.6) + math.log(0.2) + math.log(0.7)) / 4
-    assert scores.mean_log_loss == pytest.approx(expected, abs=1e-6)
-
-
-def test_prediction_averages_the_crops_and_keeps_the_mode() -> None:
-    network: nn.Module = small_network().train()
-    some = store(5)
-    normalize = TorchFrontEnd(FRONT_END).normalize
-    got = predict(network, normalize, some, CROP, batch_size=2)
-    assert network.training
-    network.eval()
-    crops = [normalize(some.memory[:, None, :, s : s + CROP]) for s in (0, 2, 4)]
-    with torch.no_grad():
-        expected = sum(network(x)[0].softmax(1) for x in crops) / 3
-    assert torch.allclose(got[0], expected, atol=1e-6)

@@ -1,0 +1,187 @@
+"""Tables from evaluations, for people and for RESULTS.md.
+
+- `tables.py files FOLDER`: evaluations (*.json) of one run's files
+- `tables.py folds FOLDER OUT.json`: collect fold1 ... foldN, each with evaluations
+- `tables.py results OUT.json`: the collected figures as a Markdown table
+- `tables.py sizes`: every preset in every format, as Markdown
+- `tables.py fill FILE.md NAME`: put standard input between NAME's markers
+"""
+
+import csv
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+VARIANTS = {  # evaluation -> how the tables call it
+    "torch": "float32, torch",
+    "float16.tflite": "float16 TFLite",
+    "float16.onnx": "float16 ONNX",
+    "int8.tflite": "int8 TFLite",
+    "int8.onnx": "int8 ONNX",
+}
+PACKAGES = ("torch", "nncf", "onnxruntime", "ai-edge-litert")
+
+
+def files(folder: Path) -> None:
+    """Print accuracy and size of a run's files."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("file", "bytes", "accuracy", "log loss", "ms a window")
+    for path in sorted(folder.glob("*.json")):
+        figures = json.loads(path.read_text())
+        if "accuracy" in figures:
+            table.add_row(
+                path.name.removesuffix(".json"),
+                f"{figures['file_bytes']:,}" if "file_bytes" in figures else "",
+                f"{figures['accuracy']:.1%}",
+                f"{figures['log_loss']:.3f}",
+                f"{figures['window_latency_ms']:.2f}" if "window_latency_ms" in figures else "",
+            )
+    Console().print(table)
+
+
+def folds(folder: Path, out: Path) -> None:
+    """Collect the figures of all folds into one file."""
+    collected: dict[str, Any] = {"made": made(), "folds": {}}
+    for fold in sorted(folder.glob("fold*"), key=lambda p: p.name):
+        rows = {
+            variant: _figures(fold / "evaluations" / variant)
+            for variant in VARIANTS
+            if (fold / "evaluations" / variant / "metrics.json").is_file()
+        }
+        if len(rows) == len(VARIANTS):
+            rows["agreement"] = _agreement(fold / "evaluations", "int8.tflite", "int8.onnx")
+            collected["folds"][fold.name.removeprefix("fold")] = rows
+    out.write_text(json.dumps(collected, indent=1) + "\n")
+
+
+def made() -> dict[str, Any]:
+    """When, on what and by which versions."""
+    return {
+        "date": date.today().isoformat(),
+        "machine": f"{_processor()}, {platform.machine()}",
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} cores of {names[0]}" if names else platform.processor()
+
+
+def _figures(folder: Path) -> dict[str, Any]:
+    figures = json.loads((folder / "metrics.json").read_text())
+    kept = ("accuracy", "log_loss", "calibration_error", "clips", "file_bytes", "window_latency_ms")
+    return {key: figures[key] for key in kept if key in figures}
+
+
+def _agreement(folder: Path, one: str, other: str) -> dict[str, int]:
+    pairs = list(zip(_predicted(folder / one), _predicted(folder / other), strict=True))
+    return {"clips": len(pairs), "same": sum(a == b for a, b in pairs)}
+
+
+def _predicted(folder: Path) -> list[str]:
+    with (folder / "predictions.csv").open(newline="") as file:
+        return [row["predicted"] for row in csv.DictReader(file)]
+
+
+def results(path: Path) -> None:
+    """Print mean ± standard deviation over the folds."""
+    collected = json.loads(path.read_text())
+    rows = []
+    for variant, name in VARIANTS.items():
+        per_fold = [fold[variant] for fold in collected["folds"].values()]
+        accuracies = [100 * figures["accuracy"] for figures in per_fold]
+        sizes = {figures["file_bytes"] for figures in per_fold if "file_bytes" in figures}
+        times = [f["window_latency_ms"] for f in per_fold if "window_latency_ms" in f]
+        rows.append([
+            name,
+            f"{statistics.mean(accuracies):.2f} ± {statistics.stdev(accuracies):.2f}",
+            *(f"{accuracy:.2f}" for accuracy in accuracies),
+            _span(sizes),
+            f"{statistics.median(times):.2f}" if times else "",
+        ])  # fmt: skip
+    numbers = [f"fold {fold}" for fold in collected["folds"]]
+    columns = ["", "mean ± sd, %", *numbers, "file bytes", "ms, 5 s clip"]
+    print(markdown(columns, rows))
+    same = [fold["agreement"] for fold in collected["folds"].values()]
+    agreeing, clips = sum(s["same"] for s in same), sum(s["clips"] for s in same)
+    print(f"\nint8 TFLite and int8 ONNX name the same scene on {agreeing} of {clips} clips.")
+    print(_made_line(collected["made"]))
+
+
+def _span(values: Iterable[int]) -> str:
+    ordered = sorted(values)
+    if not ordered:
+        return ""
+    first, last = ordered[0], ordered[-1]
+    return f"{last:,}" if first == last else f"{first:,}-{last:,}"
+
+
+def _made_line(what: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in what["versions"].items())
+    return f"{what['date']}; {what['machine']}; {versions}."
+
+
+def sizes() -> None:
+    """Print parameters, operations and file bytes of every preset."""
+    from edge_asc.config import PRESETS, load_preset
+    from edge_asc.export.preset_budget import budget_of, preset_files
+
+    rows = []
+    for preset in PRESETS:
+        (inventory,) = budget_of(preset, "float32")
+        cells = [preset, f"{inventory.parameters:,}", f"{inventory.per_second(inventory.macs):,}"]
+        for precision in ("float32", "float16", "int8"):
+            written = preset_files(load_preset(preset), precision)
+            cells += [f"{len(written['tflite']):,}", f"{len(written['onnx']):,}"]
+        rows.append(cells)
+    formats = [f"{p} {f}" for p in ("float32", "float16", "int8") for f in ("TFLite", "ONNX")]
+    print(markdown(["preset", "parameters", "MACs per s", *formats], rows))
+    print(f"\nFile bytes with ten scenes, written before training. {_made_line(made())}")
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; all columns but the first are numbers."""
+    rule = ["---", *["---:"] * (len(columns) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [columns, rule, *rows])
+
+
+def fill(path: Path, name: str) -> None:
+    """Replace what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    text = path.read_text()
+    if begin not in text or end not in text:
+        raise SystemExit(f"{path}: no markers {begin} … {end}")
+    head, tail = text.partition(begin)[0], text.partition(end)[2]
+    path.write_text(f"{head}{begin}\n{sys.stdin.read().strip()}\n{end}{tail}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run one of the commands of the module's docstring."""
+    match arguments:
+        case ["files", folder]:
+            files(Path(folder))
+        case ["folds", folder, out]:
+            folds(Path(folder), Path(out))
+        case ["results", path]:
+            results(Path(path))
+        case ["sizes"]:
+            sizes()
+        case ["fill", path, name]:
+            fill(Path(path), name)
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

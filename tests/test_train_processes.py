@@ -1,0 +1,56 @@
+"""Training as a program: killed without warning, or spread over two processes."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from small_training import assert_same_weights, rows, small_network
+
+PROGRAM = Path(__file__).with_name("small_training.py")
+
+
+def start(folder: Path, epochs: int, processes: int = 1, *more: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROGRAM.parent)}
+    command = [sys.executable, str(PROGRAM), str(folder), str(epochs), str(processes), *more]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error.decode()
+
+
+def test_killed_process_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    epochs = 8
+    killed = start(tmp_path / "killed", epochs)
+    whole = start(tmp_path / "whole", epochs)
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "killed" / "last.ckpt").exists():
+        assert killed.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.1)  # into the next epoch, which takes a quarter of a second
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    killed.communicate()
+    assert 1 <= len(rows(tmp_path / "killed")) < epochs
+    finish(start(tmp_path / "killed", epochs, 1, "resume"))
+    finish(whole)
+    files = [tmp_path / name / "final.pt" for name in ("killed", "whole")]
+    weights = [torch.load(file, weights_only=True) for file in files]
+    assert_same_weights(*weights)
+    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
+    assert not list((tmp_path / "whole").glob(".*"))  # no temporary file stays
+
+
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
+    finish(start(tmp_path, 3, 2))
+    losses = [float(r["train_loss"]) for r in rows(tmp_path)]
+    assert len(losses) == 3 and all(map(math.isfinite, losses))
+    weights = torch.load(tmp_path / "final.pt", weights_only=True)
+    small_network().load_state_dict(weights)
+    assert not torch.equal(weights["conv.weight"], small_network().conv.weight)
