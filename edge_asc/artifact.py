@@ -36,7 +36,7 @@ class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
         clip_s: Seconds of audio the network saw in training.
         precision: What the weights are stored as.
         provenance: Data set, fold, seed, versions, git commit, date.
-        budget: Rule, its limits and what was measured, and whether the export enforced it.
+        budget: Rule, and whether the export enforced it.
         warnings: What a user should know, one line each.
     """
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 RESAMPLER_QUALITY = "HQ"  # 20 bits, below the noise of 16-bit recordings
 _LOAD_BLOCK_S = 10.0
+_NAMES = "aif aifc aiff au caf flac mp3 oga ogg opus rf64 snd w64 wav wave"
+AUDIO_SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())  # taken as audio in folders
 
 
 class AudioError(ValueError):

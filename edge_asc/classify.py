@@ -12,14 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.audio import blocks
+from edge_asc.audio import AUDIO_SUFFIXES, blocks
 from edge_asc.feature_stream import FeatureStream
 from edge_asc.runtime import Classifier, Prediction, mean_prediction
 from edge_asc.windows import WindowStream
 
 BLOCK_S = 1.0  # decoded at a time
-_NAMES = "aif aifc aiff au caf flac mp3 oga ogg opus rf64 snd w64 wav wave"
-SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def _expand(pattern: str) -> list[Path]:
 
 
 def _audio_files(folder: Path) -> list[Path]:
-    files = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    files = (p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
     return sorted(files)
 
 

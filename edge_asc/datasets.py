@@ -14,15 +14,12 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from edge_asc.audio import AudioError, probe
+from edge_asc.audio import AUDIO_SUFFIXES, AudioError, probe
 from edge_asc.data import Clip, SceneDataset, assign_folds
 from edge_asc.esc import ESC_COLUMNS, open_esc
 from edge_asc.tables import Row, read_columns, read_table
 from edge_asc.tau import TRAIN_LIST, open_tau
 
-AUDIO_SUFFIXES = frozenset(
-    (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf")
-)
 PLAIN_COLUMNS = ("path", "label")
 N_PROBED = 16  # files looked at to tell how long a clip of an unknown data set is
 

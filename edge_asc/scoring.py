@@ -9,13 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from edge_asc.store import FeatureStore
+from edge_asc.windows import crop_starts
 
 EPSILON = 1e-7  # smallest probability in the log loss
-
-
-def crop_starts(n_clip: int, n_frames: int) -> tuple[int, ...]:
-    """First frames of the crops that stand for a clip: start, middle and end, where they differ."""
-    return tuple(sorted({0, (n_clip - n_frames) // 2, n_clip - n_frames}))
 
 
 @torch.no_grad()
@@ -45,7 +41,7 @@ def predict(
     for first in range(0, len(clips), batch_size):
         some = clips[first : first + batch_size]
         crops = []
-        for start in crop_starts(store.n_frames, n_frames):
+        for start in crop_starts(store.n_frames, n_frames, "3"):
             raw = store.raw(some, np.full(len(some), start), n_frames).to(device)
             crops.append([logits.float().softmax(1) for logits in network(normalize(raw))])
         batches.append([torch.stack(head).mean(0).cpu() for head in zip(*crops, strict=True)])

@@ -96,7 +96,7 @@ def budget(
     from edge_asc.budget import report, rules_named
     from edge_asc.budget_report import print_report
     from edge_asc.cli_console import tables
-    from edge_asc.export.preset_budget import budget_of
+    from edge_asc.export.count import budget_of
 
     rules = rules_named(rule)
     reports: list[dict[str, Any]] = []

@@ -21,7 +21,7 @@ from edge_asc.inventory import Inventory
 from edge_asc.quantize import qat
 from edge_asc.quantize.folding import fold
 from edge_asc.quantize.half import round_to_half
-from edge_asc.quantize.quantize_run import FOLDER, load_quantised
+from edge_asc.quantize.quantize_run import FOLDER, SETTINGS, load_quantised
 from edge_asc.runs import Run, load_network, read_run, write_json
 
 WRITERS = {"tflite": to_tflite, "onnx": to_onnx}
@@ -65,7 +65,7 @@ def export_run(
     description = read_run(run)
     examples = load_examples(run)
     graph = deployment_graph(run, precision)
-    card = model_card(run, description, precision, rule)
+    card = model_card(run, description, precision, rule, enforced)
     files: dict[Format, bytes] = {}
     for file_format in formats:
         data = write_file(graph, card, file_format, description.n_frames)
@@ -98,7 +98,9 @@ def write_file(graph: Graph, card: ModelCard, file_format: Format, n_frames: int
     return WRITERS[file_format](graph, n_frames, metadata, half=card.precision == "float16")
 
 
-def model_card(run: Path, description: Run, precision: Precision, rule: str) -> ModelCard:
+def model_card(
+    run: Path, description: Run, precision: Precision, rule: str, enforced: bool = True
+) -> ModelCard:
     """What the file will say of itself."""
     made_by = description.provenance
     provenance = {
@@ -111,7 +113,7 @@ def model_card(run: Path, description: Run, precision: Precision, rule: str) -> 
         "torch": made_by.get("versions", {}).get("torch"),
     }
     if precision == "int8":
-        method = msgspec.json.decode((run / FOLDER / "quantize.json").read_bytes())["method"]
+        method = msgspec.json.decode((run / FOLDER / SETTINGS).read_bytes())["method"]
         provenance |= {"quantised": method, "nncf": made_by.get("versions", {}).get("nncf")}
     return ModelCard(
         name=description.settings().name,
@@ -121,7 +123,7 @@ def model_card(run: Path, description: Run, precision: Precision, rule: str) -> 
         clip_s=description.clip_s,
         precision=precision,
         provenance=provenance,
-        budget={"rule": rule},
+        budget={"rule": rule, "enforced": enforced},
     )
 
 

@@ -1,13 +1,12 @@
-"""What a preset, a run or a file costs: counted before training, from the network and its file."""
+"""What a preset or a run costs: its network as it is trained, and the files it becomes."""
 
 from pathlib import Path
 from typing import get_args
 
 from edge_asc.artifact import Format, ModelCard, Precision
-from edge_asc.config import PRESETS, Config, load_preset
+from edge_asc.config import Config, load_preset
 from edge_asc.export.exporter import deployment_graph, model_card, write_file
 from edge_asc.export.graph import Graph
-from edge_asc.export.read_file import inventory_of_file
 from edge_asc.export.read_torch import inventory_of_torch
 from edge_asc.export.trace import trace
 from edge_asc.frontend import FrontEnd
@@ -18,31 +17,6 @@ from edge_asc.quantize import qat
 from edge_asc.quantize.folding import fold
 from edge_asc.quantize.half import round_to_half
 from edge_asc.runs import load_network, read_run
-
-
-def budget_of(target: str, precision: Precision | None = None) -> list[Inventory]:
-    """Count a preset (with the ten TAU scenes), a run folder, or a .tflite or .onnx file.
-
-    Parameters and operations of a preset or run are those of the network as it is trained, batch
-    norm apart, as the official counters read them; the file's bytes are those of a file that is
-    really written, into memory.
-
-    Raises:
-        ValueError: none of these, a damaged file, or a precision for a file, which has its own.
-        OSError: the file cannot be read.
-    """
-    if precision is not None and precision not in get_args(Precision):
-        raise ValueError(f"precision {precision!r} is not one of {', '.join(get_args(Precision))}")
-    path = Path(target)
-    if target in PRESETS or path.suffix == ".toml":
-        return [_of_preset(load_preset(target), precision)]
-    if path.is_dir():
-        return [_of_run(path, precision)]
-    if not path.exists():
-        raise ValueError(f"{target}: neither a file nor a run nor a preset ({', '.join(PRESETS)})")
-    if precision is not None:
-        raise ValueError(f"{target}: --precision is for presets and runs; a file has its own")
-    return [inventory_of_file(path)]
 
 
 def preset_files(config: Config, precision: Precision) -> dict[Format, bytes]:
@@ -64,7 +38,7 @@ def preset_files(config: Config, precision: Precision) -> dict[Format, bytes]:
         precision=precision,
         # As long as those of a run.
         provenance={"dataset": "-" * 20, "git": "0" * 40, "versions": "-" * 150},
-        budget={"rule": config.rule},
+        budget={"rule": config.rule, "enforced": True},
     )
     return {f: write_file(graph, card, f, n_frames) for f in get_args(Format)}
 
@@ -84,7 +58,13 @@ def _window(config: Config) -> tuple[FrontEnd, int, float]:
     return frontend, frontend.n_frames(round(clip_s * frontend.sample_rate_hz)), clip_s
 
 
-def _of_preset(config: Config, precision: Precision | None) -> Inventory:
+def of_preset(name_or_path: str, precision: Precision | None = None) -> Inventory:
+    """Count a preset before training; None: in the precision it is meant to ship in.
+
+    Raises:
+        ValueError: a malformed preset.
+    """
+    config = load_preset(name_or_path)
     precision = precision or config.precision
     frontend, n_frames, clip_s = _window(config)
     n_abstract = len(TAU_GROUPS) if config.model.abstract else 0
@@ -100,7 +80,12 @@ def _of_preset(config: Config, precision: Precision | None) -> Inventory:
     return _with_files(counted, preset_files(config, precision))
 
 
-def _of_run(run: Path, precision: Precision | None) -> Inventory:
+def of_run(run: Path, precision: Precision | None = None) -> Inventory:
+    """Count a finished run; for int8 a quantised one.
+
+    Raises:
+        ValueError: no such run.
+    """
     description = read_run(run)
     precision = precision or description.settings().precision
     counted = inventory_of_torch(

@@ -35,9 +35,7 @@ class TorchKernels:
     """
 
     @staticmethod
-    def Quantize_forward(
-        x: Tensor, low: Tensor, span: Tensor, levels: int
-    ) -> Tensor:
+    def Quantize_forward(x: Tensor, low: Tensor, span: Tensor, levels: int) -> Tensor:
         """Round to the grid."""
         if low.numel() > 1:
             return _reference().forward(x, low, span, levels)

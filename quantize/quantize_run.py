@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
-from edge_asc.config import Config, with_overrides
+from edge_asc.config import Config, config_from_dict, with_overrides
 from edge_asc.datasets import open_dataset
 from edge_asc.examples import inputs, spread
 from edge_asc.export.trace import trace
@@ -22,6 +23,7 @@ from edge_asc.torch_frontend import TorchFrontEnd
 from edge_asc.train import Material, prepare
 
 FOLDER = "quantized"
+SETTINGS = "quantize.json"
 CALIBRATION_BATCH = 16  # clips
 
 
@@ -41,7 +43,7 @@ def quantize_run(
         run: the run folder.
         ptq: calibrate only, without training on.
         overrides: `quantize.key=value`, or another section's.
-        resume: go on with quantisation-aware training that was interrupted.
+        resume: go on with quantisation-aware training that was interrupted, with its settings.
         data: where the run's data set is now; None: where it was.
         progress: show progress.
         cache: folder of the feature cache; None: the user's.
@@ -50,28 +52,42 @@ def quantize_run(
         RUN/quantized, with weights.pt, nncf.json, quantize.json, metrics.json.
 
     Raises:
-        ValueError: no finished run, or quantised already (without `resume`).
+        ValueError: no finished run, quantised already (without `resume`), or other settings than
+            those of the training to resume.
         OSError: the data set cannot be read.
     """
     description = read_run(run)
-    config = with_overrides(description.settings(), overrides)
     folder = run / FOLDER
     if (folder / "weights.pt").exists():
         if resume:
             return folder
         raise ValueError(f"{folder} is there already; delete it to quantise again")
+    before = _settings_before(folder) if resume else None
+    config = with_overrides(before or description.settings(), overrides)
+    if before not in (None, config):
+        raise ValueError(f"{folder} was started with other settings: resume it without --set")
+    network = float_network(run, description)
     dataset = open_dataset(data or description.data)
     material = prepare(config, dataset, description.fold, description.seed, progress, cache)
     frontend = description.front_end()
-    network = float_network(run, description)
     clips = spread(material.train, config.quantize.calibration_clips)
     features = inputs(material.train, clips, frontend, description.n_frames)
     quantised = qat.prepare(network, features.split(CALIBRATION_BATCH))
+    method = "ptq" if ptq else "qat"
+    settings = {"method": method, "config": config.to_dict(), "provenance": provenance()}
+    write_json(folder / SETTINGS, settings)
     rows = [] if ptq else _train(quantised, description, config, material, folder, resume, progress)
-    folder.mkdir(parents=True, exist_ok=True)
-    qat.save(quantised.eval(), folder)
-    _save_results(folder, quantised, description, config, material, rows)
+    _save_results(folder, quantised.eval(), description, material, rows)
+    qat.save(quantised, folder)  # last of all: weights.pt says that the rest is there
     return folder
+
+
+def _settings_before(folder: Path) -> Config | None:
+    """What an interrupted quantisation was started with; None where there was none."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        return None
+    return config_from_dict(msgspec.json.decode(path.read_bytes())["config"], where=str(path))
 
 
 def float_network(run: Path, description: Run) -> GraphNetwork:
@@ -126,10 +142,10 @@ def _save_results(
     folder: Path,
     quantised: GraphNetwork,
     description: Run,
-    config: Config,
     material: Material,
     rows: list[dict[str, Any]],
 ) -> None:
+    """Score the integer network and write metrics.json, confusion.png and curves.png."""
     normalize = TorchFrontEnd(description.front_end()).normalize
     frozen = GraphNetwork(qat.freeze(quantised)).eval()
     metrics: dict[str, Any] = {"method": "qat" if rows else "ptq", "epochs": len(rows)}
@@ -139,10 +155,6 @@ def _save_results(
     if rows:
         save_curves(rows, folder / "curves.png")
     write_json(folder / "metrics.json", metrics)
-    write_json(
-        folder / "quantize.json",
-        {"method": metrics["method"], "config": config.to_dict(), "provenance": provenance()},
-    )
 
 
 def _score(

@@ -135,7 +135,8 @@ def _made_line(what: dict[str, Any]) -> str:
 def sizes() -> None:
     """Print parameters, operations and file bytes of every preset."""
     from edge_asc.config import PRESETS, load_preset
-    from edge_asc.export.preset_budget import budget_of, preset_files
+    from edge_asc.export.count import budget_of
+    from edge_asc.export.preset_budget import preset_files
 
     rows = []
     for preset in PRESETS:

@@ -8,7 +8,6 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tflite_files import TFLiteFile
 
 from edge_asc.artifact import (
     METADATA_KEY,
@@ -21,6 +20,7 @@ from edge_asc.artifact import (
     read_metadata,
 )
 from edge_asc.proto import ProtoError, fields
+from tflite_files import TFLiteFile
 
 CARD = ModelCard(
     name="compact-int8",

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from front_ends import noise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_asc.audio import AudioError, AudioInfo, blocks, fit_length, load_audio, probe
 from edge_asc.container import shortfall
+from front_ends import noise
 
 RATE_HZ = 8000
 

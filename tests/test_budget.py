@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import CASES
 from rich.console import Console
-from tflite_files import TFLiteFile, options
 
 from edge_asc.budget import (
     DEFAULT_RULE,
@@ -32,6 +30,8 @@ from edge_asc.export.read_torch import inventory_of_torch
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.inventory import ceil_ratio
 from edge_asc.models import build
+from networks import CASES
+from tflite_files import TFLiteFile, options
 
 
 def network(*constants: Constant, macs: int = 0, **fields: object) -> Inventory:

@@ -12,6 +12,11 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from edge_asc.classify import classify_all, classify_file, find_audio, ranking, windows
+from edge_asc.classify_report import clock, result_dict, result_text
+from edge_asc.runtime import Classifier, softmax
+from edge_asc.windows import WindowStream, crop_starts, cut, slide_starts
 from tiny_models import (
     ABSTRACT_LABELS,
     FRONTEND,
@@ -21,11 +26,6 @@ from tiny_models import (
     write_model,
     write_tone,
 )
-
-from edge_asc.classify import classify_all, classify_file, find_audio, ranking, windows
-from edge_asc.classify_report import clock, result_dict, result_text
-from edge_asc.runtime import Classifier, softmax
-from edge_asc.windows import WindowStream, crop_starts, cut, slide_starts
 
 # Block-wise features differ from those of the whole clip in float32's last bits.
 PROBABILITY_TOLERANCE = 1e-5

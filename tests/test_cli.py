@@ -12,12 +12,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 from edge_asc import __version__
 from edge_asc.budget import OverBudget
 from edge_asc.cli import app
 from edge_asc.verbs_training import RUN_FOLDER
+from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "data check",
          "data synth")  # fmt: skip

@@ -8,11 +8,11 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shared_data import shared
 
 from edge_asc.data import SceneDataset
 from edge_asc.datasets import open_dataset
 from edge_asc.labels import ESC10_SCENES, ESC50_SCENES, ESC_ABSTRACT, TAU_SCENES
+from shared_data import shared
 
 META = """\
 filename\tscene_label\tidentifier\tsource_label

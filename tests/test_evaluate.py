@@ -11,17 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, log_loss
-from tiny_models import (
-    ABSTRACT_LABELS,
-    ABSTRACT_OF,
-    CLIP_S,
-    FRONTEND,
-    LABELS,
-    abstract_head,
-    scene_head,
-    write_model,
-    write_tone,
-)
 from torch import Tensor, nn
 
 from edge_asc.audio import load_audio
@@ -33,6 +22,17 @@ from edge_asc.metrics import abstract_metrics, calibration_error, device_metrics
 from edge_asc.models import MODELS, build
 from edge_asc.runs import Run, write_json
 from edge_asc.scorers import in_parallel
+from tiny_models import (
+    ABSTRACT_LABELS,
+    ABSTRACT_OF,
+    CLIP_S,
+    FRONTEND,
+    LABELS,
+    abstract_head,
+    scene_head,
+    write_model,
+    write_tone,
+)
 
 # Two computations in float32 and float64 of the same few sums.
 METRIC_TOLERANCE = 1e-6

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from front_ends import FRONT_ENDS, SMALL, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_asc.frontend import FeatureStream, FrontEnd
+from front_ends import FRONT_ENDS, SMALL, noise
 
 # Matrix products of one frame and of many add in another order; float32 rounds at 6e-8.
 RTOL = 1e-6

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from front_ends import FRONT_ENDS, SMALL, noise, signals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -17,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from edge_asc.frontend import STD_FLOOR, FrontEnd
 from edge_asc.mel import BandedBank, hz_to_mel, mel_to_hz
 from edge_asc.samples import MAX_SAMPLE, reflect
+from front_ends import FRONT_ENDS, SMALL, noise, signals
 
 # Mel filters add positive float32 powers of float64 spectra: a few roundings of 6e-8 each.
 RTOL = 2e-6

@@ -7,7 +7,6 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import CASES, Case
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_asc.artifact import METADATA_KEY, ModelCard, card_to_json
@@ -28,6 +27,7 @@ from edge_asc.export.read_tflite import read_tflite
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.frontend import FrontEnd
+from networks import CASES, Case
 
 
 def file_of(

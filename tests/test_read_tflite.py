@@ -10,8 +10,6 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import CASES, Case
-from tflite_files import TFLiteFile, options
 
 from edge_asc.artifact import METADATA_KEY, ModelCard, card_to_json
 from edge_asc.export.read_file import inventory_of_file
@@ -29,6 +27,8 @@ from edge_asc.export.tflite_shapes import RULES, Shapes
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.frontend import FrontEnd
 from edge_asc.inventory import Inventory, Layer, peak_bytes
+from networks import CASES, Case
+from tflite_files import TFLiteFile, options
 
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
 

@@ -3,12 +3,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from networks import CASES, Case
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from edge_asc.export.read_torch import inventory_of_torch
 from edge_asc.models import build
+from networks import CASES, Case
 
 # The layers of the DCASE 2024 baseline as its authors publish them: parameters and MACs of each
 # convolution together with its batch norm.

@@ -8,6 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from edge_asc.runtime import (
+    RUNTIMES,
+    Classifier,
+    Runtime,
+    available_runtimes,
+    choose_runtime,
+    softmax,
+)
+from edge_asc.sessions import dequantize, quantize
 from tiny_models import (
     ABSTRACT_LABELS,
     FRONTEND,
@@ -19,16 +29,6 @@ from tiny_models import (
     tone,
     write_model,
 )
-
-from edge_asc.runtime import (
-    RUNTIMES,
-    Classifier,
-    Runtime,
-    available_runtimes,
-    choose_runtime,
-    softmax,
-)
-from edge_asc.sessions import dequantize, quantize
 
 FLOAT_TOLERANCE = 1e-4  # of logits around 5: summation order over at most 300 frames
 

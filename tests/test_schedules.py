@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
-from small_training import TRAIN, small_fit
 from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
 
 from edge_asc.config import TrainConfig, load_preset
 from edge_asc.schedules import build_optimizer, learning_rate
+from small_training import TRAIN, small_fit
 
 STEPS = 7  # per epoch
 

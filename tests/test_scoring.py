@@ -4,16 +4,11 @@ import math
 
 import pytest
 import torch
-from small_training import CROP, FRONT_END, small_network, store
 from torch import nn
 
-from edge_asc.scoring import crop_starts, predict, score
+from edge_asc.scoring import predict, score
 from edge_asc.torch_frontend import TorchFrontEnd
-
-
-def test_crops_that_stand_for_a_clip() -> None:
-    assert crop_starts(20, 20) == (0,)
-    assert crop_starts(501, 251) == (0, 125, 250)
+from small_training import CROP, FRONT_END, small_network, store
 
 
 def test_scores_by_hand() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_training import CROP, N_FRAMES, N_MELS, store
 
 from edge_asc.store import Epochs, FeatureStore
+from small_training import CROP, N_FRAMES, N_MELS, store
 
 
 def numbered(n: int, frames: int = N_FRAMES, **settings: int) -> FeatureStore:

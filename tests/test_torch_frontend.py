@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from front_ends import FRONT_ENDS, SMALL, noise, signals
 from torch import nn
 
 from edge_asc.frontend import FrontEnd
 from edge_asc.torch_frontend import TorchFrontEnd
 from edge_asc.torchaudio_transforms import MelSpectrogram
+from front_ends import FRONT_ENDS, SMALL, noise, signals
 
 # Both add float32 mel powers of float64 spectra, in another order.
 RTOL = 1e-5

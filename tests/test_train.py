@@ -9,16 +9,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.callbacks import Callback
-from small_training import (
-    CROP,
-    FRONT_END,
-    Small,
-    assert_same_weights,
-    rows,
-    small_fit,
-    small_network,
-    store,
-)
 from torch import Tensor
 
 from edge_asc.callbacks import Diverged
@@ -29,6 +19,16 @@ from edge_asc.progress import TrainingProgress
 from edge_asc.scene_module import compiled, eager, joint_loss
 from edge_asc.scoring import predict, score
 from edge_asc.torch_frontend import TorchFrontEnd
+from small_training import (
+    CROP,
+    FRONT_END,
+    Small,
+    assert_same_weights,
+    rows,
+    small_fit,
+    small_network,
+    store,
+)
 
 
 @pytest.fixture(autouse=True)

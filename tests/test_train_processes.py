@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import torch
+
 from small_training import assert_same_weights, rows, small_network
 
 PROGRAM = Path(__file__).with_name("small_training.py")

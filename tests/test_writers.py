@@ -36,8 +36,6 @@ def graph_of(case: Case, precision: str) -> Graph:
     return graph
 
 
-
-
 def run_tflite(data: bytes, x: np.ndarray) -> list[np.ndarray]:
     interpreter = Interpreter(model_content=data)
     (entry,) = interpreter.get_input_details()

@@ -10,10 +10,10 @@ from typing import Any
 import ai_edge_litert.schema_py_generated as schema
 import numpy as np
 import soundfile
-from tflite_files import TFLiteFile, options
 
 from edge_asc.artifact import METADATA_KEY, ModelCard, card_to_json
 from edge_asc.frontend import FrontEnd
+from tflite_files import TFLiteFile, options
 
 FRONTEND = FrontEnd(
     sample_rate_hz=8000,

@@ -1,0 +1,37 @@
+"""What a preset, a run or a file costs. A .tflite file is counted without torch."""
+
+from pathlib import Path
+from typing import get_args
+
+from edge_asc.artifact import Precision
+from edge_asc.export.read_file import inventory_of_file
+from edge_asc.inventory import Inventory
+
+
+def budget_of(target: str, precision: Precision | None = None) -> list[Inventory]:
+    """Count a preset (with the ten TAU scenes), a run folder, or a .tflite or .onnx file.
+
+    Parameters and operations of a preset or run are those of the network as it is trained, batch
+    norm apart, as the official counters read them; the file's bytes are those of a file that is
+    really written, into memory.
+
+    Raises:
+        ValueError: none of these, a damaged file, or a precision for a file, which has its own.
+        OSError: the file cannot be read.
+    """
+    if precision is not None and precision not in get_args(Precision):
+        raise ValueError(f"precision {precision!r} is not one of {', '.join(get_args(Precision))}")
+    path = Path(target)
+    if path.is_file() and path.suffix != ".toml":
+        if precision is not None:
+            raise ValueError(f"{target}: --precision is for presets and runs; a file has its own")
+        return [inventory_of_file(path)]
+    from edge_asc.config import PRESETS
+
+    if target not in PRESETS and path.suffix != ".toml" and not path.exists():
+        raise ValueError(f"{target}: neither a file nor a run nor a preset ({', '.join(PRESETS)})")
+    from edge_asc.export.preset_budget import of_preset, of_run  # torch takes seconds
+
+    if target in PRESETS or path.suffix == ".toml":
+        return [of_preset(target, precision)]
+    return [of_run(path, precision)]

@@ -1,0 +1,72 @@
+"""Does `pip install edge-asc` alone give a working classifier, and say what it lacks?
+
+    python check_base.py FOLDER
+
+Runs in an environment with the wheel and nothing else, on the files of `make_files.py`.
+"""
+
+import json
+import math
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+COMMAND = Path(sys.executable).with_name("edge-asc")
+MODEL = "compact-int8-widths-int8"
+ABSENT = {"torch", "torchaudio", "lightning", "nncf", "onnx", "onnxruntime", "matplotlib"}
+
+
+def edge_asc(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command; it must end with this exit code, and without a traceback."""
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True)
+    shown = " ".join(map(str, ["edge-asc", *arguments]))
+    print(f"{shown}: exit code {done.returncode} {done.stderr.strip()}")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def complaint(*arguments: str | Path) -> str:
+    """The one line on stderr of a command that must fail."""
+    done = edge_asc(*arguments, code=1)
+    (line,) = done.stderr.splitlines()
+    assert not done.stdout, done.stdout
+    return line
+
+
+def check_environment() -> None:
+    """LiteRT is there; nothing of training, and no second runtime."""
+    installed = {d.metadata["Name"].lower().replace("_", "-") for d in distributions()}
+    assert "ai-edge-litert" in installed, installed
+    assert not ABSENT & installed, ABSENT & installed
+    assert not [name for name in installed if name.startswith("nvidia-")]
+    print(f"{len(installed)} packages, none of {', '.join(sorted(ABSENT))}")
+
+
+def check_commands(folder: Path) -> None:
+    """Help, versions, a file's card, and a clip classified by it."""
+    assert "classify" in edge_asc("--help").stdout
+    assert "litert" in edge_asc("info").stdout
+    assert "int8" in edge_asc("info", folder / f"{MODEL}.tflite").stdout
+    model = ("--model", folder / f"{MODEL}.tflite")
+    assert "scene" in edge_asc("classify", folder / "clip.wav", *model).stdout
+    found = json.loads(edge_asc("classify", folder / "clip.wav", *model, "--json").stdout)
+    (clip,) = found["files"]
+    assert found["runtime"] == "litert"
+    assert math.isclose(sum(clip["probabilities"].values()), 1, rel_tol=1e-6)
+    assert len(clip["timeline"]) > 1
+
+
+def check_complaints(folder: Path) -> None:
+    """What is not installed is named in one line, with the way to get it."""
+    onnx = complaint("classify", folder / "clip.wav", "--model", folder / f"{MODEL}.onnx")
+    assert "pip install" in onnx and "onnx" in onnx
+    training = complaint("train", "compact-int8", "--data", folder)
+    assert "pip install 'edge-asc[train]'" in training
+
+
+if __name__ == "__main__":
+    check_environment()
+    check_commands(Path(sys.argv[1]))
+    check_complaints(Path(sys.argv[1]))

@@ -1,0 +1,105 @@
+"""Model files of small networks, with inputs and the logits torch computes for them.
+
+    python make_files.py FOLDER
+
+Runs where torch is. For each network and precision: `NAME-PRECISION.tflite`, `.onnx` and `.npz`;
+`check_files.py` holds other runtimes to them. `clip.wav` is something to classify.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import soundfile
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from edge_asc.artifact import Format, ModelCard, Precision
+from edge_asc.config import load_preset
+from edge_asc.export.exporter import write_file
+from edge_asc.export.graph import Graph
+from edge_asc.frontend import FrontEnd
+from edge_asc.quantize import qat
+from edge_asc.quantize.graph_network import GraphNetwork
+from edge_asc.quantize.half import round_to_half
+from networks import CASES, Case
+from taught import clips, taught_graph
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+N_CLIPS = 20
+OTHER_LENGTH = 77  # frames; odd, so that pooling keeps a last column
+SHIPPED = load_preset("compact-int8")
+# True widths: the bottlenecks of its attention are as narrow as those of the files that ship.
+WIDTHS = Case("compact", 128, 100, 3, SHIPPED.model.options)
+NETWORKS: dict[str, Case] = {str(case): case for case in CASES} | {"compact-int8-widths": WIDTHS}
+
+
+def deployment_graphs(case: Case) -> dict[Precision, Graph]:
+    """The graph that a file of each precision holds; int8 is calibrated, not trained."""
+    graph = taught_graph(case)
+    x, _ = clips(N_CLIPS, case.n_mels, case.n_frames, seed=100)
+    int8 = qat.freeze(qat.prepare(GraphNetwork(graph), [x]))
+    return {"float32": graph, "float16": round_to_half(graph), "int8": int8}
+
+
+def front_end(n_mels: int) -> FrontEnd:
+    """Features of the network's height; 10 ms from frame to frame."""
+    return FrontEnd(16000, 512, 400, 160, n_mels, normalization="clip")
+
+
+def card(name: str, case: Case, precision: Precision) -> ModelCard:
+    """What the files say of themselves: the window is as long as the network's input."""
+    return ModelCard(
+        name=name,
+        labels=[f"scene {i}" for i in range(10)],
+        abstract_labels=[f"class {i}" for i in range(case.n_abstract)],
+        frontend=front_end(case.n_mels).to_dict(),
+        clip_s=(case.n_frames - 1) / 100,
+        precision=precision,
+    )
+
+
+def lengths(case: Case) -> list[int]:
+    """Frames to try; the full network's linear layers fix them."""
+    return [case.n_frames] if case.name == "full" else [case.n_frames, OTHER_LENGTH]
+
+
+@torch.no_grad()
+def reference(case: Case, graph: Graph) -> dict[str, np.ndarray]:
+    """Inputs `x/FRAMES` `[N, M, F]`, logits `NAME/FRAMES` `[N, S]`, int8 steps `NAME/step`."""
+    network, found = GraphNetwork(graph).eval(), {}
+    for n_frames in lengths(case):
+        x, _ = clips(N_CLIPS, case.n_mels, n_frames, seed=101)
+        found[f"x/{n_frames}"] = x[:, 0].numpy()
+        for name, logits in zip(graph.outputs, network(x), strict=True):
+            found[f"{name}/{n_frames}"] = logits.numpy()
+    if graph.is_quantised:
+        steps = {name: graph.grids[value].scale for name, value in graph.outputs.items()}
+        found |= {f"{name}/step": np.array(step) for name, step in steps.items()}
+    return found
+
+
+def write(folder: Path, name: str, case: Case) -> None:
+    """All files of one network."""
+    for precision, graph in deployment_graphs(case).items():
+        stem = folder / f"{name}-{precision}"
+        for file_format in FORMATS:
+            data = write_file(graph, card(name, case, precision), file_format, case.n_frames)
+            stem.with_suffix(f".{file_format}").write_bytes(data)
+        arrays: dict[str, Any] = reference(case, graph)
+        np.savez(stem.with_suffix(".npz"), **arrays)
+
+
+def main(folder: Path) -> None:
+    """Fill the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, case in NETWORKS.items():
+        write(folder, name, case)
+    noise = np.random.default_rng(0).normal(scale=0.1, size=3 * 44100)
+    soundfile.write(folder / "clip.wav", noise, 44100)
+    print(f"{len(NETWORKS)} networks written to {folder}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

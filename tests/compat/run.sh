@@ -1,0 +1,67 @@
+#!/bin/sh
+# The wheel, the base install and the oldest runtimes, each in an environment of its own.
+#
+#   PYTHON=python3.11 tests/compat/run.sh
+#
+# PYTHON: 3.10 or 3.11, the last that tflite-runtime has wheels for [the one that is at hand].
+# TRAIN_PYTHON: has edge-asc[train] and makes the files to compare [.venv/bin/python].
+# BASE_PYTHONS: interpreters to try the base install with [PYTHON].
+set -eu
+cd "$(dirname "$0")/../.."
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+unset PYTHONPATH
+
+old_enough() {
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null
+}
+
+new_environment() { # PYTHON FOLDER PACKAGE...
+    "$1" -m venv --clear "$2"
+    folder=$2
+    shift 2
+    "$folder/bin/python" -m pip install "$@"
+}
+
+python=
+for candidate in ${PYTHON:-} python3.11 python3.10; do
+    if old_enough "$candidate"; then python=$candidate && break; fi
+done
+if [ -z "$python" ]; then
+    echo "skipped: tflite-runtime needs Python 3.10 or 3.11, and none is at hand"
+    exit 0
+fi
+train_python=$(realpath -s "${TRAIN_PYTHON:-.venv/bin/python}")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+echo "== wheel, and wheel by way of the source archive"
+mkdir "$work/source" "$work/wheel" "$work/round-trip"
+git ls-files -z --cached --others --exclude-standard >"$work/names"
+tar -c --null --ignore-failed-read -T "$work/names" 2>/dev/null | tar -x -C "$work/source"
+new_environment "$python" "$work/build" build
+"$work/build/bin/python" -m pip wheel --no-deps -w "$work/wheel" "$work/source"
+"$work/build/bin/python" -m build --outdir "$work/round-trip" "$work/source" >"$work/build.log" 2>&1 ||
+    { cat "$work/build.log" && exit 1; }
+"$python" tests/compat/check_wheel.py "$work/source" "$work"/wheel/*.whl "$work"/round-trip/*.whl
+
+echo "== files to compare"
+"$train_python" tests/compat/make_files.py "$work/files"
+
+# From here on the checkout is out of reach: what is imported is the wheel.
+root=$PWD
+mkdir "$work/checks"
+cp -R tests pyproject.toml "$work/checks"
+cd "$work/checks"
+
+for base in ${BASE_PYTHONS:-$python}; do
+    echo "== base install, $("$base" --version)"
+    new_environment "$base" "$root/.venv-base" "$work"/wheel/*.whl
+    "$root/.venv-base/bin/python" tests/compat/check_base.py "$work/files"
+done
+
+echo "== tflite-runtime 2.14.0, onnxruntime 1.19.2, numpy 1"
+new_environment "$python" "$root/.venv-compat" "$work"/wheel/*.whl \
+    'numpy<2' tflite-runtime==2.14.0 onnxruntime==1.19.2 pytest hypothesis onnx
+"$root/.venv-compat/bin/python" tests/compat/check_files.py "$work/files"
+"$root/.venv-compat/bin/pytest" -q -p no:cacheprovider \
+    tests/test_runtime.py tests/test_classify.py tests/test_artifact.py

@@ -1,0 +1,73 @@
+"""What all tests share: one thread, caches of their own, no telemetry, a tiny data set and run."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Before numpy and torch are imported: pytest's workers share the cores among themselves.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import pytest
+
+from edge_asc.cli import app
+
+Cli = Callable[..., tuple[int, str, str]]
+
+# Read by the packages at their first import, and set by the module of ours that imports them.
+SILENCED = {"nncf": "NNCF_CI", "onnxruntime": "ORT_DISABLE_TELEMETRY"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep features in the tests' own folder, not in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGE_ASC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_telemetry() -> Iterator[None]:
+    """Whatever a test has imported was told not to phone home."""
+    yield
+    for package, variable in SILENCED.items():
+        assert package not in sys.modules or os.environ.get(variable) == "1"
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run the command in this process: exit code, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            app([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return int(caught.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten synthetic scenes, twenty clips of half a second each, five folds."""
+    from edge_asc.synthetic import write_synthetic
+
+    folder = tmp_path_factory.mktemp("scenes")
+    write_synthetic(folder, clips_per_class=20, clip_s=0.5, sample_rate_hz=8000)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
+    """A small network with both heads that tells half of the scenes; copied before a change."""
+    from small_run import LEARNS, train_run
+
+    return train_run(tmp_path_factory.mktemp("trained") / "run", scenes, "compact-int8", *LEARNS)
+
+
+@pytest.fixture
+def run(trained_run: Path, tmp_path: Path) -> Path:
+    """A copy of the trained run."""
+    return Path(shutil.copytree(trained_run, tmp_path / "run"))

@@ -1,0 +1,305 @@
+"""From a trained run to files that keep their budget and agree with torch, or to no file at all."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import Cli
+from edge_asc.artifact import Format, ModelCard, Precision, read_card
+from edge_asc.audio import load_audio
+from edge_asc.budget import RULES, OverBudget
+from edge_asc.datasets import open_dataset
+from edge_asc.evaluate import evaluate
+from edge_asc.export import exporter
+from edge_asc.export.count import budget_of
+from edge_asc.export.exporter import Exported, deployment_graph, export_run
+from edge_asc.export.graph import Graph
+from edge_asc.export.parity import MOST_RELATIVE, MOST_STEPS, ParityError
+from edge_asc.frontend import FrontEnd
+from edge_asc.quantize.quantize_run import quantize_run
+from edge_asc.runs import read_run
+from edge_asc.runtime import Classifier
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+N_TEST_CLIPS = 40  # of one fold
+
+
+@pytest.fixture(scope="module", params=["qat", "ptq"])
+def quantised_run(
+    request: pytest.FixtureRequest, trained_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A quantised copy of the trained run; the folder bears the name of the method."""
+    folder = shutil.copytree(trained_run, tmp_path_factory.mktemp("quantised") / request.param)
+    quantize_run(folder, ptq=request.param == "ptq", progress=False)
+    return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def files(quantised_run: Path) -> dict[str, Exported]:
+    """All six files of a run, by name."""
+    written = [
+        file
+        for precision in PRECISIONS
+        for file in export_run(quantised_run, precision=precision, formats=FORMATS)
+    ]
+    return {file.path.name: file for file in written}
+
+
+def files_in(folder: Path) -> list[str]:
+    """All files below a folder, temporary ones too."""
+    return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+
+
+def test_parity_holds_every_file(quantised_run: Path, files: dict[str, Exported]) -> None:
+    folder = quantised_run / "export"
+    assert set(files_in(folder)) == {*files, "parity.json"}
+    assert len(files) == len(FORMATS) * len(PRECISIONS)
+    record = json.loads((folder / "parity.json").read_text())
+    assert record == {name: file.parity for name, file in files.items()}
+    for name, figures in record.items():
+        assert figures["clips"] == 16
+        assert figures["argmax_agreement"] >= 0.9  # a tie of two int8 logits may fall either way
+        if "int8" in name:
+            assert figures["largest_difference_steps"] <= MOST_STEPS
+        else:
+            assert figures["largest_difference_relative"] <= MOST_RELATIVE
+            assert figures["largest_difference_steps"] is None
+
+
+def test_bytes_counted_are_the_bytes_written(
+    quantised_run: Path, files: dict[str, Exported]
+) -> None:
+    for file in files.values():
+        assert file.file_bytes == file.path.stat().st_size
+        assert budget_of(str(file.path))[0].file_bytes == file.file_bytes
+    for precision in PRECISIONS:
+        written = [file.file_bytes for name, file in files.items() if precision in name]
+        assert budget_of(str(quantised_run), precision)[0].file_bytes == max(written)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_a_float32_file_scores_as_torch(
+    file_format: Format, quantised_run: Path, files: dict[str, Exported], scenes: Path
+) -> None:
+    from_torch = evaluate(quantised_run, scenes)
+    from_file = evaluate(files[f"synthetic-float32.{file_format}"].path, scenes)
+    assert from_torch.figures["fold"] == from_file.figures["fold"] == 1
+    assert from_torch.figures["accuracy"] >= 0.3  # chance is 0.1: there is something to disagree on
+    # One clip, whose two best scenes may be as good as equal.
+    assert (from_torch.scene.argmax(1) != from_file.scene.argmax(1)).sum() <= 1
+    for key in ("correct", "clips"):
+        assert from_torch.figures[key] == pytest.approx(from_file.figures[key], abs=1)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_an_int8_file_scores_as_the_quantisation_said(
+    file_format: Format, quantised_run: Path, files: dict[str, Exported], scenes: Path
+) -> None:
+    said = json.loads((quantised_run / "quantized" / "metrics.json").read_text())
+    assert said["method"] == quantised_run.name
+    assert said["epochs"] == (1 if said["method"] == "qat" else 0)
+    found = evaluate(files[f"synthetic-int8.{file_format}"].path, scenes).figures
+    assert said["test"]["clips"] == found["clips"] == N_TEST_CLIPS
+    # Of logits in steps of the grid, two are equal now and then.
+    assert found["accuracy"] == pytest.approx(said["test"]["accuracy"], abs=1.01 / N_TEST_CLIPS)
+
+
+def test_int8_files_agree_on_what_is_not_a_tie(
+    quantised_run: Path, files: dict[str, Exported], scenes: Path
+) -> None:
+    classifiers = [Classifier.load(files[f"synthetic-int8.{f}"].path) for f in FORMATS]
+    frontend = classifiers[0].frontend
+    clips = open_dataset(scenes).clips
+    features = [frontend.features(load_audio(c.path, frontend.sample_rate_hz)) for c in clips]
+    tflite, onnx = (np.stack([c.logits(f)[0] for f in features]) for c in classifiers)
+    graph = deployment_graph(quantised_run, "int8")
+    first, second = np.sort(tflite, axis=1)[:, :-3:-1].T
+    clear = first - second > 1.01 * graph.grids[graph.outputs["scene"]].scale
+    assert clear.sum() >= 150  # of 200: most clips are no tie
+    assert (tflite.argmax(1) == onnx.argmax(1))[clear].mean() >= 0.99
+
+
+def test_cards_are_complete(quantised_run: Path, files: dict[str, Exported]) -> None:
+    described = read_run(quantised_run)
+    for name, file in files.items():
+        card = read_card(file.path)
+        assert (card.name, card.labels) == ("compact-int8", described.labels)
+        assert card.abstract_labels == described.abstract_labels != []
+        frontend = FrontEnd.from_dict(card.frontend)
+        assert frontend == described.front_end()
+        assert len(frontend.mean) == len(frontend.std) == frontend.n_mels
+        assert card.clip_s == 0.5
+        assert name == f"synthetic-{card.precision}{file.path.suffix}"
+        assert card.budget == {"rule": "edge-128k", "enforced": True}
+        assert card.warnings == []
+        check_provenance(card, quantised_run.name)
+
+
+def check_provenance(card: ModelCard, method: str) -> None:
+    keys = {"dataset", "fold", "seed", "date", "git", "edge_asc", "torch"}
+    if card.precision == "int8":
+        assert card.provenance["quantised"] == method
+        keys |= {"quantised", "nncf"}
+    assert set(card.provenance) == keys
+    assert (card.provenance["fold"], card.provenance["seed"]) == (1, 0)
+    assert card.provenance["torch"] == torch.__version__
+
+
+def test_files_name_no_path_of_this_machine(files: dict[str, Exported], scenes: Path) -> None:
+    places = [str(scenes.parent), str(Path.home()), str(Path(__file__).parents[1]), sys.prefix]
+    for file in files.values():
+        content = file.path.read_bytes()
+        assert not [place for place in places if len(place) > 1 and place.encode() in content]
+
+
+@pytest.fixture
+def tight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default rule with a limit that nothing keeps."""
+    rule = RULES["edge-128k"]
+    limits = tuple(replace(limit, most=5000) for limit in rule.limits)
+    monkeypatch.setitem(RULES, "edge-128k", replace(rule, limits=limits))
+
+
+@pytest.mark.usefixtures("tight")
+def test_over_budget_writes_nothing(run: Path) -> None:
+    before = files_in(run)
+    with pytest.raises(OverBudget, match=r"over edge-128k: whole file: [\d,]+ of at most 5,000"):
+        export_run(run, precision="float32", formats=FORMATS)
+    assert files_in(run) == before
+
+
+def test_over_budget_of_the_command_is_exit_code_3(cli: Cli, run: Path) -> None:
+    before = files_in(run)
+    # That rule allows no weight outside int8.
+    arguments = ("export", run, "--fp16", "--format", "all", "--rule", "dcase2022")
+    code, out, err = cli(*arguments)
+    assert (code, out) == (3, "")
+    assert re.match(r"edge-asc: .* is over dcase2022: .*weights not in int8", err)
+    assert "CONV_2D" in err and "peak activations" in err  # where the bytes are
+    assert files_in(run) == before
+    code, out, _ = cli(*arguments, "--no-enforce")
+    assert code == 0
+    for file_format in FORMATS:
+        path = run / "export" / f"synthetic-float16.{file_format}"
+        assert f"{path}  {path.stat().st_size:,} bytes" in out
+        card = read_card(path)
+        assert card.budget == {"rule": "dcase2022", "enforced": False}
+        assert any(line.startswith("over dcase2022: weights not in int8") for line in card.warnings)
+
+
+@pytest.mark.usefixtures("tight")
+def test_bytes_over_the_limit_are_told_with_what_would_fit(cli: Cli, run: Path) -> None:
+    code, _, err = cli("export", run, "--fp32")
+    assert code == 3
+    assert "leave room for:" in err and "parameters in int8" in err
+
+
+def test_int8_needs_a_quantised_run(cli: Cli, run: Path) -> None:
+    code, out, err = cli("export", run, "--int8")
+    assert (code, out) == (1, "")
+    assert re.fullmatch(r"edge-asc: [^\n]*`edge-asc quantize [^\n]+`[^\n]*--ptq[^\n]*\n", err)
+    assert not (run / "export").exists()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_a_file_that_disagrees_with_torch_is_not_left(
+    file_format: Format,
+    precision: Precision,
+    quantised_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exporter, "write_file", with_scenes_moved(exporter.write_file))
+    with pytest.raises(ParityError, match=r"differs from torch by .* nothing was written"):
+        export_run(quantised_run, precision=precision, formats=[file_format], out=tmp_path / "out")
+    assert files_in(tmp_path) == []
+
+
+def with_scenes_moved(write: Callable[..., bytes]) -> Callable[..., bytes]:
+    """A writer that gives every scene the weights of its neighbour."""
+
+    def write_other(graph: Graph, *arguments: Any) -> bytes:
+        graph = deepcopy(graph)
+        head = graph.producer(graph.outputs["scene"])
+        assert head is not None
+        head.tensors["weight"] = np.roll(head.tensors["weight"], 1, axis=0)
+        return write(graph, *arguments)
+
+    return write_other
+
+
+def test_unknown_format_and_rule_are_told(run: Path) -> None:
+    with pytest.raises(ValueError, match="format 'coreml' is not one of tflite, onnx"):
+        export_run(run, precision="float32", formats=["coreml"])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="no rule 'dcase1999'"):
+        export_run(run, precision="float32", rule="dcase1999")
+
+
+def test_quantising_twice_is_refused(cli: Cli, quantised_run: Path) -> None:
+    before = (quantised_run / "quantized" / "weights.pt").read_bytes()
+    code, out, err = cli("quantize", quantised_run, "--ptq")
+    assert (code, out) == (1, "")
+    assert re.fullmatch(r"edge-asc: .*quantized is there already; delete it .*\n", err)
+    assert quantize_run(quantised_run, resume=True) == quantised_run / "quantized"
+    assert (quantised_run / "quantized" / "weights.pt").read_bytes() == before
+
+
+# Two epochs of eight steps; the process is killed in the second, after the checkpoint of the first.
+KILLED = """
+import os, signal
+from edge_asc.cli import main
+from edge_asc.scene_module import SceneModule
+step, steps = SceneModule.training_step, []
+def training_step(*arguments):
+    steps.append(0)
+    if len(steps) == 12:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*arguments)
+SceneModule.training_step = training_step
+main()
+"""
+SETTINGS = ("--set", "quantize.epochs=2", "--set", "quantize.batch_size=16")
+
+
+def test_killed_quantisation_resumes_to_the_same_weights(
+    cli: Cli, run: Path, tmp_path: Path
+) -> None:
+    whole = Path(shutil.copytree(run, tmp_path / "whole"))
+    code, _, _ = cli("quantize", whole, *SETTINGS)
+    assert code == 0
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, "quantize", run, *SETTINGS], capture_output=True, text=True
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (run / "quantized" / "last.ckpt").is_file()
+    assert not (run / "quantized" / "weights.pt").exists()
+    code, out, err = cli("export", run, "--int8")
+    assert (code, out) == (1, "") and "edge-asc quantize" in err
+    code, _, err = cli("quantize", run, "--resume", "--set", "quantize.epochs=5")
+    assert code == 1 and "was started with other settings" in err
+    code, out, _ = cli("quantize", run, "--resume")  # the settings are those it was started with
+    assert code == 0 and "accuracy" in out
+    expected, found = (
+        torch.load(folder / "quantized" / "weights.pt", weights_only=True)
+        for folder in (whole, run)
+    )
+    assert expected.keys() == found.keys()
+    for name in expected:
+        assert torch.equal(expected[name], found[name]), name
+    assert files_in(run / "quantized") == sorted(files_in(whole / "quantized")) or set(
+        files_in(run / "quantized")
+    ) == set(files_in(whole / "quantized"))  # and no temporary file stays
