@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import get_args
 
+import torch
+from torch import nn
+
 from edge_asc.artifact import Format, ModelCard, Precision
 from edge_asc.config import Config, load_preset
 from edge_asc.export.exporter import deployment_graph, model_card, write_file
@@ -20,11 +23,12 @@ from edge_asc.runs import load_network, read_run
 
 
 def preset_files(config: Config, precision: Precision) -> dict[Format, bytes]:
-    """The files that a preset would become, with weights as they are before training."""
+    """The files that a preset would become, with made-up numbers for what training finds."""
     frontend, n_frames, clip_s = _window(config)
     n_mels = frontend.n_mels
     labels = list(TAU_GROUPS) if config.model.abstract else []
     network = build(config.model.name, config.model.options, len(TAU_SCENES), len(labels))
+    _unsettle(network)
     graph = _as_stored(fold(trace(network, n_mels)), precision)
     if frontend.normalization == "dataset":
         # Four digits a number, as trained statistics have.
@@ -41,6 +45,19 @@ def preset_files(config: Config, precision: Precision) -> dict[Format, bytes]:
         budget={"rule": config.rule, "enforced": True},
     )
     return {f: write_file(graph, card, f, n_frames) for f in get_args(Format)}
+
+
+def _unsettle(network: nn.Module) -> None:
+    """Move batch norms from their start, so that no two tensors are equal.
+
+    Writers store equal tensors once: the zeros of a fresh network would flatter the file's size.
+    """
+    torch.manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None  # every network here tracks statistics
+            nn.init.normal_(module.bias)
+            nn.init.normal_(module.running_mean)
 
 
 def _as_stored(graph: Graph, precision: Precision) -> Graph:

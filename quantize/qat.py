@@ -196,8 +196,12 @@ def dummy_quantised(graph: Graph) -> Graph:
     """An int8 graph with arbitrary grids: the size of the file before there is any training."""
     network = GraphNetwork(graph)
     quantised = network.trained_graph()
-    for group in scale_groups(quantised):
-        quantised.grids.update(dict.fromkeys(group, Grid(2**-4, -128)))  # a relu's needs the -128
+    for index, group in enumerate(scale_groups(quantised)):
+        # -128 for a relu's sake; no two alike, since equal grids are stored once
+        grid = Grid((1 + index / 1024) / 16, -128)
+        if any(node.op == "sigmoid" and node.output in group for node in quantised.nodes):
+            grid = SIGMOID_GRID
+        quantised.grids.update(dict.fromkeys(group, grid))
     for node in quantised.nodes:
         if node.op in ("conv", "linear"):
             weight = node.tensors["weight"].reshape(len(node.tensors["weight"]), -1)
