@@ -138,7 +138,7 @@ class RunScorer:
             "file": str(self._folder),
             "precision": "float32",
             "runtime": "torch",
-            "runtime_version": torch.__version__,
+            "runtime_version": str(torch.__version__),
         }
 
     def predict(

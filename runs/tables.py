@@ -97,6 +97,8 @@ def _predicted(folder: Path) -> list[str]:
 def results(path: Path) -> None:
     """Print mean ± standard deviation over the folds."""
     collected = json.loads(path.read_text())
+    if not collected["folds"]:
+        raise SystemExit(f"{path}: no fold is complete yet")
     rows = []
     for variant, name in VARIANTS.items():
         per_fold = [fold[variant] for fold in collected["folds"].values()]
@@ -105,7 +107,7 @@ def results(path: Path) -> None:
         times = [f["window_latency_ms"] for f in per_fold if "window_latency_ms" in f]
         rows.append([
             name,
-            f"{statistics.mean(accuracies):.2f} ± {statistics.stdev(accuracies):.2f}",
+            _mean_sd(accuracies),
             *(f"{accuracy:.2f}" for accuracy in accuracies),
             _span(sizes),
             f"{statistics.median(times):.2f}" if times else "",
@@ -117,6 +119,11 @@ def results(path: Path) -> None:
     agreeing, clips = sum(s["same"] for s in same), sum(s["clips"] for s in same)
     print(f"\nint8 TFLite and int8 ONNX name the same scene on {agreeing} of {clips} clips.")
     print(_made_line(collected["made"]))
+
+
+def _mean_sd(values: Sequence[float]) -> str:
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.2f}{spread}"
 
 
 def _span(values: Iterable[int]) -> str:
