@@ -60,6 +60,8 @@ def missing(error: ImportError) -> str:
     package = (error.name or "").split(".")[0]
     if package in TRAINING_PACKAGES:
         return f"this needs {package}: pip install 'edge-asc[train]'"
+    if package == "tomllib":  # presets and training; classifying does with Python 3.10
+        return "this needs Python 3.11 or newer"
     if error.name is None:  # raised by us, with words for the user
         return str(error)
     raise error

@@ -18,12 +18,18 @@ def save_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> None:
         rows: one mapping per epoch, with the columns of metrics.csv; None where not measured.
         path: file to write.
     """
-    figure = Figure(figsize=(12, 3.5), layout="constrained")
-    loss, accuracy, rate = figure.subplots(1, 3)
-    _lines(loss, rows, {"train_loss": "training", "val_loss": "validation"}, "loss")
-    _lines(accuracy, rows, {"val_accuracy": "validation"}, "accuracy")
-    accuracy.set_ylim(0, 1)
-    _lines(rate, rows, {"learning_rate": "learning rate"}, "learning rate")
+    panels = {
+        "loss": {"train_loss": "training", "val_loss": "validation"},
+        "accuracy": {"val_accuracy": "validation"},
+        "learning rate": {"learning_rate": "learning rate"},
+    }
+    if all(row.get("val_accuracy") is None for row in rows):
+        del panels["accuracy"]
+    figure = Figure(figsize=(4 * len(panels), 3.5), layout="constrained")
+    for axes, (name, columns) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        _lines(axes, rows, columns, name)
+        if name == "accuracy":
+            axes.set_ylim(0, 1)
     _save(figure, path)
 
 

@@ -49,7 +49,7 @@ def files(folder: Path) -> None:
 
 def folds(folder: Path, out: Path) -> None:
     """Collect the figures of all folds into one file."""
-    collected: dict[str, Any] = {"made": made(), "folds": {}}
+    collected: dict[str, Any] = {"made": made(), "macs_per_s": _macs_per_s(folder), "folds": {}}
     for fold in sorted(folder.glob("fold*"), key=lambda p: p.name):
         rows = {
             variant: _figures(fold / "evaluations" / variant)
@@ -60,6 +60,13 @@ def folds(folder: Path, out: Path) -> None:
             rows["agreement"] = _agreement(fold / "evaluations", "int8.tflite", "int8.onnx")
             collected["folds"][fold.name.removeprefix("fold")] = rows
     out.write_text(json.dumps(collected, indent=1) + "\n")
+
+
+def _macs_per_s(folder: Path) -> int:
+    from edge_asc.export.count import budget_of
+
+    (inventory,) = budget_of(str(next(folder.glob("fold*"))), "float32")
+    return inventory.per_second(inventory.macs)
 
 
 def made() -> dict[str, Any]:
@@ -118,6 +125,7 @@ def results(path: Path) -> None:
     same = [fold["agreement"] for fold in collected["folds"].values()]
     agreeing, clips = sum(s["same"] for s in same), sum(s["clips"] for s in same)
     print(f"\nint8 TFLite and int8 ONNX name the same scene on {agreeing} of {clips} clips.")
+    print(f"{collected['macs_per_s']:,} MACs per second of audio in every row.")
     print(_made_line(collected["made"]))
 
 
