@@ -7,7 +7,9 @@ a quantiser, values that must share a grid share one, and a sigmoid's is fixed t
 places serve another runtime: they leave the logits in float and max's inputs on two grids.
 """
 
+import contextlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,13 +42,14 @@ def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
     """
     nncf = import_nncf()
     ranges = calibrate(network, batches)
-    quantised = nncf.quantize(
-        network,
-        nncf.Dataset(batches, lambda batch: batch),
-        preset=nncf.QuantizationPreset.MIXED,
-        target_device=nncf.TargetDevice.CPU,
-        subset_size=len(batches),
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # NNCF's progress bars
+        quantised = nncf.quantize(
+            network,
+            nncf.Dataset(batches, lambda batch: batch),
+            preset=nncf.QuantizationPreset.MIXED,
+            target_device=nncf.TargetDevice.CPU,
+            subset_size=len(batches),
+        )
     hooks = _hook_storage(quantised)
     for name, hook in list(hooks.named_hooks(remove_duplicate=False)):
         if not _quantises_weight(hook):
@@ -197,9 +200,11 @@ def dummy_quantised(graph: Graph) -> Graph:
     network = GraphNetwork(graph)
     quantised = network.trained_graph()
     for index, group in enumerate(scale_groups(quantised)):
-        # -128 for a relu's sake; no two alike, since equal grids are stored once
-        grid = Grid((1 + index / 1024) / 16, -128)
-        if any(node.op == "sigmoid" and node.output in group for node in quantised.nodes):
+        # No two alike, since equal grids are stored once; a relu's zero is the lowest number.
+        producers = [node for node in quantised.nodes if set(node.outputs) & group]
+        starts_at_zero = any(node.attributes.get("relu") for node in producers)
+        grid = Grid((1 + index / 1024) / 16, -128 if starts_at_zero else index % 100)
+        if any(node.op == "sigmoid" for node in producers):
             grid = SIGMOID_GRID
         quantised.grids.update(dict.fromkeys(group, grid))
     for node in quantised.nodes:
