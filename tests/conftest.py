@@ -3,21 +3,21 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-
-# Before numpy and torch are imported: pytest's workers share the cores among themselves.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
 
 import pytest
 
-from edge_asc.cli import app
-
-Cli = Callable[..., tuple[int, str, str]]
+from command import Cli, runner
 
 # Read by the packages at their first import, and set by the module of ours that imports them.
 SILENCED = {"nncf": "NNCF_CI", "onnxruntime": "ORT_DISABLE_TELEMETRY"}
+
+
+def pytest_configure() -> None:
+    """Give each of pytest's workers one thread; numpy and torch are not imported yet."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +26,13 @@ def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGE_ASC_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def same_numbers() -> None:
+    """Every test draws the same random numbers, whichever ran before it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
@@ -39,14 +46,7 @@ def no_telemetry() -> Iterator[None]:
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     """Run the command in this process: exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            app([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return run
+    return runner(capsys)
 
 
 @pytest.fixture(scope="session")

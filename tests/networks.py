@@ -1,6 +1,8 @@
 """Networks for tests: every registered one, at sizes that run in a moment."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -9,7 +11,9 @@ from torch import nn
 from edge_asc.export.graph import Graph
 from edge_asc.export.trace import trace
 from edge_asc.models import build
+from edge_asc.quantize import qat
 from edge_asc.quantize.folding import fold
+from edge_asc.quantize.graph_network import GraphNetwork
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,14 @@ CASES = [
     Case("full", 32, 63, n_abstract=3, options={"n_mels": 32, "n_frames": 63}),
     Case("dcase2024-baseline", 64, 33),
 ]
+
+
+def quantised(case: Case) -> GraphNetwork:
+    """The network with NNCF's quantisers, calibrated; a copy for the caller to train."""
+    return deepcopy(_quantised(case))
+
+
+@cache  # NNCF takes a second for each
+def _quantised(case: Case) -> GraphNetwork:
+    graph = case.graph()
+    return qat.prepare(GraphNetwork(graph), [case.inputs(4) for _ in range(2)])

@@ -6,35 +6,20 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from command import Cli
 from edge_asc import __version__
 from edge_asc.budget import OverBudget
-from edge_asc.cli import app
 from edge_asc.verbs_training import RUN_FOLDER
 from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "data check",
          "data synth")  # fmt: skip
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run the command in this process: exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            app([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture
@@ -318,15 +303,22 @@ def test_export_over_budget_is_exit_code_3(
     assert "m.tflite  200,000 bytes\n  clips 16, largest difference 1e-06\n" in out
 
 
+@pytest.mark.parametrize(
+    ("module", "advice"),
+    [
+        ("torch.nn", "torch: pip install 'edge-asc[train]'"),
+        ("tomllib", "Python 3.11 or newer"),  # the runtime half does with 3.10
+    ],
+)
 def test_missing_training_packages_are_named(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: str, advice: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def quantize_run(*_: Any, **__: Any) -> None:
-        raise ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
     stand_in(monkeypatch, "edge_asc.quantize.quantize_run", quantize_run=quantize_run)
     code, _, err = cli("quantize", tmp_path)
-    assert (code, err) == (1, "edge-asc: this needs torch: pip install 'edge-asc[train]'\n")
+    assert (code, err) == (1, f"edge-asc: this needs {advice}\n")
 
 
 def start(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:

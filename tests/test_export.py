@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import Cli
+from command import Cli
 from edge_asc.artifact import Format, ModelCard, Precision, read_card
 from edge_asc.audio import load_audio
 from edge_asc.budget import RULES, OverBudget

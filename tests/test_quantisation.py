@@ -18,12 +18,7 @@ from edge_asc.export.graph import (
 from edge_asc.quantize import qat
 from edge_asc.quantize.calibration import calibrate
 from edge_asc.quantize.graph_network import GraphNetwork
-from networks import CASES, Case
-
-
-def quantised(case: Case, seed: int = 0) -> GraphNetwork:
-    torch.manual_seed(seed)
-    return qat.prepare(GraphNetwork(case.graph(seed)), [case.inputs(4) for _ in range(2)])
+from networks import CASES, Case, quantised
 
 
 def train_a_little(module: GraphNetwork, case: Case, steps: int = 4) -> None:

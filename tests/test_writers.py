@@ -15,7 +15,7 @@ from edge_asc.export.to_tflite import to_tflite
 from edge_asc.quantize import qat
 from edge_asc.quantize.graph_network import GraphNetwork
 from edge_asc.quantize.half import round_to_half
-from networks import CASES, Case
+from networks import CASES, Case, quantised
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
@@ -30,10 +30,7 @@ def graph_of(case: Case, precision: str) -> Graph:
     graph = case.graph()
     if precision == "float16":
         return round_to_half(graph)
-    if precision == "int8":
-        torch.manual_seed(0)
-        return qat.freeze(qat.prepare(GraphNetwork(graph), [case.inputs(8)]))
-    return graph
+    return qat.freeze(quantised(case)) if precision == "int8" else graph
 
 
 def run_tflite(data: bytes, x: np.ndarray) -> list[np.ndarray]:

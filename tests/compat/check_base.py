@@ -20,7 +20,7 @@ ABSENT = {"torch", "torchaudio", "lightning", "nncf", "onnx", "onnxruntime", "ma
 def edge_asc(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command; it must end with this exit code, and without a traceback."""
     done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True)
-    shown = " ".join(map(str, ["edge-asc", *arguments]))
+    shown = " ".join(["edge-asc", *(Path(argument).name for argument in arguments)])
     print(f"{shown}: exit code {done.returncode} {done.stderr.strip()}")
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stderr
@@ -48,8 +48,10 @@ def check_commands(folder: Path) -> None:
     """Help, versions, a file's card, and a clip classified by it."""
     assert "classify" in edge_asc("--help").stdout
     assert "litert" in edge_asc("info").stdout
-    assert "int8" in edge_asc("info", folder / f"{MODEL}.tflite").stdout
-    model = ("--model", folder / f"{MODEL}.tflite")
+    file = folder / f"{MODEL}.tflite"
+    assert "int8" in edge_asc("info", file).stdout
+    assert f"{file.stat().st_size:,}" in edge_asc("budget", file).stdout
+    model = ("--model", file)
     assert "scene" in edge_asc("classify", folder / "clip.wav", *model).stdout
     found = json.loads(edge_asc("classify", folder / "clip.wav", *model, "--json").stdout)
     (clip,) = found["files"]
@@ -62,8 +64,10 @@ def check_complaints(folder: Path) -> None:
     """What is not installed is named in one line, with the way to get it."""
     onnx = complaint("classify", folder / "clip.wav", "--model", folder / f"{MODEL}.onnx")
     assert "pip install" in onnx and "onnx" in onnx
-    training = complaint("train", "compact-int8", "--data", folder)
-    assert "pip install 'edge-asc[train]'" in training
+    edge_asc("data", "synth", folder / "scenes", "--clips", "1", "--clip-s", "0.5")
+    training = complaint("train", "compact-int8", "--data", folder / "scenes")
+    old = sys.version_info < (3, 11)
+    assert ("this needs Python 3.11" if old else "pip install 'edge-asc[train]'") in training
 
 
 if __name__ == "__main__":

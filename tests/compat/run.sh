@@ -8,7 +8,8 @@
 # BASE_PYTHONS: interpreters to try the base install with [PYTHON].
 set -eu
 cd "$(dirname "$0")/../.."
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+root=$PWD
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=2 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 unset PYTHONPATH
 
 old_enough() {
@@ -20,6 +21,10 @@ new_environment() { # PYTHON FOLDER PACKAGE...
     folder=$2
     shift 2
     "$folder/bin/python" -m pip install "$@"
+}
+
+quietly() { # COMMAND...: its output is of interest when it fails
+    "$@" >"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
 }
 
 python=
@@ -35,20 +40,22 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 echo "== wheel, and wheel by way of the source archive"
-mkdir "$work/source" "$work/wheel" "$work/round-trip"
+mkdir "$work/source"
 git ls-files -z --cached --others --exclude-standard >"$work/names"
 tar -c --null --ignore-failed-read -T "$work/names" 2>/dev/null | tar -x -C "$work/source"
-new_environment "$python" "$work/build" build
-"$work/build/bin/python" -m pip wheel --no-deps -w "$work/wheel" "$work/source"
-"$work/build/bin/python" -m build --outdir "$work/round-trip" "$work/source" >"$work/build.log" 2>&1 ||
-    { cat "$work/build.log" && exit 1; }
+new_environment "$python" "$work/build" 'setuptools>=64' wheel
+build=$work/build/bin/python
+"$build" -m pip wheel --no-deps -w "$work/wheel" "$work/source"
+cd "$work/source"
+quietly "$build" -c 'from setuptools import build_meta; build_meta.build_sdist("..")'
+cd "$root"
+"$build" -m pip wheel --no-deps --no-build-isolation -w "$work/round-trip" "$work"/*.tar.gz
 "$python" tests/compat/check_wheel.py "$work/source" "$work"/wheel/*.whl "$work"/round-trip/*.whl
 
 echo "== files to compare"
-"$train_python" tests/compat/make_files.py "$work/files"
+quietly "$train_python" tests/compat/make_files.py "$work/files"
 
 # From here on the checkout is out of reach: what is imported is the wheel.
-root=$PWD
 mkdir "$work/checks"
 cp -R tests pyproject.toml "$work/checks"
 cd "$work/checks"
@@ -59,7 +66,7 @@ for base in ${BASE_PYTHONS:-$python}; do
     "$root/.venv-base/bin/python" tests/compat/check_base.py "$work/files"
 done
 
-echo "== tflite-runtime 2.14.0, onnxruntime 1.19.2, numpy 1"
+echo "== tflite-runtime 2.14.0, onnxruntime 1.19.2, numpy 1, $("$python" --version)"
 new_environment "$python" "$root/.venv-compat" "$work"/wheel/*.whl \
     'numpy<2' tflite-runtime==2.14.0 onnxruntime==1.19.2 pytest hypothesis onnx
 "$root/.venv-compat/bin/python" tests/compat/check_files.py "$work/files"
