@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
-from importlib.metadata import version
 
 import torch
 import torch.nn.functional as F
@@ -102,9 +101,7 @@ def main(preset: str = "compact-int8") -> None:
     print("\n| export | ms |\n| --- | ---: |")
     print(f"| int8 TFLite | {export_ms(to_tflite, frozen, n_frames):.0f} |")
     print(f"| int8 ONNX, with its checker | {export_ms(to_onnx, frozen, n_frames):.0f} |")
-    print(
-        f"\n{date.today()}; {platform.platform()}; torch {torch.__version__}, nncf {version('nncf')}"
-    )
+    print(f"\n{date.today()}; {platform.platform()}; torch {torch.__version__}")
 
 
 if __name__ == "__main__":
