@@ -1,0 +1,42 @@
+"""Every preset goes the whole way: one epoch, quantised by calibration, exported, evaluated."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+
+from edge_asc.artifact import Format, Precision
+from edge_asc.config import PRESETS
+from edge_asc.evaluate import evaluate
+from edge_asc.export.exporter import export_run
+from edge_asc.export.preset_budget import preset_files
+from edge_asc.quantize.quantize_run import quantize_run
+from edge_asc.runs import load_network, read_run
+from small_run import N_FRAMES, N_MELS, train_run
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+# Its linear layers are made for one size of input.
+FULL = f"model.options={{n_mels = {N_MELS}, n_frames = {N_FRAMES}}}"
+OPTIONS = {"amfm-full": (FULL,)}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_preset_trains_quantises_and_exports(preset: str, scenes: Path, tmp_path: Path) -> None:
+    run = train_run(tmp_path / "run", scenes, preset, *OPTIONS.get(preset, ()))
+    assert all(torch.isfinite(p).all() for p in load_network(run).parameters())
+    quantize_run(run, ptq=True, progress=False)
+    for precision in PRECISIONS:
+        # The exporter has compared each file with torch; rules are another test's matter.
+        written = export_run(run, precision=precision, formats=FORMATS, enforced=False)
+        before_training = preset_files(read_run(run).settings(), precision)
+        sizes = {file.path.suffix[1:]: file.file_bytes for file in written}
+        # Apart in the lengths of labels, names and dates, and in which tensors happen to be equal.
+        expected = {name: len(data) for name, data in before_training.items()}
+        assert sizes == pytest.approx(expected, abs=200)
+    figures: dict[str, Any] = evaluate(written[0].path, scenes).figures
+    assert (figures["clips"], figures["precision"]) == (40, "int8")
+    assert np.isfinite(figures["log_loss"])
