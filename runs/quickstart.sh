@@ -34,7 +34,6 @@ for file in "$run"/export/*.tflite "$run"/export/*.onnx; do
 done
 edge-asc evaluate "$run" --data "$work/data" --fold 1 --json > "$run/export/torch.json"
 python "$here/tables.py" files "$run/export"
-clip=$(find "$work/data" -name '*.wav' | sort | head -n 1)
-edge-asc classify "$clip" --model "$run/export/synthetic-int8.tflite"
+edge-asc classify "$work/data/audio/synthetic_siren-000-0.wav" --model "$run/export/synthetic-int8.tflite"
 
 printf '\nDone in %s s. Model files: %s\n' "$(($(date +%s) - started))" "$run/export"

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -339,7 +340,9 @@ cli.main()
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_is_exit_code_130() -> None:
     pipe = subprocess.PIPE
-    with start(SLOW_INFO, "info", stdout=pipe, stderr=pipe) as process:
+    # A shell's background jobs, and so a test run among them, inherit SIGINT ignored.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with start(SLOW_INFO, "info", stdout=pipe, stderr=pipe, preexec_fn=heed) as process:
         assert process.stdout and process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
