@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-FILE_WIDTH = 140  # characters, where there is no terminal to say how wide it is
+FILE_WIDTH = 180  # characters, where there is no terminal to say how wide it is
 
 
 def tables() -> "Console":

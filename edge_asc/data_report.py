@@ -19,7 +19,8 @@ def print_report(report: CheckReport, console: Console | None = None) -> None:
         console.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
     for line in report.bad:
         console.print(f"[red]bad:[/] {escape(line)}", soft_wrap=True)
-    verdict = f"[red]{len(report.bad)} bad files[/]" if report.bad else "[green]no bad files[/]"
+    files = "1 bad file" if len(report.bad) == 1 else f"{len(report.bad)} bad files"
+    verdict = f"[red]{files}[/]" if report.bad else "[green]no bad files[/]"
     console.print(verdict)
 
 

@@ -1,6 +1,7 @@
 """Further places for a run's figures, through Lightning's loggers; each is an optional package."""
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
@@ -33,10 +34,22 @@ def build_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
         ValueError: a name that is not in `LOGGERS`.
         ImportError: the package is not installed; the line names it.
     """
+    check_loggers(names)
+    return [_build(name, folder) for name in names]
+
+
+def check_loggers(names: Sequence[str]) -> None:
+    """Refuse a logger that cannot be built, before any work is done.
+
+    Raises:
+        ValueError: a name that is not in `LOGGERS`.
+        ImportError: the package is not installed; the line names it.
+    """
     for name in names:
         if name not in LOGGERS:
             raise ValueError(f"logger {name!r} is not one of {', '.join(LOGGERS)}")
-    return [_build(name, folder) for name in names]
+        if find_spec(name) is None:
+            raise ImportError(f"logger {name} needs a package: pip install {name}")
 
 
 def _build(name: str, folder: Path) -> Logger:

@@ -102,15 +102,18 @@ def _on_one_line(numbers: re.Match[str]) -> str:
     return " ".join(numbers.group().split()).replace("[ ", "[").replace(" ]", "]")
 
 
-def newest_run(root: Path | str = DEFAULT_ROOT) -> Path:
-    """Return the run folder under `root` that was started last.
+def newest_run(root: Path | str = DEFAULT_ROOT, finished: bool = False) -> Path:
+    """Return the run folder under `root` that was started last; `finished` passes over others.
 
     Raises:
         ValueError: there is none.
     """
     runs = sorted(Path(root).glob("*/run.json"), key=lambda p: (p.stat().st_mtime_ns, p))
+    if finished:
+        runs = [path for path in runs if (path.parent / "weights.pt").is_file()]
     if not runs:
-        raise ValueError(f"no run under {root}; train one first, or name a run folder")
+        what = "finished run" if finished else "run"
+        raise ValueError(f"no {what} under {root}; train one first, or name a run folder")
     return runs[-1].parent
 
 

@@ -12,6 +12,7 @@ from edge_asc.data import SceneDataset
 from edge_asc.examples import save_examples
 from edge_asc.files import atomic_write
 from edge_asc.fitting import Fitted, fit, is_main_process
+from edge_asc.loggers import check_loggers
 from edge_asc.material import Material, abstract_labels, prepare
 from edge_asc.models import build
 from edge_asc.plots import save_confusion, save_curves
@@ -64,6 +65,7 @@ def train(
     folder = Path(folder)
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, found {seed}")
+    check_loggers(loggers)
     labels = abstract_labels(config, dataset)
     material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
     torch.manual_seed(seed)

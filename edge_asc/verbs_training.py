@@ -38,7 +38,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the preset; again."),
 ]
-RunFolder = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Run folder [the newest].")]
+RunFolder = Annotated[
+    Path | None, typer.Argument(metavar="[RUN]", help="Run folder [the newest finished one].")
+]
 
 
 def train(
@@ -136,7 +138,7 @@ def quantize(
     """
     from edge_asc.runs import newest_run
 
-    folder = run or newest_run()
+    folder = run or newest_run(finished=True)
     from edge_asc.quantize.quantize_run import quantize_run
 
     quantised = quantize_run(folder, ptq=ptq, overrides=overrides or [], resume=resume, data=data)
@@ -166,7 +168,7 @@ def export(
         raise typer.BadParameter(f"--format {format!r} is not one of {', '.join(FORMATS)}")
     from edge_asc.runs import newest_run, read_run
 
-    folder = run or newest_run()
+    folder = run or newest_run(finished=True)
     rule = rule or read_run(folder).settings().rule
     from edge_asc.budget import OverBudget
     from edge_asc.export.exporter import export_run

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import msgspec
 
 from edge_asc.artifact import METADATA_KEY, Format, ModelCard, Precision, card_to_json
-from edge_asc.budget import enforce, rules_named
+from edge_asc.budget import Rule, enforce, rules_named
 from edge_asc.examples import load_examples
 from edge_asc.export import parity
 from edge_asc.export.graph import Graph
@@ -66,16 +66,16 @@ def export_run(
     examples = load_examples(run)
     graph = deployment_graph(run, precision)
     card = model_card(run, description, precision, rule, enforced)
+    stem = f"{description.dataset}-{precision}"
     files: dict[Format, bytes] = {}
     for file_format in formats:
         data = write_file(graph, card, file_format, description.n_frames)
-        over = _judge(data, file_format, description, rules, enforced)
+        over = _judge(data, f"{stem}.{file_format}", description, rules, enforced)
         if over:
             warned = msgspec.structs.replace(card, warnings=over)
             data = write_file(graph, warned, file_format, description.n_frames)
         files[file_format] = data
     folder = out or run / "export"
-    stem = f"{description.dataset}-{precision}"
     return [
         _place(folder / f"{stem}.{file_format}", data, graph, examples)
         for file_format, data in files.items()
@@ -128,14 +128,14 @@ def model_card(
 
 
 def _judge(
-    data: bytes, file_format: Format, description: Run, rules: Any, enforced: bool
+    data: bytes, name: str, description: Run, rules: Sequence[Rule], enforced: bool
 ) -> list[str]:
     """What is over the rule, one line each; raises instead where the rule is enforced."""
     inventory: Inventory = inventory_of_file(
         data,
         frames=description.n_frames,
         audio_s=description.clip_s,
-        name=f"{description.dataset}.{file_format}",
+        name=name,
     )
     if enforced:
         for rule in rules:

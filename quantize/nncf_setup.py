@@ -22,7 +22,8 @@ def import_nncf() -> ModuleType:
     import nncf.torch
     from nncf.torch.quantization import extensions
 
-    extensions.QuantizedFunctionsCPU._loaded_namespace = TorchKernels
+    for functions in (extensions.QuantizedFunctionsCPU, extensions.QuantizedFunctionsCUDA):
+        functions._loaded_namespace = TorchKernels
     nncf.set_log_level(logging.WARNING)
     return nncf
 

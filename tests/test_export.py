@@ -31,6 +31,7 @@ from edge_asc.frontend import FrontEnd
 from edge_asc.quantize.quantize_run import quantize_run
 from edge_asc.runs import read_run
 from edge_asc.runtime import Classifier
+from edge_asc.scene_module import SceneModule
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -275,12 +276,27 @@ main()
 SETTINGS = ("--set", "quantize.epochs=2", "--set", "quantize.batch_size=16")
 
 
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one with every training step in this process."""
+    counted: list[int] = []
+    step = SceneModule.training_step
+
+    def training_step(self: SceneModule, batch: Any, index: int) -> Any:
+        counted.append(index)
+        return step(self, batch, index)
+
+    monkeypatch.setattr(SceneModule, "training_step", training_step)
+    return counted
+
+
 def test_killed_quantisation_resumes_to_the_same_weights(
-    cli: Cli, run: Path, tmp_path: Path
+    cli: Cli, run: Path, tmp_path: Path, steps: list[int]
 ) -> None:
     whole = Path(shutil.copytree(run, tmp_path / "whole"))
     code, _, _ = cli("quantize", whole, *SETTINGS)
     assert code == 0
+    n_steps = len(steps)
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, "quantize", run, *SETTINGS], capture_output=True, text=True
     )
@@ -293,6 +309,7 @@ def test_killed_quantisation_resumes_to_the_same_weights(
     assert code == 1 and "was started with other settings" in err
     code, out, _ = cli("quantize", run, "--resume")  # the settings are those it was started with
     assert code == 0 and "accuracy" in out
+    assert len(steps) - n_steps == n_steps // 2  # the second epoch alone
     expected, found = (
         torch.load(folder / "quantized" / "weights.pt", weights_only=True)
         for folder in (whole, run)
