@@ -99,9 +99,12 @@ def _records(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")  # drops the BOM that spreadsheets write
+        text = path.read_bytes().decode("utf-8-sig")  # drops the BOM that spreadsheets write
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    if "\0" in text:
+        raise ValueError(f"{path}: not text (character {text.index(chr(0))} is NUL)")
+    return text
 
 
 def _delimiter(text: str) -> str:

@@ -62,6 +62,8 @@ def quantize_run(
         if resume:
             return folder
         raise ValueError(f"{folder} is there already; delete it to quantise again")
+    if not (resume or ptq) and (folder / "last.ckpt").exists():
+        raise ValueError(f"{folder} was interrupted: go on with --resume, or delete it")
     before = _settings_before(folder) if resume else None
     config = with_overrides(before or description.settings(), overrides)
     if before not in (None, config):

@@ -305,6 +305,8 @@ def test_killed_quantisation_resumes_to_the_same_weights(
     assert not (run / "quantized" / "weights.pt").exists()
     code, out, err = cli("export", run, "--int8")
     assert (code, out) == (1, "") and "edge-asc quantize" in err
+    code, _, err = cli("quantize", run, *SETTINGS)
+    assert code == 1 and "was interrupted: go on with --resume" in err
     code, _, err = cli("quantize", run, "--resume", "--set", "quantize.epochs=5")
     assert code == 1 and "was started with other settings" in err
     code, out, _ = cli("quantize", run, "--resume")  # the settings are those it was started with
