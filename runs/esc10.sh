@@ -1,13 +1,14 @@
 #!/bin/sh
 # ESC-10 by its official five folds: train, quantise, export, evaluate from the files.
 # Usage: runs/esc10.sh DATA [FOLD...]     DATA: folder of ESC-10 with meta.csv and audio/ (44.1 kHz)
-# Goes on where it was interrupted, fold by fold and epoch by epoch. Folds may run side by side.
+# Goes on where it was interrupted, fold by fold and epoch by epoch. Folds may run side by side,
+# each with OMP_NUM_THREADS=1.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: runs/esc10.sh DATA [FOLD...]}
 shift
 folds=${*:-1 2 3 4 5}
-work=$here/work/esc10
+work=$here/out/esc10
 artifacts=$here/artifacts/esc10
 mkdir -p "$work" "$artifacts"
 
