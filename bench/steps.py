@@ -7,6 +7,7 @@ steps; all variants in one process, one after the other.
 """
 
 import contextlib
+import os
 import platform
 import sys
 import time
@@ -101,7 +102,9 @@ def main(preset: str = "compact-int8") -> None:
     print("\n| export | ms |\n| --- | ---: |")
     print(f"| int8 TFLite | {export_ms(to_tflite, frozen, n_frames):.0f} |")
     print(f"| int8 ONNX, with its checker | {export_ms(to_onnx, frozen, n_frames):.0f} |")
-    print(f"\n{date.today()}; {platform.platform()}; torch {torch.__version__}")
+    print(
+        f"\n{date.today()}; {os.cpu_count()} cores, {platform.machine()}; torch {torch.__version__}"
+    )
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ class History(Callback):
 
     def _scores(self, trainer: L.Trainer, module: SceneModule, epoch: int) -> Scores:
         """Score this process's share of the clips and add up the shares of all."""
-        assert self.val is not None
+        assert self.val is not None  # called only with validation clips
         rank, world = trainer.global_rank, trainer.world_size
         mine = np.arange(len(self.val))
         mine = mine[rank::world] if len(mine) >= world else mine

@@ -109,6 +109,12 @@ class Graph:
             shapes.update(dict.fromkeys(node.outputs, out))
         return shapes
 
+    def has_fixed_length(self, n_frames: int) -> bool:
+        """Whether some layer flattens mels and frames, and so needs just this number of frames."""
+        shapes = self.shapes(n_frames)
+        flattened = [node.inputs[0] for node in self.nodes if node.op == "flatten"]
+        return any(shapes[value][1:] != (1, 1) for value in flattened)
+
     def arithmetic_values(self) -> Iterator[str]:
         """Values that are computed with, or leave the graph, each once.
 

@@ -11,7 +11,7 @@ from edge_asc.quantize.graph_network import GraphNetwork
 from edge_asc.runtime import Classifier
 
 # Largest difference of a logit. Integer kernels may round a step differently in each layer, which
-# reaches the logits as a few steps of their grid (measured: 1 with LiteRT and ONNX Runtime, 4 with
+# reaches the logits as a few steps of their grid (measured: 1 with LiteRT and ONNX Runtime, 2 with
 # tflite-runtime's builtin kernels). Floats differ by the order of their sums.
 MOST_STEPS = 6.0
 MOST_RELATIVE = 1e-4

@@ -146,7 +146,7 @@ class _Counter:
             yield self.constant(tensor, role)
 
     def constant(self, tensor: Tensor, role: Role) -> Constant:
-        assert tensor.data is not None
+        assert tensor.data is not None  # only stored tensors are asked for
         key = (tensor.storage, tensor.dtype)
         if key not in self.nonzero:
             self.nonzero[key] = tensor.nonzero()

@@ -140,7 +140,7 @@ def _buffer(table: Table, data: bytes) -> Buffer:
     if not view:
         return 0, None
     at = table.at(0)
-    assert at is not None
+    assert at is not None  # the view came from there
     return table.flat.follow(at), view
 
 

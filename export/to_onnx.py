@@ -136,10 +136,7 @@ class _Writer:
         self.names[node.output] = result
 
     def finish(self, metadata: Mapping[str, bytes]) -> onnx.ModelProto:
-        fixed = any(
-            node.op == "flatten" and self.shapes[node.inputs[0]][1:] != (1, 1)
-            for node in self.graph.nodes
-        )
+        fixed = self.graph.has_fixed_length(self.n_frames)
         frames = self.n_frames if fixed else "F"
         x = helper.make_tensor_value_info(
             "x", TensorProto.FLOAT, ["N", 1, self.graph.n_mels, frames]

@@ -74,12 +74,7 @@ class _Writer:
         self.codes: dict[tuple[str, int], int] = {}
         self.constants: dict[tuple, int] = {}
         self.index: dict[str, int] = {}  # value -> tensor
-        self.input = self.value(graph.input, name="x", dynamic=not self.has_fixed_length())
-
-    def has_fixed_length(self) -> bool:
-        """Whether some layer needs just this number of frames."""
-        return any(node.op == "flatten" and self.shapes[node.inputs[0]][1:] != (1, 1)
-                   for node in self.graph.nodes)  # fmt: skip
+        self.input = self.value(graph.input, name="x", dynamic=not graph.has_fixed_length(n_frames))
 
     # Tensors
 
