@@ -1,0 +1,80 @@
+"""Where decisions go: the interface of everything that shows, writes or sends them.
+
+The live loop calls these methods from its own thread, one after another. None may block: what talks
+to a disk, a network or a browser keeps its own bounded queue and says so in `Health` or a notice.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge_asc.demo.events import Decision, Health, Notice
+
+
+class Output:
+    """Does nothing; an output overrides what it is interested in."""
+
+    def on_decision(self, decision: Decision) -> None:
+        """A decision was made."""
+
+    def on_health(self, health: Health) -> None:
+        """About once a second, whether audio comes or not."""
+
+    def on_notice(self, notice: Notice) -> None:
+        """Something a person should know happened."""
+
+    def on_audio(self, samples: np.ndarray) -> None:
+        """Audio `[n]` at the model's rate, float32, full scale 1, on its way to the features."""
+
+    def on_frames(self, frames: np.ndarray) -> None:
+        """Raw features `[M, k]`, k ≥ 1, not normalised, in order and each once."""
+
+    def close(self) -> None:
+        """Write out what is pending and let go of everything, within 0.3 s."""
+
+
+class Outputs(Output):
+    """Several outputs as one.
+
+    Args:
+        outputs: in the order they are called.
+    """
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self._outputs = tuple(outputs)
+
+    def on_decision(self, decision: Decision) -> None:
+        """A decision was made."""
+        for output in self._outputs:
+            output.on_decision(decision)
+
+    def on_health(self, health: Health) -> None:
+        """About once a second."""
+        for output in self._outputs:
+            output.on_health(health)
+
+    def on_notice(self, notice: Notice) -> None:
+        """Something a person should know happened."""
+        for output in self._outputs:
+            output.on_notice(notice)
+
+    def on_audio(self, samples: np.ndarray) -> None:
+        """Audio on its way to the features."""
+        for output in self._outputs:
+            output.on_audio(samples)
+
+    def on_frames(self, frames: np.ndarray) -> None:
+        """Raw features, in order."""
+        for output in self._outputs:
+            output.on_frames(frames)
+
+    def close(self) -> None:
+        """Close all, the last one too when the first fails."""
+        errors = []
+        for output in reversed(self._outputs):
+            try:
+                output.close()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
