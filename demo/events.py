@@ -1,5 +1,7 @@
 """What a live classifier says: decisions, its health, and notices. JSON of them is what goes out.
 
+Their JSON carries its kind as `"event"`.
+
 Times: `time_s` is Unix time, `position_s` counts seconds of audio from the start. Levels are in
 decibels relative to full scale (dBFS); digital silence is `SILENCE_DBFS`.
 """
@@ -16,7 +18,7 @@ SILENCE_DBFS = -120.0  # below the noise of any microphone, and finite: JSON has
 State = Literal["starting", "listening", "silent", "lost", "ended"]
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="decision"):
     """What is heard after one window of audio.
 
     Attributes:
@@ -49,7 +51,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float | None = None
 
 
-class Health(msgspec.Struct, frozen=True, kw_only=True):
+class Health(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="health"):
     """How a live classifier is, at one moment.
 
     Attributes:
@@ -93,7 +95,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     throttled: list[str] | None = None
 
 
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
+class Notice(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="notice"):
     """Something a person should know: the microphone went away, or came back."""
 
     time_s: float

@@ -38,6 +38,10 @@ class SourceCounts:
     reopens: int = 0
 
 
+class CaptureHung(Exception):
+    """The sound system does not return from a call; only a new process can go on."""
+
+
 class Source(Protocol):
     """What the live loop reads."""
 
@@ -61,6 +65,7 @@ class Source(Protocol):
 
         Raises:
             ValueError, OSError: this source will never work; the message is one line.
+            CaptureHung: neither will anything else in this process.
         """
 
     def notices(self) -> list[str]:

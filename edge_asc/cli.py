@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+import edge_asc.verbs_live as listening
 import edge_asc.verbs_model as model
 import edge_asc.verbs_training as training
 from edge_asc import __version__
@@ -24,6 +25,7 @@ app = typer.Typer(
         "edge-asc quantize && edge-asc export --int8",
         "edge-asc evaluate model.tflite --data DIR --fold 1",
         "edge-asc classify recording.wav --model model.tflite",
+        "edge-asc live --model model.tflite",
     ),
 )
 data = typer.Typer(
@@ -54,18 +56,29 @@ for group, name, function in (
     (app, "budget", model.budget),
     (app, "evaluate", model.evaluate),
     (app, "classify", model.classify),
+    (app, "live", listening.live),
     (app, "info", model.info),
     (data, "check", training.data_check),
     (data, "synth", training.data_synth),
 ):
-    epilog = examples(*(model.EXAMPLES | training.EXAMPLES)[name])
+    epilog = examples(*(model.EXAMPLES | training.EXAMPLES | listening.EXAMPLES)[name])
     group.command(name, epilog=epilog)(verb(function))
 app.add_typer(data, name="data")
+
+
+def with_value(arguments: list[str], option: str, value: str) -> list[str]:
+    """The arguments, with a value behind an option that was given without one."""
+    if option not in arguments:
+        return arguments
+    after = arguments.index(option) + 1
+    if after < len(arguments) and not arguments[after].startswith("-"):
+        return arguments
+    return [*arguments[:after], value, *arguments[after:]]
 
 
 def main() -> None:
     """Entry point of the command `edge-asc`."""
     try:
-        app()
+        app(with_value(sys.argv[1:], "--web", listening.WEB_ADDRESS))
     except KeyboardInterrupt:  # before or after the verb itself
         sys.exit(INTERRUPTED)

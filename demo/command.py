@@ -1,0 +1,169 @@
+"""`edge-asc live`: puts a source, a model and outputs together, and takes them apart again."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_asc.demo.live import Live
+from edge_asc.demo.outputs import Output, Outputs
+from edge_asc.demo.pcm import Pcm
+from edge_asc.demo.smoothing import Smoothing
+from edge_asc.demo.sources import CaptureHung, Source
+from edge_asc.runtime import Classifier
+
+
+@dataclass(frozen=True)
+class Listening:
+    """What `edge-asc live` was asked for; the fields are its options."""
+
+    model: Path
+    source: str = "mic"
+    device: str | None = None
+    raw: Pcm | None = None
+    follow: bool = False
+    realtime: bool = False
+    hop_s: float = 1.0
+    smoothing: Smoothing = field(default_factory=Smoothing)
+    view: str = "plain"  # "terminal", "plain", "json" or "quiet"
+    web: str | None = None
+    stream_audio: bool = False
+    log: Path | None = None
+    log_every: str = "change"
+    mqtt: str | None = None
+    metrics: str | None = None
+    runtime: str | None = None
+    threads: int = 1
+
+
+def listen(wanted: Listening) -> None:
+    """Listen until the audio ends, SIGINT or SIGTERM.
+
+    A sound system that hangs beyond cure is left behind by starting this program anew in the same
+    process: every output is closed first, the process number stays.
+
+    Raises:
+        ValueError, OSError: something that was asked for cannot be had, in one line.
+    """
+    with stop_signals() as stopped:
+        try:
+            with ExitStack() as stack:
+                classifier = Classifier.load(wanted.model, wanted.runtime, wanted.threads)
+                source = open_source(wanted)
+                stack.callback(source.close)
+                output = Outputs(list(_outputs(wanted, classifier, stack)))
+                Live(source, classifier, output, wanted.hop_s, wanted.smoothing).run(stopped)
+        except CaptureHung as error:
+            if stopped():
+                os._exit(0)  # all is closed but the sound system, whose own clean-up would hang too
+            print(f"edge-asc: {error}; starting anew", file=sys.stderr, flush=True)
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+@contextmanager
+def stop_signals() -> Iterator[Any]:
+    """Give a function that tells whether SIGINT or SIGTERM has come; a second one ends at once."""
+    came: list[int] = []
+
+    def note(number: int, _frame: Any) -> None:
+        if came:
+            os._exit(128 + number)
+        came.append(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, note) for number in numbers]
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def open_source(wanted: Listening) -> Source:
+    """The microphone, file or pipe that was asked for.
+
+    Raises:
+        ValueError, OSError: there is no such thing.
+    """
+    if wanted.source == "mic":
+        from edge_asc.demo.microphone import Microphone
+
+        return Microphone(wanted.device)
+    if wanted.source == "-":
+        from edge_asc.demo.pipe import PipeSource
+
+        return PipeSource(os.dup(sys.stdin.fileno()), "stdin", wanted.raw, realtime=wanted.realtime)
+    if wanted.follow or wanted.raw:
+        from edge_asc.demo.pipe import PipeSource
+
+        fd = os.open(wanted.source, os.O_RDONLY)
+        return PipeSource(fd, wanted.source, wanted.raw, wanted.follow, wanted.realtime)
+    from edge_asc.demo.recording import FileSource
+
+    return FileSource(Path(wanted.source), wanted.realtime)
+
+
+def _outputs(wanted: Listening, classifier: Classifier, stack: ExitStack) -> Iterator[Output]:
+    """Every output, closed by the stack; what shows on the terminal comes last, and leaves first.
+
+    Each is imported when it is asked for: a device without a network pays for none of it.
+    """
+
+    def kept(output: Output) -> Output:
+        stack.callback(output.close)
+        return output
+
+    card = classifier.card
+    if os.environ.get("NOTIFY_SOCKET"):
+        from edge_asc.demo.notify import SystemdOutput
+
+        yield kept(SystemdOutput())
+    if wanted.log:
+        from edge_asc.demo.decision_log import DecisionLog
+
+        yield kept(DecisionLog(wanted.log, every=wanted.log_every))
+    if wanted.mqtt:
+        from edge_asc.demo.mqtt import MqttOutput
+
+        yield kept(MqttOutput(wanted.mqtt, card))
+    if wanted.metrics:
+        from edge_asc.demo.prometheus import PrometheusOutput
+
+        yield kept(PrometheusOutput(wanted.metrics, card))
+    if wanted.web:
+        yield kept(_web(wanted, classifier))
+    yield kept(_view(wanted, classifier))
+
+
+def _web(wanted: Listening, classifier: Classifier) -> Output:
+    from edge_asc.demo.web import WebOutput
+
+    assert wanted.web
+    token = os.environ.get("EDGE_ASC_WEB_TOKEN")
+    page = WebOutput(
+        wanted.web,
+        classifier.card,
+        classifier.frontend,
+        token=token,
+        stream_audio=wanted.stream_audio,
+    )
+    print(f"edge-asc: page at {page.url}", file=sys.stderr, flush=True)
+    return page
+
+
+def _view(wanted: Listening, classifier: Classifier) -> Output:
+    from edge_asc.demo.plain import JsonOutput, PlainOutput
+
+    if wanted.view == "json":
+        return JsonOutput()
+    if wanted.view == "terminal":
+        from edge_asc.demo.terminal import TerminalOutput
+
+        return TerminalOutput(classifier.description, classifier.card, wanted.hop_s)
+    print(f"edge-asc: {classifier.description}", file=sys.stderr, flush=True)
+    width = max(map(len, classifier.card.labels))
+    return PlainOutput(width, quiet=wanted.view == "quiet")

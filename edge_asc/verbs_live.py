@@ -1,0 +1,143 @@
+"""The verbs of a listening device: live, log summary, doctor, bench."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge_asc.verbs_model import RuntimeName
+
+WEB_ADDRESS = "127.0.0.1:8765"  # of a --web without one
+EXAMPLES = {
+    "live": (
+        "edge-asc live --model model.tflite",
+        "edge-asc live --model model.tflite --list-devices",
+        "edge-asc live --model model.tflite --device 'USB PnP' --web --log scenes.jsonl",
+        "edge-asc live --model model.tflite --source walk.wav --json",
+        "arecord -f S16_LE -r 44100 | edge-asc live --model model.tflite --source -",
+        "sudo edge-asc live --model model.tflite --mqtt mqtt://broker --install-service",
+    ),
+}
+
+
+def _known_raw(value: str | None) -> Any:
+    if value is None:
+        return None
+    from edge_asc.demo.pcm import parse_raw
+
+    try:
+        return parse_raw(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def live(
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Model, .tflite or .onnx.")
+    ] = None,
+    source: Annotated[
+        str,
+        typer.Option(metavar="mic|FILE|-", help="A microphone, a recording, or WAV on stdin."),
+    ] = "mic",
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|INDEX", help="Microphone [the system's default]."),
+    ] = None,
+    list_devices: Annotated[
+        bool, typer.Option("--list-devices", help="Print the microphones, and end.")
+    ] = False,
+    raw: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE[:CH[:CODING]]",
+            callback=_known_raw,
+            help="What headerless audio is: Hz, channels, u8 s16 s24 s32 f32 or f64.",
+        ),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Wait for more at the end of FILE, as tail -f does.")
+    ] = False,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Play FILE at its own speed, not as fast as can be.")
+    ] = False,
+    hop: Annotated[
+        float, typer.Option(metavar="S", help="Seconds from one decision to the next.")
+    ] = 1.0,
+    smooth: Annotated[
+        float, typer.Option(metavar="S", help="Time constant of the smoothing; 0: none.")
+    ] = 3.0,
+    margin: Annotated[
+        float, typer.Option(metavar="P", help="Lead that another scene needs to be shown.")
+    ] = 0.1,
+    floor: Annotated[
+        float, typer.Option(metavar="P", help="Confidence below which it says 'unsure'.")
+    ] = 0.4,
+    plain: Annotated[bool, typer.Option("--plain", help="Print a line per decision.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no decisions.")] = False,
+    web: Annotated[
+        str | None,
+        typer.Option(metavar="[[HOST:]PORT]", help=f"Serve a web page [at {WEB_ADDRESS}]."),
+    ] = None,
+    stream_audio: Annotated[
+        bool, typer.Option("--stream-audio", help="Let the page's visitors listen.")
+    ] = False,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a log, .jsonl or .csv.")
+    ] = None,
+    log_every: Annotated[
+        str, typer.Option(metavar="change|decision", help="What is worth a line in the log.")
+    ] = "change",
+    mqtt: Annotated[
+        str | None, typer.Option(metavar="URL", help="Publish to a broker, as mqtt://host.")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="[HOST:]PORT", help="Serve figures for Prometheus.")
+    ] = None,
+    runtime: RuntimeName = None,
+    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Of the runtime.")] = 1,
+) -> None:
+    """Say which scene a microphone hears, as long as it runs.
+
+    Secrets (web token, MQTT password) come from the environment or files, never from here.
+    """
+    if list_devices:
+        from edge_asc.demo.devices import list_text
+
+        print(list_text())
+        return
+    if model is None:
+        raise typer.BadParameter("which model? --model FILE", param_hint="--model")
+    from edge_asc.demo.command import Listening, listen
+    from edge_asc.demo.smoothing import Smoothing
+
+    listen(
+        Listening(
+            model=model,
+            source=source,
+            device=device,
+            raw=raw,  # type: ignore[arg-type]  # parsed by its callback
+            follow=follow,
+            realtime=realtime,
+            hop_s=hop,
+            smoothing=Smoothing(smooth, margin, floor),
+            view=_view(plain, as_json, quiet),
+            web=web,
+            stream_audio=stream_audio,
+            log=log,
+            log_every=log_every,
+            mqtt=mqtt,
+            metrics=metrics,
+            runtime=runtime,
+            threads=threads,
+        )
+    )
+
+
+def _view(plain: bool, as_json: bool, quiet: bool) -> str:
+    """What is shown: pictures only where a person looks."""
+    asked = [n for n, on in (("plain", plain), ("json", as_json), ("quiet", quiet)) if on]
+    if len(asked) > 1:
+        raise typer.BadParameter(f"--{asked[0]} and --{asked[1]} exclude each other")
+    return asked[0] if asked else "terminal" if sys.stdout.isatty() else "plain"

@@ -1,0 +1,202 @@
+"""Audio from pipes and growing files, and the WAV headers in front of it."""
+
+import io
+import os
+import struct
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tiny_models
+from edge_asc.demo.pcm import SAMPLE_BYTES, Pcm, parse_raw, parse_wav
+from edge_asc.demo.pipe import STALL_S, PipeSource
+
+SUBTYPES = {
+    "u8": "PCM_U8",
+    "s16": "PCM_16",
+    "s24": "PCM_24",
+    "s32": "PCM_32",
+    "f32": "FLOAT",
+    "f64": "DOUBLE",
+}
+
+
+def wav_bytes(coding: str, channels: int = 1, n: int = 500, kind: str = "WAV") -> bytes:
+    audio = np.random.default_rng(0).uniform(-0.9, 0.9, (n, channels))
+    file = io.BytesIO()
+    soundfile.write(file, audio, 16000, subtype=SUBTYPES[coding], format=kind)
+    return file.getvalue()
+
+
+def read_all(source: PipeSource) -> np.ndarray:
+    found = []
+    while source.state != "ended":
+        block = source.read(5)
+        if block is not None:
+            found.append(block.samples)
+    source.close()
+    return np.concatenate(found)
+
+
+def piped(data: bytes, sizes: list[int]) -> PipeSource:
+    """A source whose writer sends pieces of these sizes."""
+    read, write = os.pipe()
+
+    def send() -> None:
+        start = 0
+        for i in range(len(data)):
+            if start >= len(data):
+                break
+            size = sizes[i % len(sizes)]
+            os.write(write, data[start : start + size])
+            start += size
+        os.close(write)
+
+    threading.Thread(target=send, daemon=True).start()
+    return PipeSource(read, "pipe")
+
+
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("coding", SUBTYPES)
+def test_a_pipe_gives_what_libsndfile_reads(coding: str, channels: int, kind: str) -> None:
+    data = wav_bytes(coding, channels, kind=kind)
+    expected = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)[0].mean(1)
+    found = read_all(piped(data, [len(data)]))
+    assert found == pytest.approx(expected, abs=1e-7)  # float32 rounds a mean of channels
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=10))
+def test_pieces_of_any_size_make_the_same_audio(sizes: list[int]) -> None:
+    data = wav_bytes("s24", channels=2)
+    assert np.array_equal(read_all(piped(data, sizes)), read_all(piped(data, [1 << 16])))
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_a_size_that_nobody_knew_means_until_the_end(size: int) -> None:
+    data = bytearray(wav_bytes("s16"))
+    place = data.index(b"data") + 4
+    data[place : place + 4] = struct.pack("<I", size)
+    assert len(read_all(piped(bytes(data), [999]))) == 500
+
+
+def test_what_stands_behind_the_samples_is_no_audio() -> None:
+    data = wav_bytes("s16") + b"LIST" + struct.pack("<I", 100) + bytes(100)
+    assert len(read_all(piped(data, [64]))) == 500
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_header_or_an_error(data: bytes) -> None:
+    for head in (data, b"RIFF\0\0\0\0WAVE" + data):
+        try:
+            parsed = parse_wav(head)
+        except ValueError:
+            continue
+        assert parsed is None or isinstance(parsed[0], Pcm)
+
+
+@given(st.integers(0, 600), st.sampled_from(sorted(SUBTYPES)))
+def test_a_header_cut_anywhere_waits_for_more(n: int, coding: str) -> None:
+    data = wav_bytes(coding, 2)
+    whole = parse_wav(data)
+    assert whole is not None
+    cut = parse_wav(data[:n])
+    assert cut == (whole if n >= whole[1] else None)
+
+
+def test_raw_audio() -> None:
+    samples = np.array([0, 16384, -32768, 32767], "<i2")
+    read, write = os.pipe()
+    os.write(write, samples.tobytes() + b"\1")  # and half a sample, which is left out
+    os.close(write)
+    found = read_all(PipeSource(read, "pipe", parse_raw("8000")))
+    assert found == pytest.approx([0, 0.5, -1, 1], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "pcm"),
+    [
+        ("44100", Pcm(44100)),
+        ("48000:2", Pcm(48000, 2)),
+        ("8000:1:f32", Pcm(8000, 1, "f32")),
+    ],
+)
+def test_what_raw_audio_is(text: str, pcm: Pcm) -> None:
+    assert parse_raw(text) == pcm
+    assert pcm.frame_bytes == SAMPLE_BYTES[pcm.coding] * pcm.channels
+
+
+@pytest.mark.parametrize("text", ["", "fast", "44100:0", "10", "8000:1:s12", "8000:1:s16:x"])
+def test_what_raw_audio_is_not(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not|must be"):
+        parse_raw(text)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "pipe: ended after nothing, before any audio"),
+        (b"RIFF", "pipe: ended after 4 bytes"),
+        (b"ID3\x04" + bytes(100), "no WAV header; if it is raw PCM"),
+        (wav_bytes("s16").replace(b"\x01\0\x01\0", b"\x55\0\x01\0", 1), "0x55 with 16 bits"),
+    ],
+)
+def test_what_cannot_be_used_is_said(data: bytes, said: str) -> None:
+    read, write = os.pipe()
+    os.write(write, data)
+    os.close(write)
+    with pytest.raises(ValueError, match=said):
+        read_all(PipeSource(read, "pipe"))
+
+
+def test_a_sample_that_is_no_number_is_found() -> None:
+    read, write = os.pipe()
+    os.write(write, np.array([0, 0, np.nan], "<f4").tobytes())
+    os.close(write)
+    with pytest.raises(ValueError, match="pipe: sample 2 is nan"):
+        read_all(PipeSource(read, "pipe", Pcm(8000, 1, "f32")))
+
+
+def test_a_growing_file_is_followed(tmp_path: Path) -> None:
+    """As `arecord FILE` writes: a header that promises nothing, then audio in pieces."""
+    audio = tiny_models.tone("low", 4000)
+    soundfile.write(tmp_path / "whole.wav", audio, 8000)
+    data = (tmp_path / "whole.wav").read_bytes()
+    start = data.index(b"data") + 8
+    growing = tmp_path / "growing.wav"
+    growing.write_bytes(data[: start - 4] + bytes(4))
+    fd = os.open(growing, os.O_RDONLY)
+    source, found = PipeSource(fd, "growing.wav", follow=True), []
+    for place in range(start, len(data), 1001):
+        with growing.open("ab") as file:
+            file.write(data[place : place + 1001])
+        while (block := source.read(0.01)) is not None:
+            found.append(block.samples)
+    assert source.state == "listening"
+    source.close()
+    assert np.concatenate(found) == pytest.approx(audio, abs=2 / 32768)
+
+
+def test_a_stall_and_its_end_are_said() -> None:
+    now_s = [0.0]
+    read, write = os.pipe()
+    source = PipeSource(read, "pipe", Pcm(8000), clock=lambda: now_s[0])
+    os.write(write, bytes(100))
+    assert source.read(1) is not None
+    now_s[0] += STALL_S + 0.1
+    assert source.read(0.01) is None
+    assert source.state == "lost"
+    assert source.notices() == ["pipe: no audio for 3 s"]
+    assert source.read(0.01) is None
+    assert source.notices() == []
+    os.write(write, bytes(100))
+    assert source.read(1) is not None
+    assert (source.state, source.notices()) == ("listening", ["pipe: audio again"])
+    os.close(write)
+    source.close()
