@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_asc.audio import RESAMPLER_QUALITY
+from edge_asc.classify_report import prediction_dict
 from edge_asc.demo import machine
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice
 from edge_asc.demo.listener import Heard, Listener
@@ -163,23 +164,17 @@ class Live:
 
     def _decide(self, heard: Heard, end_s: float | None) -> None:
         smoothed = self._smoother.update(heard.prediction)
-        card, mean = self._classifier.card, smoothed.mean
+        card = self._classifier.card
         scene = UNSURE if smoothed.shown is None else card.labels[smoothed.shown]
-        abstract, by_class = None, None
-        if mean.abstract is not None:
-            abstract = card.abstract_labels[int(mean.abstract.argmax())]
-            by_class = dict(zip(card.abstract_labels, mean.abstract.tolist(), strict=True))
         level_dbfs, peak_dbfs = self._level.take()
         time_s, self._latency_ms = self._when(heard.end_s, end_s)
+        by_label = prediction_dict(smoothed.mean, card) | {"scene": scene}
         decision = Decision(
+            **by_label,
             time_s=time_s,
             position_s=self._joint.position_s + heard.end_s,
-            scene=scene,
             changed=scene != self._shown,
-            confidence=float(mean.scene.max()),
-            probabilities=dict(zip(card.labels, mean.scene.tolist(), strict=True)),
-            abstract=abstract,
-            abstract_probabilities=by_class,
+            confidence=float(smoothed.mean.scene.max()),
             level_dbfs=level_dbfs,
             peak_dbfs=peak_dbfs,
             inference_ms=1000 * heard.inference_s,
