@@ -21,12 +21,13 @@ import numpy as np
 import soundfile
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "bench"))
 from process import usage
 from soak import RATE_HZ, audio
-from virtual_mic import VirtualMic
 
 from edge_asc.artifact import read_card
+from virtual_mic import VirtualMic
 
 SETTLE_S = 10.0  # after the first decision
 

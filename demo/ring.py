@@ -1,13 +1,15 @@
 """A ring of audio between a sound system's callback and its reader.
 
 One thread writes, one reads, no lock is taken and nothing is allocated by the writer. A reader that
-is late loses the oldest frames and is told how many.
+is late loses the oldest frames and is told how many. Letters: n frames, C channels.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+_PARTS = 8  # the writer moves its counter at least every eighth of the ring
+_MIN_FRAMES = _PARTS
 
 
 class Taken(NamedTuple):
@@ -30,12 +32,15 @@ class Ring:
     """
 
     def __init__(self, n_frames: int, n_channels: int) -> None:
+        if n_frames < _MIN_FRAMES:
+            raise ValueError(f"a ring of {n_frames} frames is too small, {_MIN_FRAMES} or more")
+        self.n_channels = n_channels
+        self.n_written = 0
+        self._n_read = 0
         self._frames = np.zeros((n_frames, n_channels), np.float32)
         self._capacity = n_frames
         self._keep = n_frames * 3 // 4
-        self._largest = n_frames // 8  # frames that may be in the making beyond n_written
-        self.n_written = 0
-        self._n_read = 0
+        self._largest = n_frames // _PARTS  # frames that may be in the making beyond n_written
 
     def write(self, frames: np.ndarray) -> None:
         """Add frames `[n, C]`; never waits."""
@@ -52,7 +57,8 @@ class Ring:
     def read(self) -> Taken:
         """Take all frames that have not been read, the oldest lost first when there are too many.
 
-        The writer may go on meanwhile: what it could have touched during the copy is dropped too.
+        The writer may go on meanwhile: when it could have touched what was copied, the copy is made
+        again, of newer frames.
         """
         while True:
             written = self.n_written
@@ -64,4 +70,8 @@ class Ring:
                 return Taken(frames, dropped, written)
 
     def _copy(self, begin: int, end: int) -> np.ndarray:
-        return np.take(self._frames, np.arange(begin, end), axis=0, mode="wrap")
+        """Frames from `begin` up to `end`, which are at most the capacity."""
+        start = begin % self._capacity
+        stop = start + end - begin
+        wrapped = max(0, stop - self._capacity)
+        return np.concatenate([self._frames[start:stop], self._frames[:wrapped]])
