@@ -196,7 +196,7 @@ class Live:
         return time.time() - age_s, 1000 * age_s
 
     def _tell(self, now: bool = False) -> None:
-        for text in self._source.notices():
+        for text in [*self._source.notices(), *self._output.notices()]:
             self._notice(text)
         clock_s = time.monotonic()
         if now or clock_s >= self._next_health_s:

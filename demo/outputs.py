@@ -29,6 +29,10 @@ class Output:
     def on_frames(self, frames: np.ndarray) -> None:
         """Raw features `[M, k]`, k ≥ 1, not normalised, in order and each once."""
 
+    def notices(self) -> list[str]:
+        """What a person should know of the output itself and was not told yet: a full disk."""
+        return []
+
     def close(self) -> None:
         """Write out what is pending and let go of everything, within 0.3 s."""
 
@@ -67,6 +71,10 @@ class Outputs(Output):
         """Raw features, in order."""
         for output in self._outputs:
             output.on_frames(frames)
+
+    def notices(self) -> list[str]:
+        """What any of them has to say."""
+        return [text for output in self._outputs for text in output.notices()]
 
     def close(self) -> None:
         """Close all, the last one too when the first fails."""

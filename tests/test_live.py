@@ -38,13 +38,13 @@ class Heard(Output):
     def __init__(self) -> None:
         self.decisions: list[Decision] = []
         self.healths: list[Health] = []
-        self.notices: list[Notice] = []
+        self.told: list[Notice] = []
         self.audio: list[np.ndarray] = []
         self.frames: list[np.ndarray] = []
         self.closed = False
         self.on_decision = self.decisions.append  # type: ignore[method-assign]
         self.on_health = self.healths.append  # type: ignore[method-assign]
-        self.on_notice = self.notices.append  # type: ignore[method-assign]
+        self.on_notice = self.told.append  # type: ignore[method-assign]
         self.on_audio = self.audio.append  # type: ignore[method-assign]
         self.on_frames = self.frames.append  # type: ignore[method-assign]
 
@@ -209,9 +209,7 @@ def test_a_file_is_dated_as_if_it_had_been_played_from_now(
 def test_too_little_audio_is_said(classifier: Classifier) -> None:
     found = heard(classifier, Played(Block(tiny_models.tone("low", 4000), RATE_HZ)))
     assert not found.decisions
-    assert [n.text for n in found.notices] == [
-        "played: 0.5 s of audio, less than one window of 1 s"
-    ]
+    assert [n.text for n in found.told] == ["played: 0.5 s of audio, less than one window of 1 s"]
 
 
 class Clock:
@@ -268,7 +266,7 @@ def test_falling_behind_is_said_once_a_minute(classifier: Classifier) -> None:
     source = Played(*blocks)
     source.counts.dropped_s = 2.5
     found = heard(classifier, source)
-    assert [n.text for n in found.notices] == ["falling behind: 2.5 s of audio dropped"]
+    assert [n.text for n in found.told] == ["falling behind: 2.5 s of audio dropped"]
     assert found.healths[-1].dropped_s == 2.5
 
 
@@ -362,6 +360,20 @@ def test_all_outputs_are_closed_even_when_one_fails() -> None:
         Outputs([first, Failing(), last]).close()
     assert first.closed
     assert last.closed
+
+
+def test_what_an_output_has_to_say_is_heard_by_all(classifier: Classifier) -> None:
+    class Full(Output):
+        said = ("log.jsonl: no space left on device",)
+
+        def notices(self) -> list[str]:
+            told, self.said = list(self.said), ()
+            return told
+
+    found = Heard()
+    source = Played(*[Block(tiny_models.tone("low"), RATE_HZ)] * 2)
+    Live(source, classifier, Outputs([found, Full()])).run(lambda: False)
+    assert [n.text for n in found.told] == ["log.jsonl: no space left on device"]
 
 
 # The command
