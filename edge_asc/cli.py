@@ -31,6 +31,9 @@ app = typer.Typer(
 data = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Check a data set, or synthesise one."
 )
+log = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Sum up what live listening has logged."
+)
 
 
 def _version(wanted: bool) -> None:
@@ -56,14 +59,18 @@ for group, name, function in (
     (app, "budget", model.budget),
     (app, "evaluate", model.evaluate),
     (app, "classify", model.classify),
-    (app, "live", listening.live),
     (app, "info", model.info),
+    (app, "live", listening.live),
+    (app, "doctor", listening.doctor),
+    (app, "bench", listening.bench),
+    (log, "summary", listening.log_summary),
     (data, "check", training.data_check),
     (data, "synth", training.data_synth),
 ):
     epilog = examples(*(model.EXAMPLES | training.EXAMPLES | listening.EXAMPLES)[name])
     group.command(name, epilog=epilog)(verb(function))
 app.add_typer(data, name="data")
+app.add_typer(log, name="log")
 
 
 def with_value(arguments: list[str], option: str, value: str) -> list[str]:

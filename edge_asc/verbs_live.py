@@ -1,12 +1,17 @@
 """The verbs of a listening device: live, log summary, doctor, bench."""
 
+import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge_asc.verbs_model import RuntimeName
+from edge_asc.cli_errors import ERROR, complain
+from edge_asc.verbs_model import AsJson, RuntimeName
+
+if TYPE_CHECKING:
+    from edge_asc.demo.findings import Finding
 
 WEB_ADDRESS = "127.0.0.1:8765"  # of a --web without one
 EXAMPLES = {
@@ -18,6 +23,13 @@ EXAMPLES = {
         "arecord -f S16_LE -r 44100 | edge-asc live --model model.tflite --source -",
         "sudo edge-asc live --model model.tflite --mqtt mqtt://broker --install-service",
     ),
+    "summary": (
+        "edge-asc log summary scenes.jsonl",
+        "edge-asc log summary scenes.jsonl --plot week.png",
+        "edge-asc log summary kitchen.csv --json",
+    ),
+    "doctor": ("edge-asc doctor", "edge-asc doctor --device 'USB PnP'", "edge-asc doctor --json"),
+    "bench": ("edge-asc bench model.tflite", "edge-asc bench model.onnx --threads 4 --json"),
 }
 
 
@@ -141,3 +153,76 @@ def _view(plain: bool, as_json: bool, quiet: bool) -> str:
     if len(asked) > 1:
         raise typer.BadParameter(f"--{asked[0]} and --{asked[1]} exclude each other")
     return asked[0] if asked else "terminal" if sys.stdout.isatty() else "plain"
+
+
+def log_summary(
+    logs: Annotated[
+        list[Path], typer.Argument(metavar="LOG...", help="Written by edge-asc live --log.")
+    ],
+    plot: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Draw the days; needs matplotlib.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time per scene per day. Rotated files of a log are found by themselves."""
+    from edge_asc.demo.log_summary import print_summary, summarise, summary_dict
+
+    summary = summarise(logs)
+    if as_json:
+        print(json.dumps(summary_dict(summary), indent=2))
+    else:
+        from edge_asc.cli_console import tables
+
+        print_summary(summary, tables())
+    if plot:
+        from edge_asc.demo.log_plot import save_plot
+
+        save_plot(logs, plot)
+
+
+def doctor(
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|INDEX", help="Microphone [the system's default]."),
+    ] = None,
+    recording: Annotated[
+        bool, typer.Option("--recording/--no-recording", help="Record three seconds.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Look at all that live listening needs, and say what to do.
+
+    Exit code 1 when something cannot work.
+    """
+    from edge_asc.demo import doctor as checks
+
+    def show(finding: "Finding") -> None:
+        print(checks.finding_text(finding), flush=True)
+
+    findings = checks.examine(device, recording, on_finding=(lambda _: None) if as_json else show)
+    if as_json:
+        print(json.dumps(checks.as_dict(findings), indent=2))
+    else:
+        print(checks.summary(findings))
+    if checks.failed(findings):
+        raise typer.Exit(ERROR)
+
+
+def bench(
+    model: Annotated[Path, typer.Argument(metavar="FILE", help="Model, .tflite or .onnx.")],
+    seconds: Annotated[float, typer.Option(metavar="S", help="Of each measurement.")] = 3.0,
+    threads: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Measure 1 to N threads [all cores, up to 4]."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast a model is on this machine, front end and network apart."""
+    from edge_asc.demo import bench as measuring
+
+    def on_part(part: str) -> None:
+        if sys.stderr.isatty():
+            complain(f"measuring {part}")
+
+    report = measuring.measure(model, seconds, threads, on_part)
+    print(json.dumps(measuring.as_dict(report), indent=2) if as_json else measuring.text(report))
