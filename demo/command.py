@@ -4,17 +4,20 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from edge_asc.demo.live import Live
 from edge_asc.demo.outputs import Output, Outputs
 from edge_asc.demo.pcm import Pcm
+from edge_asc.demo.portaudio import own_stderr
 from edge_asc.demo.smoothing import Smoothing
 from edge_asc.demo.sources import CaptureHung, Source
 from edge_asc.runtime import Classifier
+
+AWAITED = "EDGE_ASC_AWAITED_MICROPHONE"  # name of the one a hung sound system has taken away
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,11 @@ def listen(wanted: Listening) -> None:
         ValueError, OSError: something that was asked for cannot be had, in one line.
     """
     with stop_signals() as stopped:
+        source: Source | None = None
         try:
             with ExitStack() as stack:
+                if wanted.source == "mic":
+                    stack.enter_context(own_stderr(hide_libraries=wanted.view == "terminal"))
                 classifier = Classifier.load(wanted.model, wanted.runtime, wanted.threads)
                 source = open_source(wanted)
                 stack.callback(source.close)
@@ -61,7 +67,17 @@ def listen(wanted: Listening) -> None:
             if stopped():
                 os._exit(0)  # all is closed but the sound system, whose own clean-up would hang too
             print(f"edge-asc: {error}; starting anew", file=sys.stderr, flush=True)
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+            start_anew(source.name if source else "")
+
+
+def start_anew(microphone: str) -> NoReturn:
+    """Put this program in the place of this process, to wait for the same microphone."""
+    os.environ[AWAITED] = microphone
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with suppress(OSError):  # the one that lists them is closed by now
+                os.set_inheritable(int(name), False)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 @contextmanager
@@ -92,7 +108,8 @@ def open_source(wanted: Listening) -> Source:
     if wanted.source == "mic":
         from edge_asc.demo.microphone import Microphone
 
-        return Microphone(wanted.device)
+        awaited = os.environ.pop(AWAITED, None)
+        return Microphone(awaited or wanted.device, wait=awaited is not None)
     if wanted.source == "-":
         from edge_asc.demo.pipe import PipeSource
 

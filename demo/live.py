@@ -13,7 +13,7 @@ import numpy as np
 from edge_asc.audio import RESAMPLER_QUALITY
 from edge_asc.classify_report import prediction_dict
 from edge_asc.demo import machine
-from edge_asc.demo.events import UNSURE, Decision, Health, Notice
+from edge_asc.demo.events import UNSURE, Decision, Health, Notice, State
 from edge_asc.demo.listener import Heard, Listener
 from edge_asc.demo.outputs import Output
 from edge_asc.demo.smoothing import Smoother, Smoothing
@@ -89,6 +89,7 @@ class Live:
         self._last_audio_s: float | None = None  # monotonic
         self._next_health_s = self._started_s
         self._next_behind_s = self._started_s
+        self._told_state: State | None = None
         self._n_decisions = 0
         self._shown: str | None = None
         self._latency_ms: float | None = None
@@ -198,9 +199,9 @@ class Live:
     def _tell(self, now: bool = False) -> None:
         for text in [*self._source.notices(), *self._output.notices()]:
             self._notice(text)
-        clock_s = time.monotonic()
-        if now or clock_s >= self._next_health_s:
-            self._next_health_s = clock_s + HEALTH_S
+        clock_s, state = time.monotonic(), self._source.state
+        if now or clock_s >= self._next_health_s or state != self._told_state:
+            self._next_health_s, self._told_state = clock_s + HEALTH_S, state
             self._tell_behind(clock_s)
             self._output.on_health(self.health())
 

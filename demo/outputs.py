@@ -18,7 +18,7 @@ class Output:
         """A decision was made."""
 
     def on_health(self, health: Health) -> None:
-        """About once a second, whether audio comes or not."""
+        """About once a second, whether audio comes or not, and when the source's state changes."""
 
     def on_notice(self, notice: Notice) -> None:
         """Something a person should know happened."""

@@ -18,8 +18,9 @@ class Block:
     Args:
         samples: `[n]`, n ≥ 1, float32, full scale 1.
         rate_hz: their rate; it may change where `joins` is False.
-        joins: whether they follow the block before without a break. A microphone that was opened
-            again starts anew; audio that was dropped because the reader was late does not.
+        joins: whether they belong to what came before. A microphone that was opened again starts
+            anew. Audio that was lost in between, because the reader or the system was late, is no
+            reason to: who falls behind would never hear a whole window.
         end_s: `time.monotonic()` at which the last sample sounded; None where no clock paces it.
     """
 

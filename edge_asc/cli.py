@@ -86,6 +86,7 @@ def with_value(arguments: list[str], option: str, value: str) -> list[str]:
 def main() -> None:
     """Entry point of the command `edge-asc`."""
     try:
-        app(with_value(sys.argv[1:], "--web", listening.WEB_ADDRESS))
+        sys.argv[1:] = with_value(sys.argv[1:], "--web", listening.WEB_ADDRESS)
+        app()
     except KeyboardInterrupt:  # before or after the verb itself
         sys.exit(INTERRUPTED)

@@ -109,6 +109,13 @@ def live(
     ] = None,
     runtime: RuntimeName = None,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Of the runtime.")] = 1,
+    install_service: Annotated[
+        bool,
+        typer.Option("--install-service", help="Run the rest of this line at every start."),
+    ] = False,
+    print_service: Annotated[
+        bool, typer.Option("--print", help="With --install-service: only print the unit.")
+    ] = False,
 ) -> None:
     """Say which scene a microphone hears, as long as it runs.
 
@@ -121,30 +128,36 @@ def live(
         return
     if model is None:
         raise typer.BadParameter("which model? --model FILE", param_hint="--model")
+    if print_service and not install_service:
+        raise typer.BadParameter("--print goes with --install-service")
     from edge_asc.demo.command import Listening, listen
     from edge_asc.demo.smoothing import Smoothing
 
-    listen(
-        Listening(
-            model=model,
-            source=source,
-            device=device,
-            raw=raw,  # type: ignore[arg-type]  # parsed by its callback
-            follow=follow,
-            realtime=realtime,
-            hop_s=hop,
-            smoothing=Smoothing(smooth, margin, floor),
-            view=_view(plain, as_json, quiet),
-            web=web,
-            stream_audio=stream_audio,
-            log=log,
-            log_every=log_every,
-            mqtt=mqtt,
-            metrics=metrics,
-            runtime=runtime,
-            threads=threads,
-        )
+    wanted = Listening(
+        model=model,
+        source=source,
+        device=device,
+        raw=raw,  # type: ignore[arg-type]  # parsed by its callback
+        follow=follow,
+        realtime=realtime,
+        hop_s=hop,
+        smoothing=Smoothing(smooth, margin, floor),
+        view=_view(plain, as_json, quiet),
+        web=web,
+        stream_audio=stream_audio,
+        log=log,
+        log_every=log_every,
+        mqtt=mqtt,
+        metrics=metrics,
+        runtime=runtime,
+        threads=threads,
     )
+    if install_service:
+        from edge_asc.demo.service import install
+
+        print(install(sys.argv[sys.argv.index("live") + 1 :], print_service))
+    else:
+        listen(wanted)
 
 
 def _view(plain: bool, as_json: bool, quiet: bool) -> str:
