@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 # Where only a CPU build of torch is wanted: make install PIP_ARGS="--extra-index-url URL"
 PIP_ARGS ?=
 
-.PHONY: quickstart test check lint format install test-runtimes clean
+.PHONY: quickstart test check lint format install test-runtimes pi-test clean
 
 quickstart: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" runs/quickstart.sh
@@ -29,6 +29,10 @@ format: install
 # The wheel in environments of its own: the runtime half alone, and the oldest supported runtimes.
 test-runtimes: install
 	PYTHON=$(PYTHON) tests/compat/run.sh
+
+# The wheel on emulated Raspberry Pis: make pi-test BOARDS="pi4 pi5 zero2 pi3-32bit"
+pi-test: install
+	PYTHON=$(BIN)/python tests/pi/run.sh $(BOARDS)
 
 install: $(VENV)/installed
 

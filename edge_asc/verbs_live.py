@@ -1,6 +1,7 @@
 """The verbs of a listening device: live, log summary, doctor, bench."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -165,7 +166,10 @@ def _view(plain: bool, as_json: bool, quiet: bool) -> str:
     asked = [n for n, on in (("plain", plain), ("json", as_json), ("quiet", quiet)) if on]
     if len(asked) > 1:
         raise typer.BadParameter(f"--{asked[0]} and --{asked[1]} exclude each other")
-    return asked[0] if asked else "terminal" if sys.stdout.isatty() else "plain"
+    if asked:
+        return asked[0]
+    can_draw = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    return "terminal" if can_draw else "plain"
 
 
 def log_summary(

@@ -20,10 +20,12 @@ HEAVY = frozenset([*_HEAVY.split(), "onnxruntime"])
 ON_THE_PI = (
     *("artifact", "audio", "classify", "classify_report", "cli_errors", "files", "info"),
     *("labels", "runtime"),
+    *("demo.command", "demo.log_summary", "demo.doctor", "demo.bench", "demo.service"),
 )
 # The command line may import training, but only inside the verbs that train.
 COMMAND_LINE = (
-    *("__init__", "__main__", "cli", "cli_console", "verbs_model", "verbs_training"),
+    *("__init__", "__main__", "cli", "cli_console", "verbs_live", "verbs_model"),
+    *("verbs_training", "demo.log_plot"),
     *("evaluation_report", "budget_report"),
 )
 
