@@ -17,6 +17,7 @@ from edge_asc.demo.smoothing import Smoothing
 from edge_asc.demo.sources import CaptureHung, Source
 from edge_asc.runtime import Classifier
 
+WEB_TOKEN = "EDGE_ASC_WEB_TOKEN"
 AWAITED = "EDGE_ASC_AWAITED_MICROPHONE"  # name of the one a hung sound system has taken away
 
 
@@ -109,7 +110,9 @@ def open_source(wanted: Listening) -> Source:
         from edge_asc.demo.microphone import Microphone
 
         awaited = os.environ.pop(AWAITED, None)
-        return Microphone(awaited or wanted.device, wait=awaited is not None)
+        # A service waits: nobody is there to plug it in and start again.
+        wait = awaited is not None or "NOTIFY_SOCKET" in os.environ
+        return Microphone(awaited or wanted.device, wait=wait)
     if wanted.source == "-":
         from edge_asc.demo.pipe import PipeSource
 
@@ -160,16 +163,14 @@ def _web(wanted: Listening, classifier: Classifier) -> Output:
     from edge_asc.demo.web import WebOutput
 
     assert wanted.web
-    token = os.environ.get("EDGE_ASC_WEB_TOKEN")
-    page = WebOutput(
+    token = os.environ.get(WEB_TOKEN)
+    return WebOutput(
         wanted.web,
         classifier.card,
         classifier.frontend,
         token=token,
         stream_audio=wanted.stream_audio,
     )
-    print(f"edge-asc: page at {page.url}", file=sys.stderr, flush=True)
-    return page
 
 
 def _view(wanted: Listening, classifier: Classifier) -> Output:

@@ -15,6 +15,8 @@ import typer
 ERROR, OVER_BUDGET, INTERRUPTED = 1, 3, 130
 _TRAINING = "torch torchaudio torchao lightning nncf onnx flatbuffers torchmetrics matplotlib"
 TRAINING_PACKAGES = frozenset(_TRAINING.split())
+_LIVE = "sounddevice starlette uvicorn wsproto paho prometheus_client"
+LIVE_PACKAGES = frozenset(_LIVE.split())
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
@@ -60,6 +62,8 @@ def missing(error: ImportError) -> str:
     package = (error.name or "").split(".")[0]
     if package in TRAINING_PACKAGES:
         return f"this needs {package}: pip install 'edge-asc[train]'"
+    if package in LIVE_PACKAGES:
+        return f"this needs {package}: pip install 'edge-asc[live]'"
     if package == "tomllib":  # presets and training; classifying does with Python 3.10
         return "this needs Python 3.11 or newer"
     if error.name is None:  # raised by us, with words for the user

@@ -234,7 +234,7 @@ def bench(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how fast a model is on this machine, front end and network apart."""
+    """Measure how fast a model is on this machine."""
     from edge_asc.demo import bench as measuring
 
     def on_part(part: str) -> None:

@@ -6,5 +6,5 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 apt-get install -q -y --no-install-recommends \
     libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins \
-    mosquitto prometheus chromium chromium-driver systemd \
+    mosquitto prometheus chromium systemd \
     mmdebstrap qemu-user-static
