@@ -4,6 +4,7 @@
 - `tables.py folds FOLDER OUT.json`: collect fold1 ... foldN, each with evaluations
 - `tables.py results OUT.json`: the collected figures as a Markdown table
 - `tables.py sizes`: every preset in every format, as Markdown
+- `tables.py where`: date and machine, for under a table
 - `tables.py fill FILE.md NAME`: put standard input between NAME's markers
 """
 
@@ -193,6 +194,8 @@ def main(arguments: Sequence[str]) -> None:
             results(Path(path))
         case ["sizes"]:
             sizes()
+        case ["where"]:
+            print("\n{date}; {machine}.".format(**made()))
         case ["fill", path, name]:
             fill(Path(path), name)
         case _:
