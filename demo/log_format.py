@@ -1,0 +1,126 @@
+"""A line of a decision log: what it holds, and how it is written as JSON or CSV.
+
+Each line says what holds from its time on until the next line: the state of the source and the
+scene that is heard. So the time between two lines belongs to the scene of the first, whatever made
+the second be written.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from edge_asc.demo.events import State
+
+HEARTBEAT_S = 60.0  # a line is written at least this often, so that quiet is told from dead
+GAP_S = 1.5 * HEARTBEAT_S  # longer without a line: nothing listened
+
+Event = Literal["start", "decision", "change", "alive", "notice", "end"]
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line.
+
+    Attributes:
+        time: Since when it holds; local time with its offset (ISO 8601).
+        event: Why it was written. "alive": nothing new, but a minute has passed.
+        state: How the source is.
+        scene: What is heard; None before the first decision.
+        confidence: Of the decision, as are all below; None where no decision made the line.
+        abstract: Likeliest abstract class.
+        level_dbfs: Level of the audio.
+        latency_ms: From the sound to the decision.
+        text: Of a notice.
+        probabilities: By scene; JSON only.
+        abstract_probabilities: By abstract class; JSON only.
+    """
+
+    time: str
+    event: Event
+    state: State
+    scene: str | None = None
+    confidence: float | None = None
+    abstract: str | None = None
+    level_dbfs: float | None = None
+    latency_ms: float | None = None
+    text: str | None = None
+    probabilities: dict[str, float] | None = None
+    abstract_probabilities: dict[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        when = datetime.fromisoformat(self.time)
+        if when.tzinfo is None or not 1970 <= when.year < 2200:
+            raise ValueError(f"time {self.time} is none of ours")
+
+    @property
+    def time_s(self) -> float:
+        """Unix time."""
+        return datetime.fromisoformat(self.time).timestamp()
+
+
+COLUMNS = tuple(n for n in Entry.__struct_fields__ if not n.endswith("probabilities"))
+
+
+def json_line(entry: Entry) -> bytes:
+    """An entry as a line of JSON."""
+    return msgspec.json.encode(entry) + b"\n"
+
+
+def csv_line(entry: Entry) -> bytes:
+    """An entry as a row; what it does not know is an empty field."""
+    return _row(getattr(entry, name) for name in COLUMNS)
+
+
+def _row(values: Iterable[Any]) -> bytes:
+    text = io.StringIO()
+    # A row is one line, so that a torn one can be told: no field holds a newline.
+    cells = [re.sub(r"[\r\n\0]+", " ", v) if isinstance(v, str) else v for v in values]
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+def _from_json(line: bytes) -> Entry:
+    return msgspec.json.decode(line, type=Entry)
+
+
+def _from_csv(line: bytes) -> Entry:
+    (cells,) = csv.reader([line.decode()], strict=True)
+    known = {name: cell for name, cell in zip(COLUMNS, cells, strict=True) if cell}
+    return msgspec.convert(known, Entry, strict=False)
+
+
+class Format(msgspec.Struct, frozen=True):
+    """How entries are written and read.
+
+    Attributes:
+        header: What a file begins with.
+        to_line: An entry as a whole line.
+        from_line: An entry from a line without its newline; ValueError when it is none.
+    """
+
+    header: bytes
+    to_line: Callable[[Entry], bytes]
+    from_line: Callable[[bytes], Entry]
+
+
+FORMATS = {
+    ".jsonl": Format(b"", json_line, _from_json),
+    ".csv": Format(_row(COLUMNS), csv_line, _from_csv),
+}
+
+
+def format_of(path: Path) -> Format:
+    """The format that a log's name asks for.
+
+    Raises:
+        ValueError: another suffix.
+    """
+    try:
+        return FORMATS[path.suffix]
+    except KeyError:
+        raise ValueError(f"{path}: a log's name ends in {' or '.join(FORMATS)}") from None
