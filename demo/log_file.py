@@ -6,6 +6,7 @@ number to keep is overwritten. The renaming is atomic, so no moment has half a f
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _SCAN_BYTES = 1 << 16
@@ -36,7 +37,7 @@ class LogFile:
         self.open()
         if self._n_bytes + len(line) > self._max_bytes and self._n_bytes > len(self._header):
             self._rotate()
-        self._write(line)
+        self._write(line if self._n_bytes else self._header + line)
 
     def open(self) -> None:
         """Open the file unless that is done.
@@ -49,8 +50,6 @@ class LogFile:
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             self._n_bytes = _mend(self._fd)
-            if not self._n_bytes:
-                self._write(self._header)
 
     def sync(self) -> None:
         """Have what was written survive a power cut; slow on an SD card."""
@@ -61,7 +60,8 @@ class LogFile:
         """Close the file; the next line opens it again."""
         if self._fd is not None:
             fd, self._fd = self._fd, None
-            os.close(fd)
+            with suppress(OSError):  # of an earlier write; the file is closed all the same
+                os.close(fd)
 
     def _in_place(self) -> bool:
         """Whether the path still names the open file: it may lie on a stick that was pulled out."""

@@ -101,5 +101,5 @@ class LogWriter:
     def _recover(self) -> None:
         if self._failing:
             self._failing = False
-            lost = f"{self.n_lost} lines lost so far"
+            lost = f"lines lost so far: {self.n_lost}"
             self._notices.append(f"log {self._file.path}: is written again; {lost}")

@@ -30,6 +30,10 @@ QUIET_S = 60.0  # … or when nothing was told for long
 CLOSE_S = 0.25
 QUEUE_FULL = 15  # paho's MQTT_ERR_QUEUE_SIZE
 CONNECTED = "connected"
+CALLBACKS = (
+    *("on_socket_open", "on_connect", "on_connect_fail"),
+    *("on_disconnect", "on_publish", "on_message"),
+)
 
 
 class MqttLink:
@@ -86,12 +90,8 @@ class MqttLink:
         )
         client.reconnect_delay_set(*BACKOFF_S)
         client.max_queued_messages_set(5 * UNACKNOWLEDGED)
-        client.on_socket_open = self._on_open
-        client.on_connect = self._on_connect
-        client.on_connect_fail = self._on_connect_fail
-        client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
-        client.on_message = self._on_message
+        for name in CALLBACKS:
+            setattr(client, name, getattr(self, f"_{name}"))
         return client
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
@@ -152,6 +152,8 @@ class MqttLink:
         leaving = threading.Thread(target=self._client.loop_stop, daemon=True)
         leaving.start()
         leaving.join(CLOSE_S)
+        for name in CALLBACKS:  # a client that nothing refers to closes its sockets
+            setattr(self._client, name, None)
 
     # paho's thread
 
@@ -159,7 +161,7 @@ class MqttLink:
         if self._status is None or self._status[:2] != (fine, what):
             self._status = (fine, what, time.monotonic())
 
-    def _on_open(self, *_: Any) -> None:
+    def _on_socket_open(self, *_: Any) -> None:
         self._opened_s = time.monotonic()
 
     def _on_connect(

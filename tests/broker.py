@@ -159,7 +159,8 @@ class Ear:
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe([(t, 1) for t in topics])
-        self._client.on_message = lambda _client, _data, message: self.messages.append(
+        messages = self.messages  # a client that is part of a cycle closes its sockets late
+        self._client.on_message = lambda _client, _data, message: messages.append(
             (message.topic, message.payload, message.retain)
         )
         subscribed = threading.Event()
