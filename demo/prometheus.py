@@ -5,7 +5,6 @@ the live loop pays is two assignments and a few sums per decision. What is not k
 true because nothing listens, is absent rather than stale.
 """
 
-import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,10 +25,10 @@ from prometheus_client.metrics_core import Metric
 
 from edge_asc import __version__
 from edge_asc.artifact import ModelCard
+from edge_asc.demo.address import parse_address
 from edge_asc.demo.events import UNSURE, Decision, Health, State
 from edge_asc.demo.outputs import Output
 
-LOOPBACK = "127.0.0.1"
 INFERENCE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 LATENCY_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 CLOSE_S = 0.2
@@ -69,7 +68,7 @@ class PrometheusOutput(Output):
     """
 
     def __init__(self, address: str | int, card: ModelCard) -> None:
-        host, port = parse_address(str(address))
+        host, port = parse_address(str(address), "metrics")
         self._card = card
         self._health: Health | None = None
         self._decision: Decision | None = None
@@ -168,15 +167,3 @@ def _labelled(name: str, text: str, label: str, values: dict[str, Any]) -> Metri
 
 def _last_audio_s(health: Health) -> float | None:
     return None if health.audio_age_s is None else health.time_s - health.audio_age_s
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """Host and port of `PORT`, `HOST:PORT` or `[IPv6]:PORT`.
-
-    Raises:
-        ValueError: something else.
-    """
-    found = re.fullmatch(r"(?:(?:\[([^\]]+)\]|([^:\[\]]+)):)?(\d{1,5})", address)
-    if not found or int(found[3]) > 65535:
-        raise ValueError(f"metrics at {address!r}: it is PORT or HOST:PORT")
-    return found[1] or found[2] or LOOPBACK, int(found[3])

@@ -1,28 +1,12 @@
 """Where the web page is served: an address as people write it, and its listening socket."""
 
 import ipaddress
-import re
 import socket
 
-LOOPBACK = "127.0.0.1"  # where nothing else is said: no other machine reaches it
-_ADDRESS = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:/\s]+)?:)?(?P<port>[0-9]{1,5})")
+from edge_asc.demo.address import parse_address
+
 # Unread bytes that the system keeps for one browser; without a limit it grows to megabytes.
 _SEND_BUFFER_BYTES = 256 * 1024
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`; the last two on loopback.
-
-    Raises:
-        ValueError: it is none of them.
-    """
-    found = _ADDRESS.fullmatch(address.strip())
-    if not found:
-        raise ValueError(f"web address {address!r}: give HOST:PORT, [IPV6]:PORT, :PORT or PORT")
-    port = int(found["port"])
-    if port > 65535:
-        raise ValueError(f"web address {address!r}: port {port} is above 65535")
-    return (found["host"] or LOOPBACK).strip("[]"), port
 
 
 def resolve(address: str) -> tuple[socket.AddressFamily, tuple[str, int]]:
@@ -32,7 +16,7 @@ def resolve(address: str) -> tuple[socket.AddressFamily, tuple[str, int]]:
         ValueError: it is not written like one.
         OSError: there is no such host.
     """
-    host, port = parse_address(address)
+    host, port = parse_address(address, "web")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:

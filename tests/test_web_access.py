@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import InvalidStatus
 
+from edge_asc.demo.address import parse_address
 from edge_asc.demo.web import WebOutput
 from edge_asc.demo.web_access import HEADERS, MIN_TOKEN_CHARACTERS, TRIES_PER_MINUTE, WrongTokens
-from edge_asc.demo.web_address import is_loopback, parse_address
+from edge_asc.demo.web_address import is_loopback
 from tiny_models import FRONTEND, card
 from web_feed import TOKEN, browser, eventually, hear, request, serving
 
@@ -32,7 +33,7 @@ EVERYWHERE = "0.0.0.0:0"
     ],
 )
 def test_addresses_as_people_write_them(address: str, expected: tuple[str, int]) -> None:
-    assert parse_address(address) == expected
+    assert parse_address(address, "web") == expected
 
 
 @pytest.mark.parametrize(
@@ -40,13 +41,13 @@ def test_addresses_as_people_write_them(address: str, expected: tuple[str, int])
 )
 def test_an_address_that_is_none_says_what_is(address: str) -> None:
     with pytest.raises(ValueError, match=r"web address '.*': give HOST:PORT"):
-        parse_address(address)
+        parse_address(address, "web")
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
     try:
-        host, port = parse_address(text)
+        host, port = parse_address(text, "web")
     except ValueError as error:
         assert "web address" in str(error)
     else:
