@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edge_asc.demo.address import parse_address
 from edge_asc.demo.live import Live
+from edge_asc.demo.log_format import format_of
+from edge_asc.demo.mqtt_settings import parse_url
 from edge_asc.demo.outputs import Output, Outputs
 from edge_asc.demo.pcm import Pcm
 from edge_asc.demo.portaudio import own_stderr
@@ -42,6 +45,17 @@ class Listening:
     metrics: str | None = None
     runtime: str | None = None
     threads: int = 1
+
+
+def check(wanted: Listening) -> None:
+    """Raise ValueError for an address or file name that cannot be meant, before anything starts."""
+    for what, address in (("web", wanted.web), ("metrics", wanted.metrics)):
+        if address:
+            parse_address(address, what)
+    if wanted.mqtt:
+        parse_url(wanted.mqtt)
+    if wanted.log:
+        format_of(wanted.log)
 
 
 def listen(wanted: Listening) -> None:

@@ -131,7 +131,7 @@ def live(
         raise typer.BadParameter("which model? --model FILE", param_hint="--model")
     if print_service and not install_service:
         raise typer.BadParameter("--print goes with --install-service")
-    from edge_asc.demo.command import Listening, listen
+    from edge_asc.demo.command import Listening, check, listen
     from edge_asc.demo.smoothing import Smoothing
 
     wanted = Listening(
@@ -153,6 +153,7 @@ def live(
         runtime=runtime,
         threads=threads,
     )
+    check(wanted)
     if install_service:
         from edge_asc.demo.service import install
 
