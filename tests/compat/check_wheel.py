@@ -19,7 +19,11 @@ def expected(source: Path) -> set[str]:
         paths = (source / part).rglob("*")
         files |= {p: Path("edge_asc") / p.relative_to(source) for p in paths}
     kept = (".py", ".toml", "py.typed")
-    return {name.as_posix() for name in files.values() if name.name.endswith(kept)}
+    return {
+        name.as_posix()
+        for path, name in files.items()
+        if path.is_file() and (name.name.endswith(kept) or "static" in name.parts)
+    }
 
 
 def contents(wheel: Path) -> set[str]:

@@ -43,8 +43,10 @@ key=$(cat "$here/enter.sh" ./* | sha256sum)
 cp "$WORK/$wheel" "$USERLAND/root/root"
 
 if [ "$(cat "$USERLAND/installed" 2>/dev/null)" = "$key" ]; then
-    for script in *.sh; do
-        pip "${script%.sh}" install -q --force-reinstall --no-deps "/work/$wheel"
+    for script in *.sh; do # as pip would, without half a minute of emulation
+        site=$(echo "$USERLAND/root/opt/${script%.sh}"/lib/python3*/site-packages)
+        rm -r "$site"/edge_asc*
+        unzip -q "$WORK/$wheel" -d "$site"
     done
 else
     rm -rf "$USERLAND/installed" "$USERLAND/root/opt" "$USERLAND"/root/usr/local/bin/edge-asc
@@ -52,7 +54,7 @@ else
     enter ldconfig # what installing packages, not only unpacking them, would have done
     for script in *.sh; do echo "$script"; done | xargs -P 2 -I {} \
         "$here/enter.sh" "$USERLAND" "$board" "$WORK" sh -eux /work/install/{}
+    for script in *.sh; do pip "${script%.sh}" check; done
+    if enter sh -c 'command -v cc gcc clang'; then echo "a compiler is inside" >&2 && exit 1; fi
     echo "$key" >"$USERLAND/installed"
 fi
-for script in *.sh; do pip "${script%.sh}" check; done
-if enter sh -c 'command -v cc gcc clang'; then echo "a compiler is inside" >&2 && exit 1; fi
