@@ -30,7 +30,7 @@ format: install
 test-runtimes: install
 	PYTHON=$(PYTHON) tests/compat/run.sh
 
-# The wheel on emulated Raspberry Pis: make pi-test BOARDS="pi4 pi5 zero2 pi3-32bit"
+# The wheel on emulated Raspberry Pis: make pi-test BOARDS="pi4 pi5 zero2 pi5-trixie pi3-32bit"
 pi-test: install
 	PYTHON=$(BIN)/python tests/pi/run.sh $(BOARDS)
 

@@ -21,7 +21,7 @@ for part in ${*:-live soak pi}; do
     live) bench/installed.sh "$model" >"$work/live" && files="RESULTS.md README.md" ;;
     soak) python bench/soak.py "$model" --log --markdown >"$work/soak" && files=RESULTS.md ;;
     pi)
-        EDGE_ASC_REQUIRE_PI=1 REPORT=$work/report tests/pi/run.sh pi4 pi5 zero2 pi3-32bit
+        EDGE_ASC_REQUIRE_PI=1 REPORT=$work/report tests/pi/run.sh pi4 pi5 zero2 pi5-trixie pi3-32bit
         mv "$work/report.md" "$work/pi" && files=RESULTS.md
         ;;
     *) echo "no part $part" >&2 && exit 2 ;;

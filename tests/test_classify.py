@@ -172,7 +172,7 @@ def test_memory_does_not_grow_with_the_file(classifier: Classifier) -> None:
         return peak
 
     peak_bytes(5)  # what is computed once
-    assert peak_bytes(300) < 1.1 * peak_bytes(30) + 20_000
+    assert peak_bytes(300) < 1.1 * peak_bytes(30) + 200_000  # other threads'; the audio takes 10 MB
 
 
 def test_one_bad_file_does_not_stop_the_rest(classifier: Classifier, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A stream is the whole clip, however it is cut, and does not grow."""
 
-import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_asc import feature_stream
 from edge_asc.frontend import FeatureStream, FrontEnd
 from front_ends import FRONT_ENDS, SMALL, noise
+from memory import held_bytes
 
 # Matrix products of one frame and of many add in another order; float32 rounds at 6e-8.
 RTOL = 1e-6
@@ -102,23 +103,18 @@ def test_a_refused_block_can_be_the_last() -> None:
     assert stream.flush().shape[1] + 4 == SMALL.n_frames(100)
 
 
-def bytes_after(stream: FeatureStream, n_blocks: int, block: int) -> int:
-    for seed in range(n_blocks):
-        stream.feed(noise(block, seed))
-    return tracemalloc.get_traced_memory()[0]
-
-
 @pytest.mark.parametrize("block", [160, 5000, 200_000])
 def test_an_endless_stream_uses_constant_memory(block: int) -> None:
     stream = FeatureStream(FRONT_ENDS["16k-band"])
     n_blocks = 2 + 50_000 // block
-    bytes_after(stream, 1, 4096)  # builds the tables
-    tracemalloc.start()
-    try:
-        first = bytes_after(stream, n_blocks, block)
-        second = bytes_after(stream, 3 * n_blocks, block)
-    finally:
-        tracemalloc.stop()
+
+    def feed(n_blocks: int) -> None:
+        for seed in range(n_blocks):
+            stream.feed(noise(block, seed))
+
+    stream.feed(noise(4096))  # builds the tables
+    first = held_bytes(feature_stream, lambda: feed(n_blocks))
+    second = held_bytes(feature_stream, lambda: feed(3 * n_blocks))
     # Less than 2 · n_fft samples are held, 4 KB of float32; the interpreter keeps a few KB more.
     # The audio fed takes 200 KB and four times that.
     assert max(first, second) < 20_000

@@ -250,7 +250,7 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
         return peak
 
     peak_bytes(100)
-    assert peak_bytes(20_000) < 1.2 * peak_bytes(4_000) + 20_000
+    assert peak_bytes(20_000) < 1.2 * peak_bytes(4_000) + 200_000  # other threads'; the log is 1 MB
 
 
 # The picture

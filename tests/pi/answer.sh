@@ -27,7 +27,8 @@ model() { # PRECISION
 }
 
 if [ "$machine" = x86-64 ]; then at=$WORK; else at=/work; fi
-if [ "$runtime" = tflite ]; then environment=/opt/tflite; else environment=/opt/edge-asc; fi
+environment=/opt/edge-asc
+if [ "$runtime" = tflite ] && [ -d "$USERLAND/root/opt/tflite" ]; then environment=/opt/tflite; fi
 ran=$runtime
 if [ "$machine" = x86-64 ] && [ "$runtime" = tflite ] && ! [ -d "$REFERENCE/tflite_runtime" ]; then
     ran=litert # no wheel for this Python

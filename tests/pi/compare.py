@@ -111,8 +111,9 @@ def output_step(model: Path) -> float:
 def features(work: Path) -> dict[str, float]:
     """The largest difference of a raw feature, by board."""
     found = {}
+    (theirs,) = (work / "answers" / REFERENCE).glob("*-features.npz")  # no runtime takes part
     for path in sorted((work / "answers").glob("*/*-features.npz")):
-        with np.load(path) as mine, np.load(work / f"answers/{REFERENCE}/{path.name}") as reference:
+        with np.load(path) as mine, np.load(theirs) as reference:
             names = [name for name in reference.files if name != "numpy"]
             found[path.parent.name] = max(
                 float(np.abs(mine[name] - reference[name]).max()) for name in names

@@ -49,7 +49,7 @@ enter() { # USERLAND BOARD WORK COMMAND...: already inside the namespaces
     exec env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root LANG=C.UTF-8 TERM=dumb \
         QEMU_CPU="$(cat "$board/qemu_cpu")" OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
         PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
-        PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1 \
+        PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1 PIP_FIND_LINKS=/work/piwheels \
         ${PIP_INDEX_URL:+PIP_INDEX_URL="$PIP_INDEX_URL"} \
         ${PIP_EXTRA_INDEX_URL:+PIP_EXTRA_INDEX_URL="$PIP_EXTRA_INDEX_URL"} \
         ${https_proxy:+https_proxy="$https_proxy"} ${no_proxy:+no_proxy="$no_proxy"} \

@@ -47,6 +47,10 @@ userland() { # NAME BOARD: one with the wheel in it
     if [ "$arch" = armhf ]; then packages=apt-32bit; fi
     quietly "$here/userland.sh" "$suite" "$arch" "$USERLAND" \
         $(sed 's/.*apt install//' "$WORK"/blocks/*-$packages.sh)
+    if [ "$arch" = armhf ]; then
+        quietly "$here/piwheels.sh" "$cache/piwheels" soxr msgspec
+        cp "$cache"/piwheels/wheels/*.whl "$WORK/piwheels"
+    fi
     quietly "$here/install.sh" "$2" "$wheel"
 }
 
@@ -100,6 +104,7 @@ WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 REFERENCE=$cache/x86-64
 export WORK REFERENCE
+mkdir "$WORK/piwheels"
 
 step "wheel and clips"
 quietly "$here/wheel.sh" "$WORK"
