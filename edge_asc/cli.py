@@ -54,6 +54,7 @@ def edge_asc(
 
 for group, name, function in (
     (app, "train", training.train),
+    (app, "import-public", training.import_public),
     (app, "quantize", training.quantize),
     (app, "export", training.export),
     (app, "budget", model.budget),
