@@ -4,11 +4,10 @@
 
 LISTS holds evaluation_setup/ with the official lists: 13,965 + 2,970 names. Each gets half a second
 of synthetic sound at 44.1 kHz, 24 bit, in the data set's own layout, in a temporary folder of
-1.2 GB.
-Then two epochs of the recipe (the network's linear layers fitted to so short an input; features read
-from disk as the real set's would be), three-crop evaluation with its per-device report, and one step
-at full length. The process's memory is sampled all the while; it must not grow within the second
-epoch or the evaluation.
+1.2 GB. Then two epochs of the recipe (the network's linear layers fitted to so short an input;
+features read from disk as the real set's would be), three-crop evaluation with its per-device
+report, and one step at full length. The process's memory is sampled all the while; it must not grow
+within the second epoch or the evaluation.
 """
 
 import argparse
