@@ -42,7 +42,9 @@ method() { # NAME NETWORK OPTION...
 }
 
 single() { # NAME OPTION...: one label set, so its loss counts once
-    method "$1" single --set model.abstract=false --set train.scene_weight=1 "$@"
+    name=$1
+    shift
+    method "$name" single --set model.abstract=false --set train.scene_weight=1 "$@"
 }
 
 train_row() {
