@@ -127,6 +127,7 @@ def own_mib() -> float:
 
 def dry_run(data: Path, work: Path, memory: Memory) -> None:
     """Features, two epochs, three-crop evaluation, one step at full length."""
+    memory.phase = "lists"
     dataset, cache = open_dataset(data), work / "cache"
     config = load_preset(PRESET, SHORT)
     memory.phase = "features"
