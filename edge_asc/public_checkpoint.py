@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -49,6 +50,15 @@ BLOCK_LAYERS = (
 )
 USUAL_NAMES = {"conv": "conv", "norm": "bn"}  # of the layers in braces; see `block_names`
 
+# Training scripts keep an accuracy beside the weights, often as a number of numpy. Its rebuilder
+# has another name in files written by numpy 1.
+REBUILD_SCALAR: Any = np.float64().__reduce__()[0]
+HARMLESS: list[Any] = [
+    (REBUILD_SCALAR, "numpy.core.multiarray.scalar"),
+    (REBUILD_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("float32", "float64", "int32", "int64", "bool")),
+]
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")  # keys that hold a state dict
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile, Lightning
 
@@ -117,7 +127,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """
     path.open("rb").close()  # what is wrong with the file's place is told as such
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(HARMLESS):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load has no exception of its own for damaged files
         raise ValueError(f"{path}: {_why_not_loaded(error)}") from error
     try:
