@@ -10,7 +10,7 @@ from edge_asc.evaluation_report import percent
 from edge_asc.inventory import Inventory
 from edge_asc.report_html import Html, join, share_cell, table, tag
 from edge_asc.report_sources import Measured, Sources
-from edge_asc.report_svg import bytes_bar, line_chart
+from edge_asc.report_svg import bytes_bar, legend_key, line_chart
 
 MOST_NUMBERED = 20  # scenes; in a larger matrix numbers cannot be read
 
@@ -119,7 +119,9 @@ def confusions(sources: Sources) -> Body:
     if not sources.measured:
         return _untested(sources)
     ordered = sorted(sources.measured, key=lambda m: m.clips == "validation")
-    return tag("div", *(_confusion(m) for m in ordered), class_="row wide")
+    caption = "Rows: what it was. Columns: what it was taken for. Shade: share of the row."
+    matrices = tag("div", *(_confusion(m) for m in ordered), class_="row wide")
+    return join((tag("p", caption, class_="muted"), matrices))
 
 
 def _confusion(measured: Measured) -> Html:
@@ -141,9 +143,7 @@ def _confusion(measured: Measured) -> Html:
         rows.append([label, *cells])
     name = f"{measured.name}: {percent(measured.figures['accuracy'])}"
     matrix = table(["", *measured.labels], rows, "confusion")
-    caption = "rows: what it was; columns: what it was taken for; shade: share of the row"
-    note = tag("p", caption, class_="muted")
-    return tag("details", tag("summary", name), matrix, note, open="open")
+    return tag("details", tag("summary", name), matrix, open="open")
 
 
 def per_class(sources: Sources) -> Body:
@@ -185,8 +185,8 @@ def abstract(sources: Sources) -> Body:
         return Missing(
             "nothing in this folder was measured on abstract classes", _evaluate(sources)
         )
-    names = ", ".join(sources.run.abstract_labels) or "the data set's"
-    note = tag("p", f"classes: {names}", class_="muted")
+    names = ", ".join(sources.run.abstract_labels)
+    note = tag("p", f"its own head: {names}", class_="muted") if names else None
     return join((table(("", "by its own head", "by summed scenes"), rows), note))
 
 
@@ -209,7 +209,10 @@ def _file(path: Path, sources: Sources) -> Html:
     limits = [v.limit for _, v in verdicts if v.unit == "bytes"]
     parts = bytes_by_part(inventory)
     total = sum(parts.values())
-    rows = [(name, f"{size:,}", f"{100 * size / total:.1f} %") for name, size in parts.items()]
+    rows: list[tuple[object, ...]] = [
+        (legend_key(number, name), f"{size:,}", f"{100 * size / total:.1f} %")
+        for number, (name, size) in enumerate(parts.items())
+    ]
     rows.append(("whole file", f"{total:,}", "100 %"))
     lines = [tag("p", *_verdict(name, verdict)) for name, verdict in verdicts]
     work = (

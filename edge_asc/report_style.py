@@ -4,13 +4,13 @@ CSS = """
 :root {
   --bg: #f1f4f7; --card: #fff; --text: #15202b; --muted: #556372; --line: #d9e0e7;
   --accent: #0b6697; --good: #136c41; --bad: #b3261e;
-  --c0: #0b6697; --c1: #c2571a; --c2: #3d7a3d; --c3: #8a5aa8; --c4: #8a95a1;
+  --c0: #0b6697; --c1: #c2571a; --c2: #3d7a3d; --c3: #8a5aa8; --c4: #8a95a1; --c5: #b08900;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --bg: #0b0f14; --card: #131920; --text: #e7edf3; --muted: #95a3b2; --line: #252f3a;
     --accent: #3d9bd1; --good: #57c993; --bad: #ff8f85;
-    --c0: #62bdf0; --c1: #f0a060; --c2: #7cc97c; --c3: #c39be0; --c4: #6f7b88;
+    --c0: #62bdf0; --c1: #f0a060; --c2: #7cc97c; --c3: #c39be0; --c4: #6f7b88; --c5: #e0c050;
   }
 }
 *, ::before, ::after { box-sizing: border-box; }
@@ -56,6 +56,8 @@ th[scope="row"], thead th:first-child { text-align: left; font-weight: 500; }
 svg { display: block; width: 100%; height: auto; color: var(--muted); }
 svg text { fill: currentColor; font-size: 11px; }
 svg .title { fill: var(--text); font-size: 13px; font-weight: 600; }
+svg.bytes { height: 1.6rem; margin-bottom: .5rem; }
+.key { display: inline-block; width: .7rem; height: .7rem; margin-right: .5rem; }
 svg .grid { stroke: var(--line); }
 img {
   display: block; width: 100%; min-width: 44rem; height: auto;

@@ -6,11 +6,11 @@ Colours are variables of the page, so that both of its themes fit.
 import math
 from collections.abc import Mapping, Sequence
 
-from edge_asc.report_html import Html, tag
+from edge_asc.report_html import Html, join, tag
 
 WIDTH, HEIGHT = 380, 230
 LEFT, RIGHT, TOP, BOTTOM = 50, 12, 30, 46  # pixels round the drawing area
-N_COLOURS = 5
+N_COLOURS = 6
 Points = Sequence[tuple[float, float]]
 
 
@@ -43,26 +43,35 @@ def line_chart(title: str, series: Mapping[str, Points], top: float | None = Non
         x, y = place(epoch, 0)
         parts.append(tag("text", f"{epoch:g}", x=x, y=y + 15, text_anchor="middle"))
     for number, (name, line) in enumerate(series.items()):
-        colour = f"var(--c{number % N_COLOURS})"
-        parts.append(_line([place(*point) for point in line], colour))
+        parts.append(_line([place(*point) for point in line], colour(number)))
         if len(series) > 1:
-            parts += _legend(number, name, colour)
+            parts += _legend(number, name, colour(number))
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(tag("text", "epoch", x=middle, y=HEIGHT - 31, text_anchor="middle"))
     return _svg(HEIGHT, f"{title} over epochs", parts)
 
 
-def _line(places: Sequence[tuple[float, float]], colour: str) -> Html:
+def colour(number: int) -> str:
+    """Colour of a line or part."""
+    return f"var(--c{number % N_COLOURS})"
+
+
+def legend_key(number: int, name: str) -> Html:
+    """A name behind its colour."""
+    return join((tag("span", class_="key", style=f"background:{colour(number)}"), name))
+
+
+def _line(places: Sequence[tuple[float, float]], stroke: str) -> Html:
     if len(places) == 1:
         (x, y), *_ = places
-        return tag("circle", cx=x, cy=y, r=3, fill=colour)
+        return tag("circle", cx=x, cy=y, r=3, fill=stroke)
     path = " ".join(f"{x},{y}" for x, y in places)
-    return tag("polyline", points=path, fill="none", stroke=colour, stroke_width=2)
+    return tag("polyline", points=path, fill="none", stroke=stroke, stroke_width=2)
 
 
-def _legend(number: int, name: str, colour: str) -> list[Html]:
+def _legend(number: int, name: str, stroke: str) -> list[Html]:
     x, y = LEFT + number * 110, HEIGHT - 8
-    line = tag("line", x1=x, x2=x + 18, y1=y - 4, y2=y - 4, stroke=colour, stroke_width=2)
+    line = tag("line", x1=x, x2=x + 18, y1=y - 4, y2=y - 4, stroke=stroke, stroke_width=2)
     return [line, tag("text", name, x=x + 23, y=y)]
 
 
@@ -83,16 +92,17 @@ def bytes_bar(parts: Mapping[str, int], limit: int | None) -> Html:
     for number, (name, size) in enumerate(parts.items()):
         width = round(size * scale, 2)
         box = tag("title", f"{name}: {size:,} bytes")
-        colour = f"var(--c{number % N_COLOURS})"
-        drawn.append(tag("rect", box, x=round(x, 2), y=4, width=width, height=16, fill=colour))
+        shape = {"x": round(x, 2), "y": 4, "width": width, "height": 16}
+        drawn.append(tag("rect", box, **shape, fill=colour(number)))
         x += width
     if limit is not None:
         at = min(round(limit * scale, 2), WIDTH - 1)
         mark = {"stroke": "currentColor", "stroke_width": 2}
         drawn.append(tag("line", x1=at, x2=at, y1=0, y2=24, **mark))
-    return _svg(24, "bytes by part", drawn)
+    wide = {"class_": "bytes", "preserveAspectRatio": "none"}
+    return _svg(24, "bytes by part", drawn, **wide)
 
 
-def _svg(height: int, label: str, parts: Sequence[Html]) -> Html:
+def _svg(height: int, label: str, parts: Sequence[Html], **more: str) -> Html:
     box = f"0 0 {WIDTH} {height}"
-    return Html(tag("svg", *parts, viewBox=box, role="img", aria_label=label))
+    return tag("svg", *parts, viewBox=box, role="img", aria_label=label, **more)
