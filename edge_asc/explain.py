@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_asc.excerpt import Excerpt, read_excerpt
 from edge_asc.map_axes import Geometry, hz_of_mel, seconds_of_frame
-from edge_asc.occlusion import Occlusion, OnProgress, Predict, occlude
+from edge_asc.occlusion import Occlusion, OnProgress, Predict, neutral, occlude
 from edge_asc.runtime import Classifier
 
 if TYPE_CHECKING:
@@ -101,9 +101,15 @@ class ExplainedBlock(Explained):
 
 @dataclass(frozen=True)
 class ExplainedPatches(Explained):
-    """How the probability falls where patches are hidden."""
+    """How the probability falls where patches are hidden.
+
+    Attributes:
+        occlusion: the patches.
+        hidden_by: what stood in their place, in words.
+    """
 
     occlusion: Occlusion
+    hidden_by: str
 
     def figures(self) -> dict[str, Any]:
         """All drops, and the patch that costs most."""
@@ -111,7 +117,7 @@ class ExplainedPatches(Explained):
         row, column = found.largest
         return super().figures() | {
             "shows": "occlusion",
-            "hidden_by": "each mel's mean over the window",
+            "hidden_by": self.hidden_by,
             "patches": found.drops.size,
             "patch_mels": found.mels[0][1] - found.mels[0][0],
             "patch_frames": found.frames[0][1] - found.frames[0][0],
@@ -226,14 +232,17 @@ def explain_patches(
     excerpt = read_excerpt(audio, frontend, window_s, n_frames, at_s)
     if not 0 < patch_s < float("inf"):
         raise ValueError(f"a patch of {patch_s:g} s must be longer than 0 s")
+    hidden_by, filling = neutral(frontend, excerpt.features)
     found = occlude(
         subject.predict,
         excerpt.features,
+        filling,
         max(1, frontend.n_mels // PATCHES_HIGH) if patch_mels is None else patch_mels,
         max(1, round(patch_s * frontend.frames_per_s)),
         on_progress,
     )
-    return ExplainedPatches(subject.model, subject.labels, excerpt, found.probabilities, found)
+    given = (subject.model, subject.labels, excerpt, found.probabilities)
+    return ExplainedPatches(*given, found, hidden_by)
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,8 @@ def patches_picture(shown: ExplainedPatches) -> Figure:
         vmax=most,
         alpha=np.abs(found.map) / most * 0.8,
     )
-    right.set_title(f"fall of p({shown.scene}) where a patch is hidden", fontsize=9)
+    title = f"fall of p({shown.scene}) where a patch is hidden by {shown.hidden_by}"
+    right.set_title(title, fontsize=9)
     right.set_ylabel("")
     figure.colorbar(image, ax=right, pad=0.01, label="fall of the probability")
     box = shown.box(*found.largest)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_asc.frontend import FrontEnd
 from edge_asc.mel import Floats
 
 Predict = Callable[[Floats], np.ndarray]  # features [M, F] -> probabilities [S]
@@ -58,18 +59,17 @@ class Occlusion:
 def occlude(
     predict: Predict,
     features: Floats,
+    filling: Floats,
     patch_mels: int,
     patch_frames: int,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Occlusion:
     """Hide patches that overlap by half, each in turn.
 
-    A hidden mel keeps its mean over the window: what the network then misses is what happens, not
-    how loud the mel is.
-
     Args:
         predict: gives probabilities `[S]`.
         features: normalised, `[M, F]`.
+        filling: what stands in a hidden patch, `[M, 1]`.
         patch_mels: height of a patch.
         patch_frames: width of a patch.
         on_progress: called after each patch.
@@ -83,17 +83,28 @@ def occlude(
     scene = int(probabilities.argmax())
     drops = np.zeros((len(mels), len(frames)))
     for n, (row, column) in enumerate(np.ndindex(*drops.shape), 1):
-        found = predict(hidden(features, slice(*mels[row]), slice(*frames[column])))
+        found = predict(hidden(features, filling, slice(*mels[row]), slice(*frames[column])))
         drops[row, column] = probabilities[scene] - found[scene]
         on_progress(n, drops.size)
     return Occlusion(probabilities, scene, drops, mels, frames)
 
 
-def hidden(features: Floats, mels: slice, frames: slice) -> Floats:
-    """Features with a patch of them at each mel's mean over the window."""
+def hidden(features: Floats, filling: Floats, mels: slice, frames: slice) -> Floats:
+    """Features with a patch of them filled."""
     changed = features.copy()
-    changed[mels, frames] = features[mels].mean(axis=1, keepdims=True)
+    changed[mels, frames] = filling[mels]
     return changed
+
+
+def neutral(frontend: FrontEnd, features: Floats) -> tuple[str, Floats]:
+    """What says least in each mel, in words and as a filling `[M, 1]`.
+
+    Normalised with data-set statistics, 0 is the mean of the training clips; normalised clip by
+    clip, 0 is the mean over the window, which is what is taken where nothing is normalised.
+    """
+    if frontend.normalization == "dataset":
+        return "each mel's mean over the training clips", np.zeros((len(features), 1), np.float32)
+    return "each mel's mean over the window", features.mean(axis=1, keepdims=True)
 
 
 def patches(n: int, width: int, what: str) -> Bounds:

@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 from edge_asc import __version__
+from edge_asc.data import Clip
 from edge_asc.datasets import open_dataset
 from edge_asc.explain import ExplainedBlock, explain_block
 from edge_asc.explain_plots import DPI, picture
@@ -67,7 +68,8 @@ def figure_2(sources: Sources, audio: Path | None) -> Body:
     if audio is not None:
         return _figure(explain_block(sources.folder, audio))
     try:
-        return _figure(explain_block(sources.folder, first_test_clip(sources)))
+        clip = first_test_clip(sources)
+        return _figure(explain_block(sources.folder, clip.path), f"a test clip of {clip.label}, ")
     except (ValueError, OSError) as error:
         command = f"edge-asc report {sources.folder} --audio FILE"
         if "--occlusion" in str(error):
@@ -75,7 +77,7 @@ def figure_2(sources: Sources, audio: Path | None) -> Body:
         return Missing(str(error), command)
 
 
-def first_test_clip(sources: Sources) -> Path:
+def first_test_clip(sources: Sources) -> Clip:
     """A clip that the run was not trained on.
 
     Raises:
@@ -86,10 +88,10 @@ def first_test_clip(sources: Sources) -> Path:
     if not run.data or run.fold is None:
         raise ValueError("the run names no data set, or no test fold")
     _, test = labelled(run.settings(), open_dataset(run.data)).split(run.fold)
-    return test[0].path
+    return test[0]
 
 
-def _figure(shown: ExplainedBlock) -> Html:
+def _figure(shown: ExplainedBlock, what: str = "") -> Html:
     content = io.BytesIO()
     picture(shown).savefig(content, dpi=DPI, format="png")
     data = base64.b64encode(content.getvalue()).decode()
@@ -97,5 +99,5 @@ def _figure(shown: ExplainedBlock) -> Html:
     image = tag("img", src=f"data:image/png;base64,{data}", alt=described)
     kept = shown.figures()["kept_share"]
     share = "" if kept is None else f" The unattended value was kept at {100 * kept:.1f} %."
-    caption = f"{described}, for {shown.excerpt.text}, taken for {shown.headline}.{share}"
+    caption = f"{described}. Of {what}{shown.excerpt.text}, taken for {shown.headline}.{share}"
     return tag("figure", tag("div", image, class_="scroll"), tag("figcaption", caption))

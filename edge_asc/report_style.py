@@ -39,9 +39,10 @@ section {
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .875rem; overflow-wrap: normal; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
+td { white-space: nowrap; }
 th[scope="row"], thead th:first-child { text-align: left; font-weight: 500; }
 .plain { overflow-wrap: anywhere; }
-.plain td { text-align: left; }
+.plain td { text-align: left; white-space: normal; }
 .plain th { white-space: nowrap; vertical-align: top; }
 .share { background: color-mix(in srgb, var(--accent) calc(var(--p) * 55%), transparent); }
 .confusion { font-size: .75rem; }
@@ -64,6 +65,11 @@ img {
   background: #fff; border-radius: .4rem;
 }
 summary { cursor: pointer; font-weight: 600; font-size: .9rem; }
+@media (max-width: 30rem) {
+  section { padding: .7rem; }
+  th, td { padding: .2rem .4rem; }
+  .confusion th, .confusion td { padding: .1rem .15rem; min-width: 1.35rem; }
+}
 @media print {
   :root { --bg: #fff; --card: #fff; --text: #000; --muted: #444; --line: #bbb; }
   body { max-width: none; font-size: 9.5pt; print-color-adjust: exact; }

@@ -104,7 +104,7 @@ def explained_text(figures: dict[str, Any], found: Any, out: Path | None) -> str
     if figures["shows"] == "occlusion":
         most = figures["largest_drop"]
         (low, high), (first, last) = most["hz"], most["s"]
-        lines.append(f"{figures['patches']} patches hidden, each mel at its mean over the window")
+        lines.append(f"{figures['patches']} patches hidden by {figures['hidden_by']}")
         where = f"{low:.0f} to {high:.0f} Hz, {first:.2f} to {last:.2f} s"
         lines.append(f"largest fall {most['drop']:.3f} at {where}")
     else:
