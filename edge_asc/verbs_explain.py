@@ -93,7 +93,7 @@ def explain(
 
 def _check_usage(wrong: bool, target: Path, options: dict[str, Any], belong_to: str) -> None:
     """Usage error for options of the other way of looking."""
-    given = [name for name, value in options.items() if value]
+    given = [name for name, value in options.items() if value not in (None, [])]
     if wrong and given:
         raise typer.BadParameter(f"{given[0]} goes with {belong_to}, not with {target} here")
 
