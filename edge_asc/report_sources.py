@@ -132,10 +132,11 @@ def _of_evaluations(folder: Path) -> list[Measured]:
 
 
 def _checked(path: Path, measured: Measured) -> Measured:
-    n = len(measured.labels)
-    rows = measured.figures.get("confusion")
-    if not isinstance(rows, list) or [len(row) for row in rows] != [n] * n:
-        raise ValueError(f"{path}: its confusion matrix is not that of {n} scenes")
+    n, figures = len(measured.labels), measured.figures
+    rows = figures.get("confusion") if isinstance(figures, dict) else None
+    is_matrix = isinstance(rows, list) and [len(row) for row in rows] == [n] * n
+    if not (is_matrix and isinstance(figures.get("accuracy"), float | int)):
+        raise ValueError(f"{path}: its confusion matrix or accuracy is not that of {n} scenes")
     return measured
 
 

@@ -137,9 +137,9 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="Clip for figure 2 [a test clip].")
     ] = None,
 ) -> None:
-    """Write one page on a run: accuracy, confusion, curves, budget, figure 2, versions.
+    """Write one HTML page on a run.
 
-    It is one file that needs no network.
+    Accuracy, confusion, curves, size, figure 2, versions; one file that needs no network.
     """
     from edge_asc.runs import newest_run
 
