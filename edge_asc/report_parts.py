@@ -12,6 +12,7 @@ from edge_asc.report_html import Html, join, share_cell, table, tag
 from edge_asc.report_sources import Measured, Sources
 from edge_asc.report_svg import bytes_bar, legend_key, line_chart
 
+EXPORT_FLAGS = {"int8": "--int8", "float16": "--fp16", "float32": "--fp32"}
 MOST_NUMBERED = 20  # scenes; in a larger matrix numbers cannot be read
 
 
@@ -120,7 +121,8 @@ def confusions(sources: Sources) -> Body:
         return _untested(sources)
     ordered = sorted(sources.measured, key=lambda m: m.clips == "validation")
     caption = "Rows: what it was. Columns: what it was taken for. Shade: share of the row."
-    matrices = tag("div", *(_confusion(m) for m in ordered), class_="row wide")
+    width = "widest" if len(sources.run.labels) > MOST_NUMBERED else "wide"
+    matrices = tag("div", *(_confusion(m) for m in ordered), class_=f"row {width}")
     return join((tag("p", caption, class_="muted"), matrices))
 
 
@@ -142,7 +144,7 @@ def _confusion(measured: Measured) -> Html:
         ]
         rows.append([label, *cells])
     name = f"{measured.name}: {percent(measured.figures['accuracy'])}"
-    matrix = table(["", *measured.labels], rows, "confusion")
+    matrix = table(["", *measured.labels], rows, "confusion" if numbered else "confusion many")
     return tag("details", tag("summary", name), matrix, open="open")
 
 
@@ -193,7 +195,8 @@ def abstract(sources: Sources) -> Body:
 def budget(sources: Sources) -> Body:
     """Bytes of every exported file by part, its rule, and how it agrees with torch."""
     if not sources.exports:
-        return Missing("no exported files", f"edge-asc export {sources.folder} --int8")
+        flag = EXPORT_FLAGS[sources.run.settings().precision]
+        return Missing("no exported files", f"edge-asc export {sources.folder} {flag}")
     return join(_file(path, sources) for path in sources.exports)
 
 

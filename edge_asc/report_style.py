@@ -35,6 +35,7 @@ section {
 .row { --least: 17rem; display: grid; gap: 1rem; }
 .row { grid-template-columns: repeat(auto-fit, minmax(min(var(--least), 100%), 1fr)); }
 .wide { --least: 29rem; }
+.widest { --least: 100%; }
 .row > *, figure { min-width: 0; margin: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .875rem; overflow-wrap: normal; }
@@ -52,6 +53,9 @@ th[scope="row"], thead th:first-child { text-align: left; font-weight: 500; }
   writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; font-weight: 500;
 }
 .confusion .right { outline: 1px solid var(--line); outline-offset: -1px; }
+.many { font-size: .65rem; }
+.many th, .many td { padding: 0 .1rem; line-height: 1.25; }
+.many td { min-width: .9rem; }
 .good { color: var(--good); }
 .bad { color: var(--bad); font-weight: 600; }
 svg { display: block; width: 100%; height: auto; color: var(--muted); }
