@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from edge_asc.excerpt import Excerpt
-from edge_asc.explain import Explained, ExplainedBlock, ExplainedPatches
+from edge_asc.explained import Explained, ExplainedBlock, ExplainedPatches
 from edge_asc.files import atomic_write
 from edge_asc.map_axes import Geometry, seconds_of_frame, ticks_hz
 

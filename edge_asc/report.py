@@ -7,12 +7,13 @@ from pathlib import Path
 from edge_asc import __version__
 from edge_asc.data import Clip
 from edge_asc.datasets import open_dataset
-from edge_asc.explain import ExplainedBlock, explain_block
+from edge_asc.explain import explain_block
 from edge_asc.explain_plots import DPI, picture
+from edge_asc.explained import ExplainedBlock
 from edge_asc.files import atomic_write
 from edge_asc.material import labelled
-from edge_asc.report_html import Html, join, page, tag
-from edge_asc.report_parts import LAST_PARTS, PARTS, Body, Missing, headline
+from edge_asc.report_html import Body, Html, Missing, join, page, tag
+from edge_asc.report_parts import LAST_PARTS, PARTS, headline
 from edge_asc.report_sources import Sources, read_sources
 
 FILE = "report.html"

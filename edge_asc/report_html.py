@@ -4,6 +4,7 @@ A page is well formed whatever names, paths and commands it shows.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from edge_asc.report_style import CSS
@@ -13,6 +14,17 @@ VOID = frozenset({"meta", "img", "br"})
 
 class Html(str):
     """Text that is markup already; anything else is escaped."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A part that is left out: what it lacks, and the command that makes it."""
+
+    why: str
+    command: str = ""
+
+
+Body = Html | Missing
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Html:

@@ -18,7 +18,7 @@ from command import Cli
 from edge_asc.export.exporter import export_run
 from edge_asc.report import write_report
 from edge_asc.report_html import Html, page, table, tag
-from edge_asc.report_parts import bytes_by_part
+from edge_asc.report_size import bytes_by_part
 from edge_asc.report_svg import round_ticks
 
 HOSTILE = "<script>alert('x')</script>&\"</td><img src=http://x.example/y onerror=alert(1)>"
