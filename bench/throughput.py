@@ -4,8 +4,8 @@
 
 Both train the same network with the paper's recipe, batches of 24, random 5 s of synthetic clips of
 10 s, 44.1 kHz. The plain loop reads a clip, crops, pre-emphasises and transforms it whenever it is
-drawn, in float32. Wall time, all cores; the median epoch, the first one apart (it fills our cache, or
-compiles: its cost is shown on its own).
+drawn, in float32. Wall time, all cores; the median epoch, the first one apart (it fills our cache,
+or compiles: its cost is shown on its own).
 """
 
 import argparse
