@@ -28,6 +28,8 @@ COLUMNS = (
     "epoch",
     "learning_rate",
     "train_loss",
+    "scene_weight",
+    "abstract_weight",
     "val_loss",
     "val_accuracy",
     "val_macro_accuracy",
@@ -144,7 +146,14 @@ class History(Callback):
                 f"the loss became {float(loss)} in epoch {epoch}: lower the learning rate, {rate}"
             )
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        return {"epoch": epoch, "learning_rate": rate, "train_loss": float(loss)}
+        names = ("scene_weight", "abstract_weight")
+        weights = zip(names, module.loss_weights.tolist(), strict=False)
+        return {
+            "epoch": epoch,
+            "learning_rate": rate,
+            "train_loss": float(loss),
+            **dict(weights),  # of the next step
+        }
 
     def _validate(self, trainer: L.Trainer, module: SceneModule, epoch: int) -> dict[str, Any]:
         if self.average is None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+import edge_asc.verbs_explain as explaining
 import edge_asc.verbs_live as listening
 import edge_asc.verbs_model as model
 import edge_asc.verbs_training as training
@@ -52,13 +53,17 @@ def edge_asc(
     """Train, quantise and run acoustic scene classifiers that fit in 128 KB."""
 
 
+EXAMPLES = model.EXAMPLES | training.EXAMPLES | listening.EXAMPLES | explaining.EXAMPLES
 for group, name, function in (
     (app, "train", training.train),
+    (app, "import-public", training.import_public),
     (app, "quantize", training.quantize),
     (app, "export", training.export),
     (app, "budget", model.budget),
     (app, "evaluate", model.evaluate),
     (app, "classify", model.classify),
+    (app, "explain", explaining.explain),
+    (app, "report", explaining.report),
     (app, "info", model.info),
     (app, "live", listening.live),
     (app, "doctor", listening.doctor),
@@ -67,8 +72,7 @@ for group, name, function in (
     (data, "check", training.data_check),
     (data, "synth", training.data_synth),
 ):
-    epilog = examples(*(model.EXAMPLES | training.EXAMPLES | listening.EXAMPLES)[name])
-    group.command(name, epilog=epilog)(verb(function))
+    group.command(name, epilog=examples(*EXAMPLES[name]))(verb(function))
 app.add_typer(data, name="data")
 app.add_typer(log, name="log")
 

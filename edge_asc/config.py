@@ -14,6 +14,8 @@ from msgspec import Meta, Struct, field
 
 from edge_asc.config_errors import did_you_mean, explain
 from edge_asc.frontend import FrontEnd
+from edge_asc.preset_files import PRESETS as PRESETS
+from edge_asc.preset_files import read_preset
 
 Count = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
@@ -40,6 +42,7 @@ class DataConfig(Section, frozen=True):
     """What the network sees of the clips, and which clips choose the model."""
 
     clip_s: Positive | None = None  # clips are padded or cut to this; None: the data set's length
+    target: Literal["scene", "abstract"] = "scene"  # abstract: coarser classes are the labels
     crop_s: Positive | None = 5.0  # training sees random crops of this length; None: whole clips
     val_fraction: Half = 0.1  # of the training folds, by recording; 0: no validation
     balanced: bool = False  # draw classes equally often
@@ -67,6 +70,9 @@ class TrainConfig(Section, frozen=True):
     label_smoothing: BelowOne = 0.0
     scene_weight: Positive = 1.0  # loss = scene_weight * CE + abstract_weight * CE(abstract)
     abstract_weight: Positive = 1.0
+    balance: Literal["fixed", "gradnorm"] = "fixed"  # gradnorm: the two weights are learnt
+    gradnorm_alpha: NonNegative = 1.5  # how much a task that lags behind is favoured
+    gradnorm_learning_rate: Positive = 0.025  # of the two weights
 
     ema: BelowOne = 0.0  # decay per step of the averaged weights; 0: no averaging
     select: Literal["last", "best"] = "last"  # best: by validation accuracy
@@ -120,6 +126,7 @@ class QuantizeConfig(Section, frozen=True):
             ema=self.ema,
             precision=self.precision,
             compile=False,
+            balance="fixed",  # fine-tuning is too short to learn weights anew
             fast_maximum=False,  # on a grid of 255 steps ties are common
         )
 
@@ -146,13 +153,6 @@ class Config(Section, frozen=True):
         return msgspec.to_builtins(self)
 
 
-def _presets() -> dict[str, Path]:
-    return {p.stem: p for p in sorted((Path(__file__).parent / "presets").glob("*.toml"))}
-
-
-PRESETS = _presets()
-
-
 def load_preset(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a preset by name, or any TOML file, and apply `section.key=value` overrides.
 
@@ -160,18 +160,11 @@ def load_preset(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Conf
         ValueError: unknown preset, bad TOML, unknown key, wrong type or value out of range.
         OSError: the file cannot be read.
     """
-    path = PRESETS.get(str(name_or_path), Path(name_or_path))
-    if path.suffix != ".toml":
-        known = ", ".join(PRESETS)
-        raise ValueError(f"preset {str(name_or_path)!r} is not one of {known}, nor a .toml file")
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {error}") from error
-    tables.setdefault("name", path.stem)
+    tables = read_preset(name_or_path)
+    where = str(tables["name"])
     for override in overrides:
         _override(tables, override)
-    return config_from_dict(tables, where=path.stem)
+    return config_from_dict(tables, where=where)
 
 
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
@@ -233,5 +226,11 @@ def _check_together(config: Config) -> None:
             raise ValueError(did_you_mean(["frontend"], key, names))
     if train.nesterov and not (train.optimizer == "sgd" and train.momentum > 0):
         raise ValueError("train.nesterov needs train.optimizer = 'sgd' and train.momentum > 0")
+    if train.balance == "gradnorm" and not config.model.abstract:
+        raise ValueError("train.balance = 'gradnorm' needs two losses: model.abstract = true")
+    if train.balance == "gradnorm" and train.compile:  # compiled backward passes run only once
+        raise ValueError("train.balance = 'gradnorm' needs train.compile = false")
+    if config.data.target == "abstract" and config.model.abstract:
+        raise ValueError("data.target = 'abstract' needs model.abstract = false")
     if train.select == "best" and config.data.val_fraction == 0:
         raise ValueError("train.select = 'best' needs data.val_fraction above 0, found 0")

@@ -109,6 +109,21 @@ class SceneDataset:
         """Position of the scene's coarser class among `abstract_labels`."""
         return self.abstract_labels.index(self.abstract_of(scene))
 
+    def abstracted(self) -> "SceneDataset":
+        """The same clips with their coarser classes as labels.
+
+        Raises:
+            ValueError: the data set has no abstract classes.
+        """
+        if not self.abstract_labels:
+            raise ValueError(f"{self.name} has no abstract classes")
+        clips = tuple(
+            replace(clip, label=self.abstract_of(clip.label), abstract=None) for clip in self.clips
+        )
+        return replace(
+            self, clips=clips, labels=self.abstract_labels, abstract_labels=(), abstract_map={}
+        )
+
     def unseen_devices(self, fold: int) -> tuple[str, ...]:
         """Devices, in name order, that the test clips of `fold` have and its training clips not."""
         train, test = self.split(fold)

@@ -11,6 +11,7 @@ import numpy as np
 from edge_asc.data import Clip, SceneDataset
 from edge_asc.datasets import open_dataset
 from edge_asc.files import atomic_write
+from edge_asc.joint import JointScorer
 from edge_asc.metrics import abstract_metrics, device_metrics, scene_metrics
 from edge_asc.runtime import Prediction
 from edge_asc.scorers import FileScorer, RunScorer, Scorer, TrainedOn
@@ -59,7 +60,10 @@ def evaluate(
     *,
     fold: int | None = None,
     crops: str = "3",
+    clip_s: float | None = None,
     runtime: str | None = None,
+    joint: bool = False,
+    joint_with: Path | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Evaluation:
     """Evaluate a model file or a run folder.
@@ -70,7 +74,10 @@ def evaluate(
         fold: whose clips to test on; by default the one that the model was not trained on.
         crops: "1" whole clips; "3" start, middle and end; "slide" windows that overlap by half.
             Windows are as long as the model's training crops; probabilities are averaged.
+        clip_s: seconds that clips are padded or cut to; None: the data set's length.
         runtime: for a file, a key of `RUNTIMES`.
+        joint: let the model's own abstract head be the prior of its scenes (`edge_asc.joint`).
+        joint_with: a model file or run whose abstract classes are that prior.
         on_progress: called after each clip.
 
     Raises:
@@ -80,11 +87,15 @@ def evaluate(
     if crops not in CROPS:
         raise ValueError(f"crops {crops!r} is not one of {', '.join(CROPS)}")
     scorer = open_scorer(target, runtime)
-    dataset = open_dataset(data)
+    dataset = as_labelled(open_dataset(data), scorer.labels)
     chosen = choose_fold(dataset, fold, scorer.trained_on)
     train, test = dataset.split(chosen)
     check_labels(test, scorer.labels)
-    predictions = _predict(scorer, test, dataset.clip_s, crops, on_progress)
+    models = [scorer, *([open_scorer(joint_with)] if joint_with else [])]
+    if joint or joint_with:
+        scorer = JointScorer(scorer, models[-1], dataset)
+    clip_s = clip_s or dataset.clip_s
+    predictions = _predict(scorer, test, clip_s, crops, on_progress)
     scene = np.stack([p.scene for p in predictions])
     figures = {
         **scorer.facts(),
@@ -92,9 +103,9 @@ def evaluate(
         "fold": chosen,
         "crops": crops,
         "window_s": scorer.clip_s,
-        "clip_s": dataset.clip_s,
+        "clip_s": clip_s,
         **figures_of(predictions, test, train, scorer, dataset),
-        "warnings": leaks(dataset, chosen, scorer.trained_on),
+        "warnings": [line for m in models for line in leaks(dataset, chosen, m.trained_on)],
     }
     return Evaluation(figures, tuple(scorer.labels), tuple(test), scene)
 
@@ -106,6 +117,12 @@ def open_scorer(target: Path, runtime: str | None = None) -> Scorer:
     if runtime is not None:
         raise ValueError(f"{target}: a run is evaluated in torch; --runtime goes with a model file")
     return RunScorer(target)
+
+
+def as_labelled(dataset: SceneDataset, labels: Sequence[str]) -> SceneDataset:
+    """The data set with its abstract classes as labels, where these are what a model knows."""
+    knows_groups = set(labels) <= set(dataset.abstract_labels)
+    return dataset.abstracted() if knows_groups else dataset
 
 
 def choose_fold(dataset: SceneDataset, fold: int | None, trained_on: TrainedOn) -> int:

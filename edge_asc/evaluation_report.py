@@ -29,6 +29,8 @@ def _headline(figures: dict[str, Any]) -> str:
 def _summary(figures: dict[str, Any]) -> Table:
     table = Table(show_header=False, box=None)
     table.add_row("accuracy", f"{percent(figures['accuracy'])}  ({figures['correct']} clips)")
+    if "joint_with" in figures:
+        table.add_row("joint with", figures["joint_with"])
     table.add_row("macro accuracy", percent(figures["macro_accuracy"]))
     table.add_row("log loss", f"{figures['log_loss']:.4f} nats")
     table.add_row("calibration error", percent(figures["calibration_error"]))

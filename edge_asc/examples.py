@@ -33,8 +33,13 @@ def inputs(
 def save_examples(folder: Path, store: FeatureStore, frontend: FrontEnd, n_frames: int) -> None:
     """Keep inputs of `N_EXAMPLES` clips in a run folder."""
     features = inputs(store, spread(store, N_EXAMPLES), frontend, n_frames)[:, 0]
+    write_examples(folder, features.numpy())
+
+
+def write_examples(folder: Path, features: np.ndarray) -> None:
+    """Write normalised features `[N, M, F]` as the examples of a run folder."""
     with atomic_write(folder / FILE) as path, path.open("wb") as file:
-        np.save(file, features.numpy().astype(np.float32))
+        np.save(file, features.astype(np.float32))
 
 
 def load_examples(folder: Path) -> np.ndarray:

@@ -32,6 +32,15 @@ class Material:
     clip_s: float
 
 
+def labelled(config: Config, dataset: SceneDataset) -> SceneDataset:
+    """The data set with the labels that `data.target` names.
+
+    Raises:
+        ValueError: these are the abstract classes, and the data set has none.
+    """
+    return dataset.abstracted() if config.data.target == "abstract" else dataset
+
+
 def abstract_labels(config: Config, dataset: SceneDataset) -> list[str]:
     """Return the abstract classes that the network is to learn, none without `model.abstract`.
 

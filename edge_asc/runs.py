@@ -45,6 +45,7 @@ class Run(msgspec.Struct, frozen=True):
         clip_s: audio in one input of the network, in seconds.
         n_frames: the same in frames.
         provenance: versions, git commit, date, command.
+        init: run folder whose trunk it began with; "" where all weights were new.
         schema: version of this description.
     """
 
@@ -59,6 +60,7 @@ class Run(msgspec.Struct, frozen=True):
     clip_s: float
     n_frames: int
     provenance: dict[str, Any]
+    init: str = ""
     schema: int = SCHEMA
 
     def settings(self) -> Config:
@@ -119,7 +121,7 @@ def newest_run(root: Path | str = DEFAULT_ROOT, finished: bool = False) -> Path:
 
 def new_run_folder(name: str, root: Path | str = DEFAULT_ROOT) -> Path:
     """Return an unused path under `root`, named by time and `name`; nothing is created."""
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name.replace('/', '-')}"
     folder, n = Path(root) / stem, 1
     while folder.exists():
         n += 1

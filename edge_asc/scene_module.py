@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from edge_asc.augment import Augmenter
 from edge_asc.config import TrainConfig
+from edge_asc.gradnorm import GradNorm, last_shared, task_gradients
 from edge_asc.maximum import CheapMaximum
 from edge_asc.schedules import build_optimizer, learning_rate
 from edge_asc.store import Batch, Epochs
@@ -25,24 +26,18 @@ from edge_asc.store import Batch, Epochs
 AUGMENT, NETWORK = 1, 2  # separate streams of random numbers
 
 
-def joint_loss(
-    logits: tuple[Tensor, ...],
-    targets: tuple[Tensor, ...],
-    weights: tuple[float, ...],
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """Sum over label sets of weight x cross entropy, averaged over the batch.
+def task_losses(
+    logits: tuple[Tensor, ...], targets: tuple[Tensor, ...], label_smoothing: float = 0.0
+) -> list[Tensor]:
+    """Cross entropy of every label set, averaged over the batch.
 
     Args:
         logits: `[B, classes]` per head.
         targets: distributions `[B, classes]` per head.
-        weights: one per head.
         label_smoothing: part of the target spread evenly over all classes.
     """
-    terms = zip(weights, logits, targets, strict=True)
-    return torch.stack(
-        [w * F.cross_entropy(x.float(), t, label_smoothing=label_smoothing) for w, x, t in terms]
-    ).sum()
+    pairs = zip(logits, targets, strict=True)
+    return [F.cross_entropy(x.float(), t, label_smoothing=label_smoothing) for x, t in pairs]
 
 
 class SceneModule(L.LightningModule):
@@ -67,7 +62,10 @@ class SceneModule(L.LightningModule):
         super().__init__()
         self.network = network
         self.config, self.augmenter, self.epochs, self.seed = config, augmenter, epochs, seed
-        self.weights = (config.scene_weight, config.abstract_weight)[: len(epochs.store.labels)]
+        n_tasks = len(epochs.store.labels)
+        self.fixed_weights = torch.tensor([config.scene_weight, config.abstract_weight][:n_tasks])
+        self.gradnorm = gradnorm(config, n_tasks)
+        self.shared: list[nn.Parameter] = []  # the layer whose gradients it balances
         self.train_forward = train_forward(network, config)
         self.losses: list[Tensor] = []  # of the steps of this epoch
 
@@ -92,6 +90,11 @@ class SceneModule(L.LightningModule):
         """Return the random numbers of this step and process."""
         return np.random.default_rng([self.seed, stream, self.global_step, self.global_rank])
 
+    @property
+    def loss_weights(self) -> Tensor:
+        """Weight of each label set's loss in the next step, `[T]`."""
+        return self.fixed_weights if self.gradnorm is None else self.gradnorm.weights.clone()
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one augmented batch."""
         raw, labels = batch
@@ -101,9 +104,37 @@ class SceneModule(L.LightningModule):
         if self.config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         logits = self.train_forward(x)
-        loss = joint_loss(logits, targets, self.weights, self.config.label_smoothing)
+        losses = task_losses(logits, targets, self.config.label_smoothing)
+        stacked = torch.stack(losses)
+        loss = (self.loss_weights.to(stacked) * stacked).sum()
+        if self.gradnorm is not None:
+            self._learn_weights(self.gradnorm, losses)
         self.losses.append(loss.detach())
         return loss
+
+    def _learn_weights(self, gradnorm: GradNorm, losses: list[Tensor]) -> None:
+        """Let GradNorm see this step, the gradients averaged over all processes."""
+        self.shared = self.shared or last_shared(self.network, losses)
+        found = (torch.stack(losses).detach(), task_gradients(losses, self.shared))
+        means, gradients = (self.trainer.strategy.reduce(x, reduce_op="mean") for x in found)
+        gradnorm.update(means, gradients.norm(dim=1))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the learnt loss weights."""
+        if self.gradnorm is not None:
+            checkpoint["gradnorm"] = self.gradnorm.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take them up again."""
+        if self.gradnorm is not None:
+            self.gradnorm.load_state_dict(checkpoint["gradnorm"])
+
+
+def gradnorm(config: TrainConfig, n_tasks: int) -> GradNorm | None:
+    """Return what learns the loss weights, None where they are fixed."""
+    if config.balance == "fixed":
+        return None
+    return GradNorm(n_tasks, config.gradnorm_alpha, config.gradnorm_learning_rate)
 
 
 def train_forward(network: nn.Module, config: TrainConfig) -> Callable[[Tensor], Any]:

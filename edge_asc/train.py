@@ -1,5 +1,6 @@
 """A training run: data set and fold → features → network → run folder."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from edge_asc.examples import save_examples
 from edge_asc.files import atomic_write
 from edge_asc.fitting import Fitted, fit, is_main_process
 from edge_asc.loggers import check_loggers
-from edge_asc.material import Material, abstract_labels, prepare
+from edge_asc.material import Material, abstract_labels, labelled, prepare
 from edge_asc.models import build
 from edge_asc.plots import save_confusion, save_curves
 from edge_asc.runs import Run, provenance, read_run, write_json
 from edge_asc.scoring import Scores, predict, score
 from edge_asc.store import FeatureStore
 from edge_asc.torch_frontend import TorchFrontEnd
+from edge_asc.transfer import Transfer, begin_with, check_untested
 
 
 def train(
@@ -29,6 +31,7 @@ def train(
     folder: Path | str,
     *,
     data: str = "",
+    init: Path | None = None,
     seed: int = 0,
     resume: bool = False,
     devices: int = 1,
@@ -46,6 +49,7 @@ def train(
         fold: the test fold, kept out of training and validation; None: train on every clip.
         folder: the run folder; new, or an unfinished run with `resume`.
         data: path of the data set as the user gave it; "" means `dataset.root`.
+        init: a finished run to begin with: its weights, but for the heads.
         seed: of everything random, 0 or more.
         resume: go on where a killed run stopped; a new folder starts from the beginning.
         devices: processes or GPUs on this machine.
@@ -66,12 +70,19 @@ def train(
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, found {seed}")
     check_loggers(loggers)
+    dataset = labelled(config, dataset)
+    if init is not None:
+        check_untested(init, dataset, fold)
     labels = abstract_labels(config, dataset)
     material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
     torch.manual_seed(seed)
     network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
     _check_input(network, config, material)
-    run = _describe(config, dataset, fold, seed, data or str(dataset.root), labels, material)
+    begun = None if init is None else begin_with(network, init)
+    if begun and is_main_process():
+        print(f"began with {begun}", file=sys.stderr)
+    source = data or str(dataset.root)
+    run = _describe(config, dataset, fold, seed, source, labels, material, begun)
     if is_main_process():
         _open_folder(folder, run, resume)
     fitted = fit(
@@ -119,6 +130,7 @@ def _describe(
     data: str,
     abstract: list[str],
     material: Material,
+    begun: Transfer | None,
 ) -> Run:
     return Run(
         config=config.to_dict(),
@@ -131,7 +143,8 @@ def _describe(
         frontend=material.frontend.to_dict(),
         clip_s=material.clip_s,
         n_frames=material.n_frames,
-        provenance=provenance(),
+        provenance=provenance() | ({"began_with": begun.to_dict()} if begun else {}),
+        init=begun.run if begun else "",
     )
 
 
@@ -148,11 +161,13 @@ def _open_folder(folder: Path, run: Run, resume: bool) -> None:
         raise ValueError(f"{folder} holds a run already; resume it or name another folder")
     before = read_run(folder)
     old = config_from_dict(before.config, where=f"{folder}/run.json").to_dict()
-    for key, was, now in _differences(
-        {**old, "fold": before.fold, "seed": before.seed, "dataset": before.dataset},
-        {**run.config, "fold": run.fold, "seed": run.seed, "dataset": run.dataset},
-    ):
+    for key, was, now in _differences(old | _decided(before), run.config | _decided(run)):
         raise ValueError(f"{folder} was started with {key} = {was!r}, not {now!r}")
+
+
+def _decided(run: Run) -> dict[str, Any]:
+    """What decides a run beside its configuration."""
+    return {"fold": run.fold, "seed": run.seed, "dataset": run.dataset, "init": run.init}
 
 
 def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:

@@ -21,6 +21,7 @@ EXAMPLES = {
         "edge-asc evaluate model.tflite --data DIR",
         "edge-asc evaluate edge-asc-runs/fold1 --data DIR --fold 1 --out report",
         "edge-asc evaluate model.onnx --data DIR --fold 1 --crops slide --json",
+        "edge-asc evaluate edge-asc-runs/scenes --data DIR --joint-with edge-asc-runs/groups",
     ),
     "classify": (
         "edge-asc classify street.wav --model model.tflite",
@@ -134,7 +135,18 @@ def evaluate(
             help="Whole clips; start, middle and end; windows that overlap by half.",
         ),
     ] = "3",
+    clip_s: Annotated[
+        float | None,
+        typer.Option("--clip-s", metavar="S", help="Pad or cut clips to this [the data set's]."),
+    ] = None,
     runtime: RuntimeName = None,
+    joint: Annotated[
+        bool, typer.Option("--joint", help="Weigh scenes by the model's own abstract classes.")
+    ] = False,
+    joint_with: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|RUN", help="Weigh scenes by this model's abstract classes."),
+    ] = None,
     as_json: AsJson = False,
     out: Annotated[
         Path | None,
@@ -148,9 +160,19 @@ def evaluate(
     from edge_asc.cli_console import progress_bar, tables
     from edge_asc.evaluate import evaluate as measure
 
+    if joint and joint_with:
+        raise typer.BadParameter("give one of --joint, --joint-with")
     with progress_bar("clips") as on_progress:
         result = measure(
-            target, data, fold=fold, crops=crops, runtime=runtime, on_progress=on_progress
+            target,
+            data,
+            fold=fold,
+            crops=crops,
+            clip_s=clip_s,
+            runtime=runtime,
+            joint=joint,
+            joint_with=joint_with,
+            on_progress=on_progress,
         )
     for warning in result.figures["warnings"]:
         complain(f"warning: {warning}")

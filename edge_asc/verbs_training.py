@@ -1,4 +1,4 @@
-"""The verbs of the training machine: data, train, quantize, export."""
+"""The verbs of the training machine: data, train, import-public, quantize, export."""
 
 import json
 import os
@@ -19,6 +19,7 @@ EXAMPLES = {
         "edge-asc train compact-int8 --data DIR --fold 1 --name fold1 --resume",
         "edge-asc train nano --data DIR --set train.epochs=40 --logger tensorboard",
         "edge-asc train my.toml --data recordings.csv --devices 2",
+        "edge-asc train compact-int8 --data DIR --fold 1 --init edge-asc-runs/pre-trained",
     ),
     "quantize": (
         "edge-asc quantize",
@@ -29,6 +30,10 @@ EXAMPLES = {
         "edge-asc export --int8",
         "edge-asc export edge-asc-runs/fold1 --fp16 --format onnx --out models",
         "edge-asc export --int8 --rule dcase2024 --no-enforce",
+    ),
+    "import-public": (
+        "edge-asc import-public best.pt --out edge-asc-runs/public",
+        "edge-asc import-public best.pt --out edge-asc-runs/public --data TAU",
     ),
     "check": ("edge-asc data check DIR", "edge-asc data check recordings.csv --json"),
     "synth": ("edge-asc data synth DIR", "edge-asc data synth DIR --clips 20 --clip-s 1"),
@@ -54,6 +59,9 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run [time and preset].")] = None,
     overrides: Overrides = None,
+    init: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Begin with its weights, but the heads'.")
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     devices: Annotated[int, typer.Option(metavar="N", help="Processes or GPUs here.")] = 1,
@@ -81,6 +89,7 @@ def train(
         fold,
         run_folder(config.name, out, name, resume, num_nodes),
         data=str(data),
+        init=init,
         seed=seed,
         resume=resume,
         devices=devices,
@@ -211,6 +220,24 @@ def exported_text(file: Any) -> str:
     figures = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in file.parity.items()}
     parity = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in figures.items() if v is not None)
     return f"{file.path}  {file.file_bytes:,} bytes\n  {parity}"
+
+
+def import_public(
+    file: Annotated[Path, typer.Argument(help="Checkpoint of the paper's public code (.pt).")],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Run folder to write.")],
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="TAU 2020 Mobile, if it is at hand.")
+    ] = None,
+) -> None:
+    """Make a run of a checkpoint of the paper's public code.
+
+    evaluate, quantize and export take it like any other. No code in the file is run.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"no checkpoint at {file}: no such file")
+    from edge_asc.import_public import import_public as import_run
+
+    print(f"run {import_run(file, out, data)}")
 
 
 def data_check(

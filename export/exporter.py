@@ -112,6 +112,8 @@ def model_card(
         "edge_asc": made_by.get("edge_asc"),
         "torch": made_by.get("versions", {}).get("torch"),
     }
+    if "imported" in made_by:  # weights of others: which file they came from
+        provenance["imported"] = made_by["imported"]
     if precision == "int8":
         method = msgspec.json.decode((run / FOLDER / SETTINGS).read_bytes())["method"]
         provenance |= {"quantised": method, "nncf": made_by.get("versions", {}).get("nncf")}

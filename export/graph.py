@@ -16,10 +16,14 @@ Shape = tuple[int, ...]
 # Ops whose outputs hold only numbers of their inputs: input and output share one grid, so they run
 # on the int8 numbers themselves and lose nothing. TFLite gives wrong results silently otherwise.
 ORDER_OPS = frozenset(
-    {"split", "max", "max_pool", "global_max", "channel_max", "concat", "flatten"}
+    {"split", "max", "max_pool", "global_max", "channel_max", "concat", "flatten", "transpose"}
 )
 
-OPS = ORDER_OPS | {
+# The leaky ReLU too: XNNPACK scales by multiples of 1/256, which between two grids fits neither
+# side; on one grid what is positive stays as it is.
+SAME_GRID_OPS = ORDER_OPS | {"leaky_relu"}
+
+OPS = SAME_GRID_OPS | {
     "conv",  # weight [out, in / groups, kh, kw], bias [out]; stride, padding, groups, relu
     "linear",  # weight [out, in], bias [out]; relu
     "global_mean",  # [C, M, F] -> [C, 1, 1]
@@ -143,6 +147,8 @@ def output_shape(node: Node, inputs: list[Shape]) -> Shape:
         return (*x[:axis], sum(shape[axis] for shape in inputs), *x[axis + 1 :])
     if node.op == "flatten":
         return (int(np.prod(x)),)
+    if node.op == "transpose":
+        return x[::-1]  # channels and frames change places
     return tuple(int(n) for n in np.broadcast_shapes(*inputs))
 
 
@@ -150,17 +156,18 @@ def window_shape(node: Node, size: Shape) -> Shape:
     """Size `[M, F]` after a convolution or pooling."""
     kernel = node.tensors["weight"].shape[2:] if node.op == "conv" else node.attributes["kernel"]
     stride, padding = node.attributes["stride"], node.attributes["padding"]
-    spans = [n + 2 * p - k for n, p, k in zip(size, padding, kernel, strict=True)]
+    up = [s - 1 if node.attributes.get("ceil") else 0 for s in stride]
+    axes = zip(size, padding, kernel, up, strict=True)
+    spans = [n + 2 * p - k + u for n, p, k, u in axes]
     if min(spans) < 0:
         raise ValueError(f"input of {size[0]} mels x {size[1]} frames is too short for the network")
-    up = [s - 1 if node.attributes.get("ceil") else 0 for s in stride]
-    return tuple((span + u) // s + 1 for span, u, s in zip(spans, up, stride, strict=True))
+    return tuple(span // s + 1 for span, s in zip(spans, stride, strict=True))
 
 
 def scale_groups(graph: Graph) -> list[set[str]]:
     """Sets of values that must lie on one grid, in the order of their first value.
 
-    Order-preserving ops tie their inputs and outputs together: max(b, CBAM(b)) puts the attended
+    Ops of `SAME_GRID_OPS` tie their inputs and outputs together: max(b, CBAM(b)) puts the attended
     feature on b's grid (|CBAM(b)| <= |b|, so nothing is lost), a concatenation its parts.
     """
     parent: dict[str, str] = {}
@@ -176,7 +183,7 @@ def scale_groups(graph: Graph) -> list[set[str]]:
         values = [*node.inputs, *node.outputs]
         for value in values:
             root(value)
-        if node.op in ORDER_OPS:
+        if node.op in SAME_GRID_OPS:
             for value in values[1:]:
                 parent[root(value)] = root(values[0])
     groups: dict[str, set[str]] = {}

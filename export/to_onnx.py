@@ -92,9 +92,9 @@ class _Writer:
             (self.floats[value],) = self.node("DequantizeLinear", [self.names[value], *grid])
         return self.floats[value]
 
-    def emit_float(self, op: str, node: Node) -> None:
+    def emit_float(self, op: str, node: Node, **attributes: Any) -> None:
         """An op on real numbers; its result is rounded to its grid."""
-        (result,) = self.node(op, [self.as_float(v) for v in node.inputs])
+        (result,) = self.node(op, [self.as_float(v) for v in node.inputs], **attributes)
         relu = bool(node.attributes.get("relu"))
         if self.graph.is_quantised:
             self.check_relu(node)
@@ -205,12 +205,16 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "flatten": _flatten,
     "max_pool": _max_pool,
     "split": _stored("Split", axis=1),
+    "transpose": _stored("Transpose", perm=[0, 3, 2, 1]),
     "concat": lambda writer, node: writer.emit_stored(
         "Concat", node, axis=node.attributes["axis"] + 1
     ),
     "max": _float("Max"),  # integer kernels exist only since onnxruntime 1.24
     "sigmoid": _float("Sigmoid"),
     "relu": _float("Relu"),
+    "leaky_relu": lambda writer, node: writer.emit_float(
+        "LeakyRelu", node, alpha=node.attributes["slope"]
+    ),
     "add": _float("Add"),
     "mul": _float("Mul"),
     "global_mean": _float("GlobalAveragePool"),

@@ -31,10 +31,12 @@ OPERATORS = {
     "RELU": (19, 0, 2),
     "RESHAPE": (22, 0, 1),
     "PAD": (34, 0, 2),
+    "TRANSPOSE": (39, 26, 2),
     "MEAN": (40, 27, 2),
     "SPLIT": (49, 35, 2),
     "MAXIMUM": (55, 0, 2),
     "REDUCE_MAX": (82, 27, 2),
+    "LEAKY_RELU": (98, 75, 2),
 }
 SAME, VALID = 0, 1
 NO_ACTIVATION, RELU = 0, 1
@@ -301,6 +303,11 @@ def _split(writer: _Writer, node: Node) -> None:
     writer.operator("SPLIT", [axis, source], outputs, (0, "i32", 2))
 
 
+def _transpose(writer: _Writer, node: Node) -> None:
+    order = writer.constant(np.array([0, 1, 3, 2], np.int32))
+    writer.emit("TRANSPOSE", node, constants=(order,))
+
+
 def _concat(writer: _Writer, node: Node) -> None:
     writer.emit("CONCATENATION", node, (0, "i32", BATCH_AXIS_SHIFT[node.attributes["axis"]]))
 
@@ -319,10 +326,14 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "flatten": _flatten,
     "max_pool": _max_pool,
     "split": _split,
+    "transpose": _transpose,
     "concat": _concat,
     "max": _plain("MAXIMUM"),
     "sigmoid": _plain("LOGISTIC"),
     "relu": _plain("RELU"),
+    "leaky_relu": lambda writer, node: writer.emit(
+        "LEAKY_RELU", node, (0, "f32", node.attributes["slope"])
+    ),
     "add": _fused("ADD"),
     "mul": _fused("MUL"),
     "global_mean": _reduce("MEAN", (1, 2)),

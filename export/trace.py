@@ -137,6 +137,10 @@ MODULE_READERS: dict[type[nn.Module], Callable[[nn.Module], tuple[str, dict]]] =
     nn.MaxPool2d: _max_pool,
     nn.AvgPool2d: _avg_pool,
     nn.ReLU: lambda module: ("relu", {}),
+    nn.LeakyReLU: lambda module: (
+        "leaky_relu",
+        {"attributes": {"slope": module.negative_slope}},
+    ),
 }
 
 
@@ -172,6 +176,12 @@ def _getitem(reader: _Reader, node: fx.Node) -> None:
     reader.names[node] = reader.names[whole][index]
 
 
+def _transpose(reader: _Reader, node: fx.Node) -> None:
+    if node.args[1:] != (1, 3):
+        raise ValueError(f"function {node.name}: only transpose(1, 3) has an op in the graph")
+    reader.emit("transpose", node, node.args[0])
+
+
 def _cat(reader: _Reader, node: fx.Node) -> None:
     axis = node.kwargs["dim"] - 1  # type: ignore[operator]
     reader.emit("concat", node, *node.args[0], attributes={"axis": axis})  # type: ignore[misc]
@@ -205,6 +215,7 @@ FUNCTION_READERS: dict[Any, Callable[[_Reader, fx.Node], None]] = {
     torch.cat: _cat,
     Tensor.chunk: _chunk,
     Tensor.flatten: _unary("flatten"),
+    Tensor.transpose: _transpose,
     Tensor.amax: _over_channels("channel_max"),
     Tensor.mean: _over_channels("channel_mean"),
     F.adaptive_avg_pool2d: _to_one("global_mean"),

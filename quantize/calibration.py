@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from edge_asc.export.graph import scale_groups
+from edge_asc.export.graph import Graph, scale_groups
 from edge_asc.quantize.graph_network import GraphNetwork
 
 Range = tuple[float, float]
@@ -31,8 +32,9 @@ def calibrate(network: GraphNetwork, batches: Iterable[Tensor]) -> list[Range]:
                 highs[name].append(flat.amax(1))
     if not any(lows.values()):
         raise ValueError("calibration needs at least one clip")
-    return [_group_range(network, group & values, lows, highs)
-            for group in scale_groups(network.graph)]  # fmt: skip
+    groups = scale_groups(network.graph)
+    ranges = [_group_range(network, group & values, lows, highs) for group in groups]
+    return _widened(network.graph, groups, ranges)
 
 
 def _group_range(
@@ -51,3 +53,20 @@ def _group_range(
             low = min(low, float(low_of_clips.mean()))
             high = max(high, float(high_of_clips.mean()))
     return low, max(high, low + 1e-3)  # a value that is always zero still needs a grid
+
+
+def _widened(graph: Graph, groups: list[set[str]], ranges: list[Range]) -> list[Range]:
+    """The ranges, none of them finer than a 128th of the step of the sums it is rounded from.
+
+    A layer whose units are all dead would have such a range. It can hold no more than the sums do,
+    and XNNPACK refuses to multiply by 256 or more.
+    """
+    group_of = {value: index for index, group in enumerate(groups) for value in group}
+    ranges = list(ranges)
+    for node in graph.nodes:
+        if node.op in ("conv", "linear"):
+            (low, high), out = ranges[group_of[node.inputs[0]]], group_of[node.output]
+            step = (high - low) / 255 * float(np.abs(node.tensors["weight"]).max()) / 127
+            lowest = ranges[out][0]
+            ranges[out] = lowest, max(ranges[out][1], lowest + step * 255 / 128)
+    return ranges

@@ -126,6 +126,9 @@ def make_module(node: Node) -> nn.Module:
     if node.op == "concat":
         axis = node.attributes["axis"] + 1  # the batch axis comes first
         return Function(lambda *parts: torch.cat(parts, dim=axis))
+    if node.op == "leaky_relu":
+        slope = node.attributes["slope"]
+        return Function(lambda x: F.leaky_relu(x, slope))
     if node.op == "add" and node.attributes.get("relu"):
         return Function(lambda a, b: F.relu(torch.add(a, b)))
     return Function(FUNCTIONS[node.op])
@@ -142,4 +145,5 @@ FUNCTIONS: dict[str, Callable[..., Tensor | Sequence[Tensor]]] = {
     "global_max": lambda x: F.adaptive_max_pool2d(x, 1),
     "channel_max": lambda x: torch.max(x, dim=1, keepdim=True)[0],
     "flatten": lambda x: torch.flatten(x, 1),
+    "transpose": lambda x: torch.transpose(x, 1, 3),
 }

@@ -20,10 +20,14 @@ def import_nncf() -> ModuleType:
     """Return the `nncf` module, ready for torch on this machine."""
     import nncf
     import nncf.torch
-    from nncf.torch.quantization import extensions
+    from nncf.common.graph.patterns.patterns import IgnoredPatternNames
+    from nncf.torch.quantization import extensions, ignored_patterns
 
     for functions in (extensions.QuantizedFunctionsCPU, extensions.QuantizedFunctionsCUDA):
         functions._loaded_namespace = TorchKernels
+    # It would leave squeeze-and-excitation in float; our files hold integers throughout.
+    known = ignored_patterns.PT_IGNORED_PATTERNS.registry_dict
+    known.pop(IgnoredPatternNames.SE_BLOCK, None)
     nncf.set_log_level(logging.WARNING)
     return nncf
 

@@ -8,6 +8,7 @@ import msgspec
 import torch
 
 from edge_asc.config import Config, config_from_dict, with_overrides
+from edge_asc.data import SceneDataset
 from edge_asc.datasets import open_dataset
 from edge_asc.examples import inputs, spread
 from edge_asc.export.trace import trace
@@ -20,7 +21,7 @@ from edge_asc.runs import Run, load_network, provenance, read_run, write_json
 from edge_asc.scoring import predict, score
 from edge_asc.store import FeatureStore
 from edge_asc.torch_frontend import TorchFrontEnd
-from edge_asc.train import Material, prepare
+from edge_asc.train import Material, labelled, prepare
 
 FOLDER = "quantized"
 SETTINGS = "quantize.json"
@@ -69,7 +70,7 @@ def quantize_run(
     if before not in (None, config):
         raise ValueError(f"{folder} was started with other settings: resume it without --set")
     network = float_network(run, description)
-    dataset = open_dataset(data or description.data)
+    dataset = _dataset_of(run, description, data)
     material = prepare(config, dataset, description.fold, description.seed, progress, cache)
     frontend = description.front_end()
     clips = spread(material.train, config.quantize.calibration_clips)
@@ -82,6 +83,16 @@ def quantize_run(
     _save_results(folder, quantised.eval(), description, material, rows)
     qat.save(quantised, folder)  # last of all: weights.pt says that the rest is there
     return folder
+
+
+def _dataset_of(run: Path, description: Run, data: Path | None) -> SceneDataset:
+    """The run's data set, where it is now."""
+    if not (data or description.data):
+        raise ValueError(f"{run} knows of no data set (it was imported): name one with --data")
+    dataset = labelled(description.settings(), open_dataset(data or description.data))
+    if list(dataset.labels) != description.labels:
+        raise ValueError(f"{dataset.root}: scenes of {dataset.name} are not those of {run}")
+    return dataset
 
 
 def _settings_before(folder: Path) -> Config | None:

@@ -115,7 +115,7 @@ def results(path: Path) -> None:
         times = [f["window_latency_ms"] for f in per_fold if "window_latency_ms" in f]
         rows.append([
             name,
-            _mean_sd(accuracies),
+            mean_sd(accuracies),
             *(f"{accuracy:.2f}" for accuracy in accuracies),
             _span(sizes),
             f"{statistics.median(times):.2f}" if times else "",
@@ -127,10 +127,11 @@ def results(path: Path) -> None:
     agreeing, clips = sum(s["same"] for s in same), sum(s["clips"] for s in same)
     print(f"\nint8 TFLite and int8 ONNX name the same scene on {agreeing} of {clips} clips.")
     print(f"{collected['macs_per_s']:,} MACs per second of audio in every row.")
-    print(_made_line(collected["made"]))
+    print(made_line(collected["made"]))
 
 
-def _mean_sd(values: Sequence[float]) -> str:
+def mean_sd(values: Sequence[float]) -> str:
+    """Mean ± standard deviation, the mean alone of one value."""
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.2f}{spread}"
 
@@ -143,19 +144,20 @@ def _span(values: Iterable[int]) -> str:
     return f"{last:,}" if first == last else f"{first:,}-{last:,}"
 
 
-def _made_line(what: dict[str, Any]) -> str:
+def made_line(what: dict[str, Any]) -> str:
+    """The line under a table, of what `made` gave."""
     versions = ", ".join(f"{name} {number}" for name, number in what["versions"].items())
     return f"{what['date']}; {what['machine']}; {versions}."
 
 
 def sizes() -> None:
-    """Print parameters, operations and file bytes of every preset."""
+    """Print parameters, operations and file bytes of every preset that is no row of the paper's."""
     from edge_asc.config import PRESETS, load_preset
     from edge_asc.export.count import budget_of
     from edge_asc.export.preset_budget import preset_files
 
     rows = []
-    for preset in PRESETS:
+    for preset in (name for name in PRESETS if "/" not in name):
         (inventory,) = budget_of(preset, "float32")
         cells = [preset, f"{inventory.parameters:,}", f"{inventory.per_second(inventory.macs):,}"]
         for precision in ("float32", "float16", "int8"):
@@ -164,7 +166,7 @@ def sizes() -> None:
         rows.append(cells)
     formats = [f"{p} {f}" for p in ("float32", "float16", "int8") for f in ("TFLite", "ONNX")]
     print(markdown(["preset", "parameters", "MACs per s", *formats], rows))
-    print(f"\nFile bytes with ten scenes, written before training. {_made_line(made())}")
+    print(f"\nFile bytes with ten scenes, written before training. {made_line(made())}")
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -15,6 +15,8 @@ from edge_asc.quantize import qat
 from edge_asc.quantize.folding import fold
 from edge_asc.quantize.graph_network import GraphNetwork
 
+STYLE = ("unit", "attention", "combine")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -27,7 +29,8 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.name + ("-abstract" if self.n_abstract else "")
+        style = [str(self.options[key]) for key in STYLE if key in self.options]
+        return "-".join([self.name, *style, *["abstract"] * bool(self.n_abstract)])
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -53,14 +56,26 @@ class Case:
         return torch.randn(n_clips, 1, self.n_mels, n_frames or self.n_frames)
 
 
-SMALL = {"channels": [8, 8, 12, 10], "reduction": 4}
+SMALL: dict[str, Any] = {"channels": [8, 8, 12, 10], "reduction": 4}
+TINY: dict[str, Any] = {"channels": [8, 12, 10], "reduction": 4}
+FLAT: dict[str, Any] = {"n_mels": 32, "n_frames": 40}  # for linear layers of one size
 
 CASES = [
     Case("compact", 40, 51, options=SMALL),
     Case("compact", 40, 50, n_abstract=3, options=SMALL),
     Case("full", 32, 63, n_abstract=3, options={"n_mels": 32, "n_frames": 63}),
     Case("dcase2024-baseline", 64, 33),
+    Case("compact", 40, 51, options=TINY | {"unit": "relu", "attention": "none"}),
+    Case("compact", 40, 51, options=TINY | {"unit": "leaky-relu", "attention": "eca"}),
+    Case("compact", 40, 51, options=TINY | {"attention": "se", "combine": "replace"}),
+    Case("single", 32, 40, options=FLAT | {"unit": "leaky-relu", "combine": "replace"}),
+    Case(
+        "conventional", 32, 40, n_abstract=3, options=FLAT | {"unit": "relu", "attention": "none"}
+    ),
+    Case("sequential", 32, 40, n_abstract=3, options=FLAT),
+    Case("resnet-light", 64, 51, options={"channels": [8, 8, 12]}),
 ]
+ANY_LENGTH = ("compact", "resnet-light", "dcase2024-baseline")
 
 
 def quantised(case: Case) -> GraphNetwork:

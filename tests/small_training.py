@@ -1,6 +1,6 @@
 """A network, features and settings that train in seconds; run as a program by tests that kill it.
 
-python tests/small_training.py FOLDER EPOCHS PROCESSES [resume]
+python tests/small_training.py FOLDER EPOCHS PROCESSES [resume] [gradnorm]
 """
 
 import csv
@@ -124,7 +124,12 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(0)
     fitted = small_fit(
-        folder, Slow(), epochs=epochs, devices=processes, resume="resume" in sys.argv
+        folder,
+        Slow(),
+        epochs=epochs,
+        devices=processes,
+        resume="resume" in sys.argv,
+        balance="gradnorm" if "gradnorm" in sys.argv else "fixed",
     )
     if fitted.is_main:
         torch.save(fitted.network.state_dict(), folder / "final.pt")

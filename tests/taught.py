@@ -35,14 +35,14 @@ def clips(n_clips: int, n_mels: int, n_frames: int, seed: int) -> tuple[Tensor, 
     return (colour[kind] + beaten[kind] * rhythm + loudness + noise)[:, None], kind
 
 
-def taught_graph(case: Case) -> Graph:
-    """The folded float graph of a network after a few steps of training."""
+def taught_graph(case: Case, n_steps: int = N_STEPS, n_clips: int = N_CLIPS) -> Graph:
+    """The folded float graph of a network after a few steps of training, so many clips each."""
     torch.manual_seed(0)
     network = build(case.name, case.options, N_KINDS, case.n_abstract)
     _unsettle(network)
     optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE)
-    for step in range(N_STEPS):
-        x, kind = clips(N_CLIPS, case.n_mels, case.n_frames, seed=step)
+    for step in range(n_steps):
+        x, kind = clips(n_clips, case.n_mels, case.n_frames, seed=step)
         losses = [F.cross_entropy(logits, kind % logits.shape[1]) for logits in network(x)]
         optimiser.zero_grad()
         torch.stack(losses).sum().backward()

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from edge_asc.export.graph import (
-    ORDER_OPS,
+    SAME_GRID_OPS,
     SIGMOID_GRID,
     Graph,
     Grid,
@@ -65,7 +65,7 @@ def test_every_grid_is_what_the_file_formats_force(case: Case) -> None:
     values = {graph.input} | {v for node in graph.nodes for v in node.outputs}
     assert set(graph.grids) == values  # nothing between input and logits is left in float
     for node in graph.nodes:
-        if node.op in ORDER_OPS:
+        if node.op in SAME_GRID_OPS:
             assert len({graph.grids[v] for v in (*node.inputs, *node.outputs)}) == 1
         if node.op == "sigmoid":
             assert graph.grids[node.output] == SIGMOID_GRID
@@ -124,6 +124,17 @@ def test_ranges_ignore_what_a_maximum_throws_away() -> None:
     ranges = calibrate(GraphNetwork(graph), [x])
     assert [{"x", "a", "b", "m"}, {"y"}] == scale_groups(graph)
     assert ranges == [(0.0, 3.0), (0.0, 3.0)]
+
+
+def test_a_layer_of_dead_units_gets_a_grid_that_kernels_take() -> None:
+    """XNNPACK refuses to scale sums by 256 or more."""
+    weight, bias = np.full((2, 2, 1, 1), 0.5, np.float32), np.full(2, -1e3, np.float32)
+    attributes = {"stride": (1, 1), "padding": (0, 0), "groups": 1, "relu": True}
+    dead = Node("conv", ("x",), ("y",), attributes, {"weight": weight, "bias": bias})
+    network = GraphNetwork(Graph([dead], "x", 1, {"scene": "y"}))
+    (low, high), (least, most) = calibrate(network, [torch.randn(4, 2, 1, 5).clamp(-3, 3)])
+    assert least == 0  # a relu's grid begins there
+    assert (high - low) * (0.5 / 127) / most <= 128.001
 
 
 def test_dead_channel_keeps_its_bias() -> None:

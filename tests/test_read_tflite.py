@@ -27,7 +27,7 @@ from edge_asc.export.tflite_shapes import RULES, Shapes
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.frontend import FrontEnd
 from edge_asc.inventory import Inventory, Layer, peak_bytes
-from networks import CASES, Case
+from networks import ANY_LENGTH, CASES, Case
 from tflite_files import TFLiteFile, options
 
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
@@ -260,7 +260,7 @@ def test_shapes_are_those_of_the_runtime(case: Case) -> None:
     """Second implementation: LiteRT resizes the same file, operator by operator."""
     data = to_tflite(case.graph(), case.n_frames)
     graph = read_subgraphs(data)[0]
-    for n_frames in [case.n_frames] if case.name == "full" else [case.n_frames, 33, 80]:
+    for n_frames in [case.n_frames, 33, 80] if case.name in ANY_LENGTH else [case.n_frames]:
         shapes = Shapes(graph)
         shapes.resize({graph.inputs[0]: (1, case.n_mels, n_frames, 1)})
         runtime = Interpreter(

@@ -4,14 +4,20 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    LinearLR,
+    OneCycleLR,
+)
 
-from edge_asc.config import TrainConfig, load_preset
+from edge_asc.config import PRESETS, TrainConfig, load_preset
 from edge_asc.schedules import build_optimizer, learning_rate
-from small_training import TRAIN, small_fit
+from small_training import TRAIN, small_fit, store
 
 STEPS = 7  # per epoch
 
@@ -111,6 +117,46 @@ def test_every_step_is_taken_with_the_formulas_rate(tmp_path: Path) -> None:
         patch.setattr("edge_asc.fitting.TrainingProgress", lambda history: Spy())
         small_fit(tmp_path, progress=True)
     assert seen == [learning_rate(TRAIN, step, 5) for step in range(4 * 5)]
+
+
+def recipe_by_torch(epochs: int, steps: int) -> list[float]:
+    """The published recipe's rates, by torch's schedulers: a line for 10 epochs, then cosines."""
+    sgd = optimizer(0.01)
+    line = LinearLR(sgd, start_factor=0.1, end_factor=1.0, total_iters=10 * steps)
+    found = torch_rates(line, 10 * steps)
+    restarts = CosineAnnealingWarmRestarts(optimizer(0.01), T_0=80 * steps, eta_min=1e-6)
+    return found + torch_rates(restarts, (epochs - 10) * steps)
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name.startswith("paper/")])
+def test_every_row_of_the_paper_has_the_recipes_rates(preset: str) -> None:
+    config = load_preset(preset).train
+    assert config.epochs == 800
+    assert rates(config) == pytest.approx(recipe_by_torch(800, STEPS), rel=1e-6)
+
+
+def test_a_shortened_run_of_the_recipe_takes_its_rates(tmp_path: Path) -> None:
+    """Recorded from the optimiser at every step: warm-up, first cosine, restart, half the second.
+
+    Shortened in epochs (130 of 800), clips and network; the rest is the preset's.
+    """
+    recipe, epochs, steps = load_preset("paper/table2-extended").train, 130, 2
+    assert recipe.batch_size == 24
+    seen = []
+
+    class Spy(Callback):
+        def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+            seen.append(optimizer.param_groups[0]["lr"])
+
+    settings = msgspec.structs.asdict(recipe) | {"epochs": epochs, "checkpoint_epochs": epochs}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge_asc.fitting.TrainingProgress", lambda history: Spy())
+        small_fit(
+            tmp_path, train_store=store(24 * steps), val_store=None, progress=True, **settings
+        )
+    assert len(seen) == epochs * steps
+    assert seen == pytest.approx(recipe_by_torch(epochs, steps), rel=1e-6)
+    assert seen[90 * steps - 1] < 1e-4 < 0.0099 < seen[90 * steps]  # the restart
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])

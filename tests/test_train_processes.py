@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
 from small_training import assert_same_weights, rows, small_network
@@ -16,7 +17,8 @@ PROGRAM = Path(__file__).with_name("small_training.py")
 
 
 def start(folder: Path, epochs: int, processes: int = 1, *more: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROGRAM.parent)}
+    paths = [str(PROGRAM.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, str(PROGRAM), str(folder), str(epochs), str(processes), *more]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
 
@@ -49,9 +51,11 @@ def test_killed_process_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
-    finish(start(tmp_path, 3, 2))
+    finish(start(tmp_path, 3, 2, "gradnorm"))
     losses = [float(r["train_loss"]) for r in rows(tmp_path)]
     assert len(losses) == 3 and all(map(math.isfinite, losses))
     weights = torch.load(tmp_path / "final.pt", weights_only=True)
     small_network().load_state_dict(weights)
+    learnt = [float(rows(tmp_path)[-1][name]) for name in ("scene_weight", "abstract_weight")]
+    assert sum(learnt) == pytest.approx(2) and learnt[0] != learnt[1]
     assert not torch.equal(weights["conv.weight"], small_network().conv.weight)

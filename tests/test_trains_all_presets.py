@@ -8,25 +8,25 @@ import pytest
 import torch
 
 from edge_asc.artifact import Format, Precision
-from edge_asc.config import PRESETS
 from edge_asc.evaluate import evaluate
 from edge_asc.export.exporter import export_run
 from edge_asc.export.preset_budget import preset_files
 from edge_asc.quantize.quantize_run import quantize_run
 from edge_asc.runs import load_network, read_run
+from presets import FLATTENS, MODEL_OF, one_per_model
 from small_run import N_FRAMES, N_MELS, train_run
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-# Its linear layers are made for one size of input.
-FULL = f"model.options={{n_mels = {N_MELS}, n_frames = {N_FRAMES}}}"
-OPTIONS = {"amfm-full": (FULL,)}
+SIZE = (f"model.options={{n_mels = {N_MELS}, n_frames = {N_FRAMES}}}",)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", one_per_model())
 def test_preset_trains_quantises_and_exports(preset: str, scenes: Path, tmp_path: Path) -> None:
-    run = train_run(tmp_path / "run", scenes, preset, *OPTIONS.get(preset, ()))
+    run = train_run(
+        tmp_path / "run", scenes, preset, *(SIZE if MODEL_OF[preset] in FLATTENS else ())
+    )
     assert all(torch.isfinite(p).all() for p in load_network(run).parameters())
     quantize_run(run, ptq=True, progress=False)
     for precision in PRECISIONS:

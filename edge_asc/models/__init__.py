@@ -5,12 +5,18 @@ from typing import Any
 
 from torch import nn
 
-from edge_asc.models.amfm import CompactAMFM, FullAMFM
 from edge_asc.models.baselines import DCASE2024Baseline
+from edge_asc.models.compact import CompactAMFM
+from edge_asc.models.paper import ConventionalAMFM, FullAMFM, SequentialAMFM, SingleAMFM
+from edge_asc.models.resnet import ResNetLight
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "compact": CompactAMFM,
     "full": FullAMFM,
+    "single": SingleAMFM,
+    "conventional": ConventionalAMFM,
+    "sequential": SequentialAMFM,
+    "resnet-light": ResNetLight,
     "dcase2024-baseline": DCASE2024Baseline,
 }
 

@@ -1,0 +1,51 @@
+"""AMFM blocks for an edge device. Shapes: B clips, C channels, M mels, F frames."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edge_asc.models.blocks import Block, Style, halve
+from edge_asc.models.units import ConvUnit
+
+
+class CompactAMFM(nn.Module):
+    """AMFM blocks with global average pooling, small enough for 128,000 bytes.
+
+    Our own design in the style of the paper's DCASE 2021 entry, whose layers are unpublished.
+    `channels[0]` belongs to the strided stem, each further entry to one block; a 2x2 max pool
+    follows every block but the last. Any number of frames; `[B, 1, M, F] -> ([B, scenes],)` or,
+    with abstract classes, `([B, scenes], [B, abstract])`. `unit`, `attention`, `combine`: `Style`.
+    """
+
+    def __init__(
+        self,
+        n_scenes: int,
+        n_abstract: int = 0,
+        channels: Sequence[int] = (16, 16, 24, 32, 48, 40),
+        stem_kernel: int = 5,
+        reduction: int = 8,
+        dropout: float = 0.2,
+        unit: str = "mfm",
+        attention: str = "cbam",
+        combine: str = "max",
+    ) -> None:
+        super().__init__()
+        style = Style(unit, attention, combine, reduction, norm_first=True)
+        stem = ConvUnit(1, channels[0], stem_kernel, 2, stem_kernel // 2, norm=True, unit=unit)
+        layers: list[nn.Module] = [stem]
+        for c_in, c_out in pairwise(channels):
+            layers += [Block(c_in, c_out, style), halve()]
+        self.trunk = nn.Sequential(*layers[:-1])
+        self.dropout = nn.Dropout(dropout)
+        self.scene = nn.Linear(channels[-1], n_scenes)
+        self.abstract = nn.Linear(channels[-1], n_abstract) if n_abstract else None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return logits for the scenes and, where asked for, the abstract classes."""
+        x = F.adaptive_avg_pool2d(self.trunk(x), 1).flatten(1)  # [B, C]
+        x = self.dropout(x)
+        if self.abstract is None:
+            return (self.scene(x),)
+        return self.scene(x), self.abstract(x)

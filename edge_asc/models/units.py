@@ -1,0 +1,77 @@
+"""A convolution or linear layer with its activation: max feature map, ReLU or leaky ReLU.
+
+The max feature map (MFM) computes twice the channels, splits them in two halves and keeps the
+larger value at every position. The other two are the paper's comparison (its table 1): the same
+number of feature maps K, from K filters instead of 2K. Shapes: B clips, C channels, M mels,
+F frames.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+# Slope of the leaky ReLU below zero. The paper names none, torch's own is 0.01; integer kernels
+# compute in multiples of 1/256, of which this is the nearest.
+LEAK = 3 / 256
+
+
+class MaxOfHalves(nn.Module):
+    """The larger of the two halves of the channels, `[B, 2C, …] -> [B, C, …]`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compare at every position."""
+        a, b = x.chunk(2, dim=1)
+        return torch.max(a, b)
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "mfm": MaxOfHalves,
+    "relu": nn.ReLU,
+    "leaky-relu": lambda: nn.LeakyReLU(LEAK),
+}
+
+
+def filters(unit: str, features: int) -> int:
+    """Outputs of the convolution or linear layer of a unit with so many features."""
+    return 2 * features if unit == "mfm" else features
+
+
+class ConvUnit(nn.Module):
+    """Convolution and activation, `[B, in, M, F] -> [B, out, M', F']`.
+
+    With `norm`, batch norm stands before the activation.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        padding: int | tuple[int, int] = 0,
+        norm: bool = False,
+        unit: str = "mfm",
+    ) -> None:
+        super().__init__()
+        width = filters(unit, out_channels)
+        self.filter = nn.Conv2d(in_channels, width, kernel, stride, padding, bias=not norm)
+        self.norm = nn.BatchNorm2d(width) if norm else nn.Identity()
+        self.activation = ACTIVATIONS[unit]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the unit's feature maps."""
+        return self.activation(self.norm(self.filter(x)))
+
+
+class LinearUnit(nn.Module):
+    """Linear layer and activation, `[B, in] -> [B, out]`."""
+
+    def __init__(self, in_features: int, out_features: int, unit: str = "mfm") -> None:
+        super().__init__()
+        self.filter = nn.Linear(in_features, filters(unit, out_features))
+        self.activation = ACTIVATIONS[unit]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the unit's features."""
+        return self.activation(self.filter(x))

@@ -1,0 +1,1 @@
+"""One TOML file for each row of the paper's tables."""
