@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -36,6 +36,7 @@ class Listening:
     realtime: bool = False
     hop_s: float = 1.0
     smoothing: Smoothing = field(default_factory=Smoothing)
+    models_floor: bool = False  # the model's own confidence floor, where its file has one
     view: str = "plain"  # "terminal", "plain", "json" or "quiet"
     web: str | None = None
     stream_audio: bool = False
@@ -77,12 +78,20 @@ def listen(wanted: Listening) -> None:
                 source = open_source(wanted)
                 stack.callback(source.close)
                 output = Outputs(list(_outputs(wanted, classifier, stack)))
-                Live(source, classifier, output, wanted.hop_s, wanted.smoothing).run(stopped)
+                rule = smoothing_of(wanted, classifier)
+                Live(source, classifier, output, wanted.hop_s, rule).run(stopped)
         except CaptureHung as error:
             if stopped():
                 os._exit(0)  # all is closed but the sound system, whose own clean-up would hang too
             print(f"edge-asc: {error}; starting anew", file=sys.stderr, flush=True)
             start_anew(source.name if source else "")
+
+
+def smoothing_of(wanted: Listening, classifier: Classifier) -> Smoothing:
+    """What was asked for; the floor is the file's threshold where none was asked for."""
+    if not wanted.models_floor or classifier.threshold is None:
+        return wanted.smoothing
+    return replace(wanted.smoothing, floor=classifier.threshold)
 
 
 def start_anew(microphone: str) -> NoReturn:

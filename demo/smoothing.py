@@ -12,6 +12,8 @@ import numpy as np
 
 from edge_asc.runtime import Prediction
 
+FLOOR = 0.4  # where neither the user nor the model says anything
+
 
 @dataclass(frozen=True)
 class Smoothing:
@@ -28,7 +30,7 @@ class Smoothing:
 
     time_constant_s: float = 3.0
     margin: float = 0.1
-    floor: float = 0.4
+    floor: float = FLOOR
 
     def __post_init__(self) -> None:
         if not 0 <= self.time_constant_s < math.inf:

@@ -24,6 +24,41 @@ ENTRY_KEY, ENTRY_VALUE = 1, 2  # and of StringStringEntryProto
 TFLITE_BUFFERS, TFLITE_METADATA = 4, 6  # slots of Model
 
 
+class Calibration(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What was learnt about a file's confidence, from clips its network was not trained on.
+
+    Attributes:
+        temperature: By which scene logits are divided before the softmax.
+        abstract_temperature: The same for the abstract head.
+        threshold: Smallest probability of the likeliest scene that is worth a name.
+        target_accuracy: What was wanted of the clips above the threshold.
+        dataset: Name of the data set it was fitted on.
+        folds: Its folds, whose clips were used.
+        how: Which clips those were, in words.
+        clips: Their number.
+        log_loss: Mean over these clips before and after, nats.
+        calibration_error: The same of the expected calibration error, as a share.
+    """
+
+    temperature: float = 1.0
+    abstract_temperature: float = 1.0
+    threshold: float | None = None
+    target_accuracy: float | None = None
+    dataset: str = ""
+    folds: list[int] = []
+    how: str = ""
+    clips: int = 0
+    log_loss: list[float] = []
+    calibration_error: list[float] = []
+
+    def __post_init__(self) -> None:
+        for value in (self.temperature, self.abstract_temperature):
+            if not 0 < value < float("inf"):
+                raise ValueError(f"card with a temperature of {value}; it must be above 0")
+        if self.threshold is not None and not 0 <= self.threshold < 1:
+            raise ValueError(f"card with threshold {self.threshold}; it must be from 0 to below 1")
+
+
 class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
     """All that a model file carries besides its numbers. Unknown keys are left alone.
 
@@ -38,6 +73,7 @@ class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
         provenance: Data set, fold, seed, versions, git commit, date.
         budget: Rule, and whether the export enforced it.
         warnings: What a user should know, one line each.
+        calibration: What its probabilities are worth; None where nobody asked.
     """
 
     schema: int = SCHEMA
@@ -50,6 +86,7 @@ class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
     provenance: dict[str, Any] = {}
     budget: dict[str, Any] = {}
     warnings: list[str] = []
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         check_schema(self.schema)
@@ -76,7 +113,10 @@ def check_schema(schema: int) -> None:
 
 def card_to_json(card: ModelCard) -> bytes:
     """The card as compact JSON (UTF-8)."""
-    return msgspec.json.encode(card)
+    fields = msgspec.structs.asdict(card)
+    if card.calibration is None:
+        del fields["calibration"]  # bytes count
+    return msgspec.json.encode(fields)
 
 
 def card_from_json(data: bytes) -> ModelCard:

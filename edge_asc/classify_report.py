@@ -11,18 +11,27 @@ from edge_asc.runtime import Prediction
 BAR = 20  # characters of probability 1
 
 
-def result_text(result: FileResult, card: ModelCard, top: int) -> str:
+def result_text(
+    result: FileResult, card: ModelCard, top: int, threshold: float | None = None
+) -> str:
     """A file's likeliest scenes and, when it has several windows, what came when."""
     lines = [f"{result.path}  {result.duration_s:.1f} s"]
     width = max(map(len, [*card.labels, *card.abstract_labels]))
     for label, p in ranking(result.mean.scene, card.labels, top):
         lines.append(f"  {label:{width}} {100 * p:5.1f} %  {'#' * round(BAR * p)}".rstrip())
+    if is_unsure(result.mean, threshold):
+        lines.append(f"  unsure: nothing reaches {100 * (threshold or 0):.1f} %")
     if result.mean.abstract is not None:
         label, p = ranking(result.mean.abstract, card.abstract_labels, 1)[0]
         lines.append(f"  {label:{width}} {100 * p:5.1f} %  (abstract)")
     if len(result.timeline) > 1:
         lines += [f"    {line}" for line in timeline_text(result, card)]
     return "\n".join(lines)
+
+
+def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
+    """Whether the likeliest scene is below the threshold; never without one."""
+    return threshold is not None and float(prediction.scene.max()) < threshold
 
 
 def timeline_text(result: FileResult, card: ModelCard) -> Iterator[str]:
@@ -47,7 +56,9 @@ def clock(seconds: float) -> str:
     return f"{hours}:{text}" if hours else text
 
 
-def result_dict(result: FileResult, card: ModelCard, top: int) -> dict[str, Any]:
+def result_dict(
+    result: FileResult, card: ModelCard, top: int, threshold: float | None = None
+) -> dict[str, Any]:
     """A file's result as JSON has it; probabilities by label."""
     return {
         "path": str(result.path),
@@ -57,6 +68,8 @@ def result_dict(result: FileResult, card: ModelCard, top: int) -> dict[str, Any]
             for label, p in ranking(result.mean.scene, card.labels, top)
         ],
         **prediction_dict(result.mean, card),
+        "threshold": threshold,
+        "unsure": is_unsure(result.mean, threshold),
         "timeline": [
             {"start_s": w.start_s, "end_s": w.end_s, **prediction_dict(w.prediction, card)}
             for w in result.timeline

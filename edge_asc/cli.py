@@ -8,6 +8,7 @@ import typer
 import edge_asc.verbs_explain as explaining
 import edge_asc.verbs_live as listening
 import edge_asc.verbs_model as model
+import edge_asc.verbs_shipping as shipping
 import edge_asc.verbs_training as training
 from edge_asc import __version__
 from edge_asc.cli_errors import INTERRUPTED, examples, verb
@@ -35,6 +36,18 @@ data = typer.Typer(
 log = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Sum up what live listening has logged."
 )
+models = typer.Typer(
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    epilog=examples(*shipping.EXAMPLES["models"]),
+)
+
+
+@models.callback()
+def _models(context: typer.Context, as_json: model.AsJson = False) -> None:
+    """List the models that come with edge-asc; * is the one used where none is named."""
+    if context.invoked_subcommand is None:
+        verb(shipping.list_models)(as_json)
 
 
 def _version(wanted: bool) -> None:
@@ -53,12 +66,19 @@ def edge_asc(
     """Train, quantise and run acoustic scene classifiers that fit in 128 KB."""
 
 
-EXAMPLES = model.EXAMPLES | training.EXAMPLES | listening.EXAMPLES | explaining.EXAMPLES
+EXAMPLES = (
+    model.EXAMPLES
+    | training.EXAMPLES
+    | listening.EXAMPLES
+    | explaining.EXAMPLES
+    | shipping.EXAMPLES
+)
 for group, name, function in (
     (app, "train", training.train),
     (app, "import-public", training.import_public),
     (app, "quantize", training.quantize),
     (app, "export", training.export),
+    (app, "calibrate", shipping.calibrate),
     (app, "budget", model.budget),
     (app, "evaluate", model.evaluate),
     (app, "classify", model.classify),
@@ -68,6 +88,8 @@ for group, name, function in (
     (app, "live", listening.live),
     (app, "doctor", listening.doctor),
     (app, "bench", listening.bench),
+    (models, "show", shipping.show_model),
+    (models, "path", shipping.model_path),
     (log, "summary", listening.log_summary),
     (data, "check", training.data_check),
     (data, "synth", training.data_synth),
@@ -75,6 +97,7 @@ for group, name, function in (
     group.command(name, epilog=examples(*EXAMPLES[name]))(verb(function))
 app.add_typer(data, name="data")
 app.add_typer(log, name="log")
+app.add_typer(models, name="models")
 
 
 def with_value(arguments: list[str], option: str, value: str) -> list[str]:

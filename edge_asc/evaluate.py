@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from edge_asc import temperature
+from edge_asc.artifact import Calibration
 from edge_asc.data import Clip, SceneDataset
 from edge_asc.datasets import open_dataset
 from edge_asc.files import atomic_write
@@ -15,6 +17,7 @@ from edge_asc.joint import JointScorer
 from edge_asc.metrics import abstract_metrics, device_metrics, scene_metrics
 from edge_asc.runtime import Prediction
 from edge_asc.scorers import FileScorer, RunScorer, Scorer, TrainedOn
+from edge_asc.unknown import measure_unknown
 from edge_asc.windows import CROPS
 
 OnProgress = Callable[[int, int], Any]  # clips done, clips in all
@@ -37,13 +40,15 @@ class Evaluation:
     scene: np.ndarray
 
     def save(self, folder: Path) -> None:
-        """Write metrics.json, predictions.csv and confusion.png."""
+        """Write metrics.json, predictions.csv, confusion.png and confidence.png."""
+        from edge_asc.confidence_plot import save_confidence
         from edge_asc.plots import save_confusion
         from edge_asc.runs import write_json
 
         write_json(folder / "metrics.json", self.figures)
         self._save_predictions(folder / "predictions.csv")
         save_confusion(self.figures["confusion"], self.labels, folder / "confusion.png")
+        save_confidence(self.figures, folder / "confidence.png")
 
     def _save_predictions(self, path: Path) -> None:
         with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
@@ -64,6 +69,7 @@ def evaluate(
     runtime: str | None = None,
     joint: bool = False,
     joint_with: Path | None = None,
+    unknown: Path | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Evaluation:
     """Evaluate a model file or a run folder.
@@ -78,6 +84,7 @@ def evaluate(
         runtime: for a file, a key of `RUNTIMES`.
         joint: let the model's own abstract head be the prior of its scenes (`edge_asc.joint`).
         joint_with: a model file or run whose abstract classes are that prior.
+        unknown: sounds that the model was not taught (`edge_asc.unknown`); for a file.
         on_progress: called after each clip.
 
     Raises:
@@ -91,6 +98,8 @@ def evaluate(
     chosen = choose_fold(dataset, fold, scorer.trained_on)
     train, test = dataset.split(chosen)
     check_labels(test, scorer.labels)
+    if unknown and not isinstance(scorer, FileScorer):
+        raise ValueError(f"{target}: --unknown goes with a model file")
     models = [scorer, *([open_scorer(joint_with)] if joint_with else [])]
     if joint or joint_with:
         scorer = JointScorer(scorer, models[-1], dataset)
@@ -105,8 +114,14 @@ def evaluate(
         "window_s": scorer.clip_s,
         "clip_s": clip_s,
         **figures_of(predictions, test, train, scorer, dataset),
-        "warnings": [line for m in models for line in leaks(dataset, chosen, m.trained_on)],
+        **confidence_figures(scene, test, scorer),
+        "warnings": [
+            *(line for m in models for line in leaks(dataset, chosen, m.trained_on)),
+            *fitted_here(dataset, chosen, scorer.calibration),
+        ],
     }
+    if unknown and isinstance(models[0], FileScorer):
+        figures["unknown"] = measure_unknown(models[0], unknown, crops, on_progress)
     return Evaluation(figures, tuple(scorer.labels), tuple(test), scene)
 
 
@@ -150,6 +165,28 @@ def leaks(dataset: SceneDataset, fold: int, trained_on: TrainedOn) -> list[str]:
         return []
     kept = "no fold was held out" if held_out is None else f"fold {held_out} was held out"
     return [f"fold {fold} of {name} was in the training data of this model ({kept})"]
+
+
+def fitted_here(dataset: SceneDataset, fold: int, given: Calibration | None) -> list[str]:
+    """Why figures of confidence are no test, in a line; empty where they are."""
+    if given is None or given.dataset != dataset.name or fold not in given.folds:
+        return []
+    return [f"temperature and threshold were fitted on fold {fold} of {dataset.name} among others"]
+
+
+def confidence_figures(scene: np.ndarray, test: Sequence[Clip], scorer: Scorer) -> dict[str, Any]:
+    """Reliability by bins, accuracy by coverage, and what the file's threshold does."""
+    truth = np.array([list(scorer.labels).index(clip.label) for clip in test])
+    found: dict[str, Any] = {
+        "reliability": temperature.reliability(scene, truth),
+        "coverage": temperature.coverage(scene, truth),
+    }
+    given = scorer.calibration
+    if given is not None:
+        found["temperature"] = given.temperature
+        if given.threshold is not None:
+            found["above_threshold"] = temperature.above(scene, truth, given.threshold)
+    return found
 
 
 def check_labels(clips: Sequence[Clip], labels: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """An evaluation's figures for people."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -34,6 +35,8 @@ def _summary(figures: dict[str, Any]) -> Table:
     table.add_row("macro accuracy", percent(figures["macro_accuracy"]))
     table.add_row("log loss", f"{figures['log_loss']:.4f} nats")
     table.add_row("calibration error", percent(figures["calibration_error"]))
+    for name, value in _confidence(figures):
+        table.add_row(name, value)
     for name, value in figures.get("abstract_accuracy", {}).items():
         table.add_row(f"abstract, {name.replace('_', ' ')}", percent(value))
     for name in ("seen_devices", "unseen_devices"):
@@ -43,6 +46,23 @@ def _summary(figures: dict[str, Any]) -> Table:
     if "window_latency_ms" in figures:
         table.add_row("one window", f"{figures['window_latency_ms']:.2f} ms on one thread")
     return table
+
+
+def _confidence(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Temperature, threshold, and what becomes of sounds that the model was not taught."""
+    if "temperature" in figures:
+        yield "temperature", f"{figures['temperature']:.3f}"
+    if kept := figures.get("above_threshold"):
+        named = f"{percent(kept['coverage'])} of the clips, {percent(kept['accuracy'])} right"
+        yield f"above {percent(kept['threshold'])}", named
+    if found := figures.get("unknown"):
+        left_out = f", without {', '.join(found['left_out'])}" if found["left_out"] else ""
+        yield "unknown sounds", f"{found['clips']} clips of {found['data']}{left_out}"
+        shares = found["sure"]
+        sure = f"{percent(shares['after'])}, uncalibrated {percent(shares['before'])}"
+        yield f"  named with over {percent(found['sure_above'])}", sure
+        if found["named"] is not None:
+            yield "  named, above the threshold", percent(found["named"])
 
 
 def _shares(what: str, rows: dict[str, dict[str, Any]]) -> Table:

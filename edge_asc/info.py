@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from edge_asc import __version__
@@ -64,6 +65,7 @@ def file_info(path: Path) -> dict[str, Any]:
     card = read_card(path)
     FrontEnd.from_dict(card.frontend)
     fields = {name: getattr(card, name) for name in card.__struct_fields__}
+    fields["calibration"] = card.calibration and msgspec.to_builtins(card.calibration)
     return {"file": str(path), "file_bytes": path.stat().st_size, **fields}
 
 
@@ -79,6 +81,7 @@ def file_text(info: dict[str, Any]) -> str:
     if card.abstract_labels:
         lines.append(f"  abstract    {', '.join(card.abstract_labels)}")
     lines += _section("budget", card.budget) + _section("provenance", card.provenance)
+    lines += _section("confidence", info["calibration"] or {})
     lines += [f"  warning     {warning}" for warning in card.warnings]
     return "\n".join(lines)
 

@@ -25,15 +25,22 @@ def fields(message: bytes | memoryview) -> Iterator[tuple[int, Value]]:
     Raises:
         ProtoError: truncated or malformed bytes, as soon as they are reached.
     """
+    for number, value, _ in spans(message):
+        yield number, value
+
+
+def spans(message: bytes | memoryview) -> Iterator[tuple[int, Value, memoryview]]:
+    """As `fields`, with all bytes of each field, its key among them."""
     data = memoryview(message)
     position = 0
     while position < len(data):
+        start = position
         key, position = varint(data, position)
         number, wire = key >> 3, key & 7
         if number == 0:
             raise ProtoError(f"field number 0 at byte {position}")
         value, position = _value(data, position, wire)
-        yield number, value
+        yield number, value, data[start:position]
 
 
 def messages(message: bytes | memoryview, number: int) -> Iterator[memoryview]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_asc.artifact import Format, ModelCard, file_format, one_line, read_card
+from edge_asc.artifact import Calibration, Format, ModelCard, file_format, one_line, read_card
 from edge_asc.frontend import FrontEnd
 from edge_asc.sessions import OnnxSession, Session, open_litert, open_tflite_runtime
 
@@ -114,10 +114,13 @@ class Prediction:
     abstract: np.ndarray | None = None
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities `[..., S]`, float64, of logits `[..., S]`."""
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities `[..., S]`, float64, of logits `[..., S]`; flatter the higher the temperature.
+
+    The order of the classes is the same at every temperature.
+    """
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    powers = np.exp(shifted)
+    powers = np.exp(shifted / temperature)
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
@@ -174,6 +177,17 @@ class Classifier:
         return self.frontend.n_frames(self.window_samples)
 
     @property
+    def temperatures(self) -> tuple[float, float]:
+        """Of the scenes and of the abstract classes; 1 where the file was not calibrated."""
+        given = self.card.calibration or Calibration()
+        return given.temperature, given.abstract_temperature
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability below which an answer is better not given; None where nobody chose one."""
+        return self.card.calibration.threshold if self.card.calibration else None
+
+    @property
     def description(self) -> str:
         """Model, precision, size and runtime in one line."""
         return (
@@ -204,7 +218,12 @@ class Classifier:
 
     def predict(self, features: np.ndarray) -> Prediction:
         """Probabilities of normalised features `[M, F]`; raises like `logits`."""
-        scene, *abstract = (softmax(logits) for logits in self.logits(features))
+        return self.prediction(self.logits(features))
+
+    def prediction(self, logits: Sequence[np.ndarray]) -> Prediction:
+        """Probabilities of what `logits` gave, at the file's temperatures."""
+        pairs = zip(logits, self.temperatures, strict=False)
+        scene, *abstract = (softmax(one, temperature) for one, temperature in pairs)
         return Prediction(scene, abstract[0] if abstract else None)
 
     def _heads(self) -> list[tuple[str, int]]:

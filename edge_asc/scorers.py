@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edge_asc.artifact import Calibration
 from edge_asc.audio import fit_length, load_audio
 from edge_asc.frontend import FrontEnd
 from edge_asc.runtime import Classifier, Prediction, mean_prediction
@@ -40,6 +41,7 @@ class Scorer(Protocol):
         window_frames: frames of one window.
         clip_s: seconds of one window.
         trained_on: data set and fold held out, as far as the model says.
+        calibration: what its file says of its confidence.
     """
 
     labels: Sequence[str]
@@ -48,6 +50,7 @@ class Scorer(Protocol):
     window_frames: int
     clip_s: float
     trained_on: TrainedOn
+    calibration: Calibration | None
 
     def facts(self) -> dict[str, Any]:
         """What ran: model, runtime, size."""
@@ -71,6 +74,7 @@ class FileScorer:
         self.window_frames, self.clip_s = first.window_frames, first.card.clip_s
         trained = first.card.provenance
         self.trained_on: TrainedOn = (trained.get("dataset"), trained.get("fold"))
+        self.calibration: Calibration | None = first.card.calibration
 
     def facts(self) -> dict[str, Any]:
         """Model, file, runtime, and the milliseconds of one window on one thread."""
@@ -89,21 +93,29 @@ class FileScorer:
         self, paths: Sequence[Path], n_samples: int, crops: str, on_clip: OnClip
     ) -> list[Prediction]:
         """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
+        clips = self.window_logits(paths, n_samples, crops, on_clip)
+        return [mean_prediction(self.predictions(windows)) for windows in clips]
 
-        def predict_one(path: Path) -> Prediction:
+    def predictions(self, windows: Sequence[tuple[np.ndarray, ...]]) -> list[Prediction]:
+        """Probabilities of what `window_logits` gave for a clip."""
+        return [self._classifier().prediction(logits) for logits in windows]
+
+    def window_logits(
+        self, paths: Sequence[Path], n_samples: int, crops: str, on_clip: OnClip
+    ) -> list[list[tuple[np.ndarray, ...]]]:
+        """Logits of each head, of every window of each clip."""
+
+        def of_one(path: Path) -> list[tuple[np.ndarray, ...]]:
             raw = self.frontend.raw(read_clip(path, self.frontend, n_samples))
-            return self._averaged(cut(raw, self.window_frames, crops))
+            windows = cut(raw, self.window_frames, crops)
+            return [self._classifier().logits(self.frontend.normalize(w)) for w in windows]
 
         # Threads are enough: decoding, numpy's transforms and the runtimes all release the lock.
-        predictions = []
-        for prediction in in_parallel(predict_one, paths):
-            predictions.append(prediction)
+        found = []
+        for logits in in_parallel(of_one, paths):
+            found.append(logits)
             on_clip()
-        return predictions
-
-    def _averaged(self, windows: Sequence[np.ndarray]) -> Prediction:
-        classifier = self._classifier()
-        return mean_prediction([classifier.predict(self.frontend.normalize(w)) for w in windows])
+        return found
 
     def _classifier(self) -> Classifier:
         if not hasattr(self._own, "classifier"):
@@ -126,6 +138,7 @@ class RunScorer:
         self.frontend = run.front_end()
         self.window_frames, self.clip_s = run.n_frames, run.clip_s
         self.trained_on: TrainedOn = (run.dataset, run.fold)
+        self.calibration: Calibration | None = None
         self._network = load_network(folder)
         self._torch_frontend = TorchFrontEnd(self.frontend)
 

@@ -47,7 +47,7 @@ def _known_raw(value: str | None) -> Any:
 
 def live(
     model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Model, .tflite or .onnx.")
+        Path | None, typer.Option(metavar="FILE", help="Model, .tflite or .onnx [the zoo's].")
     ] = None,
     source: Annotated[
         str,
@@ -84,8 +84,11 @@ def live(
         float, typer.Option(metavar="P", help="Lead that another scene needs to be shown.")
     ] = 0.1,
     floor: Annotated[
-        float, typer.Option(metavar="P", help="Confidence below which it says 'unsure'.")
-    ] = 0.4,
+        float | None,
+        typer.Option(
+            metavar="P", help="Confidence below which it says 'unsure' [the model's, else 0.4]."
+        ),
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print a line per decision.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no decisions.")] = False,
@@ -127,22 +130,22 @@ def live(
 
         print(list_text())
         return
-    if model is None:
-        raise typer.BadParameter("which model? --model FILE", param_hint="--model")
     if print_service and not install_service:
         raise typer.BadParameter("--print goes with --install-service")
     from edge_asc.demo.command import Listening, check, listen
-    from edge_asc.demo.smoothing import Smoothing
+    from edge_asc.demo.smoothing import FLOOR, Smoothing
+    from edge_asc.model_zoo import model_or_default
 
     wanted = Listening(
-        model=model,
+        model=model_or_default(model, complain),
         source=source,
         device=device,
         raw=raw,  # type: ignore[arg-type]  # parsed by its callback
         follow=follow,
         realtime=realtime,
         hop_s=hop,
-        smoothing=Smoothing(smooth, margin, floor),
+        smoothing=Smoothing(smooth, margin, FLOOR if floor is None else floor),
+        models_floor=floor is None,
         view=_view(plain, as_json, quiet),
         web=web,
         stream_audio=stream_audio,

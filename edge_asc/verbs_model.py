@@ -21,9 +21,11 @@ EXAMPLES = {
         "edge-asc evaluate model.tflite --data DIR",
         "edge-asc evaluate edge-asc-runs/fold1 --data DIR --fold 1 --out report",
         "edge-asc evaluate model.onnx --data DIR --fold 1 --crops slide --json",
+        "edge-asc evaluate model.tflite --data DIR --curve confidence.png --unknown OTHER",
         "edge-asc evaluate edge-asc-runs/scenes --data DIR --joint-with edge-asc-runs/groups",
     ),
     "classify": (
+        "edge-asc classify street.wav",
         "edge-asc classify street.wav --model model.tflite",
         "edge-asc classify recordings/ '*.flac' --model model.tflite --top 1",
         "edge-asc classify day.flac --model model.onnx --hop 60 --json",
@@ -32,7 +34,8 @@ EXAMPLES = {
 }
 
 
-def _known_crops(value: str) -> str:
+def known_crops(value: str) -> str:
+    """A value of --crops, or wrong usage."""
     from edge_asc.windows import CROPS
 
     return _one_of(value, CROPS)
@@ -131,7 +134,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="1|3|slide",
-            callback=_known_crops,
+            callback=known_crops,
             help="Whole clips; start, middle and end; windows that overlap by half.",
         ),
     ] = "3",
@@ -150,7 +153,15 @@ def evaluate(
     as_json: AsJson = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write metrics.json, predictions.csv, confusion.png."),
+        typer.Option(metavar="DIR", help="Write metrics.json, predictions.csv, pictures."),
+    ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw reliability, and accuracy over coverage."),
+    ] = None,
+    unknown: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Sounds of other classes: a data set or a folder."),
     ] = None,
 ) -> None:
     """Measure a model on a data set's test clips.
@@ -172,12 +183,17 @@ def evaluate(
             runtime=runtime,
             joint=joint,
             joint_with=joint_with,
+            unknown=unknown,
             on_progress=on_progress,
         )
     for warning in result.figures["warnings"]:
         complain(f"warning: {warning}")
     if out:
         result.save(out)
+    if curve:
+        from edge_asc.confidence_plot import save_confidence
+
+        save_confidence(result.figures, curve)
     if as_json:
         print(json.dumps(result.figures, indent=2))
     else:
@@ -190,7 +206,15 @@ def classify(
     audio: Annotated[
         list[str], typer.Argument(metavar="AUDIO...", help="Files, folders, patterns.")
     ],
-    model: Annotated[Path, typer.Option(metavar="FILE", help="Model, .tflite or .onnx.")],
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Model, .tflite or .onnx [the zoo's].")
+    ] = None,
+    floor: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", min=0, max=1, help="Confidence below which it is 'unsure' [the model's]."
+        ),
+    ] = None,
     hop: Annotated[
         float | None,
         typer.Option(metavar="S", help="Seconds from one window to the next [half a window]."),
@@ -206,6 +230,7 @@ def classify(
     """
     from edge_asc.classify import classify_all, find_audio
     from edge_asc.classify_report import result_dict, result_text
+    from edge_asc.model_zoo import model_or_default
     from edge_asc.runtime import Classifier
 
     failed: list[dict[str, str]] = []
@@ -214,15 +239,16 @@ def classify(
         complain(said(error))
         failed.append({"path": str(path), "error": said(error)})
 
-    classifier = Classifier.load(model, runtime, threads)
+    classifier = Classifier.load(model_or_default(model, complain), runtime, threads)
+    least = classifier.threshold if floor is None else floor
     results = classify_all(find_audio(audio), classifier, hop, on_error)
     if as_json:
-        files = [result_dict(result, classifier.card, top) for result in results]
+        files = [result_dict(result, classifier.card, top, least) for result in results]
         print(json.dumps({**model_dict(classifier), "files": files, "failed": failed}, indent=2))
     else:
         print(classifier.description)
         for result in results:
-            print(result_text(result, classifier.card, top), flush=True)
+            print(result_text(result, classifier.card, top, least), flush=True)
     if failed:
         raise typer.Exit(ERROR)
 

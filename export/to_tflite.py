@@ -57,19 +57,23 @@ def to_tflite(
     Raises:
         ValueError: an op that has no faithful form in the file.
     """
-    writer = _Writer(graph, n_frames, half)
+    writer = _Writer(graph, n_frames, half, metadata or {})
     for node in graph.nodes:
         EMITTERS[node.op](writer, node)
-    return writer.finish(metadata or {})
+    return writer.finish()
 
 
 class _Writer:
     """Collects tensors and operators, then lays them out."""
 
-    def __init__(self, graph: Graph, n_frames: int, half: bool) -> None:
-        self.graph, self.half = graph, half
+    def __init__(
+        self, graph: Graph, n_frames: int, half: bool, metadata: Mapping[str, bytes]
+    ) -> None:
+        self.graph, self.half, self.metadata = graph, half, metadata
         self.shapes = graph.shapes(n_frames)
         self.file = SharingBuilder()
+        # What is laid first comes last in the file: there `card_file` can replace it.
+        self.last = {data: self.file.blob(data) for data in metadata.values() if data}
         self.buffers: dict[bytes, int] = {b"": 0}
         self.tensors: list[Offset] = []
         self.operators: list[Offset] = []
@@ -197,11 +201,11 @@ class _Writer:
 
     # The file
 
-    def finish(self, metadata: Mapping[str, bytes]) -> bytes:
+    def finish(self) -> bytes:
         file = self.file
         entries = [
             file.table((0, "ref", file.string(name)), (1, "u32", self.metadata_buffer(data)))
-            for name, data in metadata.items()
+            for name, data in self.metadata.items()
         ]
         outputs = [self.value(v) for v in self.graph.outputs.values()]
         subgraph = file.table(
@@ -223,7 +227,8 @@ class _Writer:
         return self.buffers.setdefault(data, len(self.buffers))
 
     def buffer(self, data: bytes) -> Offset:
-        return self.file.table((0, "ref", self.file.blob(data) if data else None))
+        laid = self.last.get(data) or (self.file.blob(data) if data else None)
+        return self.file.table((0, "ref", laid))
 
     def operator_code(self, name: str, version: int) -> Offset:
         code = OPERATORS[name][0]  # in both fields: readers disagree on which to trust

@@ -19,12 +19,12 @@ HEAVY = frozenset([*_HEAVY.split(), "onnxruntime"])
 # What a Pi uses. With everything these import, lazily or not, they are the runtime half.
 ON_THE_PI = (
     *("artifact", "audio", "classify", "classify_report", "cli_errors", "files", "info"),
-    *("labels", "runtime"),
+    *("labels", "model_zoo", "runtime", "temperature", "zoo"),
     *("demo.command", "demo.log_summary", "demo.doctor", "demo.bench", "demo.service"),
 )
 # The command line may import training, but only inside the verbs that train.
 COMMAND_LINE = (
-    *("__init__", "__main__", "cli", "cli_console", "verbs_live", "verbs_model"),
+    *("__init__", "__main__", "cli", "cli_console", "verbs_live", "verbs_model", "verbs_shipping"),
     *("explain", "verbs_explain", "verbs_training", "demo.log_plot"),
     *("evaluation_report", "budget_report"),
 )

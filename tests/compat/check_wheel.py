@@ -9,6 +9,8 @@ from pathlib import Path
 
 MAPPED = ("quantize", "export", "demo")  # folders beside edge_asc that install inside it
 
+DATA = {"static", "zoo"}  # folders whose every file ships
+
 
 def expected(source: Path) -> set[str]:
     """Names inside a wheel: our modules and data under the names they are imported by."""
@@ -22,7 +24,8 @@ def expected(source: Path) -> set[str]:
     return {
         name.as_posix()
         for path, name in files.items()
-        if path.is_file() and (name.name.endswith(kept) or "static" in name.parts)
+        if path.is_file()
+        and (name.name.endswith(kept) or (DATA & {*name.parts} and name.suffix != ".pyc"))
     }
 
 

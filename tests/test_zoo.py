@@ -1,0 +1,125 @@
+"""The models inside the package: the ones that are there, and a temporary zoo."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from command import Cli
+from edge_asc import model_zoo
+from edge_asc.artifact import read_card
+from edge_asc.budget import RULES
+from edge_asc.model_zoo import card_text, digest, parse_card, zoo_models
+from tiny_models import write_model, write_tone
+
+FACTS = {
+    "summary": "three tones: high, middle, low",
+    "data": "tones",
+    "licence": "CC0",
+    "accuracy_int8": 0.975,
+}
+
+
+def settle(folder: Path, name: str, **facts: object) -> Path:
+    """A model and its card in a zoo."""
+    path = write_model(folder / f"{name}.tflite", name=name)
+    full = FACTS | {"sha256": digest(path)} | facts
+    path.with_suffix(".md").write_text(card_text(full, f"# {name}\n\nHears tones."), "utf-8")
+    return path
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    monkeypatch.setattr(model_zoo, "FOLDER", folder)
+    return folder
+
+
+def test_the_models_of_this_package_keep_the_rules() -> None:
+    """Of whatever is shipped: under 128,000 bytes, from data that may be shipped, one default."""
+    models = zoo_models()
+    assert sum(model.is_default for model in models) == bool(models)
+    (limit,) = RULES["edge-128k"].limits
+    for model in models:
+        assert model.tflite.stat().st_size <= limit.most
+        card = read_card(model.tflite)
+        assert card.provenance["dataset"] == "ESC-10" and card.provenance["fold"] is None
+        assert card.calibration is not None
+        assert "must not" in model.card and "CC BY" in model.card
+
+
+def test_an_empty_zoo_says_so(zoo: Path, tmp_path: Path, cli: Cli) -> None:
+    assert cli("models") == (0, "no models: this edge-asc comes without any\n", "")
+    assert cli("models", "--json")[1] == "[]\n"
+    clip = str(write_tone(tmp_path / "clip.wav", "low"))
+    for command in (["classify", clip], ["live", "--source", clip]):
+        code, out, err = cli(*command)
+        assert (code, out) == (1, "")
+        assert err == "edge-asc: which model? This edge-asc comes without one: --model FILE\n"
+
+
+def test_classify_and_live_take_the_default_and_say_so(zoo: Path, tmp_path: Path, cli: Cli) -> None:
+    settle(zoo, "a-small-one")
+    settle(zoo, "tones", default=True)
+    clip = str(write_tone(tmp_path / "clip.wav", "high", 3.0))
+    code, out, err = cli("classify", clip, "--json")
+    assert code == 0
+    assert json.loads(out)["model"] == "tones"
+    assert err == f"edge-asc: model tones: {FACTS['summary']}\n"
+    code, out, err = cli("live", "--source", clip, "--json")
+    assert code == 0 and "high" in out and "model tones" in err
+
+
+def test_list_show_path_and_copy(zoo: Path, tmp_path: Path, cli: Cli) -> None:
+    settle(zoo, "a-small-one")
+    path = settle(zoo, "tones", default=True)
+    _, out, _ = cli("models")
+    first, second = out.splitlines()
+    assert first.startswith("* tones") and "97.5 %" in first and second.startswith("  a-small-one")
+    listed = json.loads(cli("models", "--json")[1])
+    assert [(m["name"], m["default"]) for m in listed] == [("tones", True), ("a-small-one", False)]
+    assert listed[0]["tflite_bytes"] == path.stat().st_size
+    assert cli("models", "show", "tones")[1] == "# tones\n\nHears tones.\n"
+    assert cli("models", "path", "tones")[1] == f"{path}\n"
+    copy = tmp_path / "mine.tflite"
+    assert cli("models", "path", "tones", "--copy", str(copy))[1] == f"{copy}\n"
+    assert copy.read_bytes() == path.read_bytes()
+    code, _, err = cli("models", "path", "tones", "--format", "onnx")
+    assert (code, err) == (1, "edge-asc: tones comes as .tflite only\n")
+    code, _, err = cli("models", "show", "tone")
+    assert (code, err) == (
+        1,
+        "edge-asc: no model 'tone' in the zoo; it holds tones, a-small-one\n",
+    )
+
+
+def test_a_card_comes_back() -> None:
+    facts = FACTS | {"sha256": "0", "folds": [0.9, 1.0], "deep": {"a": None, "b": "x: y"}}
+    assert parse_card(card_text(facts, "# A\n\n---\n\ntext")) == (facts, "# A\n\n---\n\ntext")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("# A card", "no facts"),
+        ("---\nsummary: 1", "no facts"),
+        ("---\nsummary\n---", "line 2: not 'key: value'"),
+        ("---\nsummary: yes and no\n---", "line 2: the value of 'summary' is no JSON"),
+        ('---\nsummary: "a"\n---', "no data, licence"),
+    ],
+)
+def test_an_illegal_card_is_one_line(content: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint) as caught:
+        parse_card(content, "m.md")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_card_of_another_file_is_refused(zoo: Path) -> None:
+    path = settle(zoo, "tones")
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(ValueError, match="another file"):
+        zoo_models()
+    path.with_suffix(".md").unlink()
+    with pytest.raises(ValueError, match=r"without its card tones\.md"):
+        zoo_models()
