@@ -177,6 +177,28 @@ def abstract(sources: Sources) -> Body:
     return join((table(("", "by its own head", "by summed scenes"), rows), note))
 
 
+def confidence(sources: Sources) -> Body:
+    """Accuracy of the surest clips, and what the file's threshold does."""
+    tested = [m for m in sources.measured if m.figures.get("coverage")]
+    if not tested:
+        return Missing("no evaluation lies in this folder", _evaluate(sources))
+    series = {
+        m.name: [(row["coverage"], row["accuracy"]) for row in m.figures["coverage"]]
+        for m in tested
+    }
+    charts = [line_chart(name, {name: line}, 1.0, "share named") for name, line in series.items()]
+    rows = [
+        (m.name, _decimals(m.figures.get("temperature"), 3), percent(kept.get("threshold")),
+         percent(kept.get("coverage")), percent(kept.get("accuracy")))
+        for m in tested
+        if (kept := m.figures.get("above_threshold", {})) or "temperature" in m.figures
+    ]  # fmt: skip
+    head = ("model", "temperature", "unsure below", "named", "of these right")
+    note = tag("p", "Accuracy of the surest clips.", class_="muted")
+    shown = table(head, rows) if rows else None
+    return join((note, tag("div", *charts, class_="row"), shown))
+
+
 def settings(sources: Sources) -> Body:
     """The whole configuration."""
     return tag("details", tag("summary", "all keys"), _facts(_flat(sources.run.config)))
@@ -216,6 +238,7 @@ PARTS: dict[str, Callable[[Sources], Body]] = {
     "Scenes": per_class,
     "Devices": per_device,
     "Abstract classes": abstract,
+    "Confidence": confidence,
     "Size": budget,
 }
 LAST_PARTS: dict[str, Callable[[Sources], Body]] = {

@@ -14,13 +14,16 @@ N_COLOURS = 6
 Points = Sequence[tuple[float, float]]
 
 
-def line_chart(title: str, series: Mapping[str, Points], top: float | None = None) -> Html:
-    """Lines over epochs.
+def line_chart(
+    title: str, series: Mapping[str, Points], top: float | None = None, across: str = "epoch"
+) -> Html:
+    """Lines over epochs, or over something else.
 
     Args:
         title: what is shown.
-        series: (epoch, value) by name; a single point becomes a dot.
+        series: (across, value) by name; a single point becomes a dot.
         top: where the upright axis ends; None: above the largest value.
+        across: what the level axis shows.
     """
     points = [point for line in series.values() for point in line]
     first, last = min(x for x, _ in points), max(x for x, _ in points)
@@ -47,8 +50,8 @@ def line_chart(title: str, series: Mapping[str, Points], top: float | None = Non
         if len(series) > 1:
             parts += _legend(number, name, colour(number))
     middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(tag("text", "epoch", x=middle, y=HEIGHT - 31, text_anchor="middle"))
-    return _svg(HEIGHT, f"{title} over epochs", parts)
+    parts.append(tag("text", across, x=middle, y=HEIGHT - 31, text_anchor="middle"))
+    return _svg(HEIGHT, f"{title} over {across}", parts)
 
 
 def colour(number: int) -> str:

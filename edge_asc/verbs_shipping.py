@@ -56,7 +56,7 @@ def calibrate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a file's confidence true, and find below which it should say "unsure".
+    """Make a file's confidence true, and say when it is unsure.
 
     Fits a temperature and a threshold on clips that the network was not trained on, and stores them
     in the file. Exit code 3: the file would be over its budget, and stays as it was.

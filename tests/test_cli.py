@@ -71,7 +71,8 @@ def test_version(cli: Cli) -> None:
     "arguments",
     [
         ["classfy"],
-        ["classify", "x.wav"],
+        ["classify"],
+        ["classify", "x.wav", "--model", "m.tflite", "--floor", "2"],
         ["classify", "x.wav", "--model", "m.tflite", "--top", "0"],
         ["classify", "x.wav", "--model", "m.tflite", "--runtime", "tensorrt"],
         ["evaluate", "m.tflite"],

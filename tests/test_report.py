@@ -22,8 +22,8 @@ from edge_asc.report_size import bytes_by_part
 from edge_asc.report_svg import round_ticks
 
 HOSTILE = "<script>alert('x')</script>&\"</td><img src=http://x.example/y onerror=alert(1)>"
-SECTIONS = ["Accuracy", "Curves", "Confusion", "Scenes", "Devices", "Abstract classes", "Size",
-            "Figure 2", "Versions", "Configuration"]  # fmt: skip
+SECTIONS = ["Accuracy", "Curves", "Confusion", "Scenes", "Devices", "Abstract classes",
+            "Confidence", "Size", "Figure 2", "Versions", "Configuration"]  # fmt: skip
 
 
 def parsed(path: Path) -> ElementTree.Element:
@@ -68,7 +68,10 @@ def evaluation(run: Path, **more: Any) -> Path:
         "clips": 3 * n, "accuracy": 0.7125, "macro_accuracy": 0.7, "log_loss": 1.5,
         "calibration_error": 0.125, "window_latency_ms": 4.25,
         "per_class": {label: {"clips": 3, "accuracy": 0.5} for label in labels},
-        "confusion": confusion, "warnings": [],
+        "confusion": confusion, "warnings": [], "temperature": 1.375,
+        "coverage": [{"coverage": 0.5, "threshold": 0.8, "accuracy": 1.0},
+                     {"coverage": 1.0, "threshold": 0.3, "accuracy": 0.7125}],
+        "above_threshold": {"threshold": 0.625, "coverage": 0.775, "accuracy": None},
     } | more  # fmt: skip
     path = run / "evaluation" / "metrics.json"
     path.parent.mkdir()
@@ -153,6 +156,17 @@ def test_devices_and_their_groups(run: Path) -> None:
     ]  # fmt: skip
     assert "61.5 %" in text_of(section(root, "Abstract classes"))
     assert "warning: fold 1 was in the training data" in text_of(section(root, "Accuracy"))
+
+
+def test_confidence_is_drawn_and_told(run: Path) -> None:
+    evaluation(run)
+    write_report(run)
+    found = section(parsed(run / "report.html"), "Confidence")
+    for shown in ("1.375", "62.5 %", "77.5 %"):
+        assert shown in text_of(found)
+    (line,) = (e.attrib["points"].split() for e in found.iter("polyline"))
+    (left, high), (right, low) = (map(float, point.split(",")) for point in line)
+    assert left < right and high < low  # y goes downwards
 
 
 def test_hostile_names_stay_text(run: Path) -> None:

@@ -1,0 +1,175 @@
+"""Put a model of `runs/zoo.sh` into the zoo, with a card of what was measured.
+
+zoo_card.py WORK PRESET DATA ZOO [--default]
+"""
+
+import csv
+import json
+import shutil
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tables import made, made_line, markdown, mean_sd
+
+from edge_asc.artifact import ModelCard, read_card
+from edge_asc.export.count import budget_of
+from edge_asc.model_zoo import card_text, digest
+
+FOLDS = range(1, 6)
+FREESOUND = "http://www.freesound.org/people/AUTHOR/sounds/NUMBER/"
+
+
+def settle(work: Path, preset: str, data: Path, zoo: Path, is_default: bool) -> None:
+    """Copy both files, then write the card; a card is never there before its file."""
+    zoo.mkdir(parents=True, exist_ok=True)
+    name = f"esc10-{preset}"
+    for suffix in ("tflite", "onnx"):
+        shutil.copyfile(work / f"{name}.{suffix}", zoo / f"{name}.{suffix}")
+    file = zoo / f"{name}.tflite"
+    card, figures = read_card(file), measured(work)
+    facts = {
+        "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes",
+        "default": is_default,
+        "data": "ESC-10, all 400 clips, 44.1 kHz",
+        "licence": "data CC BY 3.0, attribution in the card",
+        "accuracy_int8": statistics.mean(figures["int8"]),
+        "accuracy_float32": statistics.mean(figures["torch"]),
+        "accuracy_int8_folds": figures["int8"],
+        "accuracy_float32_folds": figures["torch"],
+        "protocol": "5 official folds; the file itself is trained on all of them",
+        "macs_per_s": figures["macs_per_s"],
+        "window_latency_ms": figures["window_latency_ms"],
+        "sha256": digest(file),
+    }
+    if not is_default:
+        del facts["default"]
+    text = body(name, card, facts, figures, file, sources(data / "meta.csv"))
+    (zoo / f"{name}.md").write_text(card_text(facts, text), "utf-8")
+    print(f"{file}: {file.stat().st_size:,} bytes, its card beside it")
+
+
+def measured(work: Path) -> dict[str, Any]:
+    """Accuracy of each fold, as a share; milliseconds and operations."""
+    found: dict[str, Any] = {}
+    times_ms = []
+    for kind in ("torch", "int8"):
+        paths = [work / str(k) / "evaluations" / kind / "metrics.json" for k in FOLDS]
+        rows = [json.loads(path.read_text()) for path in paths]
+        found[kind] = [row["accuracy"] for row in rows]
+        times_ms += [row["window_latency_ms"] for row in rows if "window_latency_ms" in row]
+    (inventory,) = budget_of(str(work / "all" / "export" / "ESC-10-int8.tflite"))
+    found["macs_per_s"] = inventory.per_second(inventory.macs)
+    found["window_latency_ms"] = round(statistics.median(times_ms), 2)
+    return found
+
+
+def sources(table: Path) -> str:
+    """Who recorded the clips: the authors with the numbers of their sounds, by licence."""
+    by_licence: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    with table.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            by_licence[row["license"]][row["author"]].add(row["src_file"])
+    paragraphs = []
+    for licence, authors in sorted(by_licence.items()):
+        lines = [
+            f"{author} ({', '.join(sorted(authors[author], key=int))})"
+            for author in sorted(authors, key=str.casefold)
+        ]
+        paragraphs.append(f"{licence}: {'; '.join(lines)}.")
+    return "\n\n".join(paragraphs)
+
+
+def body(
+    name: str,
+    card: ModelCard,
+    facts: dict[str, Any],
+    figures: dict[str, Any],
+    file: Path,
+    recorded_by: str,
+) -> str:
+    """The card's text."""
+    given = card.calibration
+    assert given is not None  # runs/zoo.sh has calibrated it
+    rows = [
+        [what, *(f"{100 * a:.2f}" for a in figures[kind]),
+         mean_sd([100 * a for a in figures[kind]])]
+        for what, kind in (("float32", "torch"), ("int8 file", "int8"))
+    ]  # fmt: skip
+    accuracy = markdown(["accuracy, %", *(f"fold {k}" for k in FOLDS), "mean ± sd"], rows)
+    never = 'It never says "unsure" by itself.'
+    threshold = never
+    if given.threshold:
+        threshold = (
+            f'Below a confidence of {given.threshold:.3f} it says "unsure"; above, at least'
+            f" {100 * (given.target_accuracy or 0):g} % of those clips were right."
+        )
+    loss, error = given.log_loss, [100 * value for value in given.calibration_error]
+    return f"""# {name}
+
+Tells ten sounds apart: {", ".join(card.labels)}.
+
+{accuracy}
+
+These are cross-validated accuracies: five networks of the same kind, each trained on four of the
+official folds of ESC-10 and tested on the fifth. **The file here is a sixth network, trained on all
+400 clips.** Nothing is left to test it on.
+
+| | |
+| --- | --- |
+| file | {file.name}, int8, {file.stat().st_size:,} bytes |
+| operations | {facts["macs_per_s"]:,} MACs per second of audio |
+| time | {facts["window_latency_ms"]} ms for a window of {card.clip_s:g} s, one thread, x86-64 |
+| audio | {card.frontend["sample_rate_hz"]:,} Hz, resampled from any rate |
+| network | preset `{card.name}`, seed {card.provenance.get("seed")} |
+
+{made_line(made())}
+
+## Confidence
+
+Logits are divided by {given.temperature:.3f}. That temperature and the threshold come from the
+answers of the five networks above, each to the clips of its test fold, {given.clips} in all; they
+stand for the sixth, which has seen all clips. On these same clips the log loss went from
+{loss[0]:.3f} to {loss[1]:.3f} nats and the expected calibration error (15 bins of equal width)
+from {error[0]:.1f} to {error[1]:.1f} %. {threshold}
+
+Sounds of other kinds are still named with confidence at times: RESULTS.md counts them.
+
+## Limits, and what it must not be used for
+
+It knows these ten sounds and nothing else, from 40 clips each, most of one clear sound near a good
+microphone. Other microphones, rooms, distances and mixtures were not tested. ESC-10 is small: one
+clip is a quarter of a point of the mean.
+
+It must not be used where a wrong or missing answer can harm anybody: alarms, care of children or
+the sick, traffic, machines, evidence. It must not be used to watch people without their knowledge.
+
+## Data, licence and attribution
+
+ESC-10, by K. J. Piczak, CC BY 3.0 (http://creativecommons.org/licenses/by/3.0/): "ESC: Dataset for
+Environmental Sound Classification", ACM Multimedia 2015, doi:10.1145/2733373.2806390. A network was
+trained on the clips; the audio is not in the file. Who passes the file on should pass on this
+attribution too.
+
+The clips were cut from recordings of these people on Freesound, at {FREESOUND}:
+
+{recorded_by}
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run it."""
+    *paths, last = arguments
+    is_default = last == "--default"
+    match paths if is_default else arguments:
+        case [work, preset, data, zoo]:
+            settle(Path(work), preset, Path(data), Path(zoo), is_default)
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
