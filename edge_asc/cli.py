@@ -45,7 +45,7 @@ models = typer.Typer(
 
 @models.callback()
 def _models(context: typer.Context, as_json: model.AsJson = False) -> None:
-    """List the models that come with edge-asc; * is the one used where none is named."""
+    """List the models that come with edge-asc."""
     if context.invoked_subcommand is None:
         verb(shipping.list_models)(as_json)
 

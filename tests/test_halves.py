@@ -26,7 +26,7 @@ ON_THE_PI = (
 COMMAND_LINE = (
     *("__init__", "__main__", "cli", "cli_console", "verbs_live", "verbs_model", "verbs_shipping"),
     *("explain", "verbs_explain", "verbs_training", "demo.log_plot"),
-    *("evaluation_report", "budget_report"),
+    *("calibrate", "evaluation_report", "budget_report"),
 )
 
 
