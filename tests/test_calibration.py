@@ -12,11 +12,20 @@ from hypothesis import strategies as st
 
 from command import Cli
 from edge_asc import metrics, temperature
-from edge_asc.artifact import Calibration, card_from_json, card_to_json, read_card, read_metadata
+from edge_asc.artifact import (
+    Calibration,
+    card_from_json,
+    card_to_json,
+    metadata_of,
+    read_card,
+    read_metadata,
+)
 from edge_asc.budget import RULES, OverBudget, Rule
 from edge_asc.calibrate import calibrate, store
-from edge_asc.card_file import with_card
+from edge_asc.card_file import ALIGNMENT_BYTES, with_card
+from edge_asc.config import load_preset
 from edge_asc.evaluate import evaluate
+from edge_asc.export.preset_budget import preset_files
 from edge_asc.export.read_file import inventory_of_file
 from edge_asc.runtime import Classifier, softmax
 from tiny_models import ABSTRACT_LABELS, ABSTRACT_OF, FRONTEND, LABELS, card, tone, write_model
@@ -149,6 +158,15 @@ def test_a_card_is_replaced_not_added(suffix: str, tmp_path: Path) -> None:
     assert list(read_metadata(path)) == ["edge_asc"]
     assert read_card(path) == long
     Classifier.load(path).predict(FRONTEND.features(tone("low")))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_an_exported_file_grows_by_its_card_alone(suffix: str) -> None:
+    data = preset_files(load_preset("nano"), "int8")[suffix]
+    old = card_from_json(metadata_of(data)["edge_asc"])
+    new = msgspec.structs.replace(old, calibration=FOUND)
+    grown = len(with_card(data, new)) - len(data)
+    assert grown <= len(card_to_json(new)) - len(card_to_json(old)) + ALIGNMENT_BYTES
 
 
 def test_other_metadata_stays(tmp_path: Path) -> None:
