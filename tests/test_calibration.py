@@ -23,10 +23,13 @@ from edge_asc.artifact import (
 from edge_asc.budget import RULES, OverBudget, Rule
 from edge_asc.calibrate import calibrate, store
 from edge_asc.card_file import ALIGNMENT_BYTES, with_card
-from edge_asc.config import load_preset
+from edge_asc.config import Config, DataConfig, ModelConfig, load_preset
+from edge_asc.data import split_validation
+from edge_asc.datasets import open_dataset
 from edge_asc.evaluate import evaluate
 from edge_asc.export.preset_budget import preset_files
 from edge_asc.export.read_file import inventory_of_file
+from edge_asc.runs import Run, write_json
 from edge_asc.runtime import Classifier, softmax
 from tiny_models import ABSTRACT_LABELS, ABSTRACT_OF, FRONTEND, LABELS, card, tone, write_model
 from tiny_models import write_tone as write
@@ -258,6 +261,41 @@ def test_a_file_of_all_folds_takes_the_answers_of_the_folds_own_files(
     other = write_model(tmp_path / "float.tflite", provenance=read_card(files[0]).provenance)
     with pytest.raises(ValueError, match="other labels"):
         calibrate(path, data, others=[other])
+
+
+def run_folder(folder: Path, data: Path, val_fraction: float) -> Path:
+    """A run that held fold 2 out, as far as its description goes."""
+    config = Config(
+        "tiny", FRONTEND.to_dict(), ModelConfig("tiny"), DataConfig(val_fraction=val_fraction)
+    )
+    described = Run(
+        config=config.to_dict(),
+        dataset=data.name,
+        data=str(data),
+        fold=2,
+        seed=0,
+        labels=list(LABELS),
+        abstract_labels=list(ABSTRACT_LABELS),
+        frontend=FRONTEND.to_dict(),
+        clip_s=1.0,
+        n_frames=FRONTEND.n_frames(8000),
+        provenance={},
+    )
+    write_json(folder / "run.json", described)
+    return folder
+
+
+def test_the_validation_clips_of_its_run(data: Path, tmp_path: Path) -> None:
+    path = model_of(tmp_path, data, 2)
+    result = calibrate(path, data, run=run_folder(tmp_path / "run", data, 0.4))
+    train, _ = open_dataset(data).split(2)
+    _, expected = split_validation(train, 0.4, 0)
+    assert (result["clips"], result["folds"]) == (len(expected), [1])
+    with pytest.raises(ValueError, match="without validation"):
+        calibrate(path, data, run=run_folder(tmp_path / "all", data, 0.0))
+    other = model_of(tmp_path, data, 1, "other.tflite")
+    with pytest.raises(ValueError, match="not of"):
+        calibrate(other, data, run=tmp_path / "run")
 
 
 def test_a_file_that_would_be_over_its_rule_stays_as_it_was(
