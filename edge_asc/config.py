@@ -74,6 +74,9 @@ class TrainConfig(Section, frozen=True):
     gradnorm_alpha: NonNegative = 1.5  # how much a task that lags behind is favoured
     gradnorm_learning_rate: Positive = 0.025  # of the two weights
 
+    distill_weight: Fraction = 0.5  # of the teachers' loss, where there are; labels: the rest
+    distill_temperature: Positive = 2.0  # softens teachers' and student's answers
+
     ema: BelowOne = 0.0  # decay per step of the averaged weights; 0: no averaging
     select: Literal["last", "best"] = "last"  # best: by validation accuracy
 
