@@ -91,8 +91,12 @@ class AugmentConfig(Section, frozen=True):
     """Random changes to a batch; 0 or false turns one off."""
 
     gain_db: NonNegative = 0.0  # uniform in +- this, before normalisation
+    response_db: NonNegative = 0.0  # frequency response, uniform in +- this at points along mels
+    noise_probability: Fraction = 0.0  # of a batch to be heard above coloured noise
+    noise_snr_db: float = 10.0  # the lowest; the highest is 30 dB above it
+    sound_mix: Fraction = 0.0  # part of the batches in which sounds are mixed, not features
     roll: Fraction = 0.0  # circular shift of time, uniform in +- this part of the crop
-    mixup_alpha: NonNegative = 0.0
+    mixup_alpha: NonNegative = 0.0  # weights of pairs are drawn from Beta(this, this)
     freq_mixstyle_probability: Fraction = 0.0
     freq_mixstyle_alpha: Positive = 0.3
     frequency_masks: Whole = 0
