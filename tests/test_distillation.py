@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from command import Cli
 from edge_asc.distillation import Teachers, soft_losses
 from edge_asc.runs import read_run
 from small_run import SMALL, train_run
+from small_training import Small, assert_same_weights, rows, small_fit, small_network
 
 STILL = ("train.learning_rate=1e-30", "train.warmup_from=0", "train.weight_decay=0")
 SETTINGS = [x for setting in SMALL for x in ("--set", setting)]
@@ -131,6 +133,15 @@ def test_who_may_not_teach(teacher: Path, scenes: Path, tmp_path: Path, cli: Cli
     assert not (tmp_path / "student").exists()
 
 
+def test_another_data_set_may_hold_the_clips_to_be_tested_on(teacher: Path, scenes: Path) -> None:
+    from edge_asc.datasets import open_dataset
+    from edge_asc.distillation import load_teachers
+
+    student = msgspec.structs.replace(read_run(teacher), dataset="a copy")
+    with pytest.raises(ValueError, match="cannot teach: its data set is not the student's"):
+        load_teachers([teacher], student, open_dataset(scenes))
+
+
 def test_int8_training_learns_from_teachers(
     teacher: Path, scenes: Path, tmp_path: Path, cli: Cli
 ) -> None:
@@ -146,3 +157,37 @@ def test_int8_training_learns_from_teachers(
         losses.append((run / "quantized" / "metrics.csv").read_text())
         (run / "quantized").rename(tmp_path / f"quantized-{len(losses)}")
     assert losses[0] != losses[1]
+
+
+def networks() -> list[nn.Module]:
+    return [small_network(seed=50), small_network(seed=51)]
+
+
+def test_the_checkpoint_holds_the_student_alone(tmp_path: Path) -> None:
+    small_fit(tmp_path, epochs=1, teachers=networks())
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
+    assert set(saved) == {f"network.{name}" for name in small_network().state_dict()}
+
+
+def test_resumed_distillation_ends_with_the_same_weights_and_rows(tmp_path: Path) -> None:
+    whole = small_fit(tmp_path / "whole", epochs=3, teachers=networks())
+
+    class Stop(Exception):
+        pass
+
+    class Stops(Small):
+        steps = 0
+
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            self.steps += self.training
+            if self.steps == 8:  # five steps an epoch
+                raise Stop
+            return super().forward(x)
+
+    torch.manual_seed(0)
+    with pytest.raises(Stop):
+        small_fit(tmp_path / "cut", Stops(), epochs=3, teachers=networks())
+    settings = {"epochs": 3, "teachers": networks(), "resume": True}
+    again = small_fit(tmp_path / "cut", small_network(seed=7), **settings)
+    assert_same_weights(whole.network.state_dict(), again.network.state_dict())
+    assert rows(tmp_path / "whole") == rows(tmp_path / "cut")
