@@ -22,6 +22,7 @@ Whole = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
+Speed = Annotated[float, Meta(ge=0.5, le=2)]
 Half = Annotated[float, Meta(ge=0, le=0.5)]
 BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 
@@ -45,6 +46,7 @@ class DataConfig(Section, frozen=True):
     target: Literal["scene", "abstract"] = "scene"  # abstract: coarser classes are the labels
     crop_s: Positive | None = 5.0  # training sees random crops of this length; None: whole clips
     val_fraction: Half = 0.1  # of the training folds, by recording; 0: no validation
+    speeds: tuple[Speed, ...] = (1.0,)  # training clips are played at one of these, pitch and all
     balanced: bool = False  # draw classes equally often
     ram_limit_bytes: Whole = 2 * 1024**3  # larger feature sets stay memory-mapped
 
@@ -237,6 +239,8 @@ def _check_together(config: Config) -> None:
         raise ValueError("train.balance = 'gradnorm' needs two losses: model.abstract = true")
     if train.balance == "gradnorm" and train.compile:  # compiled backward passes run only once
         raise ValueError("train.balance = 'gradnorm' needs train.compile = false")
+    if 1.0 not in config.data.speeds or len(set(config.data.speeds)) < len(config.data.speeds):
+        raise ValueError("data.speeds must differ, with 1.0 among them, as clips are tested")
     if config.data.target == "abstract" and config.model.abstract:
         raise ValueError("data.target = 'abstract' needs model.abstract = false")
     if train.select == "best" and config.data.val_fraction == 0:
