@@ -8,6 +8,7 @@ import typer
 import edge_asc.verbs_explain as explaining
 import edge_asc.verbs_live as listening
 import edge_asc.verbs_model as model
+import edge_asc.verbs_search as searching
 import edge_asc.verbs_training as training
 from edge_asc import __version__
 from edge_asc.cli_errors import INTERRUPTED, examples, verb
@@ -35,6 +36,11 @@ data = typer.Typer(
 log = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Sum up what live listening has logged."
 )
+search = typer.Typer(
+    rich_markup_mode=None,
+    epilog=examples(*searching.EXAMPLES["search"]),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _version(wanted: bool) -> None:
@@ -54,6 +60,7 @@ def edge_asc(
 
 
 EXAMPLES = model.EXAMPLES | training.EXAMPLES | listening.EXAMPLES | explaining.EXAMPLES
+EXAMPLES |= searching.EXAMPLES
 for group, name, function in (
     (app, "train", training.train),
     (app, "import-public", training.import_public),
@@ -69,10 +76,14 @@ for group, name, function in (
     (app, "doctor", listening.doctor),
     (app, "bench", listening.bench),
     (log, "summary", listening.log_summary),
+    (search, "show", searching.show),
+    (search, "preset", searching.preset),
     (data, "check", training.data_check),
     (data, "synth", training.data_synth),
 ):
     group.command(name, epilog=examples(*EXAMPLES[name]))(verb(function))
+search.callback(invoke_without_command=True)(verb(searching.search))
+app.add_typer(search, name="search")
 app.add_typer(data, name="data")
 app.add_typer(log, name="log")
 

@@ -74,6 +74,7 @@ class TrainConfig(Section, frozen=True):
     gradnorm_alpha: NonNegative = 1.5  # how much a task that lags behind is favoured
     gradnorm_learning_rate: Positive = 0.025  # of the two weights
 
+    sparsity: BelowOne = 0.0  # part of the weights that training makes zero; see pruning.py
     ema: BelowOne = 0.0  # decay per step of the averaged weights; 0: no averaging
     select: Literal["last", "best"] = "last"  # best: by validation accuracy
 
@@ -234,3 +235,5 @@ def _check_together(config: Config) -> None:
         raise ValueError("data.target = 'abstract' needs model.abstract = false")
     if train.select == "best" and config.data.val_fraction == 0:
         raise ValueError("train.select = 'best' needs data.val_fraction above 0, found 0")
+    if train.select == "best" and train.sparsity:  # the best may come before the zeros
+        raise ValueError("train.sparsity needs train.select = 'last'")
