@@ -154,10 +154,10 @@ def test_a_space_with_nothing_new_in_it_ends(
     monkeypatch.setattr(worker, "MOST_REJECTED", 5)
     one = SPACE.without(["model.options.channels=", "model.options.attention="])
     task = small_task(blind, space=one, epochs=1)
-    with pytest.raises(ValueError, match="5 candidates in a row .* same as trial 0"):
+    with pytest.raises(ValueError, match=r"5 candidates in a row .* same as trial 0"):
         small_search(database(tmp_path), tmp_path, task, 2)
     too_small = small_task(blind, max_bytes=1000)
-    with pytest.raises(ValueError, match="5 candidates in a row .* whole file"):
+    with pytest.raises(ValueError, match=r"5 candidates in a row .* whole file"):
         small_search(database(tmp_path / "2"), tmp_path, too_small, 1)
 
 
