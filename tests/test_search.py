@@ -26,6 +26,8 @@ from edge_asc.search.space import base_config, changed, read_space
 from edge_asc.search.storage import address, close, open_storage
 from small_search import FIXED, SPACE, small_search, small_task
 
+LIMIT = 10_000  # bytes: about half of the small space
+
 
 def database(folder: Path) -> Any:
     return address(None, folder / "trials.db", {})
@@ -52,7 +54,7 @@ def blind(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def searched(blind: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four trials in a row, on a data set whose test clips are not even there."""
     folder = tmp_path_factory.mktemp("searched")
-    small_search(database(folder), folder, small_task(blind, max_bytes=16_000), 4)
+    small_search(database(folder), folder, small_task(blind, max_bytes=LIMIT), 4)
     return folder
 
 
@@ -63,8 +65,9 @@ def test_the_test_fold_is_never_read(searched: Path, blind: Path) -> None:
 
 
 def test_only_candidates_that_keep_the_rule_are_trained(searched: Path) -> None:
+    assert sum("rejected" in trial.user_attrs for trial in trials(searched)) > 0
     for trial in trials(searched):
-        over = trial.user_attrs["price"]["file_bytes"] > 16_000
+        over = trial.user_attrs["price"]["file_bytes"] > LIMIT
         assert over == ("rejected" in trial.user_attrs and bool(trial.user_attrs["price"]["over"]))
         if over:
             assert not trial.intermediate_values
@@ -81,7 +84,7 @@ def test_no_candidate_is_trained_twice_and_no_folder_stays(searched: Path) -> No
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
     searched: Path, blind: Path, tmp_path: Path
 ) -> None:
-    task = small_task(blind, max_bytes=16_000)
+    task = small_task(blind, max_bytes=LIMIT)
     small_search(database(tmp_path), tmp_path, task, 2)
     found = small_search(database(tmp_path), tmp_path, task, 4)
     storage = open_storage(database(searched))
@@ -93,10 +96,10 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
 
 def test_a_study_answers_one_question(searched: Path, scenes: Path, blind: Path) -> None:
     for task, key in (
-        (small_task(blind, epochs=3, max_bytes=16_000), "epochs"),
+        (small_task(blind, epochs=3, max_bytes=LIMIT), "epochs"),
         (small_task(blind), "limits"),
-        (small_task(blind, max_bytes=16_000, fold=2), "fold"),
-        (small_task(blind, max_bytes=16_000, overrides=["train.batch_size=8"]), "base"),
+        (small_task(blind, max_bytes=LIMIT, fold=2), "fold"),
+        (small_task(blind, max_bytes=LIMIT, overrides=["train.batch_size=8"]), "base"),
     ):
         with pytest.raises(ValueError, match=f"begun with another {key} "):
             small_search(database(searched), searched, task, 4)
@@ -201,6 +204,9 @@ def record(accuracy: float, file_bytes: int, macs: int, finished: bool = True) -
 def test_the_front_is_what_nothing_dominates(points: list[tuple[int, int, int]]) -> None:
     found = [record(a / 4, b, m) for a, b, m in points]
     front = pareto_front(found)
+    for (a, b, m), r in zip(points, found, strict=True):
+        better = [p for p in points if p[0] >= a and p[1] <= b and p[2] <= m and p != (a, b, m)]
+        assert (r in front) == (not better)
     assert not any(dominates(a, b) for a, b in product(found, front))
     assert all(r in front or any(dominates(f, r) for f in front) for r in found)
     assert (not front) == (not found)

@@ -44,8 +44,8 @@ def test_every_draw_of_the_default_space_is_a_configuration(data: st.DataObject)
         for part in key.split("."):
             table = table[part]
         assert table == value
-    assert 4 <= len(config.model.options["channels"]) <= 6
-    assert all(n % 8 == 0 and 8 <= n <= 56 for n in config.model.options["channels"])
+    assert 3 <= len(config.model.options["channels"]) <= 6
+    assert all(n % 4 == 0 and 4 <= n <= 56 for n in config.model.options["channels"])
 
 
 @given(st.integers(-50, 50), st.integers(0, 30), st.integers(1, 7), st.integers(1, 4))
