@@ -56,7 +56,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        log = (self.folder / "server.log").open("ab")
+        log = (self.folder / "server.log").open("wb")
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,

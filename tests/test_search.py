@@ -145,6 +145,19 @@ def test_candidates_that_fall_behind_are_stopped(
     assert not list((tmp_path / "small").iterdir())
 
 
+def test_a_worker_that_was_given_up_says_so(
+    blind: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slept(config: Any, dataset: Any, trial: optuna.Trial, *_: Any, **__: Any) -> float:
+        trial.study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        trial.report(0.5, 1)
+        return 0.5
+
+    monkeypatch.setattr(worker, "train_candidate", slept)
+    with pytest.raises(ValueError, match="which was silent too long"):
+        small_search(database(tmp_path), tmp_path, small_task(blind), 1)
+
+
 def test_a_loss_that_diverges_is_a_result(blind: Path, tmp_path: Path) -> None:
     task = small_task(blind, overrides=["train.optimizer=sgd", "train.learning_rate=1e30"])
     (record,) = small_search(database(tmp_path), tmp_path, task, 1)

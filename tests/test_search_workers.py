@@ -13,10 +13,11 @@ import optuna
 import pytest
 
 from command import Cli
+from edge_asc.search import worker
 from edge_asc.search.records import was_trained
 from edge_asc.search.storage import ADDRESS, PASSWORD, PASSWORD_FILE, address, close, open_storage
 from postgres import Postgres
-from small_search import HEARTBEAT_S
+from small_search import HEARTBEAT_S, small_search, small_task
 
 PROGRAM = Path(__file__).with_name("small_search.py")
 N_TRIALS = 4
@@ -147,6 +148,23 @@ def test_a_wrong_password_is_one_line_that_does_not_tell_it(
     assert (code, out) == (1, "")
     assert err.count("\n") == 1 and "password authentication failed" in err
     assert "wrong-one" not in err
+
+
+def test_a_server_that_goes_away_is_one_line(
+    server: Postgres, tmp_path: Path, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any, **__: Any) -> float:
+        server.stop()
+        return 0.5
+
+    url = address(_emptied(server), tmp_path, {PASSWORD: server.password})
+    monkeypatch.setattr(worker, "train_candidate", gone)
+    try:
+        with pytest.raises(ValueError) as caught:
+            small_search(url, tmp_path, small_task(scenes), 1, heartbeat_s=60)
+    finally:
+        server.start()
+    assert "\n" not in str(caught.value) and server.password not in str(caught.value)
 
 
 def test_no_server_and_no_study_are_one_line(

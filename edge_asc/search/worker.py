@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.pruners import MedianPruner
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from edge_asc.config import Config
 from edge_asc.search import records
@@ -26,10 +28,11 @@ from edge_asc.search.price import Price, price
 from edge_asc.search.proxy import train_candidate, training_part
 from edge_asc.search.sampler import NumberedTPE
 from edge_asc.search.space import Settings, changed
-from edge_asc.search.storage import HEARTBEAT_S, close, open_storage
+from edge_asc.search.storage import HEARTBEAT_S, close, first_line, open_storage
 from edge_asc.search.task import Task, agree
 
 MOST_RETRIES = 3  # of a candidate whose worker died
+GIVEN_UP = "Cannot tell a FAIL trial."  # Optuna, when another worker has ended the trial
 MOST_REJECTED = 500  # candidates in a row
 STARTUP_TRIALS = 5  # the pruner judges by the median of at least so many finished trials
 
@@ -64,7 +67,8 @@ def search(
         cache: folder of the feature cache; None: the user's.
 
     Raises:
-        ValueError: the study is about something else, or hardly any candidate keeps the rule.
+        ValueError: the study is about something else, hardly any candidate keeps the rule, or the
+            storage is gone.
         KeyboardInterrupt: finished trials are kept; the same call goes on.
     """
     if task.short(task.base).data.val_fraction == 0:
@@ -85,8 +89,29 @@ def search(
         if trained(study) < n_trials:
             study.optimize(worker, catch=(Repeated,), callbacks=[worker.tell, stop_after(n_trials)])
         return records.records(study)
+    except Exception as error:
+        reason = broken_off(error)
+        if reason is None:
+            raise
+        raise ValueError(f"storage {url!r}: {reason}") from None
     finally:
         close(storage)
+
+
+def broken_off(error: BaseException) -> str | None:
+    """Why a storage took no more from this worker; None where the error is about something else.
+
+    Where it comes from stands at the bottom: Optuna trips over the storage's error while it notes
+    how the trial ended, and raises what that leads to.
+    """
+    below: BaseException | None = error
+    while below is not None:
+        if str(below) == GIVEN_UP:  # this machine slept, perhaps
+            return "another worker took over from this one, which was silent too long; start again"
+        if isinstance(below, SQLAlchemyError | StorageInternalError):
+            return first_line(below)
+        below = below.__cause__ or below.__context__
+    return None
 
 
 def trained(study: optuna.Study) -> int:
