@@ -8,6 +8,7 @@ import typer
 import edge_asc.verbs_explain as explaining
 import edge_asc.verbs_live as listening
 import edge_asc.verbs_model as model
+import edge_asc.verbs_search as searching
 import edge_asc.verbs_shipping as shipping
 import edge_asc.verbs_training as training
 from edge_asc import __version__
@@ -49,6 +50,12 @@ def _models(context: typer.Context, as_json: model.AsJson = False) -> None:
     if context.invoked_subcommand is None:
         verb(shipping.list_models)(as_json)
 
+search = typer.Typer(
+    rich_markup_mode=None,
+    epilog=examples(*searching.EXAMPLES["search"]),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -71,6 +78,7 @@ EXAMPLES = (
     | training.EXAMPLES
     | listening.EXAMPLES
     | explaining.EXAMPLES
+    | searching.EXAMPLES
     | shipping.EXAMPLES
 )
 for group, name, function in (
@@ -91,10 +99,14 @@ for group, name, function in (
     (models, "show", shipping.show_model),
     (models, "path", shipping.model_path),
     (log, "summary", listening.log_summary),
+    (search, "show", searching.show),
+    (search, "preset", searching.preset),
     (data, "check", training.data_check),
     (data, "synth", training.data_synth),
 ):
     group.command(name, epilog=examples(*EXAMPLES[name]))(verb(function))
+search.callback(invoke_without_command=True)(verb(searching.search))
+app.add_typer(search, name="search")
 app.add_typer(data, name="data")
 app.add_typer(log, name="log")
 app.add_typer(models, name="models")

@@ -17,6 +17,7 @@ _TRAINING = "torch torchaudio torchao lightning nncf onnx flatbuffers torchmetri
 TRAINING_PACKAGES = frozenset(_TRAINING.split())
 _LIVE = "sounddevice starlette uvicorn wsproto paho prometheus_client"
 LIVE_PACKAGES = frozenset(_LIVE.split())
+SEARCH_PACKAGES = frozenset(["optuna", "sqlalchemy", "psycopg", "tomli_w"])
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
@@ -64,6 +65,8 @@ def missing(error: ImportError) -> str:
         return f"this needs {package}: pip install 'edge-asc[train]'"
     if package in LIVE_PACKAGES:
         return f"this needs {package}: pip install 'edge-asc[live]'"
+    if package in SEARCH_PACKAGES:
+        return f"this needs {package}: pip install 'edge-asc[train,search]'"
     if package == "tomllib":  # presets and training; classifying does with Python 3.10
         return "this needs Python 3.11 or newer"
     if error.name is None:  # raised by us, with words for the user

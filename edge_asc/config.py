@@ -79,6 +79,7 @@ class TrainConfig(Section, frozen=True):
     distill_weight: Fraction = 0.5  # of the teachers' loss, where there are; labels: the rest
     distill_temperature: Positive = 2.0  # softens teachers' and student's answers
 
+    sparsity: BelowOne = 0.0  # part of the weights that training makes zero; see pruning.py
     ema: BelowOne = 0.0  # decay per step of the averaged weights; 0: no averaging
     select: Literal["last", "best"] = "last"  # best: by validation accuracy
 
@@ -245,3 +246,5 @@ def _check_together(config: Config) -> None:
         raise ValueError("data.target = 'abstract' needs model.abstract = false")
     if train.select == "best" and config.data.val_fraction == 0:
         raise ValueError("train.select = 'best' needs data.val_fraction above 0, found 0")
+    if train.select == "best" and train.sparsity:  # the best may come before the zeros
+        raise ValueError("train.sparsity needs train.select = 'last'")

@@ -31,6 +31,7 @@ from edge_asc.distillation import Teachers
 from edge_asc.frontend import FrontEnd
 from edge_asc.loggers import build_loggers
 from edge_asc.progress import TrainingProgress
+from edge_asc.pruning import MagnitudePruning
 from edge_asc.scene_module import SceneModule, compiled
 from edge_asc.store import Epochs, FeatureStore
 from edge_asc.torch_frontend import TorchFrontEnd
@@ -74,6 +75,7 @@ def fit(
     accelerator: str = "auto",
     progress: bool = True,
     loggers: Sequence[str] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> Fitted:
     """Train a network and return it with its final weights.
 
@@ -95,6 +97,7 @@ def fit(
         accelerator: Lightning's word for the kind of device.
         progress: show progress.
         loggers: further loggers, see `edge_asc.loggers`.
+        callbacks: called at an epoch's end after its row is in the history.
 
     Raises:
         ValueError: the loss diverged, or settings that do not go together.
@@ -107,9 +110,10 @@ def fit(
         _lay_out(network, torch.channels_last)
     average = AveragedWeights(network, config.ema) if config.ema else None
     history = History(average, val_store, folder / "metrics.csv", config.select == "best")
-    callbacks: list[Callback] = [average] if average else []
-    callbacks += [history, *([TrainingProgress(history)] if progress else [])]
-    callbacks.append(LastCheckpoint(checkpoint, config.checkpoint_epochs))
+    own: list[Callback] = [average] if average else []
+    own += [MagnitudePruning(network, average, config.sparsity)] if config.sparsity else []
+    own += [history, *([TrainingProgress(history)] if progress else []), *callbacks]
+    own.append(LastCheckpoint(checkpoint, config.checkpoint_epochs))
     started = time.perf_counter()
     with _quiet_lightning():
         trainer = L.Trainer(
@@ -117,7 +121,7 @@ def fit(
             **_OWN_WAYS,
             max_epochs=config.epochs,
             gradient_clip_val=config.clip_norm or None,
-            callbacks=callbacks,
+            callbacks=own,
             plugins=[AtomicCheckpointIO()],
             logger=build_loggers(loggers, folder),
         )

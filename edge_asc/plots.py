@@ -30,7 +30,7 @@ def save_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> None:
         _lines(axes, rows, columns, name)
         if name == "accuracy":
             axes.set_ylim(0, 1)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _lines(
@@ -77,7 +77,7 @@ def save_confusion(
     axes.set_title(title or f"accuracy {accuracy:.1%} of {counts.sum():.0f} clips")
     if len(labels) <= 20:  # more numbers than that cannot be read
         _numbers(axes, counts, share)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _numbers(axes: Any, counts: np.ndarray, share: np.ndarray) -> None:
@@ -87,7 +87,8 @@ def _numbers(axes: Any, counts: np.ndarray, share: np.ndarray) -> None:
         axes.text(column, row, number, ha="center", va="center", color=colour)
 
 
-def _save(figure: Figure, path: Path | str) -> None:
+def save_figure(figure: Figure, path: Path | str) -> None:
+    """Write a picture as a PNG, whole or not at all."""
     FigureCanvasAgg(figure)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=100, format="png")

@@ -1,5 +1,6 @@
 """What a preset or a run costs: its network as it is trained, and the files it becomes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -16,6 +17,7 @@ from edge_asc.frontend import FrontEnd
 from edge_asc.inventory import Inventory
 from edge_asc.labels import TAU_GROUPS, TAU_SCENES
 from edge_asc.models import build
+from edge_asc.pruning import prune
 from edge_asc.quantize import qat
 from edge_asc.quantize.folding import fold
 from edge_asc.quantize.half import round_to_half
@@ -23,19 +25,35 @@ from edge_asc.runs import load_network, read_run
 
 
 def preset_files(config: Config, precision: Precision) -> dict[Format, bytes]:
-    """The files that a preset would become, with made-up numbers for what training finds."""
+    """The files that a preset would become with the ten TAU scenes, one of each format."""
+    return {f: preset_file(config, precision, f) for f in get_args(Format)}
+
+
+def preset_file(
+    config: Config,
+    precision: Precision,
+    file_format: Format,
+    scenes: Sequence[str] = TAU_SCENES,
+    abstract: Sequence[str] = tuple(TAU_GROUPS),
+) -> bytes:
+    """The file that a preset would become, with made-up numbers for what training finds.
+
+    Raises:
+        ValueError: a network that cannot be built or written.
+    """
     frontend, n_frames, clip_s = _window(config)
     n_mels = frontend.n_mels
-    labels = list(TAU_GROUPS) if config.model.abstract else []
-    network = build(config.model.name, config.model.options, len(TAU_SCENES), len(labels))
+    labels = list(abstract) if config.model.abstract else []
+    network = build(config.model.name, config.model.options, len(scenes), len(labels))
     _unsettle(network)
+    prune(network, config.train.sparsity)
     graph = _as_stored(fold(trace(network, n_mels)), precision)
     if frontend.normalization == "dataset":
         # Four digits a number, as trained statistics have.
         frontend = frontend.with_statistics([-1.234] * n_mels, [1.234] * n_mels)
     card = ModelCard(
         name=config.name,
-        labels=list(TAU_SCENES),
+        labels=list(scenes),
         abstract_labels=labels,
         frontend=frontend.to_dict(),
         clip_s=clip_s,
@@ -44,7 +62,7 @@ def preset_files(config: Config, precision: Precision) -> dict[Format, bytes]:
         provenance={"dataset": "-" * 20, "git": "0" * 40, "versions": "-" * 150},
         budget={"rule": config.rule, "enforced": True},
     )
-    return {f: write_file(graph, card, f, n_frames) for f in get_args(Format)}
+    return write_file(graph, card, file_format, n_frames)
 
 
 def _unsettle(network: nn.Module) -> None:
@@ -86,12 +104,15 @@ def of_preset(name_or_path: str, precision: Precision | None = None) -> Inventor
     frontend, n_frames, clip_s = _window(config)
     n_abstract = len(TAU_GROUPS) if config.model.abstract else 0
     network = build(config.model.name, config.model.options, len(TAU_SCENES), n_abstract)
+    if config.train.sparsity:
+        _unsettle(network)  # what is zero now is what pruning made zero
+        prune(network, config.train.sparsity)
     counted = inventory_of_torch(
         network.eval(),
         (1, 1, frontend.n_mels, n_frames),
         clip_s,
         precision=precision,
-        trained=False,
+        trained=config.train.sparsity > 0,
         name=f"{config.name} ({precision})",
     )
     return _with_files(counted, preset_files(config, precision))

@@ -24,7 +24,8 @@ ON_THE_PI = (
 )
 # The command line may import training, but only inside the verbs that train.
 COMMAND_LINE = (
-    *("__init__", "__main__", "cli", "cli_console", "verbs_live", "verbs_model", "verbs_shipping"),
+    *("__init__", "__main__", "cli", "cli_console", "verbs_live", "verbs_model"),
+    *("verbs_search", "verbs_shipping"),
     *("explain", "verbs_explain", "verbs_training", "demo.log_plot"),
     *("calibrate", "evaluation_report", "budget_report"),
 )

@@ -15,8 +15,9 @@ class CompactAMFM(nn.Module):
 
     Our own design in the style of the paper's DCASE 2021 entry, whose layers are unpublished.
     `channels[0]` belongs to the strided stem, each further entry to one block; a 2x2 max pool
-    follows every block but the last. Any number of frames; `[B, 1, M, F] -> ([B, scenes],)` or,
-    with abstract classes, `([B, scenes], [B, abstract])`. `unit`, `attention`, `combine`: `Style`.
+    follows every block but the last. Both kernels are odd. Any number of frames;
+    `[B, 1, M, F] -> ([B, scenes],)` or, with abstract classes, `([B, scenes], [B, abstract])`.
+    `unit`, `attention`, `combine`: `Style`.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class CompactAMFM(nn.Module):
         n_abstract: int = 0,
         channels: Sequence[int] = (16, 16, 24, 32, 48, 40),
         stem_kernel: int = 5,
+        kernel: int = 3,
         reduction: int = 8,
         dropout: float = 0.2,
         unit: str = "mfm",
@@ -36,7 +38,7 @@ class CompactAMFM(nn.Module):
         stem = ConvUnit(1, channels[0], stem_kernel, 2, stem_kernel // 2, norm=True, unit=unit)
         layers: list[nn.Module] = [stem]
         for c_in, c_out in pairwise(channels):
-            layers += [Block(c_in, c_out, style), halve()]
+            layers += [Block(c_in, c_out, style, kernel), halve()]
         self.trunk = nn.Sequential(*layers[:-1])
         self.dropout = nn.Dropout(dropout)
         self.scene = nn.Linear(channels[-1], n_scenes)

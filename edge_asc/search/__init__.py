@@ -1,0 +1,1 @@
+"""Search for networks that fit a size rule: `edge-asc search`."""

@@ -1,0 +1,123 @@
+"""A candidate's short training, on the training folds alone, watched by Optuna's pruner.
+
+The clips of the test fold are taken out of the data set before anything is read, and validation is
+split off what is left, by recording.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import optuna
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from edge_asc.callbacks import Diverged, History
+from edge_asc.config import Config
+from edge_asc.data import SceneDataset
+from edge_asc.fitting import fit
+from edge_asc.material import abstract_labels, labelled, prepare
+from edge_asc.models import build
+
+REASON = "reason"
+
+
+def training_part(config: Config, dataset: SceneDataset, fold: int | None) -> SceneDataset:
+    """The data set without its test fold.
+
+    Raises:
+        ValueError: no such fold, or labels that the data set has not.
+    """
+    dataset = labelled(config, dataset)
+    return dataset if fold is None else replace(dataset, clips=dataset.split(fold)[0])
+
+
+class Watch(Callback):
+    """Tell Optuna the validation accuracy of every epoch, and stop where it says so.
+
+    Args:
+        trial: Optuna's.
+    """
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self.trial = trial
+        self.told = 0
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Report the epochs that are not reported yet; a resumed training has earlier ones."""
+        (history,) = (c for c in trainer.callbacks if isinstance(c, History))  # type: ignore[attr-defined]
+        for row in history.rows[self.told :]:
+            self.trial.report(row["val_accuracy"], row["epoch"])
+        self.told = len(history.rows)
+        if self.told < (trainer.max_epochs or 0) and self.trial.should_prune():
+            raise optuna.TrialPruned(f"behind the others after epoch {self.told}")
+
+
+def train_candidate(
+    config: Config,
+    dataset: SceneDataset,
+    trial: optuna.Trial,
+    folder: Path,
+    *,
+    seed: int,
+    accelerator: str = "auto",
+    progress: bool = True,
+    cache: Path | None = None,
+) -> float:
+    """Train briefly and return the validation accuracy of the weights that it ends with.
+
+    Args:
+        config: with the settings of the short training.
+        dataset: of `training_part`.
+        trial: is told the accuracy of every epoch.
+        folder: goes on from its last.ckpt; it is gone when the training is over.
+        seed: of weights, order, augmentation and the validation split.
+        accelerator: Lightning's word for the kind of device.
+        progress: show progress.
+        cache: folder of the feature cache; None: the user's.
+
+    Raises:
+        optuna.TrialPruned: it fell behind, or its loss diverged.
+        KeyboardInterrupt: the folder stays, to go on from.
+    """
+    material = prepare(config, dataset, None, seed, progress, cache)
+    torch.manual_seed(seed)
+    labels: Sequence[str] = abstract_labels(config, dataset)
+    network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
+    try:
+        fitted = fit(
+            network,
+            material.frontend,
+            material.train,
+            material.val,
+            config.train,
+            config.augment,
+            folder,
+            n_frames=material.n_frames,
+            balanced=config.data.balanced,
+            seed=seed,
+            resume=True,
+            accelerator=accelerator,
+            progress=progress,
+            callbacks=[Watch(trial)],
+        )
+    except Diverged as error:
+        trial.set_user_attr(REASON, str(error))
+        shutil.rmtree(folder)
+        raise optuna.TrialPruned(str(error)) from None
+    except optuna.TrialPruned:
+        shutil.rmtree(folder)
+        raise
+    except SystemExit as ended:  # what Lightning makes of Ctrl-C
+        if isinstance(ended.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    shutil.rmtree(folder)
+    return _accuracy_of(fitted.rows, fitted.epoch)
+
+
+def _accuracy_of(rows: list[dict[str, Any]], epoch: int) -> float:
+    return float(next(row["val_accuracy"] for row in rows if row["epoch"] == epoch))

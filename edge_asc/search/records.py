@@ -1,0 +1,107 @@
+"""What a study holds, as plain records, and its Pareto front. Nothing here needs torch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+# Keys of a trial's user attributes.
+HASH, SETTINGS, PRESET, PRICE, WORKER = "candidate", "settings", "preset", "price", "worker"
+REJECTED, REASON, RETRIES = "rejected", "reason", "retries"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A candidate that was trained, wholly or in part.
+
+    Attributes:
+        study: its study.
+        trial: its number there.
+        finished: trained to the end; else stopped early.
+        accuracy: on the validation clips after its last epoch, in [0, 1]; None before there is one.
+        epochs: that it was trained for.
+        file_bytes: of its int8 .tflite file.
+        parameters: zeros included.
+        nonzero: those that are not zero.
+        macs_per_s: multiply-accumulates for a second of audio.
+        settings: what was varied, by key.
+        reason: why it was stopped, "" where it was not or only fell behind.
+        worker: who trained it.
+    """
+
+    study: str
+    trial: int
+    finished: bool
+    accuracy: float | None
+    epochs: int
+    file_bytes: int
+    parameters: int
+    nonzero: int
+    macs_per_s: int
+    settings: dict[str, Any]
+    reason: str
+    worker: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+def was_trained(trial: FrozenTrial) -> bool:
+    """Whether a trial is done and was not turned away before it trained."""
+    done = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    return done and REJECTED not in trial.user_attrs
+
+
+def records(study: optuna.Study) -> list[Record]:
+    """The trained candidates of a study, in the order of their trials."""
+    trials = study.get_trials(deepcopy=False)
+    return [_record(study.study_name, trial) for trial in trials if was_trained(trial)]
+
+
+def _record(study: str, trial: FrozenTrial) -> Record:
+    told = trial.intermediate_values
+    finished = trial.state == TrialState.COMPLETE
+    last = max(told) if told else 0
+    price = trial.user_attrs[PRICE]
+    return Record(
+        study=study,
+        trial=trial.number,
+        finished=finished,
+        accuracy=trial.value if finished else told.get(last),
+        epochs=last,
+        **{key: price[key] for key in ("file_bytes", "parameters", "nonzero", "macs_per_s")},
+        settings=trial.user_attrs[SETTINGS],
+        reason=trial.user_attrs.get(REASON, ""),
+        worker=trial.user_attrs.get(WORKER, ""),
+    )
+
+
+def rejected(study: optuna.Study) -> int:
+    """How many candidates were turned away before they trained."""
+    return sum(REJECTED in trial.user_attrs for trial in study.get_trials(deepcopy=False))
+
+
+def dominates(a: Record, b: Record) -> bool:
+    """Whether `a` is as good as `b` in accuracy, bytes and work, and better in one of them."""
+    return a != b and all(x >= y for x, y in zip(_merits(a), _merits(b), strict=True)) and (
+        _merits(a) != _merits(b)
+    )  # fmt: skip
+
+
+def _merits(record: Record) -> tuple[float, int, int]:
+    return record.accuracy or 0.0, -record.file_bytes, -record.macs_per_s
+
+
+def pareto_front(found: Iterable[Record]) -> list[Record]:
+    """The finished records that no other one dominates, the most accurate first."""
+    finished = [record for record in found if record.finished]
+    front = [r for r in finished if not any(dominates(other, r) for other in finished)]
+    return sorted(front, key=_merits, reverse=True)
+
+
+def best(found: Sequence[Record]) -> Record | None:
+    """The most accurate finished record, of equals the smallest; None where none is finished."""
+    return next(iter(pareto_front(found)), None)

@@ -1,0 +1,84 @@
+"""What a search is about, and that all workers on a study mean the same."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from edge_asc.budget import Rule
+from edge_asc.config import Config
+from edge_asc.data import SceneDataset
+from edge_asc.search.space import Space, changed
+
+QUESTION = "question"  # the key of a study's user attributes
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is searched; the same for all workers.
+
+    Attributes:
+        base: preset that candidates change.
+        space: what is varied.
+        dataset: an opened data set.
+        fold: the test fold, which is never read; None: there is none.
+        rule: a candidate keeps it or is not trained.
+        epochs: of the short training.
+        seed: of sampling and training.
+    """
+
+    base: Config
+    space: Space
+    dataset: SceneDataset
+    fold: int | None
+    rule: Rule
+    epochs: int
+    seed: int
+
+    def question(self) -> dict[str, Any]:
+        """What must be equal for trials to be compared, as JSON has it."""
+        asked = {
+            "rule": self.rule.name,
+            "limits": [[limit.quantity, limit.most] for limit in self.rule.limits],
+            "dataset": self.dataset.name,
+            "clips": len(self.dataset.clips),
+            "fold": self.fold,
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "base": self.base.to_dict(),
+            "proxy": self.space.proxy,
+            "space": {
+                key: value if isinstance(value, list) else _table(value)
+                for key, value in self.space.space.items()
+            },
+        }
+        found: dict[str, Any] = json.loads(json.dumps(asked))
+        return found
+
+    def short(self, candidate: Config) -> Config:
+        """The candidate with the settings of the short training."""
+        return changed(candidate, {**self.space.proxy, "train.epochs": self.epochs})
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+def agree(study: optuna.Study, question: dict[str, Any]) -> None:
+    """See that a study asks what this worker is about to ask.
+
+    Raises:
+        ValueError: one line that names the first difference.
+    """
+    before = study.user_attrs.get(QUESTION)
+    if before is None:
+        study.set_user_attr(QUESTION, question)
+        return
+    for key, now in question.items():
+        if before.get(key) != now:
+            was = json.dumps(before.get(key))
+            raise ValueError(
+                f"study {study.study_name} was begun with another {key} ({was[:80]}):"
+                " name a new one with --study"
+            )
