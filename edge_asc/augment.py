@@ -4,23 +4,18 @@ The changes are pure functions of a batch and explicit numbers per clip; `Augmen
 numbers from a numpy generator, so that every device gets the same ones. Nothing loops over clips.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from edge_asc.augment_sound import add_noise, gain, mix_sounds, response
 from edge_asc.config import AugmentConfig
 
-
-def gain(raw: Tensor, gain_db: Tensor, log: bool) -> Tensor:
-    """Change the level of each clip's unnormalised features by `gain_db` `[B]`, in dB.
-
-    With natural-log features the level is an added constant, else a factor on the power.
-    """
-    change = gain_db.view(-1, 1, 1, 1) * (math.log(10.0) / 10.0)
-    return raw + change if log else raw * change.exp()
+RESPONSE_POINTS = 6  # a device's response changes slowly: every 20 of 128 mels
+NOISE_COLOUR_DB = 10.0
+SNR_RANGE_DB = 30.0
 
 
 def roll(x: Tensor, frames: Tensor) -> Tensor:
@@ -73,8 +68,9 @@ def mask(x: Tensor, start: Tensor, width: Tensor, dim: int) -> Tensor:
 class Augmenter:
     """Raw features and labels in, normalised and augmented batch out.
 
-    Order: gain (raw) → normalise → roll → frequency mixstyle → mixup → masks, so that masked
-    areas hold the mean of normalised features, 0.
+    Order: gain, response, noise, roll, sounds mixed (raw) → normalise → frequency mixstyle →
+    mixup, where sounds were not mixed → masks, so that masked areas hold the mean of normalised
+    features, 0.
 
     Args:
         config: what to do and how strongly.
@@ -93,10 +89,14 @@ class Augmenter:
         self, raw: Tensor, targets: tuple[Tensor, ...], rng: np.random.Generator
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return features `[B, 1, M, F]` and the targets `[B, classes]` after mixing."""
-        x = self._shift(self.normalize(self._gain(raw, rng)), rng)
-        x = self._mixstyle(x, rng)
-        x, targets = self._mixup(x, targets, rng)
         c = self.config
+        raw = self._shift(self._noise(self._response(self._gain(raw, rng), rng), rng), rng)
+        as_sounds = bool(c.sound_mix) and rng.random() < c.sound_mix
+        if as_sounds:
+            raw, targets = mix_sounds(raw, targets, *self._pairs(raw, rng), self.log)
+        x = self._mixstyle(self.normalize(raw), rng)
+        if not as_sounds and c.mixup_alpha:
+            x, targets = mixup(x, targets, *self._pairs(x, rng))
         x = self._masks(x, c.frequency_masks, c.frequency_mask_mels, 2, rng)
         return self._masks(x, c.time_masks, c.time_mask_frames, 3, rng), targets
 
@@ -105,6 +105,22 @@ class Augmenter:
             return raw
         limit = self.config.gain_db
         return gain(raw, _like(raw, rng.uniform(-limit, limit, len(raw))), self.log)
+
+    def _response(self, raw: Tensor, rng: np.random.Generator) -> Tensor:
+        limit = self.config.response_db
+        return response(raw, self._points(raw, limit, rng), self.log) if limit else raw
+
+    def _noise(self, raw: Tensor, rng: np.random.Generator) -> Tensor:
+        c = self.config
+        if not c.noise_probability or rng.random() >= c.noise_probability:
+            return raw
+        snr = rng.uniform(c.noise_snr_db, c.noise_snr_db + SNR_RANGE_DB, len(raw))
+        white = rng.standard_exponential(raw.shape, np.float32)
+        colour = self._points(raw, NOISE_COLOUR_DB, rng)
+        return add_noise(raw, _like(raw, snr), colour, _like(raw, white), self.log)
+
+    def _points(self, raw: Tensor, limit_db: float, rng: np.random.Generator) -> Tensor:
+        return _like(raw, rng.uniform(-limit_db, limit_db, (len(raw), RESPONSE_POINTS)))
 
     def _shift(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         largest = round(self.config.roll * x.shape[3])
@@ -120,14 +136,11 @@ class Augmenter:
         weight = rng.beta(c.freq_mixstyle_alpha, c.freq_mixstyle_alpha, len(x))
         return freq_mixstyle(x, _like(x, weight), _permutation(x, rng))
 
-    def _mixup(
-        self, x: Tensor, targets: tuple[Tensor, ...], rng: np.random.Generator
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        alpha = self.config.mixup_alpha
-        if not alpha:
-            return x, targets
+    def _pairs(self, x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Each clip's weight and partner."""
+        alpha = self.config.mixup_alpha or 1.0
         weight = rng.beta(alpha, alpha, len(x) if self.config.per_clip else 1)
-        return mixup(x, targets, _like(x, weight), _permutation(x, rng))
+        return _like(x, weight), _permutation(x, rng)
 
     def _masks(
         self, x: Tensor, count: int, widest: int, dim: int, rng: np.random.Generator

@@ -22,6 +22,7 @@ Whole = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
+Speed = Annotated[float, Meta(ge=0.5, le=2)]
 Half = Annotated[float, Meta(ge=0, le=0.5)]
 BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 
@@ -45,6 +46,7 @@ class DataConfig(Section, frozen=True):
     target: Literal["scene", "abstract"] = "scene"  # abstract: coarser classes are the labels
     crop_s: Positive | None = 5.0  # training sees random crops of this length; None: whole clips
     val_fraction: Half = 0.1  # of the training folds, by recording; 0: no validation
+    speeds: tuple[Speed, ...] = (1.0,)  # training clips are played at one of these, pitch and all
     balanced: bool = False  # draw classes equally often
     ram_limit_bytes: Whole = 2 * 1024**3  # larger feature sets stay memory-mapped
 
@@ -74,6 +76,9 @@ class TrainConfig(Section, frozen=True):
     gradnorm_alpha: NonNegative = 1.5  # how much a task that lags behind is favoured
     gradnorm_learning_rate: Positive = 0.025  # of the two weights
 
+    distill_weight: Fraction = 0.5  # of the teachers' loss, where there are; labels: the rest
+    distill_temperature: Positive = 2.0  # softens teachers' and student's answers
+
     ema: BelowOne = 0.0  # decay per step of the averaged weights; 0: no averaging
     select: Literal["last", "best"] = "last"  # best: by validation accuracy
 
@@ -88,8 +93,12 @@ class AugmentConfig(Section, frozen=True):
     """Random changes to a batch; 0 or false turns one off."""
 
     gain_db: NonNegative = 0.0  # uniform in +- this, before normalisation
+    response_db: NonNegative = 0.0  # frequency response, uniform in +- this at points along mels
+    noise_probability: Fraction = 0.0  # of a batch to be heard above coloured noise
+    noise_snr_db: float = 10.0  # the lowest; the highest is 30 dB above it
+    sound_mix: Fraction = 0.0  # part of the batches in which sounds are mixed, not features
     roll: Fraction = 0.0  # circular shift of time, uniform in +- this part of the crop
-    mixup_alpha: NonNegative = 0.0
+    mixup_alpha: NonNegative = 0.0  # weights of pairs are drawn from Beta(this, this)
     freq_mixstyle_probability: Fraction = 0.0
     freq_mixstyle_alpha: Positive = 0.3
     frequency_masks: Whole = 0
@@ -230,6 +239,8 @@ def _check_together(config: Config) -> None:
         raise ValueError("train.balance = 'gradnorm' needs two losses: model.abstract = true")
     if train.balance == "gradnorm" and train.compile:  # compiled backward passes run only once
         raise ValueError("train.balance = 'gradnorm' needs train.compile = false")
+    if 1.0 not in config.data.speeds or len(set(config.data.speeds)) < len(config.data.speeds):
+        raise ValueError("data.speeds must differ, with 1.0 among them, as clips are tested")
     if config.data.target == "abstract" and config.model.abstract:
         raise ValueError("data.target = 'abstract' needs model.abstract = false")
     if train.select == "best" and config.data.val_fraction == 0:

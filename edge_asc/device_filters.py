@@ -92,7 +92,7 @@ def noise_of(noise: Noise, n: int, sample_rate_hz: int, words: str) -> Doubles:
     """
     size = fast_length(n)
     spectrum = np.fft.rfft(_white(size, words))
-    frequencies_hz = np.fft.rfftfreq(size, 1 / sample_rate_hz)
+    frequencies_hz = np.asarray(np.fft.rfftfreq(size, 1 / sample_rate_hz), np.float64)
     coloured = np.fft.irfft(spectrum * noise.colour(frequencies_hz), size)[:n]
     total = coloured / _rms(coloured) + noise.hum(np.arange(n) / sample_rate_hz)
     return total * (decibels(noise.level_db) / _rms(total))

@@ -8,7 +8,6 @@ Many clips are computed by fresh processes, which import this module and no torc
 """
 
 import hashlib
-import io
 import multiprocessing
 import os
 import sys
@@ -17,13 +16,14 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_asc.audio import AudioError, fit_length, load_audio
 from edge_asc.data import Clip
+from edge_asc.feature_files import CachedFeatures, header, is_whole
 from edge_asc.files import atomic_write
 from edge_asc.frontend import FrontEnd
 
@@ -45,31 +45,6 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "edge-asc"
 
 
-class CachedFeatures(Sequence[Floats]):
-    """Features of clips in order; item i is the mapped file of clip i, read-only `[M, F]`.
-
-    A file is mapped when it is asked for and let go with the array: a data set has more clips
-    than a process may have open files.
-    """
-
-    def __init__(self, paths: Sequence[Path], shape: tuple[int, int]) -> None:
-        self.paths, self.shape = tuple(paths), shape
-        self._offset = len(_header(shape))
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    @overload
-    def __getitem__(self, index: int) -> Floats: ...
-    @overload
-    def __getitem__(self, index: slice) -> "CachedFeatures": ...
-    def __getitem__(self, index: int | slice) -> "Floats | CachedFeatures":
-        """Map the features of one clip, or give those of a slice of clips."""
-        if isinstance(index, slice):
-            return CachedFeatures(self.paths[index], self.shape)
-        return np.memmap(self.paths[index], np.float32, "r", self._offset, self.shape)
-
-
 class FeatureCache:
     """Raw features of one front end and clip length.
 
@@ -78,6 +53,7 @@ class FeatureCache:
         clip_s: seconds; shorter clips are padded with zeros at the end, longer ones cut.
         folder: where to keep the files; None means `cache_folder()`.
         workers: processes that compute; None means one per core.
+        speed: how fast the clips are played, as a tape is: pitch and length change together.
 
     Raises:
         ValueError: clip_s is too short for the front end, or 0.
@@ -89,8 +65,9 @@ class FeatureCache:
         clip_s: float,
         folder: Path | str | None = None,
         workers: int | None = None,
+        speed: float = 1.0,
     ) -> None:
-        self.frontend, self.clip_s, self.workers = frontend, clip_s, workers
+        self.frontend, self.clip_s, self.workers, self.speed = frontend, clip_s, workers, speed
         if clip_s <= 0:  # what `SceneDataset.clip_s` says when it could read no file
             raise ValueError(f"length of the clips is not known: no file could be read{HINT}")
         self.n_samples = round(clip_s * frontend.sample_rate_hz)
@@ -98,7 +75,8 @@ class FeatureCache:
             least_s = frontend.win_length / frontend.sample_rate_hz
             raise ValueError(f"clip_s must be at least one window, {least_s:g} s, not {clip_s:g}")
         self.shape = (frontend.n_mels, frontend.n_frames(self.n_samples))
-        self.folder = Path(folder or cache_folder()) / f"{frontend.key()}-{clip_s:g}"
+        name = f"{frontend.key()}-{clip_s:g}" + ("" if speed == 1 else f"-x{speed:g}")
+        self.folder = Path(folder or cache_folder()) / name
 
     def path_of(self, clip: Clip) -> Path:
         """The cache file that belongs to a clip as its audio file is now.
@@ -132,7 +110,7 @@ class FeatureCache:
         missing = {
             path: clip
             for path, clip in zip(paths, clips, strict=True)
-            if not _is_whole(path, self.shape)
+            if not is_whole(path, self.shape)
         }
         if missing:
             self._fill([(clip, path) for path, clip in missing.items()], progress)
@@ -166,39 +144,26 @@ class FeatureCache:
     def _compute(self, job: tuple[Clip, Path]) -> None:
         clip, path = job
         try:
-            audio = load_audio(clip.path, self.frontend.sample_rate_hz)
-            features = self.frontend.raw(fit_length(audio, self.n_samples))
+            features = self.frontend.raw(self._samples(clip.path))
         except AudioError as error:
             raise _bad_clip(clip, str(error)) from None
         with atomic_write(path) as temporary, temporary.open("wb") as file:
-            file.write(_header(self.shape))
+            file.write(header(self.shape))
             file.write(np.ascontiguousarray(features, "<f4").tobytes())
+
+    def _samples(self, path: Path) -> Floats:
+        """A clip at the cache's speed: at another rate than it is taken for.
+
+        Played faster it ends early and begins again, since silence would give the speed away.
+        """
+        audio = load_audio(path, round(self.frontend.sample_rate_hz / self.speed))
+        whole = fit_length(audio, round(self.n_samples / self.speed))
+        return whole if len(whole) == self.n_samples else np.resize(whole, self.n_samples)
 
 
 def _bad_clip(clip: Clip, problem: str) -> ValueError:
     listed = f" (listed in {clip.listed})" if clip.listed else ""
     return ValueError(f"{problem}{listed}{HINT}")
-
-
-def _header(shape: tuple[int, int]) -> bytes:
-    """First bytes of an .npy file of float32 `[M, F]`."""
-    file = io.BytesIO()
-    description = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, description)
-    return file.getvalue()
-
-
-def _is_whole(path: Path, shape: tuple[int, int]) -> bool:
-    """Whether a cache file is there, of the right length and kind."""
-    header = _header(shape)
-    try:
-        with path.open("rb") as file:
-            length = os.fstat(file.fileno()).st_size
-            return length == len(header) + 4 * shape[0] * shape[1] and (
-                file.read(len(header)) == header
-            )
-    except FileNotFoundError:
-        return False
 
 
 def _bar(visible: bool) -> "Progress":

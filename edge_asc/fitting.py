@@ -27,10 +27,11 @@ from edge_asc.callbacks import (
     snapshot,
 )
 from edge_asc.config import AugmentConfig, TrainConfig
+from edge_asc.distillation import Teachers
 from edge_asc.frontend import FrontEnd
 from edge_asc.loggers import build_loggers
 from edge_asc.progress import TrainingProgress
-from edge_asc.scene_module import SceneModule
+from edge_asc.scene_module import SceneModule, compiled
 from edge_asc.store import Epochs, FeatureStore
 from edge_asc.torch_frontend import TorchFrontEnd
 
@@ -66,6 +67,7 @@ def fit(
     n_frames: int | None = None,
     balanced: bool = False,
     seed: int = 0,
+    teachers: Sequence[nn.Module] = (),
     resume: bool = False,
     devices: int = 1,
     num_nodes: int = 1,
@@ -86,6 +88,7 @@ def fit(
         n_frames: frames per random crop; None: whole clips.
         balanced: draw classes equally often.
         seed: of order, crops, augmentation and dropout.
+        teachers: networks of the same input and labels, which it learns from as well.
         resume: go on from folder/last.ckpt if it is there.
         devices: processes or GPUs on this machine.
         num_nodes: machines.
@@ -122,11 +125,19 @@ def fit(
         frames = n_frames or train_store.n_frames
         epochs = Epochs(train_store, config.batch_size, frames, seed, balanced, *place)
         augmenter = Augmenter(augment, TorchFrontEnd(frontend).normalize, frontend.log)
-        module = SceneModule(network.train(), config, augmenter, epochs, seed)
+        taught_by = _teachers(teachers, config)
+        module = SceneModule(network.train(), config, augmenter, epochs, seed, taught_by)
         trainer.fit(module, epochs, ckpt_path=again, weights_only=True)
     epoch = _take_final_weights(network, history, average, config)
     seconds = time.perf_counter() - started
     return Fitted(network.cpu().eval(), history.rows, epoch, seconds, trainer.is_global_zero)
+
+
+def _teachers(networks: Sequence[nn.Module], config: TrainConfig) -> Teachers | None:
+    if not networks:
+        return None
+    as_student = (lambda n: compiled(n, n)) if config.compile else (lambda n: n)
+    return Teachers(networks, config.distill_temperature, as_student)
 
 
 _OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our callbacks do instead

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge_asc.config import Config
 from edge_asc.data import Clip, SceneDataset, split_validation
+from edge_asc.feature_files import joined
 from edge_asc.features import FeatureCache
 from edge_asc.frontend import FrontEnd
 from edge_asc.store import FeatureStore
@@ -72,20 +73,22 @@ def prepare(
     """
     frontend = config.front_end()
     clip_s = config.data.clip_s or dataset.clip_s
-    features = FeatureCache(frontend, clip_s, cache)
     clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
     train_clips, val = split_validation(clips, config.data.val_fraction, seed)
 
-    def store(clips: Sequence[Clip]) -> FeatureStore | None:
+    def store(clips: Sequence[Clip], speeds: Sequence[float] = (1.0,)) -> FeatureStore | None:
         if not clips:
             return None
+        caches = [FeatureCache(frontend, clip_s, cache, speed=speed) for speed in speeds]
         return FeatureStore(
-            features.load(clips, progress),
+            joined([c.load(clips, progress) for c in caches]),
             *_classes(clips, dataset, config.model.abstract),
             config.data.ram_limit_bytes,
+            len(speeds),
         )
 
-    train_store = store(train_clips)
+    # As they are come first: theirs are the statistics, examples and calibration.
+    train_store = store(train_clips, sorted(config.data.speeds, key=lambda speed: speed != 1))
     assert train_store is not None  # the splits leave no training set empty
     if frontend.normalization == "dataset":
         frontend = frontend.with_statistics(*train_store.statistics())

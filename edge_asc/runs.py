@@ -46,6 +46,7 @@ class Run(msgspec.Struct, frozen=True):
         n_frames: the same in frames.
         provenance: versions, git commit, date, command.
         init: run folder whose trunk it began with; "" where all weights were new.
+        teachers: run folders that taught it.
         schema: version of this description.
     """
 
@@ -61,6 +62,7 @@ class Run(msgspec.Struct, frozen=True):
     n_frames: int
     provenance: dict[str, Any]
     init: str = ""
+    teachers: list[str] = []
     schema: int = SCHEMA
 
     def settings(self) -> Config:

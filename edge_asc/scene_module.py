@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from edge_asc.augment import Augmenter
 from edge_asc.config import TrainConfig
+from edge_asc.distillation import Teachers, soft_losses
 from edge_asc.gradnorm import GradNorm, last_shared, task_gradients
 from edge_asc.maximum import CheapMaximum
 from edge_asc.schedules import build_optimizer, learning_rate
@@ -49,6 +50,7 @@ class SceneModule(L.LightningModule):
         augmenter: normalises and augments a batch.
         epochs: the batches of this process.
         seed: of augmentation and dropout.
+        teachers: what it learns from beside the labels.
     """
 
     def __init__(
@@ -58,9 +60,10 @@ class SceneModule(L.LightningModule):
         augmenter: Augmenter,
         epochs: Epochs,
         seed: int,
+        teachers: Teachers | None = None,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.teachers = network, teachers
         self.config, self.augmenter, self.epochs, self.seed = config, augmenter, epochs, seed
         n_tasks = len(epochs.store.labels)
         self.fixed_weights = torch.tensor([config.scene_weight, config.abstract_weight][:n_tasks])
@@ -104,13 +107,21 @@ class SceneModule(L.LightningModule):
         if self.config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         logits = self.train_forward(x)
-        losses = task_losses(logits, targets, self.config.label_smoothing)
+        losses = self._taught(x, logits, task_losses(logits, targets, self.config.label_smoothing))
         stacked = torch.stack(losses)
         loss = (self.loss_weights.to(stacked) * stacked).sum()
         if self.gradnorm is not None:
             self._learn_weights(self.gradnorm, losses)
         self.losses.append(loss.detach())
         return loss
+
+    def _taught(self, x: Tensor, logits: tuple[Tensor, ...], losses: list[Tensor]) -> list[Tensor]:
+        """The losses of label sets, part of each the distance from the teachers."""
+        if self.teachers is None:
+            return losses
+        soft = soft_losses(logits, self.teachers(x), self.teachers.temperature)
+        weight = self.config.distill_weight
+        return [(1 - weight) * hard + weight * s for hard, s in zip(losses, soft, strict=True)]
 
     def _learn_weights(self, gradnorm: GradNorm, losses: list[Tensor]) -> None:
         """Let GradNorm see this step, the gradients averaged over all processes."""

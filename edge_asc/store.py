@@ -17,11 +17,15 @@ Batch = tuple[Tensor, tuple[Tensor, ...]]  # raw features [B, 1, M, F], labels [
 class FeatureStore:
     """Raw features `[M, F]` of N clips of one length, in memory where they fit.
 
+    There may be several versions of each clip, the first being the clip as it is. Row r holds
+    clip r % N in version r // N.
+
     Args:
-        arrays: float32 `[M, F]` per clip, memory-mapped or not.
+        arrays: float32 `[M, F]` per row, memory-mapped or not.
         labels: class numbers `[N]` per label set: (scene,) or (scene, abstract).
         n_classes: number of classes per label set.
         ram_limit_bytes: larger sets are read clip by clip from where they are.
+        n_versions: of each clip.
 
     Raises:
         ValueError: no clips, or clips of different shapes.
@@ -33,6 +37,7 @@ class FeatureStore:
         labels: Sequence[Sequence[int]],
         n_classes: Sequence[int],
         ram_limit_bytes: int = 2 * 1024**3,
+        n_versions: int = 1,
     ) -> None:
         shapes = {tuple(a.shape) for a in arrays}
         if len(shapes) != 1:
@@ -40,41 +45,39 @@ class FeatureStore:
         self.n_mels, self.n_frames = shapes.pop()
         self.labels = tuple(torch.as_tensor(list(x), dtype=torch.int64) for x in labels)
         self.n_classes = tuple(n_classes)
-        self.arrays = arrays
+        self.arrays, self.n_versions = arrays, n_versions
         fits = len(arrays) * arrays[0].nbytes <= ram_limit_bytes
-        self.memory = self._read() if fits else None  # [N, M, F]
+        self.memory = self._read() if fits else None  # [rows, M, F]
 
     def __len__(self) -> int:
-        return len(self.arrays)
+        return len(self.arrays) // self.n_versions
 
     def _read(self) -> Tensor:
         """Copy clip by clip, so that only one file is mapped at a time."""
-        memory = torch.empty(len(self), self.n_mels, self.n_frames)
+        memory = torch.empty(len(self.arrays), self.n_mels, self.n_frames)
         for row, a in zip(memory.numpy(), self.arrays, strict=True):
             row[:] = a
         return memory
 
-    def raw(self, clips: np.ndarray, starts: np.ndarray, n_frames: int) -> Tensor:
-        """Cut frames `starts[i]` to `starts[i] + n_frames` of `clips[i]`: `[B, 1, M, n_frames]`."""
+    def raw(self, rows: np.ndarray, starts: np.ndarray, n_frames: int) -> Tensor:
+        """Cut frames `starts[i]` to `starts[i] + n_frames` of `rows[i]`: `[B, 1, M, n_frames]`."""
         if self.memory is None:
-            crops = [
-                self.arrays[c][:, s : s + n_frames] for c, s in zip(clips, starts, strict=True)
-            ]
+            crops = [self.arrays[r][:, s : s + n_frames] for r, s in zip(rows, starts, strict=True)]
             return torch.from_numpy(np.stack(crops))[:, None]
         if n_frames == self.n_frames:
-            return self.memory[torch.from_numpy(clips)][:, None]
-        windows = self.memory.unfold(2, n_frames, 1)  # [N, M, starts, n_frames]
-        return windows[torch.from_numpy(clips), :, torch.from_numpy(starts)][:, None]
+            return self.memory[torch.from_numpy(rows)][:, None]
+        windows = self.memory.unfold(2, n_frames, 1)  # [rows, M, starts, n_frames]
+        return windows[torch.from_numpy(rows), :, torch.from_numpy(starts)][:, None]
 
-    def batch(self, clips: np.ndarray, starts: np.ndarray, n_frames: int) -> Batch:
+    def batch(self, rows: np.ndarray, starts: np.ndarray, n_frames: int) -> Batch:
         """Return features as `raw` does, and the clips' labels."""
-        return self.raw(clips, starts, n_frames), tuple(x[clips] for x in self.labels)
+        return self.raw(rows, starts, n_frames), tuple(x[rows % len(self)] for x in self.labels)
 
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of every mel bin over all clips and frames."""
+        """Mean and standard deviation of every mel bin over all clips, as they are, and frames."""
         total = np.zeros(self.n_mels)
         squares = np.zeros(self.n_mels)
-        for a in self.arrays:
+        for a in self.arrays[: len(self)]:
             x = np.asarray(a, np.float64)
             total += x.mean(1)
             squares += (x * x).mean(1)
@@ -86,8 +89,8 @@ class FeatureStore:
 class Epochs:
     """The training batches of one process, epoch after epoch.
 
-    Every epoch holds every clip once, as far as whole batches go (with `balanced`: as many draws,
-    classes equally likely). Iterating gives epoch `self.epoch`.
+    Every epoch holds every clip once, in any of its versions, as far as whole batches go (with
+    `balanced`: as many draws, classes equally likely). Iterating gives epoch `self.epoch`.
 
     Args:
         store: features and labels.
@@ -124,13 +127,17 @@ class Epochs:
         return max(1, len(self.store) // self.batch_size)
 
     def plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Clips and first frames of this process's part of every batch."""
+        """Rows of the store and first frames of this process's part of every batch."""
         rng = np.random.default_rng([self.seed, epoch])
         count = len(self) * self.batch_size
         clips = self._clips(count, rng)
         starts = rng.integers(0, self.store.n_frames - self.n_frames + 1, count)
-        rows = zip(clips.reshape(len(self), -1), starts.reshape(len(self), -1), strict=True)
-        return [(c[self.rank :: self.world], s[self.rank :: self.world]) for c, s in rows]
+        rows = clips + len(self.store) * self._versions(count, rng)
+        steps = zip(rows.reshape(len(self), -1), starts.reshape(len(self), -1), strict=True)
+        return [(r[self.rank :: self.world], s[self.rank :: self.world]) for r, s in steps]
+
+    def _versions(self, count: int, rng: np.random.Generator) -> np.ndarray | int:
+        return 0 if self.store.n_versions == 1 else rng.integers(0, self.store.n_versions, count)
 
     def _clips(self, count: int, rng: np.random.Generator) -> np.ndarray:
         if not self.balanced:
@@ -143,12 +150,12 @@ class Epochs:
         """Yield raw features `[B, 1, M, F]` and labels; mapped files are read one batch ahead."""
         plan = self.plan(self.epoch)
         if self.store.memory is not None:
-            for clips, starts in plan:
-                yield self.store.batch(clips, starts, self.n_frames)
+            for rows, starts in plan:
+                yield self.store.batch(rows, starts, self.n_frames)
             return
         with ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(self.store.batch, *plan[0], self.n_frames)
-            for clips, starts in plan[1:]:
-                ready, ahead = ahead, reader.submit(self.store.batch, clips, starts, self.n_frames)
+            for rows, starts in plan[1:]:
+                ready, ahead = ahead, reader.submit(self.store.batch, rows, starts, self.n_frames)
                 yield ready.result()
             yield ahead.result()

@@ -10,6 +10,7 @@ from torch import nn
 
 from edge_asc.config import Config, config_from_dict
 from edge_asc.data import SceneDataset
+from edge_asc.distillation import load_teachers
 from edge_asc.examples import save_examples
 from edge_asc.files import atomic_write
 from edge_asc.fitting import Fitted, fit, is_main_process
@@ -32,6 +33,7 @@ def train(
     *,
     data: str = "",
     init: Path | None = None,
+    teachers: Sequence[Path | str] = (),
     seed: int = 0,
     resume: bool = False,
     devices: int = 1,
@@ -50,6 +52,7 @@ def train(
         folder: the run folder; new, or an unfinished run with `resume`.
         data: path of the data set as the user gave it; "" means `dataset.root`.
         init: a finished run to begin with: its weights, but for the heads.
+        teachers: finished runs that it learns from; none has seen the test fold.
         seed: of everything random, 0 or more.
         resume: go on where a killed run stopped; a new folder starts from the beginning.
         devices: processes or GPUs on this machine.
@@ -82,7 +85,8 @@ def train(
     if begun and is_main_process():
         print(f"began with {begun}", file=sys.stderr)
     source = data or str(dataset.root)
-    run = _describe(config, dataset, fold, seed, source, labels, material, begun)
+    run = _describe(config, dataset, fold, seed, source, labels, material, begun, teachers)
+    taught_by = load_teachers(teachers, run, dataset)
     if is_main_process():
         _open_folder(folder, run, resume)
     fitted = fit(
@@ -96,6 +100,7 @@ def train(
         n_frames=material.n_frames,
         balanced=config.data.balanced,
         seed=seed,
+        teachers=taught_by,
         resume=resume,
         devices=devices,
         num_nodes=num_nodes,
@@ -131,6 +136,7 @@ def _describe(
     abstract: list[str],
     material: Material,
     begun: Transfer | None,
+    teachers: Sequence[Path | str],
 ) -> Run:
     return Run(
         config=config.to_dict(),
@@ -145,6 +151,7 @@ def _describe(
         n_frames=material.n_frames,
         provenance=provenance() | ({"began_with": begun.to_dict()} if begun else {}),
         init=begun.run if begun else "",
+        teachers=[str(folder) for folder in teachers],
     )
 
 
@@ -167,7 +174,8 @@ def _open_folder(folder: Path, run: Run, resume: bool) -> None:
 
 def _decided(run: Run) -> dict[str, Any]:
     """What decides a run beside its configuration."""
-    return {"fold": run.fold, "seed": run.seed, "dataset": run.dataset, "init": run.init}
+    keys = ("fold", "seed", "dataset", "init", "teachers")
+    return {key: getattr(run, key) for key in keys}
 
 
 def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:

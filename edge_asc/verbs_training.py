@@ -20,11 +20,13 @@ EXAMPLES = {
         "edge-asc train nano --data DIR --set train.epochs=40 --logger tensorboard",
         "edge-asc train my.toml --data recordings.csv --devices 2",
         "edge-asc train compact-int8 --data DIR --fold 1 --init edge-asc-runs/pre-trained",
+        "edge-asc train compact-int8 --data DIR --fold 1 --teacher edge-asc-runs/wide",
     ),
     "quantize": (
         "edge-asc quantize",
         "edge-asc quantize edge-asc-runs/fold1 --set quantize.epochs=10",
         "edge-asc quantize --ptq",
+        "edge-asc quantize edge-asc-runs/fold1 --teacher edge-asc-runs/fold1",
     ),
     "export": (
         "edge-asc export --int8",
@@ -42,6 +44,10 @@ EXAMPLES = {
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the preset; again."),
+]
+Teacher = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="RUN", help="Learn from this run's answers too; again for several."),
 ]
 RunFolder = Annotated[
     Path | None, typer.Argument(metavar="[RUN]", help="Run folder [the newest finished one].")
@@ -62,6 +68,7 @@ def train(
     init: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Begin with its weights, but the heads'.")
     ] = None,
+    teacher: Teacher = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     devices: Annotated[int, typer.Option(metavar="N", help="Processes or GPUs here.")] = 1,
@@ -90,6 +97,7 @@ def train(
         run_folder(config.name, out, name, resume, num_nodes),
         data=str(data),
         init=init,
+        teachers=teacher or (),
         seed=seed,
         resume=resume,
         devices=devices,
@@ -139,6 +147,7 @@ def quantize(
     data: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Data set, if it has moved.")
     ] = None,
+    teacher: Teacher = None,
 ) -> None:
     """Quantise a run to int8.
 
@@ -150,7 +159,16 @@ def quantize(
     folder = run or newest_run(finished=True)
     from edge_asc.quantize.quantize_run import quantize_run
 
-    quantised = quantize_run(folder, ptq=ptq, overrides=overrides or [], resume=resume, data=data)
+    if ptq and teacher:
+        raise typer.BadParameter("--ptq does not train: there is nothing to learn with --teacher")
+    quantised = quantize_run(
+        folder,
+        ptq=ptq,
+        overrides=overrides or [],
+        resume=resume,
+        data=data,
+        teachers=teacher or (),
+    )
     print(trained_text(quantised))
 
 

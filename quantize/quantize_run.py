@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 import torch
+from torch import nn
 
 from edge_asc.config import Config, config_from_dict, with_overrides
 from edge_asc.data import SceneDataset
 from edge_asc.datasets import open_dataset
+from edge_asc.distillation import load_teachers
 from edge_asc.examples import inputs, spread
 from edge_asc.export.trace import trace
 from edge_asc.fitting import fit
@@ -35,6 +37,7 @@ def quantize_run(
     overrides: Sequence[str] = (),
     resume: bool = False,
     data: Path | None = None,
+    teachers: Sequence[Path | str] = (),
     progress: bool = True,
     cache: Path | None = None,
 ) -> Path:
@@ -46,6 +49,7 @@ def quantize_run(
         overrides: `quantize.key=value`, or another section's.
         resume: go on with quantisation-aware training that was interrupted, with its settings.
         data: where the run's data set is now; None: where it was.
+        teachers: finished runs that the network goes on to learn from; RUN can be one.
         progress: show progress.
         cache: folder of the feature cache; None: the user's.
 
@@ -65,21 +69,26 @@ def quantize_run(
         raise ValueError(f"{folder} is there already; delete it to quantise again")
     if not (resume or ptq) and (folder / "last.ckpt").exists():
         raise ValueError(f"{folder} was interrupted: go on with --resume, or delete it")
-    before = _settings_before(folder) if resume else None
+    names = [str(folder) for folder in teachers]
+    before, names_before = (_settings_before(folder) if resume else None) or (None, names)
     config = with_overrides(before or description.settings(), overrides)
     if before not in (None, config):
         raise ValueError(f"{folder} was started with other settings: resume it without --set")
+    if names not in ([], names_before):
+        raise ValueError(f"{folder} was started with other teachers: resume it without --teacher")
     network = float_network(run, description)
     dataset = _dataset_of(run, description, data)
+    taught_by = load_teachers(names_before, description, dataset)
     material = prepare(config, dataset, description.fold, description.seed, progress, cache)
     frontend = description.front_end()
     clips = spread(material.train, config.quantize.calibration_clips)
     features = inputs(material.train, clips, frontend, description.n_frames)
     quantised = qat.prepare(network, features.split(CALIBRATION_BATCH))
     method = "ptq" if ptq else "qat"
-    settings = {"method": method, "config": config.to_dict(), "provenance": provenance()}
-    write_json(folder / SETTINGS, settings)
-    rows = [] if ptq else _train(quantised, description, config, material, folder, resume, progress)
+    settings = {"method": method, "config": config.to_dict(), "teachers": names_before}
+    write_json(folder / SETTINGS, settings | {"provenance": provenance()})
+    trained = (quantised, description, config, material, taught_by, folder, resume, progress)
+    rows = [] if ptq else _train(*trained)
     _save_results(folder, quantised.eval(), description, material, rows)
     qat.save(quantised, folder)  # last of all: weights.pt says that the rest is there
     return folder
@@ -95,12 +104,13 @@ def _dataset_of(run: Path, description: Run, data: Path | None) -> SceneDataset:
     return dataset
 
 
-def _settings_before(folder: Path) -> Config | None:
-    """What an interrupted quantisation was started with; None where there was none."""
+def _settings_before(folder: Path) -> tuple[Config, list[str]] | None:
+    """Settings and teachers of an interrupted quantisation; None where there was none."""
     path = folder / SETTINGS
     if not path.is_file():
         return None
-    return config_from_dict(msgspec.json.decode(path.read_bytes())["config"], where=str(path))
+    settings = msgspec.json.decode(path.read_bytes())
+    return config_from_dict(settings["config"], where=str(path)), settings.get("teachers", [])
 
 
 def float_network(run: Path, description: Run) -> GraphNetwork:
@@ -129,6 +139,7 @@ def _train(
     description: Run,
     config: Config,
     material: Material,
+    teachers: list[nn.Module],
     folder: Path,
     resume: bool,
     progress: bool,
@@ -144,6 +155,7 @@ def _train(
         n_frames=description.n_frames,
         balanced=config.data.balanced,
         seed=description.seed,
+        teachers=teachers,
         resume=resume,
         progress=progress,
     )

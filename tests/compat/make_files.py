@@ -23,7 +23,7 @@ from edge_asc.frontend import FrontEnd
 from edge_asc.quantize import qat
 from edge_asc.quantize.graph_network import GraphNetwork
 from edge_asc.quantize.half import round_to_half
-from networks import CASES, Case
+from networks import ANY_LENGTH, CASES, Case
 from taught import clips, taught_graph
 
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -61,8 +61,8 @@ def card(name: str, case: Case, precision: Precision) -> ModelCard:
 
 
 def lengths(case: Case) -> list[int]:
-    """Frames to try; the full network's linear layers fix them."""
-    return [case.n_frames] if case.name == "full" else [case.n_frames, OTHER_LENGTH]
+    """Frames to try; a flattened layer fixes them."""
+    return [case.n_frames, OTHER_LENGTH] if case.name in ANY_LENGTH else [case.n_frames]
 
 
 @torch.no_grad()
