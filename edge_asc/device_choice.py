@@ -1,9 +1,12 @@
-"""Lists of simulated devices as people write them: `seen:5,unseen:5,clean`."""
+"""Which simulated devices: lists as people write them, and those that training clips get."""
+
+from functools import cache
+from random import Random
 
 from edge_asc.device_filters import SETS, Device
 
 CLEAN = "clean"  # no device at all
-MOST = 100  # of one set
+MOST = 64  # of one set; training hears through as many
 
 
 def parse_devices(text: str) -> list[Device]:
@@ -24,6 +27,22 @@ def parse_devices(text: str) -> list[Device]:
 def first_devices(which: str, count: int) -> list[Device]:
     """The first devices of a set."""
     return [Device.from_seed(which, index) for index in range(count)]
+
+
+def device_for(name: str, version: int) -> Device:
+    """The device that hears a training clip in one of its versions, 0 … 63.
+
+    Every clip has the seen devices in an order of its own, so that a few versions of each bring
+    all devices into a training, not the same few.
+    """
+    random = Random(name)
+    drawn = [random.random() for _ in range(MOST)]  # not shuffle: Python may change that one
+    return _seen(sorted(range(MOST), key=drawn.__getitem__)[version])
+
+
+@cache
+def _seen(index: int) -> Device:
+    return Device.from_seed("seen", index)
 
 
 def _part(part: str) -> list[Device]:

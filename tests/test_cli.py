@@ -20,7 +20,8 @@ from edge_asc.verbs_training import RUN_FOLDER
 from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "live", "doctor",
-         "bench", "explain", "report", "data check", "data synth", "log summary")  # fmt: skip
+         "bench", "devices", "explain", "report",
+         "data check", "data synth", "log summary")  # fmt: skip
 
 
 @pytest.fixture
