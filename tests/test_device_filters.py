@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge_asc.device_choice import first_devices, parse_devices
 from edge_asc.device_families import FAMILIES, Family, Noise
 from edge_asc.device_filters import Device, decibels, noise_of
-from edge_asc.device_response import convolve, minimum_phase
+from edge_asc.device_response import Bell, Response, convolve, minimum_phase
 
 RATES_HZ = (16000, 44100)
 # A response of 0.1 s is cut off there; a resonance at 200 Hz has rung out long before.
@@ -239,3 +239,13 @@ def test_other_lists_are_refused_in_one_line(text: str) -> None:
     with pytest.raises(ValueError, match=r"seen|unseen") as error:
         parse_devices(text)
     assert "\n" not in str(error.value)
+
+
+def test_parts_of_a_response_have_the_gains_of_the_textbook() -> None:
+    flat = Response(1e-3, 1, 1e9, 1)
+    comb = replace(flat, echo_ms=0.5, echo_share=0.5)  # in step at 2 kHz, against it at 1 kHz
+    assert comb.gains_db([2000, 1000]) == pytest.approx([3.522, -6.021], abs=0.001)
+    slope = replace(flat, slope_db=-2.0)
+    assert slope.gains_db([500, 1000, 4000]) == pytest.approx([2, 0, -4], abs=0.001)
+    bell = replace(flat, bells=(Bell(1000, 6.0, 0.5),))  # an octave away: two deviations
+    assert bell.gains_db([1000, 2000]) == pytest.approx([6, 6 * math.exp(-2)], abs=0.001)
