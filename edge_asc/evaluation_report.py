@@ -74,7 +74,7 @@ def _simulated(figures: dict[str, Any]) -> Table:
 
 
 def _points(share: float) -> str:
-    return f"{round(100 * share, 1) + 0.0:.1f}"  # + 0.0: no -0.0
+    return f"{100 * share:.1f}"
 
 
 def percent(share: float | None) -> str:

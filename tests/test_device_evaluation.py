@@ -104,6 +104,14 @@ def test_means_and_losses() -> None:
     }
 
 
+def test_what_is_heard_as_well_loses_nothing_at_all() -> None:
+    truth = np.arange(10)
+    one_right = np.eye(10)[np.zeros(10, int)]  # 0.1, whose sum of three is not 0.3
+    heard = {f"seen-{index}": one_right for index in range(3)}
+    found = simulated_figures(one_right, heard, truth)["simulated"]
+    assert found["sets"]["seen"] == {"devices": 3, "accuracy": 0.1, "loss": 0.0}
+
+
 def test_the_command_prints_a_table_and_json(tones: Path, model: Path, cli: Cli) -> None:
     call = ("evaluate", model, "--data", tones, "--fold", 1, "--devices", "clean,seen:1,unseen:2")
     code, out, err = cli(*call)
