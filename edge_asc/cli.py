@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+import edge_asc.verbs_devices as simulating
 import edge_asc.verbs_explain as explaining
 import edge_asc.verbs_live as listening
 import edge_asc.verbs_model as model
@@ -80,6 +81,7 @@ EXAMPLES = (
     | explaining.EXAMPLES
     | searching.EXAMPLES
     | shipping.EXAMPLES
+    | simulating.EXAMPLES
 )
 for group, name, function in (
     (app, "train", training.train),
@@ -92,6 +94,7 @@ for group, name, function in (
     (app, "classify", model.classify),
     (app, "explain", explaining.explain),
     (app, "report", explaining.report),
+    (app, "devices", simulating.devices),
     (app, "info", model.info),
     (app, "live", listening.live),
     (app, "doctor", listening.doctor),

@@ -23,6 +23,7 @@ Positive = Annotated[float, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Speed = Annotated[float, Meta(ge=0.5, le=2)]
+Devices = Annotated[int, Meta(ge=0, le=64)]
 Half = Annotated[float, Meta(ge=0, le=0.5)]
 BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 
@@ -47,6 +48,7 @@ class DataConfig(Section, frozen=True):
     crop_s: Positive | None = 5.0  # training sees random crops of this length; None: whole clips
     val_fraction: Half = 0.1  # of the training folds, by recording; 0: no validation
     speeds: tuple[Speed, ...] = (1.0,)  # training clips are played at one of these, pitch and all
+    devices: Devices = 0  # and heard through one of so many simulated devices, or through none
     balanced: bool = False  # draw classes equally often
     ram_limit_bytes: Whole = 2 * 1024**3  # larger feature sets stay memory-mapped
 

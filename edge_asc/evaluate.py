@@ -12,6 +12,8 @@ from edge_asc import temperature
 from edge_asc.artifact import Calibration
 from edge_asc.data import Clip, SceneDataset
 from edge_asc.datasets import open_dataset
+from edge_asc.device_figures import simulated_figures
+from edge_asc.device_filters import Device
 from edge_asc.files import atomic_write
 from edge_asc.joint import JointScorer
 from edge_asc.metrics import abstract_metrics, device_metrics, scene_metrics
@@ -70,6 +72,7 @@ def evaluate(
     joint: bool = False,
     joint_with: Path | None = None,
     unknown: Path | None = None,
+    devices: Sequence[Device] = (),
     on_progress: OnProgress = lambda done, total: None,
 ) -> Evaluation:
     """Evaluate a model file or a run folder.
@@ -85,7 +88,8 @@ def evaluate(
         joint: let the model's own abstract head be the prior of its scenes (`edge_asc.joint`).
         joint_with: a model file or run whose abstract classes are that prior.
         unknown: sounds that the model was not taught (`edge_asc.unknown`); for a file.
-        on_progress: called after each clip.
+        devices: simulated devices through which the clips are heard as well.
+        on_progress: called after each clip, with every device.
 
     Raises:
         ValueError: an unknown fold, labels that the model does not know, an unusable file.
@@ -104,8 +108,10 @@ def evaluate(
     if joint or joint_with:
         scorer = JointScorer(scorer, models[-1], dataset)
     clip_s = clip_s or dataset.clip_s
-    predictions = _predict(scorer, test, clip_s, crops, on_progress)
+    hear = _Listening(scorer, test, clip_s, crops, on_progress, 1 + len(devices))
+    predictions = hear(None)
     scene = np.stack([p.scene for p in predictions])
+    heard = {d.name: np.stack([p.scene for p in hear(d)]) for d in devices}
     figures = {
         **scorer.facts(),
         "dataset": dataset.name,
@@ -114,6 +120,7 @@ def evaluate(
         "window_s": scorer.clip_s,
         "clip_s": clip_s,
         **figures_of(predictions, test, train, scorer, dataset),
+        **simulated_figures(scene, heard, _truth(test, scorer)),
         **confidence_figures(scene, test, scorer),
         "warnings": [
             *(line for m in models for line in leaks(dataset, chosen, m.trained_on)),
@@ -206,7 +213,7 @@ def figures_of(
 ) -> dict[str, Any]:
     """All metrics of the predictions."""
     scene = np.stack([p.scene for p in predictions])
-    truth = np.array([list(scorer.labels).index(clip.label) for clip in test])
+    truth = _truth(test, scorer)
     found = scene_metrics(scene, truth, scorer.labels)
     seen = frozenset(clip.device for clip in train)
     found |= device_metrics(scene.argmax(1) == truth, [clip.device for clip in test], seen)
@@ -223,16 +230,31 @@ def figures_of(
     return found
 
 
-def _predict(
-    scorer: Scorer, clips: Sequence[Clip], clip_s: float, crops: str, on_progress: OnProgress
-) -> list[Prediction]:
-    # One rule everywhere: audio shorter than the window is filled up with silence.
-    n_samples = round(max(clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
-    done = 0
+def _truth(test: Sequence[Clip], scorer: Scorer) -> np.ndarray:
+    return np.array([list(scorer.labels).index(clip.label) for clip in test])
 
-    def count() -> None:
-        nonlocal done
-        done += 1
-        on_progress(done, len(clips))
 
-    return scorer.predict([clip.path for clip in clips], n_samples, crops, count)
+class _Listening:
+    """Predictions of the test clips, pass by pass, with one count over all passes."""
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        clips: Sequence[Clip],
+        clip_s: float,
+        crops: str,
+        on_progress: OnProgress,
+        n_passes: int,
+    ) -> None:
+        self._scorer, self._crops, self._on_progress = scorer, crops, on_progress
+        self._paths = [clip.path for clip in clips]
+        # One rule everywhere: audio shorter than the window is filled up with silence.
+        self._n_samples = round(max(clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
+        self._done, self._total = 0, n_passes * len(clips)
+
+    def __call__(self, device: Device | None) -> list[Prediction]:
+        return self._scorer.predict(self._paths, self._n_samples, self._crops, self._count, device)
+
+    def _count(self) -> None:
+        self._done += 1
+        self._on_progress(self._done, self._total)

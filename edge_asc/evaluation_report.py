@@ -15,6 +15,8 @@ def print_evaluation(figures: dict[str, Any], console: Console | None = None) ->
     console.print(_shares("scene", figures["per_class"]))
     if "per_device" in figures:
         console.print(_shares("device", figures["per_device"]))
+    if "simulated" in figures:
+        console.print(_simulated(figures["simulated"]))
 
 
 def _headline(figures: dict[str, Any]) -> str:
@@ -73,6 +75,26 @@ def _shares(what: str, rows: dict[str, dict[str, Any]]) -> Table:
     for name, row in rows.items():
         table.add_row(name or "unknown", str(row["clips"]), percent(row["accuracy"]))
     return table
+
+
+def _simulated(figures: dict[str, Any]) -> Table:
+    """Accuracy by simulated device, then the mean of each set and what it loses against clean."""
+    table = Table(box=None)
+    for name in ("simulated device", "family", "accuracy", "points lost"):
+        table.add_column(
+            name, justify="left" if name in ("simulated device", "family") else "right"
+        )
+    table.add_row("clean", "", percent(figures["clean"]), "")
+    for name, row in figures["per_device"].items():
+        table.add_row(name, row["family"], percent(row["accuracy"]), _points(row["loss"]))
+    for which, row in figures["sets"].items():
+        name = f"mean of {row['devices']} {which}"
+        table.add_row(name, "", percent(row["accuracy"]), _points(row["loss"]))
+    return table
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}"
 
 
 def percent(share: float | None) -> str:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from edge_asc.audio import AudioError, fit_length, load_audio
 from edge_asc.data import Clip
+from edge_asc.device_choice import device_for
 from edge_asc.feature_files import CachedFeatures, header, is_whole
 from edge_asc.files import atomic_write
 from edge_asc.frontend import FrontEnd
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 FILE_VERSION = 1  # raise when decoding or resampling changes its numbers
+DEVICES_VERSION = 1  # raise when simulated devices do
 HINT = "; `edge-asc data check` lists all bad files"
 MIN_CLIPS_FOR_POOL = 64  # below, starting processes takes longer than the work
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -54,6 +56,7 @@ class FeatureCache:
         folder: where to keep the files; None means `cache_folder()`.
         workers: processes that compute; None means one per core.
         speed: how fast the clips are played, as a tape is: pitch and length change together.
+        heard: which of each clip's seen devices hears it (`device_choice.device_for`); None: none.
 
     Raises:
         ValueError: clip_s is too short for the front end, or 0.
@@ -66,8 +69,10 @@ class FeatureCache:
         folder: Path | str | None = None,
         workers: int | None = None,
         speed: float = 1.0,
+        heard: int | None = None,
     ) -> None:
-        self.frontend, self.clip_s, self.workers, self.speed = frontend, clip_s, workers, speed
+        self.frontend, self.clip_s, self.workers = frontend, clip_s, workers
+        self.speed, self.heard = speed, heard
         if clip_s <= 0:  # what `SceneDataset.clip_s` says when it could read no file
             raise ValueError(f"length of the clips is not known: no file could be read{HINT}")
         self.n_samples = round(clip_s * frontend.sample_rate_hz)
@@ -76,6 +81,7 @@ class FeatureCache:
             raise ValueError(f"clip_s must be at least one window, {least_s:g} s, not {clip_s:g}")
         self.shape = (frontend.n_mels, frontend.n_frames(self.n_samples))
         name = f"{frontend.key()}-{clip_s:g}" + ("" if speed == 1 else f"-x{speed:g}")
+        name += "" if heard is None else f"-device{DEVICES_VERSION}-{heard}"
         self.folder = Path(folder or cache_folder()) / name
 
     def path_of(self, clip: Clip) -> Path:
@@ -156,7 +162,10 @@ class FeatureCache:
 
         Played faster it ends early and begins again, since silence would give the speed away.
         """
-        audio = load_audio(path, round(self.frontend.sample_rate_hz / self.speed))
+        rate_hz = round(self.frontend.sample_rate_hz / self.speed)
+        audio = load_audio(path, rate_hz)
+        if self.heard is not None:
+            audio = device_for(path.name, self.heard).hear(audio, rate_hz, path.name)
         whole = fit_length(audio, round(self.n_samples / self.speed))
         return whole if len(whole) == self.n_samples else np.resize(whole, self.n_samples)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_asc.data import SceneDataset
+from edge_asc.device_filters import Device
 from edge_asc.runtime import Prediction
 from edge_asc.scorers import OnClip, Scorer
 
@@ -68,21 +69,29 @@ class JointScorer:
         return {**self._scorer.facts(), "joint_with": self._prior.facts()["file"]}
 
     def predict(
-        self, paths: Sequence[Path], n_samples: int, crops: str, on_clip: OnClip
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        on_clip: OnClip,
+        device: Device | None = None,
     ) -> list[Prediction]:
         """Joint predictions of clips; an abstract head's own probabilities stay as they are."""
-        own = self._scorer.predict(paths, n_samples, crops, on_clip)
-        given = own if self._prior is self._scorer else self._priors(paths, n_samples, crops)
+        own = self._scorer.predict(paths, n_samples, crops, on_clip, device)
+        same = self._prior is self._scorer
+        given = own if same else self._priors(paths, n_samples, crops, device)
         heads = [p.scene if p.abstract is None else p.abstract for p in given]
         abstract = np.stack(heads)[:, self._order]
         scene = joint_probabilities(np.stack([p.scene for p in own]), abstract, self._group)
         return [Prediction(row, p.abstract) for row, p in zip(scene, own, strict=True)]
 
-    def _priors(self, paths: Sequence[Path], n_samples: int, crops: str) -> list[Prediction]:
+    def _priors(
+        self, paths: Sequence[Path], n_samples: int, crops: str, device: Device | None
+    ) -> list[Prediction]:
         """The other model's predictions, of as many seconds at its own sample rate."""
         seconds = max(n_samples / self.frontend.sample_rate_hz, self._prior.clip_s)
         n_of_prior = round(seconds * self._prior.frontend.sample_rate_hz)
-        return self._prior.predict(paths, n_of_prior, crops, lambda: None)
+        return self._prior.predict(paths, n_of_prior, crops, lambda: None, device)
 
 
 def _order(prior: Scorer, wanted: Sequence[str]) -> list[int]:

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_asc.config import Config
+from edge_asc.config import Config, DataConfig
 from edge_asc.data import Clip, SceneDataset, split_validation
 from edge_asc.feature_files import joined
 from edge_asc.features import FeatureCache
 from edge_asc.frontend import FrontEnd
 from edge_asc.store import FeatureStore
+
+Version = tuple[float, int | None]  # speed, and which of a clip's devices hears it
+AS_IT_IS: Version = (1.0, None)
 
 
 @dataclass(frozen=True)
@@ -76,25 +79,35 @@ def prepare(
     clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
     train_clips, val = split_validation(clips, config.data.val_fraction, seed)
 
-    def store(clips: Sequence[Clip], speeds: Sequence[float] = (1.0,)) -> FeatureStore | None:
+    def store(
+        clips: Sequence[Clip], versions: Sequence[Version] = (AS_IT_IS,)
+    ) -> FeatureStore | None:
         if not clips:
             return None
-        caches = [FeatureCache(frontend, clip_s, cache, speed=speed) for speed in speeds]
+        caches = [FeatureCache(frontend, clip_s, cache, None, *version) for version in versions]
         return FeatureStore(
             joined([c.load(clips, progress) for c in caches]),
             *_classes(clips, dataset, config.model.abstract),
             config.data.ram_limit_bytes,
-            len(speeds),
+            len(versions),
         )
 
-    # As they are come first: theirs are the statistics, examples and calibration.
-    train_store = store(train_clips, sorted(config.data.speeds, key=lambda speed: speed != 1))
+    train_store = store(train_clips, versions_of(config.data))
     assert train_store is not None  # the splits leave no training set empty
     if frontend.normalization == "dataset":
         frontend = frontend.with_statistics(*train_store.statistics())
     crop_s = min(clip_s, config.data.crop_s or clip_s)
     n_frames = frontend.n_frames(round(crop_s * frontend.sample_rate_hz))
     return Material(train_store, store(val), store(test), frontend, n_frames, crop_s)
+
+
+def versions_of(data: DataConfig) -> list[Version]:
+    """The versions of training clips: other speeds, or a device, never both.
+
+    As they are comes first: theirs are the statistics, examples and calibration.
+    """
+    played: list[Version] = [(speed, None) for speed in data.speeds if speed != 1]
+    return [AS_IT_IS, *played, *((1.0, number) for number in range(data.devices))]
 
 
 def _classes(

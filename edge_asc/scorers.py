@@ -19,6 +19,7 @@ import numpy as np
 
 from edge_asc.artifact import Calibration
 from edge_asc.audio import fit_length, load_audio
+from edge_asc.device_filters import Device
 from edge_asc.frontend import FrontEnd
 from edge_asc.runtime import Classifier, Prediction, mean_prediction
 from edge_asc.windows import cut
@@ -56,9 +57,17 @@ class Scorer(Protocol):
         """What ran: model, runtime, size."""
 
     def predict(
-        self, paths: Sequence[Path], n_samples: int, crops: str, on_clip: OnClip
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        on_clip: OnClip,
+        device: Device | None = None,
     ) -> list[Prediction]:
-        """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
+        """Mean prediction over the windows of each clip, cut or filled up to `n_samples`.
+
+        With a device: of what it makes of the clips.
+        """
 
 
 class FileScorer:
@@ -90,10 +99,15 @@ class FileScorer:
         }
 
     def predict(
-        self, paths: Sequence[Path], n_samples: int, crops: str, on_clip: OnClip
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        on_clip: OnClip,
+        device: Device | None = None,
     ) -> list[Prediction]:
         """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
-        clips = self.window_logits(paths, n_samples, crops, on_clip)
+        clips = self.window_logits(paths, n_samples, crops, on_clip, device)
         return [mean_prediction(self.predictions(windows)) for windows in clips]
 
     def predictions(self, windows: Sequence[tuple[np.ndarray, ...]]) -> list[Prediction]:
@@ -101,12 +115,17 @@ class FileScorer:
         return [self._classifier().prediction(logits) for logits in windows]
 
     def window_logits(
-        self, paths: Sequence[Path], n_samples: int, crops: str, on_clip: OnClip
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        on_clip: OnClip,
+        device: Device | None = None,
     ) -> list[list[tuple[np.ndarray, ...]]]:
         """Logits of each head, of every window of each clip."""
 
         def of_one(path: Path) -> list[tuple[np.ndarray, ...]]:
-            raw = self.frontend.raw(read_clip(path, self.frontend, n_samples))
+            raw = self.frontend.raw(read_clip(path, self.frontend, n_samples, device))
             windows = cut(raw, self.window_frames, crops)
             return [self._classifier().logits(self.frontend.normalize(w)) for w in windows]
 
@@ -155,10 +174,15 @@ class RunScorer:
         }
 
     def predict(
-        self, paths: Sequence[Path], n_samples: int, crops: str, on_clip: OnClip
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        on_clip: OnClip,
+        device: Device | None = None,
     ) -> list[Prediction]:
         """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
-        clips = in_parallel(lambda path: read_clip(path, self.frontend, n_samples), paths)
+        clips = in_parallel(lambda path: read_clip(path, self.frontend, n_samples, device), paths)
         predictions: list[Prediction] = []
         while batch := list(islice(clips, BATCH_CLIPS)):
             predictions += self._predict_batch(np.stack(batch), crops)
@@ -182,9 +206,14 @@ class RunScorer:
         return [Prediction(*one) for one in zip(*heads, strict=True)]
 
 
-def read_clip(path: Path, frontend: FrontEnd, n_samples: int) -> Audio:
-    """Audio `[n_samples]` of a file, cut or filled up with silence."""
-    return fit_length(load_audio(path, frontend.sample_rate_hz), n_samples)
+def read_clip(
+    path: Path, frontend: FrontEnd, n_samples: int, device: Device | None = None
+) -> Audio:
+    """Audio `[n_samples]` of a file, as the device hears it, cut or filled up with silence."""
+    audio = load_audio(path, frontend.sample_rate_hz)
+    if device is not None:
+        audio = device.hear(audio, frontend.sample_rate_hz, path.name)
+    return fit_length(audio, n_samples)
 
 
 def latency_ms(classifier: Classifier, n_frames: int | None = None) -> float:

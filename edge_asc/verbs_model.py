@@ -23,6 +23,7 @@ EXAMPLES = {
         "edge-asc evaluate model.onnx --data DIR --fold 1 --crops slide --json",
         "edge-asc evaluate model.tflite --data DIR --curve confidence.png --unknown OTHER",
         "edge-asc evaluate edge-asc-runs/scenes --data DIR --joint-with edge-asc-runs/groups",
+        "edge-asc evaluate model.tflite --data DIR --fold 1 --devices clean,seen:5,unseen:5",
     ),
     "classify": (
         "edge-asc classify street.wav",
@@ -150,6 +151,10 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE|RUN", help="Weigh scenes by this model's abstract classes."),
     ] = None,
+    devices: Annotated[
+        str,
+        typer.Option(metavar="LIST", help="Also through simulated devices: seen:5,unseen:5."),
+    ] = "clean",
     as_json: AsJson = False,
     out: Annotated[
         Path | None,
@@ -169,8 +174,10 @@ def evaluate(
     A file runs in its own runtime with the numpy front end, a run in torch.
     """
     from edge_asc.cli_console import progress_bar, tables
+    from edge_asc.device_choice import parse_devices
     from edge_asc.evaluate import evaluate as measure
 
+    heard_by = parse_devices(devices)
     if joint and joint_with:
         raise typer.BadParameter("give one of --joint, --joint-with")
     with progress_bar("clips") as on_progress:
@@ -184,6 +191,7 @@ def evaluate(
             joint=joint,
             joint_with=joint_with,
             unknown=unknown,
+            devices=heard_by,
             on_progress=on_progress,
         )
     for warning in result.figures["warnings"]:

@@ -20,12 +20,13 @@ HEAVY = frozenset([*_HEAVY.split(), "onnxruntime"])
 ON_THE_PI = (
     *("artifact", "audio", "classify", "classify_report", "cli_errors", "files", "info"),
     *("labels", "model_zoo", "runtime", "temperature", "zoo"),
+    *("device_audio", "device_filters"),
     *("demo.command", "demo.log_summary", "demo.doctor", "demo.bench", "demo.service"),
 )
 # The command line may import training, but only inside the verbs that train.
 COMMAND_LINE = (
     *("__init__", "__main__", "cli", "cli_console", "verbs_live", "verbs_model"),
-    *("verbs_search", "verbs_shipping"),
+    *("verbs_devices", "verbs_search", "verbs_shipping"),
     *("explain", "verbs_explain", "verbs_training", "demo.log_plot"),
     *("calibrate", "evaluation_report", "budget_report"),
 )
