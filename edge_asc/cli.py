@@ -51,6 +51,7 @@ def _models(context: typer.Context, as_json: model.AsJson = False) -> None:
     if context.invoked_subcommand is None:
         verb(shipping.list_models)(as_json)
 
+
 search = typer.Typer(
     rich_markup_mode=None,
     epilog=examples(*searching.EXAMPLES["search"]),

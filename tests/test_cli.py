@@ -20,8 +20,8 @@ from edge_asc.verbs_training import RUN_FOLDER
 from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "live", "doctor",
-         "bench", "devices", "explain", "report", "data check", "data synth", "log summary", "search",
-         "search show", "search preset", "calibrate", "models", "models show",
+         "bench", "devices", "explain", "report", "data check", "data synth", "log summary",
+         "search", "search show", "search preset", "calibrate", "models", "models show",
          "models path")  # fmt: skip
 
 
@@ -284,7 +284,7 @@ def test_quantize_passes_its_arguments_on(
     code, _, err = cli("quantize", tmp_path, "--ptq", "--set", "quantize.calibration_clips=4")
     assert (code, err) == (0, "")
     options = {"ptq": True, "overrides": ["quantize.calibration_clips=4"]}
-    assert calls == [(tmp_path, options | {"resume": False, "data": None})]
+    assert calls == [(tmp_path, options | {"resume": False, "data": None, "teachers": ()})]
 
 
 def test_export_over_budget_is_exit_code_3(
