@@ -84,7 +84,7 @@ EXAMPLES = (
     | shipping.EXAMPLES
     | simulating.EXAMPLES
 )
-for group, name, function in (
+for group, words, function in (
     (app, "train", training.train),
     (app, "import-public", training.import_public),
     (app, "quantize", training.quantize),
@@ -100,15 +100,15 @@ for group, name, function in (
     (app, "live", listening.live),
     (app, "doctor", listening.doctor),
     (app, "bench", listening.bench),
-    (models, "show", shipping.show_model),
-    (models, "path", shipping.model_path),
-    (log, "summary", listening.log_summary),
-    (search, "show", searching.show),
-    (search, "preset", searching.preset),
-    (data, "check", training.data_check),
-    (data, "synth", training.data_synth),
+    (models, "models show", shipping.show_model),
+    (models, "models path", shipping.model_path),
+    (log, "log summary", listening.log_summary),
+    (search, "search show", searching.show),
+    (search, "search preset", searching.preset),
+    (data, "data check", training.data_check),
+    (data, "data synth", training.data_synth),
 ):
-    group.command(name, epilog=examples(*EXAMPLES[name]))(verb(function))
+    group.command(words.split()[-1], epilog=examples(*EXAMPLES[words]))(verb(function))
 search.callback(invoke_without_command=True)(verb(searching.search))
 app.add_typer(search, name="search")
 app.add_typer(data, name="data")

@@ -24,7 +24,7 @@ EXAMPLES = {
         "arecord -f S16_LE -r 44100 | edge-asc live --model model.tflite --source -",
         "sudo edge-asc live --model model.tflite --mqtt mqtt://broker --install-service",
     ),
-    "summary": (
+    "log summary": (
         "edge-asc log summary scenes.jsonl",
         "edge-asc log summary scenes.jsonl --plot week.png",
         "edge-asc log summary kitchen.csv --json",

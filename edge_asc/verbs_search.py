@@ -16,11 +16,11 @@ EXAMPLES = {
         "edge-asc search --rule dcase2022 --data DIR --fold 1 --space mine.toml --epochs 10",
         "edge-asc search --rule edge-128k --data DIR --fold 1 --storage postgresql://asc@host/asc",
     ),
-    "show": (
+    "search show": (
         "edge-asc search show --out front.png",
         "edge-asc search show --storage postgresql://asc@host/asc --study 32k --json",
     ),
-    "preset": (
+    "search preset": (
         "edge-asc search preset --trial 12 --out my.toml",
         "edge-asc search preset --study 32k --trial 7 --out small.toml",
     ),

@@ -16,8 +16,8 @@ EXAMPLES = {
         "edge-asc calibrate all.tflite --data DIR --from fold1.tflite --from fold2.tflite",
     ),
     "models": ("edge-asc models", "edge-asc models --json"),
-    "show": ("edge-asc models show NAME", "edge-asc models show NAME | less"),
-    "path": (
+    "models show": ("edge-asc models show NAME", "edge-asc models show NAME | less"),
+    "models path": (
         "edge-asc models path NAME",
         "edge-asc models path NAME --copy DIR --format onnx",
     ),

@@ -37,8 +37,8 @@ EXAMPLES = {
         "edge-asc import-public best.pt --out edge-asc-runs/public",
         "edge-asc import-public best.pt --out edge-asc-runs/public --data TAU",
     ),
-    "check": ("edge-asc data check DIR", "edge-asc data check recordings.csv --json"),
-    "synth": ("edge-asc data synth DIR", "edge-asc data synth DIR --clips 20 --clip-s 1"),
+    "data check": ("edge-asc data check DIR", "edge-asc data check recordings.csv --json"),
+    "data synth": ("edge-asc data synth DIR", "edge-asc data synth DIR --clips 20 --clip-s 1"),
 }
 
 Overrides = Annotated[
