@@ -110,6 +110,25 @@ def assert_same_weights(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
         assert torch.equal(a[name], b[name]), name
 
 
+class Stop(Exception):
+    """Ends a training in its middle."""
+
+
+class Stops(Small):
+    """Raises `Stop` in a step, counted from 1; begins as `small_network()` does."""
+
+    def __init__(self, at_step: int) -> None:
+        torch.manual_seed(0)
+        super().__init__()
+        self.left = at_step
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        self.left -= self.training
+        if not self.left:
+            raise Stop
+        return super().forward(x)
+
+
 class Slow(Small):
     """Takes its time, so that a kill comes in the middle of an epoch."""
 

@@ -13,7 +13,7 @@ from command import Cli
 from edge_asc.distillation import Teachers, soft_losses
 from edge_asc.runs import read_run
 from small_run import SMALL, train_run
-from small_training import Small, assert_same_weights, rows, small_fit, small_network
+from small_training import Stop, Stops, assert_same_weights, rows, small_fit, small_network
 
 STILL = ("train.learning_rate=1e-30", "train.warmup_from=0", "train.weight_decay=0")
 SETTINGS = [x for setting in SMALL for x in ("--set", setting)]
@@ -172,21 +172,8 @@ def test_the_checkpoint_holds_the_student_alone(tmp_path: Path) -> None:
 def test_resumed_distillation_ends_with_the_same_weights_and_rows(tmp_path: Path) -> None:
     whole = small_fit(tmp_path / "whole", epochs=3, teachers=networks())
 
-    class Stop(Exception):
-        pass
-
-    class Stops(Small):
-        steps = 0
-
-        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-            self.steps += self.training
-            if self.steps == 8:  # five steps an epoch
-                raise Stop
-            return super().forward(x)
-
-    torch.manual_seed(0)
-    with pytest.raises(Stop):
-        small_fit(tmp_path / "cut", Stops(), epochs=3, teachers=networks())
+    with pytest.raises(Stop):  # five steps an epoch
+        small_fit(tmp_path / "cut", Stops(at_step=8), epochs=3, teachers=networks())
     settings = {"epochs": 3, "teachers": networks(), "resume": True}
     again = small_fit(tmp_path / "cut", small_network(seed=7), **settings)
     assert_same_weights(whole.network.state_dict(), again.network.state_dict())

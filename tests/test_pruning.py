@@ -19,7 +19,7 @@ from edge_asc.pruning import BEGIN, END, FEWEST, kept, prunable, sparsity_at
 from edge_asc.quantize.quantize_run import quantize_run
 from edge_asc.runs import load_network
 from small_run import train_run
-from small_training import assert_same_weights, small_fit
+from small_training import Stop, assert_same_weights, small_fit
 
 SPARSITY = 0.75
 PRUNED = (
@@ -118,9 +118,6 @@ def test_a_resumed_training_has_the_same_zeros(tmp_path: Path) -> None:
     settings = {"sparsity": 0.5, "epochs": 6, "schedule": "constant"}
     whole = small_fit(tmp_path / "whole", network(), **settings)
     interrupted = tmp_path / "interrupted"
-
-    class Stop(Exception):
-        pass
 
     from lightning.pytorch.callbacks import Callback
 

@@ -23,6 +23,8 @@ from small_training import (
     CROP,
     FRONT_END,
     Small,
+    Stop,
+    Stops,
     assert_same_weights,
     rows,
     small_fit,
@@ -71,21 +73,8 @@ def test_every_parameter_gets_a_gradient(n_abstract: int) -> None:
 def test_resumed_run_ends_with_the_same_weights_and_rows(tmp_path: Path) -> None:
     whole = small_fit(tmp_path / "whole", epochs=4)
 
-    class Stop(Exception):
-        pass
-
-    class StopsInThirdEpoch(Small):
-        steps = 0
-
-        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-            self.steps += self.training
-            if self.steps == 13:  # five steps an epoch
-                raise Stop
-            return super().forward(x)
-
-    torch.manual_seed(0)
-    with pytest.raises(Stop):
-        small_fit(tmp_path / "cut", StopsInThirdEpoch(), epochs=4)
+    with pytest.raises(Stop):  # five steps an epoch
+        small_fit(tmp_path / "cut", Stops(at_step=13), epochs=4)
     assert len(rows(tmp_path / "cut")) == 2
     again = small_fit(tmp_path / "cut", small_network(seed=7), epochs=4, resume=True)
     assert_same_weights(whole.network.state_dict(), again.network.state_dict())
