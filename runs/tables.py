@@ -3,6 +3,7 @@
 - `tables.py files FOLDER`: evaluations (*.json) of one run's files
 - `tables.py folds FOLDER OUT.json`: collect fold1 ... foldN, each with evaluations
 - `tables.py results OUT.json`: the collected figures as a Markdown table
+- `tables.py curve OUT.json...`: collected figures of several sizes, a row each, as Markdown
 - `tables.py sizes`: every preset in every format, as Markdown
 - `tables.py where`: date and machine, for under a table
 - `tables.py fill FILE.md NAME`: put standard input between NAME's markers
@@ -130,6 +131,29 @@ def results(path: Path) -> None:
     print(made_line(collected["made"]))
 
 
+def curve(paths: Sequence[Path]) -> None:
+    """Print what each size of the int8 file reaches, the largest first."""
+    rows = []
+    for path in paths:
+        collected = json.loads(path.read_text())
+        files = [fold["int8.tflite"] for fold in collected["folds"].values()]
+        floats = [100 * fold["torch"]["accuracy"] for fold in collected["folds"].values()]
+        ints = [100 * figures["accuracy"] for figures in files]
+        times_ms = [figures["window_latency_ms"] for figures in files]
+        largest = max(figures["file_bytes"] for figures in files)
+        rows.append((largest, [
+            f"{largest:,}",
+            mean_sd(ints),
+            mean_sd(floats),
+            f"{collected['macs_per_s']:,}",
+            f"{statistics.median(times_ms):.2f}",
+            str(len(files)),
+        ]))  # fmt: skip
+    columns = ["int8 TFLite bytes", "int8, %", "float32, %", "MACs per s", "ms, 5 s clip", "folds"]
+    print(markdown(columns, [row for _, row in sorted(rows, reverse=True)]))
+    print(f"\n{made_line(collected['made'])}")
+
+
 def mean_sd(values: Sequence[float]) -> str:
     """Mean ± standard deviation, the mean alone of one value."""
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
@@ -194,6 +218,8 @@ def main(arguments: Sequence[str]) -> None:
             folds(Path(folder), Path(out))
         case ["results", path]:
             results(Path(path))
+        case ["curve", *paths]:
+            curve([Path(path) for path in paths])
         case ["sizes"]:
             sizes()
         case ["where"]:

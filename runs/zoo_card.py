@@ -1,6 +1,7 @@
 """Put a model of `runs/zoo.sh` into the zoo, with a card of what was measured.
 
-zoo_card.py WORK PRESET DATA ZOO [--default]
+zoo_card.py MODEL RESULTS.json DATA ZOO [--default]
+MODEL: the path of both files, without .tflite and .onnx; RESULTS.json: of the folds' files
 """
 
 import csv
@@ -13,33 +14,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tables import made, made_line, markdown, mean_sd
+from tables import made_line, markdown, mean_sd
 
 from edge_asc.artifact import ModelCard, read_card
-from edge_asc.export.count import budget_of
 from edge_asc.model_zoo import card_text, digest
 
 FOLDS = range(1, 6)
 FREESOUND = "http://www.freesound.org/people/AUTHOR/sounds/NUMBER/"
 
 
-def settle(work: Path, preset: str, data: Path, zoo: Path, is_default: bool) -> None:
+def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) -> None:
     """Copy both files, then write the card; a card is never there before its file."""
     zoo.mkdir(parents=True, exist_ok=True)
-    name = f"esc10-{preset}"
+    name = model.name
     for suffix in ("tflite", "onnx"):
-        shutil.copyfile(work / f"{name}.{suffix}", zoo / f"{name}.{suffix}")
+        shutil.copyfile(f"{model}.{suffix}", zoo / f"{name}.{suffix}")
     file = zoo / f"{name}.tflite"
-    card, figures = read_card(file), measured(work)
+    card, figures = read_card(file), measured(json.loads(results.read_text()))
     facts = {
         "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes",
         "default": is_default,
         "data": "ESC-10, all 400 clips, 44.1 kHz",
         "licence": "data CC BY 3.0, attribution in the card",
         "accuracy_int8": statistics.mean(figures["int8"]),
-        "accuracy_float32": statistics.mean(figures["torch"]),
+        "accuracy_float32": statistics.mean(figures["float32"]),
         "accuracy_int8_folds": figures["int8"],
-        "accuracy_float32_folds": figures["torch"],
+        "accuracy_float32_folds": figures["float32"],
         "protocol": "5 official folds; the file itself is trained on all of them",
         "macs_per_s": figures["macs_per_s"],
         "window_latency_ms": figures["window_latency_ms"],
@@ -52,19 +52,17 @@ def settle(work: Path, preset: str, data: Path, zoo: Path, is_default: bool) -> 
     print(f"{file}: {file.stat().st_size:,} bytes, its card beside it")
 
 
-def measured(work: Path) -> dict[str, Any]:
+def measured(collected: dict[str, Any]) -> dict[str, Any]:
     """Accuracy of each fold, as a share; milliseconds and operations."""
-    found: dict[str, Any] = {}
-    times_ms = []
-    for kind in ("torch", "int8"):
-        paths = [work / str(k) / "evaluations" / kind / "metrics.json" for k in FOLDS]
-        rows = [json.loads(path.read_text()) for path in paths]
-        found[kind] = [row["accuracy"] for row in rows]
-        times_ms += [row["window_latency_ms"] for row in rows if "window_latency_ms" in row]
-    (inventory,) = budget_of(str(work / "all" / "export" / "ESC-10-int8.tflite"))
-    found["macs_per_s"] = inventory.per_second(inventory.macs)
-    found["window_latency_ms"] = round(statistics.median(times_ms), 2)
-    return found
+    rows = [collected["folds"][str(fold)] for fold in FOLDS]
+    times_ms = [row["int8.tflite"]["window_latency_ms"] for row in rows]
+    return {
+        "float32": [row["torch"]["accuracy"] for row in rows],
+        "int8": [row["int8.tflite"]["accuracy"] for row in rows],
+        "macs_per_s": collected["macs_per_s"],
+        "window_latency_ms": round(statistics.median(times_ms), 2),
+        "made": collected["made"],
+    }
 
 
 def sources(table: Path) -> str:
@@ -97,7 +95,7 @@ def body(
     rows = [
         [what, *(f"{100 * a:.2f}" for a in figures[kind]),
          mean_sd([100 * a for a in figures[kind]])]
-        for what, kind in (("float32", "torch"), ("int8 file", "int8"))
+        for what, kind in (("float32", "float32"), ("int8 file", "int8"))
     ]  # fmt: skip
     accuracy = markdown(["accuracy, %", *(f"fold {k}" for k in FOLDS), "mean ± sd"], rows)
     never = 'It never says "unsure" by itself.'
@@ -126,7 +124,7 @@ official folds of ESC-10 and tested on the fifth. **The file here is a sixth net
 | audio | {card.frontend["sample_rate_hz"]:,} Hz, resampled from any rate |
 | network | preset `{card.name}`, seed {card.provenance.get("seed")} |
 
-{made_line(made())}
+{made_line(figures["made"])}
 
 ## Confidence
 
@@ -165,8 +163,8 @@ def main(arguments: Sequence[str]) -> None:
     *paths, last = arguments
     is_default = last == "--default"
     match paths if is_default else arguments:
-        case [work, preset, data, zoo]:
-            settle(Path(work), preset, Path(data), Path(zoo), is_default)
+        case [model, results, data, zoo]:
+            settle(Path(model), Path(results), Path(data), Path(zoo), is_default)
         case _:
             raise SystemExit(__doc__)
 

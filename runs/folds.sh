@@ -1,0 +1,64 @@
+#!/bin/sh
+# The folds of a data set: train, quantise, export, evaluate from the files.
+# Usage: runs/folds.sh NAME DATA PRESET [FOLD...]
+#   NAME   of the results: runs in runs/out/NAME, files in runs/artifacts/NAME
+#   FOLD   1 to 5, or all: a network of all clips, which nothing is left to test
+#   TEACHER=PRESET  networks of it teach, TEACHERS (1) of them; they see the same folds
+#   TRAIN, QUANTIZE further options of these verbs, for every network
+# Goes on where it was interrupted, network by network and epoch by epoch. Folds may run side by
+# side, each with OMP_NUM_THREADS=1.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+usage="usage: runs/folds.sh NAME DATA PRESET [FOLD...]"
+name=${1:?$usage} data=${2:?$usage} preset=${3:?$usage}
+shift 3
+folds=${*:-1 2 3 4 5}
+work=$here/out/$name
+artifacts=$here/artifacts/$name
+mkdir -p "$work" "$artifacts"
+
+# No epoch is chosen by validation, so every clip that may train does.
+settings="--set data.val_fraction=0 --set train.compile=true ${TRAIN:-}"
+
+train() { # PRESET RUN [OPTION...]
+    preset_of_run=$1 run_name=$2
+    shift 2
+    held_out="--fold $fold"
+    [ "$fold" != all ] || held_out=
+    # shellcheck disable=SC2086
+    [ -f "$work/$run_name/weights.pt" ] || edge-asc train "$preset_of_run" --data "$data" \
+        $held_out --out "$work" --name "$run_name" --resume $settings "$@"
+}
+
+for fold in $folds; do
+    run=$work/fold$fold
+    [ "$fold" != all ] || run=$work/all
+    teachers=
+    if [ -n "${TEACHER:-}" ]; then
+        for seed in $(seq "${TEACHERS:-1}"); do
+            train "$TEACHER" "teacher$seed-$fold" --set "seed=$seed"
+            teachers="$teachers --teacher $work/teacher$seed-$fold"
+        done
+    fi
+    # shellcheck disable=SC2086
+    train "$preset" "$(basename "$run")" $teachers
+    # shellcheck disable=SC2086
+    [ -f "$run/quantized/weights.pt" ] ||
+        edge-asc quantize "$run" --resume --data "$data" $teachers ${QUANTIZE:-}
+    [ -n "$(ls "$run"/export/*-int8.onnx 2>/dev/null)" ] ||
+        edge-asc export "$run" --int8 --format all
+    [ "$fold" != all ] || continue
+    [ -n "$(ls "$run"/export/*-float16.onnx 2>/dev/null)" ] ||
+        edge-asc export "$run" --fp16 --format all --no-enforce # twice the int8 file's size
+    for variant in float16.tflite float16.onnx int8.tflite int8.onnx; do
+        file=$artifacts/fold$fold-$variant
+        cp "$run"/export/*-"$variant" "$file"
+        [ -f "$run/evaluations/$variant/metrics.json" ] || edge-asc evaluate "$file" \
+            --data "$data" --fold "$fold" --out "$run/evaluations/$variant"
+    done
+    [ -f "$run/evaluations/torch/metrics.json" ] ||
+        edge-asc evaluate "$run" --data "$data" --fold "$fold" --out "$run/evaluations/torch"
+done
+
+[ -z "$(ls -d "$work"/fold*/evaluations 2>/dev/null)" ] ||
+    python "$here/tables.py" folds "$work" "$artifacts/results.json"
