@@ -42,9 +42,10 @@ for fold in $folds; do
     fi
     # shellcheck disable=SC2086
     train "$preset" "$(basename "$run")" $teachers
+    # Its own answers before rounding teach a network that is rounded.
     # shellcheck disable=SC2086
     [ -f "$run/quantized/weights.pt" ] ||
-        edge-asc quantize "$run" --resume --data "$data" $teachers ${QUANTIZE:-}
+        edge-asc quantize "$run" --resume --data "$data" --teacher "$run" ${QUANTIZE:-}
     [ -n "$(ls "$run"/export/*-int8.onnx 2>/dev/null)" ] ||
         edge-asc export "$run" --int8 --format all
     [ "$fold" != all ] || continue

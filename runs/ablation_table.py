@@ -1,0 +1,96 @@
+"""The table of `runs/ablation.sh`.
+
+- `ablation_table.py collect FOLDER OUT.json`: ROW/foldN/evaluation into one file
+- `ablation_table.py table OUT.json`: the same as a Markdown table
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tables import made, made_line, markdown, mean_sd
+
+ROWS = {  # row -> how the table calls it
+    "all": "all",
+    "no-devices": "without simulated devices",
+    "no-responses": "without random responses and noise",
+    "no-speeds": "without speeds",
+    "plain": "without these three",
+    "no-mixup": "without mixup",
+    "no-masks": "without masks",
+    "no-average": "without averaged weights",
+    "teacher": "all, and the 128 KB network as teacher",
+    "sound-mix": "all, and sounds mixed into others",
+}
+COLUMNS = ("trained with", "clean", "difference", "seen devices", "unseen devices",
+           "lost on unseen", "part of the loss without devices")  # fmt: skip
+
+
+def collect(folder: Path, out: Path) -> None:
+    """Keep clean accuracy and that through devices of every row and fold."""
+    rows: dict[str, dict[str, Any]] = {}
+    for row in ROWS:
+        for path in sorted((folder / row).glob("fold*/evaluation/metrics.json")):
+            fold = path.parent.parent.name.removeprefix("fold")
+            figures = json.loads(path.read_text())
+            rows.setdefault(row, {})[fold] = {key: figures[key] for key in ("clips", "simulated")}
+    out.write_text(json.dumps({"made": made(), "rows": rows}, indent=1) + "\n")
+
+
+def table(path: Path) -> None:
+    """Print means over the folds that every row has."""
+    collected = json.loads(path.read_text())
+    rows = collected["rows"]
+    folds = sorted(set.intersection(*map(set, rows.values()))) if "all" in rows else []
+    if not folds:
+        raise SystemExit(f"{path}: no fold has all rows yet, 'all' among them")
+    figures = {row: [rows[row][fold]["simulated"] for fold in folds] for row in ROWS if row in rows}
+    clean = statistics.mean(one["clean"] for one in figures["all"])
+    lost = _lost(figures["no-devices"]) if "no-devices" in rows else 0.0
+    print(markdown(COLUMNS, [_cells(ROWS[row], figures[row], clean, lost) for row in figures]))
+    counted = " and ".join(
+        f"{row['devices']} {which}" for which, row in figures["all"][0]["sets"].items()
+    )
+    print(f"\nFloat32, %, mean ± sd over fold {', '.join(folds)}; {counted} devices.")
+    print(made_line(collected["made"]))
+
+
+def _cells(
+    name: str, folds: Sequence[dict[str, Any]], clean_of_all: float, lost_without: float
+) -> list[str]:
+    clean = [100 * fold["clean"] for fold in folds]
+    of_set = {
+        which: [100 * fold["sets"][which]["accuracy"] for fold in folds]
+        for which in ("seen", "unseen")
+    }
+    return [
+        name,
+        mean_sd(clean),
+        f"{statistics.mean(clean) - 100 * clean_of_all:+.2f}",
+        *(f"{statistics.mean(of_set[which]):.2f}" for which in ("seen", "unseen")),
+        f"{100 * _lost(folds):.2f}",
+        f"{_lost(folds) / lost_without:.0%}" if lost_without > 0 else "",
+    ]
+
+
+def _lost(folds: Sequence[dict[str, Any]]) -> float:
+    """Accuracy lost on unseen devices, a share."""
+    return statistics.mean(fold["sets"]["unseen"]["loss"] for fold in folds)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run one of the commands of the module's docstring."""
+    match arguments:
+        case ["collect", folder, out]:
+            collect(Path(folder), Path(out))
+        case ["table", path]:
+            table(Path(path))
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
