@@ -138,12 +138,14 @@ def default_model() -> ZooModel:
 
 
 def model_or_default(model: Path | None, say: Callable[[str], Any]) -> Path:
-    """The file that was named, or the zoo's default, of which a line is said."""
-    if model is not None:
+    """The file, the zoo's model of that name, or its default, of which a line is said."""
+    if model is None:
+        chosen = default_model()
+        say(f"model {chosen.name}: {chosen.facts['summary']}")
+        return chosen.tflite
+    if model.suffix or model.exists():
         return model
-    chosen = default_model()
-    say(f"model {chosen.name}: {chosen.facts['summary']}")
-    return chosen.tflite
+    return next((one.tflite for one in zoo_models() if one.name == str(model)), model)
 
 
 def copy_model(model: ZooModel, file_format: str, out: Path) -> Path:

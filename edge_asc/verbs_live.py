@@ -30,7 +30,11 @@ EXAMPLES = {
         "edge-asc log summary kitchen.csv --json",
     ),
     "doctor": ("edge-asc doctor", "edge-asc doctor --device 'USB PnP'", "edge-asc doctor --json"),
-    "bench": ("edge-asc bench model.tflite", "edge-asc bench model.onnx --threads 4 --json"),
+    "bench": (
+        "edge-asc bench",
+        "edge-asc bench model.tflite",
+        "edge-asc bench model.onnx --threads 4 --json",
+    ),
 }
 
 
@@ -47,7 +51,10 @@ def _known_raw(value: str | None) -> Any:
 
 def live(
     model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Model, .tflite or .onnx [the zoo's].")
+        Path | None,
+        typer.Option(
+            metavar="FILE|NAME", help="Model, .tflite, .onnx or of the zoo [its default]."
+        ),
     ] = None,
     source: Annotated[
         str,
@@ -230,7 +237,12 @@ def doctor(
 
 
 def bench(
-    model: Annotated[Path, typer.Argument(metavar="FILE", help="Model, .tflite or .onnx.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE|NAME]", help="Model, .tflite, .onnx or of the zoo [its default]."
+        ),
+    ] = None,
     seconds: Annotated[float, typer.Option(metavar="S", help="Of each measurement.")] = 3.0,
     threads: Annotated[
         int | None,
@@ -240,10 +252,11 @@ def bench(
 ) -> None:
     """Measure how fast a model is on this machine."""
     from edge_asc.demo import bench as measuring
+    from edge_asc.model_zoo import model_or_default
 
     def on_part(part: str) -> None:
         if sys.stderr.isatty():
             complain(f"measuring {part}")
 
-    report = measuring.measure(model, seconds, threads, on_part)
+    report = measuring.measure(model_or_default(model, complain), seconds, threads, on_part)
     print(json.dumps(measuring.as_dict(report), indent=2) if as_json else measuring.text(report))

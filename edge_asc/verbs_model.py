@@ -215,7 +215,10 @@ def classify(
         list[str], typer.Argument(metavar="AUDIO...", help="Files, folders, patterns.")
     ],
     model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Model, .tflite or .onnx [the zoo's].")
+        Path | None,
+        typer.Option(
+            metavar="FILE|NAME", help="Model, .tflite, .onnx or of the zoo [its default]."
+        ),
     ] = None,
     floor: Annotated[
         float | None,

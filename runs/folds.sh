@@ -3,8 +3,7 @@
 # Usage: runs/folds.sh NAME DATA PRESET [FOLD...]
 #   NAME   of the results: runs in runs/out/NAME, files in runs/artifacts/NAME
 #   FOLD   1 to 5, or all: a network of all clips, which nothing is left to test
-#   TEACHER=PRESET  networks of it teach, TEACHERS (1) of them; they see the same folds
-#   TRAIN, QUANTIZE further options of these verbs, for every network
+#   TRAIN, QUANTIZE  further options of these verbs, for every network
 # Goes on where it was interrupted, network by network and epoch by epoch. Folds may run side by
 # side, each with OMP_NUM_THREADS=1.
 set -eu
@@ -17,31 +16,16 @@ work=$here/out/$name
 artifacts=$here/artifacts/$name
 mkdir -p "$work" "$artifacts"
 
-# No epoch is chosen by validation, so every clip that may train does.
-settings="--set data.val_fraction=0 --set train.compile=true ${TRAIN:-}"
-
-train() { # PRESET RUN [OPTION...]
-    preset_of_run=$1 run_name=$2
-    shift 2
-    held_out="--fold $fold"
-    [ "$fold" != all ] || held_out=
-    # shellcheck disable=SC2086
-    [ -f "$work/$run_name/weights.pt" ] || edge-asc train "$preset_of_run" --data "$data" \
-        $held_out --out "$work" --name "$run_name" --resume $settings "$@"
-}
-
 for fold in $folds; do
     run=$work/fold$fold
     [ "$fold" != all ] || run=$work/all
-    teachers=
-    if [ -n "${TEACHER:-}" ]; then
-        for seed in $(seq "${TEACHERS:-1}"); do
-            train "$TEACHER" "teacher$seed-$fold" --set "seed=$seed"
-            teachers="$teachers --teacher $work/teacher$seed-$fold"
-        done
-    fi
+    held_out="--fold $fold"
+    [ "$fold" != all ] || held_out=
+    # No epoch is chosen by validation, so every clip that may train does.
     # shellcheck disable=SC2086
-    train "$preset" "$(basename "$run")" $teachers
+    [ -f "$run/weights.pt" ] || edge-asc train "$preset" --data "$data" $held_out --out "$work" \
+        --name "$(basename "$run")" --resume --set data.val_fraction=0 --set train.compile=true \
+        ${TRAIN:-}
     # Its own answers before rounding teach a network that is rounded.
     # shellcheck disable=SC2086
     [ -f "$run/quantized/weights.pt" ] ||

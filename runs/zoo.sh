@@ -11,11 +11,13 @@ data=${1:?usage: runs/zoo.sh DATA [SIZE...]}
 shift
 zoo=${ZOO:-$here/../edge_asc/zoo}
 default=--default
+free=$here/out/zoo/data # all but two clips
+python "$here/zoo_card.py" select "$data" "$free"
 
 for size in ${*:-128k 32k}; do
     name=esc10/$size
     [ "$size" != 128k ] || name=esc10
-    "$here/folds.sh" "$name" "$data" "esc10/$size" all
+    "$here/folds.sh" "$name" "$free" "esc10/$size" all
     all=$here/out/$name/all
     from=
     for fold in 1 2 3 4 5; do
@@ -26,8 +28,8 @@ for size in ${*:-128k 32k}; do
         edge-asc calibrate "$all/export/ESC-10-int8.$suffix" --data "$data" $from \
             --out "$all/esc10-$size.$suffix"
     done
-    python "$here/zoo_card.py" "$all/esc10-$size" "$here/artifacts/$name/results.json" \
-        "$data" "$zoo" $default
+    python "$here/zoo_card.py" settle "$all/esc10-$size" "$here/artifacts/$name/results.json" \
+        "$free" "$zoo" $default
     default=
 done
 edge-asc models

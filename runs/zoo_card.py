@@ -1,7 +1,8 @@
-"""Put a model of `runs/zoo.sh` into the zoo, with a card of what was measured.
+"""For `runs/zoo.sh`: the clips that a shipped model may learn from, and its card.
 
-zoo_card.py MODEL RESULTS.json DATA ZOO [--default]
-MODEL: the path of both files, without .tflite and .onnx; RESULTS.json: of the folds' files
+- `zoo_card.py select DATA FOLDER`: ESC-10 without the clips whose licence forbids some uses
+- `zoo_card.py settle MODEL RESULTS.json FOLDER ZOO [--default]`: a model into the zoo, with a card
+  of what was measured; MODEL: both files without suffix, RESULTS.json: of the folds' files
 """
 
 import csv
@@ -20,7 +21,22 @@ from edge_asc.artifact import ModelCard, read_card
 from edge_asc.model_zoo import card_text, digest
 
 FOLDS = range(1, 6)
+FREE = ("CC0", "CC-BY")  # not CC Sampling Plus, which rules out advertisements
 FREESOUND = "http://www.freesound.org/people/AUTHOR/sounds/NUMBER/"
+
+
+def select(data: Path, folder: Path) -> None:
+    """Write a data set of the free clips, its audio that of the whole one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (data / "meta.csv").open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        kept = [row for row in rows if row["license"] in FREE]
+    with (folder / "meta.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows.fieldnames or ())
+        writer.writeheader()
+        writer.writerows(kept)
+    if not (folder / "audio").is_symlink():
+        (folder / "audio").symlink_to((data / "audio").resolve())
 
 
 def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) -> None:
@@ -31,23 +47,24 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
         shutil.copyfile(f"{model}.{suffix}", zoo / f"{name}.{suffix}")
     file = zoo / f"{name}.tflite"
     card, figures = read_card(file), measured(json.loads(results.read_text()))
+    clips, recorded_by = sources(data / "meta.csv")
     facts = {
         "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes",
         "default": is_default,
-        "data": "ESC-10, all 400 clips, 44.1 kHz",
-        "licence": "data CC BY 3.0, attribution in the card",
+        "data": f"ESC-10, {clips} clips of 400, 44.1 kHz",
+        "licence": "file MIT, as edge-asc; data CC BY 3.0, attribution in the card",
         "accuracy_int8": statistics.mean(figures["int8"]),
         "accuracy_float32": statistics.mean(figures["float32"]),
         "accuracy_int8_folds": figures["int8"],
         "accuracy_float32_folds": figures["float32"],
-        "protocol": "5 official folds; the file itself is trained on all of them",
+        "protocol": "5 official folds; the file itself is trained on clips of all",
         "macs_per_s": figures["macs_per_s"],
         "window_latency_ms": figures["window_latency_ms"],
         "sha256": digest(file),
     }
     if not is_default:
         del facts["default"]
-    text = body(name, card, facts, figures, file, sources(data / "meta.csv"))
+    text = body(name, card, facts, figures, file, clips, recorded_by)
     (zoo / f"{name}.md").write_text(card_text(facts, text), "utf-8")
     print(f"{file}: {file.stat().st_size:,} bytes, its card beside it")
 
@@ -65,12 +82,14 @@ def measured(collected: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def sources(table: Path) -> str:
-    """Who recorded the clips: the authors with the numbers of their sounds, by licence."""
+def sources(table: Path) -> tuple[int, str]:
+    """How many clips, and who recorded them: authors with their sounds' numbers, by licence."""
+    clips = 0
     by_licence: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     with table.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             by_licence[row["license"]][row["author"]].add(row["src_file"])
+            clips += 1
     paragraphs = []
     for licence, authors in sorted(by_licence.items()):
         lines = [
@@ -78,7 +97,7 @@ def sources(table: Path) -> str:
             for author in sorted(authors, key=str.casefold)
         ]
         paragraphs.append(f"{licence}: {'; '.join(lines)}.")
-    return "\n\n".join(paragraphs)
+    return clips, "\n\n".join(paragraphs)
 
 
 def body(
@@ -87,6 +106,7 @@ def body(
     facts: dict[str, Any],
     figures: dict[str, Any],
     file: Path,
+    clips: int,
     recorded_by: str,
 ) -> str:
     """The card's text."""
@@ -113,8 +133,8 @@ Tells ten sounds apart: {", ".join(card.labels)}.
 {accuracy}
 
 These are cross-validated accuracies: five networks of the same kind, each trained on four of the
-official folds of ESC-10 and tested on the fifth. **The file here is a sixth network, trained on all
-400 clips.** Nothing is left to test it on.
+official folds of ESC-10 and tested on the fifth. **The file here is a sixth network, trained on
+{clips} of the 400 clips, from all folds.** Nothing is left to test it on.
 
 | | |
 | --- | --- |
@@ -130,7 +150,7 @@ official folds of ESC-10 and tested on the fifth. **The file here is a sixth net
 
 Logits are divided by {given.temperature:.3f}. That temperature and the threshold come from the
 answers of the five networks above, each to the clips of its test fold, {given.clips} in all; they
-stand for the sixth, which has seen all clips. On these same clips the log loss went from
+stand for the sixth, which has seen these clips. On these same clips the log loss went from
 {loss[0]:.3f} to {loss[1]:.3f} nats and the expected calibration error (15 bins of equal width)
 from {error[0]:.1f} to {error[1]:.1f} %. {threshold}
 
@@ -149,8 +169,9 @@ the sick, traffic, machines, evidence. It must not be used to watch people witho
 
 ESC-10, by K. J. Piczak, CC BY 3.0 (http://creativecommons.org/licenses/by/3.0/): "ESC: Dataset for
 Environmental Sound Classification", ACM Multimedia 2015, doi:10.1145/2733373.2806390. A network was
-trained on the clips; the audio is not in the file. Who passes the file on should pass on this
-attribution too.
+trained on {clips} of its 400 clips: those that are CC0 or CC BY (two under CC Sampling Plus were
+left out). The audio is not in the file. The file itself is under the MIT licence, as edge-asc is;
+who passes it on should pass on this attribution too.
 
 The clips were cut from recordings of these people on Freesound, at {FREESOUND}:
 
@@ -159,12 +180,12 @@ The clips were cut from recordings of these people on Freesound, at {FREESOUND}:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run it."""
-    *paths, last = arguments
-    is_default = last == "--default"
-    match paths if is_default else arguments:
-        case [model, results, data, zoo]:
-            settle(Path(model), Path(results), Path(data), Path(zoo), is_default)
+    """Run one of the commands of the module's docstring."""
+    match arguments:
+        case ["select", data, folder]:
+            select(Path(data), Path(folder))
+        case ["settle", model, results, data, zoo, *default] if default in ([], ["--default"]):
+            settle(Path(model), Path(results), Path(data), Path(zoo), bool(default))
         case _:
             raise SystemExit(__doc__)
 

@@ -15,7 +15,7 @@ from edge_asc.artifact import Format, Precision
 from edge_asc.budget import RULES, Inventory
 from edge_asc.config import PRESETS, load_preset
 from edge_asc.export.count import budget_of
-from edge_asc.export.preset_budget import preset_files
+from edge_asc.export.preset_budget import preset_file, preset_files
 from presets import FLATTENS, one_per_model
 from tiny_models import write_model
 
@@ -50,6 +50,15 @@ def test_every_preset_is_counted_in_every_precision(preset: str, precision: Prec
     assert inventory.parameters == counted(preset, "float32").parameters
     assert inventory.nonzero == inventory.parameters  # no zero of initialisation is a saving
     assert inventory.macs == counted(preset, "float32").macs > 0
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name.startswith("esc")])
+def test_a_preset_named_after_its_bytes_has_no_more(preset: str) -> None:
+    config = load_preset(preset)
+    classes = int(preset.partition("/")[0].removeprefix("esc"))
+    scenes = [f"a long class name {i:02}" for i in range(classes)]
+    file = preset_file(config, "int8", "tflite", scenes, [])
+    assert len(file) <= 1000 * int(preset.partition("/")[2].removesuffix("k"))
 
 
 @pytest.mark.parametrize("preset", one_per_model())

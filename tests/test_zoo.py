@@ -71,6 +71,22 @@ def test_classify_and_live_take_the_default_and_say_so(zoo: Path, tmp_path: Path
     assert code == 0 and "high" in out and "model tones" in err
 
 
+def test_a_model_goes_by_its_name(zoo: Path, tmp_path: Path, cli: Cli) -> None:
+    settle(zoo, "a-small-one")
+    clip = str(write_tone(tmp_path / "clip.wav", "high", 3.0))
+    code, out, err = cli("classify", clip, "--model", "a-small-one", "--json")
+    assert (code, json.loads(out)["model"], err) == (0, "a-small-one", "")
+    code, _, err = cli("classify", clip, "--model", "another")
+    assert code == 1 and "another" in err and err.count("\n") == 1
+
+
+def test_bench_takes_the_default_and_says_so(zoo: Path, cli: Cli) -> None:
+    settle(zoo, "tones", default=True)
+    code, out, err = cli("bench", "--seconds", "0.05", "--threads", "1", "--json")
+    assert code == 0, err
+    assert "model tones" in err and json.loads(out)
+
+
 def test_list_show_path_and_copy(zoo: Path, tmp_path: Path, cli: Cli) -> None:
     settle(zoo, "a-small-one")
     path = settle(zoo, "tones", default=True)
