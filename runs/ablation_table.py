@@ -1,7 +1,8 @@
-"""The table of `runs/ablation.sh`.
+"""Tables of `runs/ablation.sh` and `runs/devices.sh`.
 
 - `ablation_table.py collect FOLDER OUT.json`: ROW/foldN/evaluation into one file
 - `ablation_table.py table OUT.json`: the same as a Markdown table
+- `ablation_table.py devices FOLDER`: NAME/foldN of `devices.sh` as a Markdown table
 """
 
 import json
@@ -81,6 +82,35 @@ def _lost(folds: Sequence[dict[str, Any]]) -> float:
     return statistics.mean(fold["sets"]["unseen"]["loss"] for fold in folds)
 
 
+FILES = {"plain": "none (preset compact-int8)", "esc10": "devices (preset esc10/128k)"}
+FAMILIES = ("cased", "voice", "sloped")
+
+
+def devices(folder: Path) -> None:
+    """Print accuracy of int8 files, and what each unseen family costs; means over the folds."""
+    figures = {name: _simulated(folder / name) for name in FILES}
+    lost = _lost(figures["plain"])
+    rows = []
+    for name, folds in figures.items():
+        families = [100 * statistics.mean(_lost_on(fold, family) for fold in folds)
+                    for family in FAMILIES]  # fmt: skip
+        cells = _cells(FILES[name], folds, 0.0, lost)
+        rows.append([*cells[:2], *cells[3:], *(f"{family:.2f}" for family in families)])
+    columns = ["trained for", *COLUMNS[1:2], *COLUMNS[3:], *(f"lost on {f}" for f in FAMILIES)]
+    print(markdown(columns, rows))
+    print(f"\nInt8 TFLite, %, mean ± sd over {len(folds)} folds. {made_line(made())}")
+
+
+def _simulated(folder: Path) -> list[dict[str, Any]]:
+    paths = sorted(folder.glob("fold*/metrics.json"))
+    return [json.loads(path.read_text())["simulated"] for path in paths]
+
+
+def _lost_on(fold: dict[str, Any], family: str) -> float:
+    rows = fold["per_device"].values()
+    return statistics.mean(row["loss"] for row in rows if row["family"] == family)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Run one of the commands of the module's docstring."""
     match arguments:
@@ -88,6 +118,8 @@ def main(arguments: Sequence[str]) -> None:
             collect(Path(folder), Path(out))
         case ["table", path]:
             table(Path(path))
+        case ["devices", folder]:
+            devices(Path(folder))
         case _:
             raise SystemExit(__doc__)
 
