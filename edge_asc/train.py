@@ -149,7 +149,9 @@ def _describe(
         frontend=material.frontend.to_dict(),
         clip_s=material.clip_s,
         n_frames=material.n_frames,
-        provenance=provenance() | ({"began_with": begun.to_dict()} if begun else {}),
+        provenance=provenance()
+        | {"data_licence": dataset.license_note}
+        | ({"began_with": begun.to_dict()} if begun else {}),
         init=begun.run if begun else "",
         teachers=[str(folder) for folder in teachers],
     )

@@ -26,6 +26,7 @@ from edge_asc.runs import Run, load_network, read_run, write_json
 
 WRITERS = {"tflite": to_tflite, "onnx": to_onnx}
 PARITY_FILE = "parity.json"
+LICENCE_CHARACTERS = 80  # of the data's licence, in a card
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,8 @@ def model_card(
         "edge_asc": made_by.get("edge_asc"),
         "torch": made_by.get("versions", {}).get("torch"),
     }
+    if licence := made_by.get("data_licence"):
+        provenance["data_licence"] = licence[:LICENCE_CHARACTERS]
     if "imported" in made_by:  # weights of others: which file they came from
         provenance["imported"] = made_by["imported"]
     if precision == "int8":

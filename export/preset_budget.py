@@ -9,7 +9,7 @@ from torch import nn
 
 from edge_asc.artifact import Format, ModelCard, Precision
 from edge_asc.config import Config, load_preset
-from edge_asc.export.exporter import deployment_graph, model_card, write_file
+from edge_asc.export.exporter import LICENCE_CHARACTERS, deployment_graph, model_card, write_file
 from edge_asc.export.graph import Graph
 from edge_asc.export.read_torch import inventory_of_torch
 from edge_asc.export.trace import trace
@@ -59,7 +59,12 @@ def preset_file(
         clip_s=clip_s,
         precision=precision,
         # As long as those of a run.
-        provenance={"dataset": "-" * 20, "git": "0" * 40, "versions": "-" * 150},
+        provenance={
+            "dataset": "-" * 20,
+            "git": "0" * 40,
+            "versions": "-" * 150,
+            "data_licence": "-" * LICENCE_CHARACTERS,
+        },
         budget={"rule": config.rule, "enforced": True},
     )
     return write_file(graph, card, file_format, n_frames)

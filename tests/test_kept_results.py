@@ -1,0 +1,53 @@
+"""The files of runs/artifacts: as many bytes as their results say, and never trained on their test."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_asc.artifact import read_card
+from edge_asc.budget import RULES
+from edge_asc.model_zoo import zoo_models
+
+ROOT = Path(__file__).resolve().parents[1]
+ARTIFACTS = ROOT / "runs" / "artifacts"
+RESULTS = sorted(path for path in ARTIFACTS.glob("esc*/**/results.json"))
+ONE_CLIP = {"esc10": 1 / 400, "esc50": 1 / 2000}
+
+pytestmark = pytest.mark.skipif(not RESULTS, reason="needs a checkout with runs/artifacts")
+
+
+def folds_of(path: Path) -> dict[str, Any]:
+    folds: dict[str, Any] = json.loads(path.read_text())["folds"]
+    return folds
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: str(path.parent.relative_to(ARTIFACTS)))
+def test_files_are_those_that_were_measured(path: Path) -> None:
+    (limit,) = RULES["edge-128k"].limits
+    assert list(folds_of(path)) == ["1", "2", "3", "4", "5"]
+    for fold, rows in folds_of(path).items():
+        for variant in ("int8.tflite", "int8.onnx", "float16.tflite", "float16.onnx"):
+            file = path.parent / f"fold{fold}-{variant}"
+            assert file.stat().st_size == rows[variant]["file_bytes"]
+            assert file.stat().st_size <= limit.most or not variant.startswith("int8")
+            assert read_card(file).provenance["fold"] == int(fold)
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: str(path.parent.relative_to(ARTIFACTS)))
+def test_int8_costs_at_most_three_tenths_of_a_point(path: Path) -> None:
+    """What is promised of the mean over the folds; a clip more where that is less."""
+    folds = folds_of(path).values()
+    lost = sum(rows["torch"]["accuracy"] - rows["int8.tflite"]["accuracy"] for rows in folds) / 5
+    data_set = path.parent.relative_to(ARTIFACTS).parts[0]
+    assert lost <= max(0.003, ONE_CLIP[data_set]) + 1e-9
+
+
+def test_a_shipped_model_has_the_accuracy_of_its_folds() -> None:
+    for model in zoo_models():
+        data_set, size = model.name.split("-")
+        folder = ARTIFACTS / data_set / ("" if size == "128k" else size)
+        rows = folds_of(folder / "results.json")
+        measured = [row["int8.tflite"]["accuracy"] for row in rows.values()]
+        assert model.facts["accuracy_int8_folds"] == measured
