@@ -28,7 +28,8 @@ for fold in 1 2 3 4 5; do
     done
     calibrated=$work/fold$fold-int8.tflite
     # shellcheck disable=SC2086
-    [ -f "$calibrated" ] || edge-asc calibrate "$file" --data "$data" $from --out "$calibrated"
+    [ -f "$calibrated" ] || edge-asc calibrate "$file" --data "$data" $from --target 0.98 \
+        --out "$calibrated"
     [ -f "$work/before$fold/metrics.json" ] ||
         edge-asc evaluate "$file" --data "$data" --fold "$fold" --out "$work/before$fold"
     # shellcheck disable=SC2086

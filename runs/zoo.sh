@@ -26,7 +26,7 @@ for size in ${*:-128k 32k}; do
     for suffix in tflite onnx; do
         # shellcheck disable=SC2086
         edge-asc calibrate "$all/export/ESC-10-int8.$suffix" --data "$data" $from \
-            --out "$all/esc10-$size.$suffix"
+            --target 0.98 --out "$all/esc10-$size.$suffix"
     done
     python "$here/zoo_card.py" settle "$all/esc10-$size" "$here/artifacts/$name/results.json" \
         "$free" "$zoo" $default

@@ -159,8 +159,8 @@ Sounds of other kinds are still named with confidence at times: RESULTS.md count
 ## Limits, and what it must not be used for
 
 It knows these ten sounds and nothing else, from 40 clips each, most of one clear sound near a good
-microphone. Other microphones, rooms, distances and mixtures were not tested. ESC-10 is small: one
-clip is a quarter of a point of the mean.
+microphone. Other microphones were simulated (RESULTS.md); rooms, distances and mixtures were not
+tested. ESC-10 is small: one clip is a quarter of a point of the mean.
 
 It must not be used where a wrong or missing answer can harm anybody: alarms, care of children or
 the sick, traffic, machines, evidence. It must not be used to watch people without their knowledge.

@@ -150,7 +150,7 @@ def test_cards_are_complete(quantised_run: Path, files: dict[str, Exported]) -> 
 
 
 def check_provenance(card: ModelCard, method: str) -> None:
-    keys = {"dataset", "fold", "seed", "date", "git", "edge_asc", "torch"}
+    keys = {"dataset", "data_licence", "fold", "seed", "date", "git", "edge_asc", "torch"}
     if card.precision == "int8":
         assert card.provenance["quantised"] == method
         keys |= {"quantised", "nncf"}
