@@ -1,4 +1,4 @@
-"""The files of runs/artifacts: as many bytes as their results say, and never trained on their test."""
+"""The files of runs/artifacts: of the bytes their results say, and never trained on their test."""
 
 import json
 from pathlib import Path
