@@ -1,22 +1,21 @@
 #!/bin/sh
-# What each means of training is worth: the 32 KB network of ESC-10, one means left out or added at a
-# time, all else equal, five folds; on clean clips and through simulated devices.
+# What each means of training is worth: the 32 KB network of ESC-10, one means left out at a time, all
+# else equal, five folds; on clean clips and through simulated devices.
 # Usage: runs/ablation.sh DATA [ROW...]     DATA: ESC-10; rows: see settings below
-# The row `teacher` learns from the runs that runs/esc10.sh leaves behind.
 # FOLDS="1 2"   EPOCHS=1 for a quick look   DEVICES=seen:2,unseen:3   OUT=DIR runs and results there
 # Goes on where it was interrupted. Rows may run side by side, each with OMP_NUM_THREADS=1.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: runs/ablation.sh DATA [ROW...]}
 shift
-rows=${*:-all plain no-devices no-responses no-speeds no-mixup no-masks no-average teacher sound-mix}
+rows=${*:-all plain no-devices no-responses no-speeds no-mixup no-masks no-average}
 work=${OUT:-$here/out/ablation}
 results=${OUT:-$here/artifacts/esc10}/ablation.json
 devices=${DEVICES:-clean,seen:12,unseen:12} # four of each unseen family
 
 settings() { # ROW
     case $1 in
-    all | teacher) ;;
+    all) ;;
     plain) settings no-devices && settings no-responses && settings no-speeds ;;
     no-devices) echo "--set data.devices=0" ;;
     no-responses) echo "--set augment.response_db=0 --set augment.noise_probability=0" ;;
@@ -24,7 +23,6 @@ settings() { # ROW
     no-mixup) echo "--set augment.mixup_alpha=0" ;;
     no-masks) echo "--set augment.frequency_masks=0 --set augment.time_masks=0" ;;
     no-average) echo "--set train.ema=0" ;;
-    sound-mix) echo "--set augment.sound_mix=0.5" ;;
     *) echo "no row $1" >&2 && exit 2 ;;
     esac
 }
@@ -33,12 +31,10 @@ for row in $rows; do
     own=$(settings "$row")
     for fold in ${FOLDS:-1 2 3 4 5}; do
         run=$work/$row/fold$fold
-        teacher=
-        [ "$row" != teacher ] || teacher="--teacher $here/out/esc10/fold$fold"
         # shellcheck disable=SC2086
         [ -f "$run/weights.pt" ] || edge-asc train esc10/32k --data "$data" --fold "$fold" \
             --out "$work/$row" --name "fold$fold" --resume --set "train.epochs=${EPOCHS:-150}" \
-            --set train.compile=true $own $teacher
+            --set train.compile=true $own
         [ -f "$run/evaluation/metrics.json" ] || edge-asc evaluate "$run" --data "$data" \
             --fold "$fold" --devices "$devices" --out "$run/evaluation"
     done

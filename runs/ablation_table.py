@@ -23,11 +23,8 @@ ROWS = {  # row -> how the table calls it
     "no-mixup": "without mixup",
     "no-masks": "without masks",
     "no-average": "without averaged weights",
-    "teacher": "all, and the 128 KB network as teacher",
-    "sound-mix": "all, and sounds mixed into others",
 }
-COLUMNS = ("trained with", "clean", "difference", "seen devices", "unseen devices",
-           "lost on unseen", "part of the loss without devices")  # fmt: skip
+LOST = ("seen devices", "unseen devices", "lost on unseen", "part of the loss without devices")
 
 
 def collect(folder: Path, out: Path) -> None:
@@ -49,9 +46,14 @@ def table(path: Path) -> None:
     if not folds:
         raise SystemExit(f"{path}: no fold has all rows yet, 'all' among them")
     figures = {row: [rows[row][fold]["simulated"] for fold in folds] for row in ROWS if row in rows}
-    clean = statistics.mean(one["clean"] for one in figures["all"])
     lost = _lost(figures["no-devices"]) if "no-devices" in rows else 0.0
-    print(markdown(COLUMNS, [_cells(ROWS[row], figures[row], clean, lost) for row in figures]))
+    clean_of_all = statistics.mean(_clean(figures["all"]))
+    cells = []
+    for row, of_folds in figures.items():
+        clean = _clean(of_folds)
+        difference = f"{statistics.mean(clean) - clean_of_all:+.2f}"
+        cells.append([ROWS[row], mean_sd(clean), difference, *_through_devices(of_folds, lost)])
+    print(markdown(["trained with", "clean", "difference", *LOST], cells))
     counted = " and ".join(
         f"{row['devices']} {which}" for which, row in figures["all"][0]["sets"].items()
     )
@@ -59,19 +61,17 @@ def table(path: Path) -> None:
     print(made_line(collected["made"]))
 
 
-def _cells(
-    name: str, folds: Sequence[dict[str, Any]], clean_of_all: float, lost_without: float
-) -> list[str]:
-    clean = [100 * fold["clean"] for fold in folds]
-    of_set = {
-        which: [100 * fold["sets"][which]["accuracy"] for fold in folds]
-        for which in ("seen", "unseen")
-    }
+def _clean(folds: Sequence[dict[str, Any]]) -> list[float]:
+    """Accuracy without devices of every fold, %."""
+    return [100 * fold["clean"] for fold in folds]
+
+
+def _through_devices(folds: Sequence[dict[str, Any]], lost_without: float) -> list[str]:
+    """The cells of `LOST`; `lost_without`: what training for no devices loses, a share."""
+    sets = ("seen", "unseen")
+    means = [statistics.mean(fold["sets"][which]["accuracy"] for fold in folds) for which in sets]
     return [
-        name,
-        mean_sd(clean),
-        f"{statistics.mean(clean) - 100 * clean_of_all:+.2f}",
-        *(f"{statistics.mean(of_set[which]):.2f}" for which in ("seen", "unseen")),
+        *(f"{100 * mean:.2f}" for mean in means),
         f"{100 * _lost(folds):.2f}",
         f"{_lost(folds) / lost_without:.0%}" if lost_without > 0 else "",
     ]
@@ -92,11 +92,11 @@ def devices(folder: Path) -> None:
     lost = _lost(figures["plain"])
     rows = []
     for name, folds in figures.items():
-        families = [100 * statistics.mean(_lost_on(fold, family) for fold in folds)
-                    for family in FAMILIES]  # fmt: skip
-        cells = _cells(FILES[name], folds, 0.0, lost)
-        rows.append([*cells[:2], *cells[3:], *(f"{family:.2f}" for family in families)])
-    columns = ["trained for", *COLUMNS[1:2], *COLUMNS[3:], *(f"lost on {f}" for f in FAMILIES)]
+        cells = [FILES[name], mean_sd(_clean(folds)), *_through_devices(folds, lost)]
+        for family in FAMILIES:
+            cells.append(f"{100 * statistics.mean(_lost_on(fold, family) for fold in folds):.2f}")
+        rows.append(cells)
+    columns = ["trained for", "clean", *LOST, *(f"lost on {family}" for family in FAMILIES)]
     print(markdown(columns, rows))
     print(f"\nInt8 TFLite, %, mean ± sd over {len(folds)} folds. {made_line(made())}")
 
