@@ -23,8 +23,8 @@ from edge_asc.augment import Augmenter
 from edge_asc.callbacks import AveragedWeights
 from edge_asc.config import AugmentConfig, Config, load_preset
 from edge_asc.distillation import Teachers, soft_losses
-from edge_asc.fitting import cpu_has_bfloat16
 from edge_asc.models import build
+from edge_asc.placement import cpu_has_bfloat16
 from edge_asc.scene_module import compiled, task_losses
 from edge_asc.schedules import build_optimizer
 from edge_asc.store import Epochs, FeatureStore

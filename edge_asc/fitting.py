@@ -4,7 +4,6 @@ Training and quantisation-aware training both are calls of `fit`.
 """
 
 import logging
-import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -30,6 +29,7 @@ from edge_asc.config import AugmentConfig, TrainConfig
 from edge_asc.distillation import Teachers
 from edge_asc.frontend import FrontEnd
 from edge_asc.loggers import build_loggers
+from edge_asc.placement import HERE, Placement, is_main_process
 from edge_asc.progress import TrainingProgress
 from edge_asc.pruning import MagnitudePruning
 from edge_asc.scene_module import SceneModule, compiled
@@ -70,9 +70,7 @@ def fit(
     seed: int = 0,
     teachers: Sequence[nn.Module] = (),
     resume: bool = False,
-    devices: int = 1,
-    num_nodes: int = 1,
-    accelerator: str = "auto",
+    placement: Placement = HERE,
     progress: bool = True,
     loggers: Sequence[str] = (),
     callbacks: Sequence[Callback] = (),
@@ -92,9 +90,7 @@ def fit(
         seed: of order, crops, augmentation and dropout.
         teachers: networks of the same input and labels, which it learns from as well.
         resume: go on from folder/last.ckpt if it is there.
-        devices: processes or GPUs on this machine.
-        num_nodes: machines.
-        accelerator: Lightning's word for the kind of device.
+        placement: processes and machines.
         progress: show progress.
         loggers: further loggers, see `edge_asc.loggers`.
         callbacks: called at an epoch's end after its row is in the history.
@@ -117,7 +113,7 @@ def fit(
     started = time.perf_counter()
     with _quiet_lightning():
         trainer = L.Trainer(
-            **_where(devices, num_nodes, accelerator, config),
+            **placement.trainer_arguments(config.precision),
             **_OWN_WAYS,
             max_epochs=config.epochs,
             gradient_clip_val=config.clip_norm or None,
@@ -151,40 +147,6 @@ _OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our call
     "use_distributed_sampler": False,
     "log_every_n_steps": 1,
 }
-
-
-def _where(devices: int, num_nodes: int, accelerator: str, config: TrainConfig) -> dict[str, Any]:
-    """Trainer arguments for processes and precision."""
-    several = devices * num_nodes > 1
-    on_cuda = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    return {
-        "devices": devices,
-        "num_nodes": num_nodes,
-        "accelerator": accelerator,
-        "strategy": "ddp" if several else "auto",
-        "sync_batchnorm": several and on_cuda,
-        "precision": trainer_precision(config.precision, on_cuda),
-    }
-
-
-def trainer_precision(precision: str, on_cuda: bool) -> Any:
-    """Lightning's name for a precision; `auto` is bfloat16 where the processor computes in it."""
-    if precision == "auto":
-        has_it = torch.cuda.is_bf16_supported(False) if on_cuda else cpu_has_bfloat16()
-        precision = "bfloat16" if has_it else "float32"
-    return {"float32": "32-true", "bfloat16": "bf16-mixed"}[precision]
-
-
-def cpu_has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, bool)() for name in checks)
-
-
-def is_main_process() -> bool:
-    """Whether this is the process that writes, by what launchers set before training starts."""
-    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
-    return all(int(os.environ.get(name, 0)) == 0 for name in names)
 
 
 def _lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:

@@ -13,10 +13,11 @@ from edge_asc.data import SceneDataset
 from edge_asc.distillation import load_teachers
 from edge_asc.examples import save_examples
 from edge_asc.files import atomic_write
-from edge_asc.fitting import Fitted, fit, is_main_process
+from edge_asc.fitting import Fitted, fit
 from edge_asc.loggers import check_loggers
 from edge_asc.material import Material, abstract_labels, labelled, prepare
 from edge_asc.models import build
+from edge_asc.placement import HERE, Placement, is_main_process
 from edge_asc.plots import save_confusion, save_curves
 from edge_asc.runs import Run, provenance, read_run, write_json
 from edge_asc.scoring import Scores, predict, score
@@ -36,9 +37,7 @@ def train(
     teachers: Sequence[Path | str] = (),
     seed: int = 0,
     resume: bool = False,
-    devices: int = 1,
-    num_nodes: int = 1,
-    accelerator: str = "auto",
+    placement: Placement = HERE,
     progress: bool = True,
     loggers: Sequence[str] = (),
     cache: Path | None = None,
@@ -55,9 +54,7 @@ def train(
         teachers: finished runs that it learns from; none has seen the test fold.
         seed: of everything random, 0 or more.
         resume: go on where a killed run stopped; a new folder starts from the beginning.
-        devices: processes or GPUs on this machine.
-        num_nodes: machines.
-        accelerator: Lightning's word for the kind of device.
+        placement: processes and machines.
         progress: show progress.
         loggers: any of `edge_asc.loggers.LOGGERS`.
         cache: folder of the feature cache; None: the user's.
@@ -102,9 +99,7 @@ def train(
         seed=seed,
         teachers=taught_by,
         resume=resume,
-        devices=devices,
-        num_nodes=num_nodes,
-        accelerator=accelerator,
+        placement=placement,
         progress=progress,
         loggers=loggers,
     )

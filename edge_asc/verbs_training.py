@@ -87,7 +87,7 @@ def train(
 
     config = load_preset(preset, overrides or [])
     dataset = open_dataset(data)
-    from edge_asc.fitting import is_main_process  # after what may be wrong: torch takes seconds
+    from edge_asc.placement import Placement, is_main_process  # after what may be wrong: torch
     from edge_asc.train import train as train_run
 
     folder = train_run(
@@ -100,8 +100,7 @@ def train(
         teachers=teacher or (),
         seed=seed,
         resume=resume,
-        devices=devices,
-        num_nodes=num_nodes,
+        placement=Placement(devices, num_nodes),
         loggers=logger or (),
     )
     if is_main_process():

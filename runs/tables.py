@@ -4,6 +4,7 @@
 - `tables.py folds FOLDER OUT.json`: collect fold1 ... foldN, each with evaluations
 - `tables.py results OUT.json`: the collected figures as a Markdown table
 - `tables.py curve OUT.json...`: collected figures of several sizes, a row each, as Markdown
+- `tables.py seeds SEED OUT.json ...`: collected figures of several seeds, a row each, as Markdown
 - `tables.py sizes`: every preset in every format, as Markdown
 - `tables.py where`: date and machine, for under a table
 - `tables.py fill FILE.md NAME`: put standard input between NAME's markers
@@ -154,6 +155,26 @@ def curve(paths: Sequence[Path]) -> None:
     print(f"\n{made_line(collected['made'])}")
 
 
+def seeds(arguments: Sequence[str]) -> None:
+    """Print what networks reach that differ in their seed alone: SEED OUT.json, and so on."""
+    rows, means = [], []
+    for seed, path in zip(arguments[::2], arguments[1::2], strict=True):
+        collected = json.loads(Path(path).read_text())
+        folds = collected["folds"].values()
+        floats, ints = (
+            [100 * fold[variant]["accuracy"] for fold in folds]
+            for variant in ("torch", "int8.tflite")
+        )
+        means.append((statistics.mean(floats), statistics.mean(ints)))
+        rows.append([seed, mean_sd(floats), mean_sd(ints), *(f"{value:.2f}" for value in ints)])
+    rows.append(["all", *(mean_sd(of_seeds) for of_seeds in zip(*means, strict=True))])
+    rows[-1] += [""] * (len(rows[0]) - 3)
+    numbers = [f"int8, fold {number}" for number in collected["folds"]]
+    print(markdown(["seed", "float32, %", "int8 TFLite, %", *numbers], rows))
+    print("\n± over the folds; in the last row over the means of the seeds.")
+    print(made_line(collected["made"]))
+
+
 def mean_sd(values: Sequence[float]) -> str:
     """Mean ± standard deviation, the mean alone of one value."""
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
@@ -220,6 +241,8 @@ def main(arguments: Sequence[str]) -> None:
             results(Path(path))
         case ["curve", *paths]:
             curve([Path(path) for path in paths])
+        case ["seeds", *pairs] if pairs and len(pairs) % 2 == 0:
+            seeds(pairs)
         case ["sizes"]:
             sizes()
         case ["where"]:

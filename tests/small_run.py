@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edge_asc.config import load_preset
 from edge_asc.datasets import open_dataset
+from edge_asc.placement import Placement
 from edge_asc.train import train
 
 N_MELS, N_FRAMES = 32, 32
@@ -39,5 +40,6 @@ def train_run(folder: Path, data: Path, preset: str, *overrides: str, fold: int 
     """Train a preset on small inputs, in this process."""
     config = load_preset(preset, [*SMALL, *overrides])
     return train(
-        config, open_dataset(data), fold, folder, data=str(data), progress=False, accelerator="cpu"
-    )
+        config, open_dataset(data), fold, folder, data=str(data), progress=False,
+        placement=Placement(accelerator="cpu"),
+    )  # fmt: skip

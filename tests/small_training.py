@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from edge_asc.config import AugmentConfig, TrainConfig
 from edge_asc.fitting import Fitted, fit
 from edge_asc.frontend import FrontEnd
+from edge_asc.placement import Placement
 from edge_asc.store import FeatureStore
 
 N_MELS, N_FRAMES, CROP = 16, 24, 20
@@ -93,7 +94,7 @@ def small_fit(folder: Path, network: nn.Module | None = None, **settings: Any) -
         "augment": AUGMENT,
         "n_frames": CROP,
         "progress": False,
-        "accelerator": "cpu",
+        "placement": Placement(accelerator="cpu"),
     }
     arguments |= {k: v for k, v in settings.items() if k not in names}
     return fit(network or small_network(), FRONT_END, config=config, folder=folder, **arguments)
@@ -146,7 +147,7 @@ if __name__ == "__main__":
         folder,
         Slow(),
         epochs=epochs,
-        devices=processes,
+        placement=Placement(processes, accelerator="cpu"),
         resume="resume" in sys.argv,
         balance="gradnorm" if "gradnorm" in sys.argv else "fixed",
     )

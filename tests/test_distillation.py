@@ -105,6 +105,7 @@ def test_a_student_that_learns_nothing_else_has_its_teacher_s_answers(
     from edge_asc.distillation import load_teachers
     from edge_asc.fitting import fit
     from edge_asc.material import prepare
+    from edge_asc.placement import Placement
     from edge_asc.runs import load_network
 
     config = load_preset("nano", [*SMALL, "train.distill_weight=1", *STILL])
@@ -116,7 +117,7 @@ def test_a_student_that_learns_nothing_else_has_its_teacher_s_answers(
     fitted = fit(
         student, run.front_end(), material.train, None, config.train, config.augment, tmp_path,
         n_frames=run.n_frames, teachers=load_teachers([teacher], run, dataset), progress=False,
-        accelerator="cpu",
+        placement=Placement(accelerator="cpu"),
     )  # fmt: skip
     assert abs(fitted.rows[0]["train_loss"]) < 1e-6
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from edge_asc.callbacks import Diverged
 from edge_asc.config import AugmentConfig
-from edge_asc.fitting import trainer_precision
 from edge_asc.loggers import build_loggers
+from edge_asc.placement import trainer_precision
 from edge_asc.progress import TrainingProgress
 from edge_asc.scene_module import compiled, eager, task_losses
 from edge_asc.scoring import predict, score
@@ -184,7 +184,7 @@ def test_layouts_and_precisions_train(tmp_path: Path, channels_last: bool, preci
 
 def test_auto_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     for has_it, name in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr("edge_asc.fitting.cpu_has_bfloat16", lambda has_it=has_it: has_it)
+        monkeypatch.setattr("edge_asc.placement.cpu_has_bfloat16", lambda has_it=has_it: has_it)
         assert trainer_precision("auto", on_cuda=False) == name
     assert trainer_precision("float32", on_cuda=False) == "32-true"
 

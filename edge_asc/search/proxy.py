@@ -21,6 +21,7 @@ from edge_asc.data import SceneDataset
 from edge_asc.fitting import fit
 from edge_asc.material import abstract_labels, labelled, prepare
 from edge_asc.models import build
+from edge_asc.placement import Placement
 
 REASON = "reason"
 
@@ -100,7 +101,7 @@ def train_candidate(
             balanced=config.data.balanced,
             seed=seed,
             resume=True,
-            accelerator=accelerator,
+            placement=Placement(accelerator=accelerator),
             progress=progress,
             callbacks=[Watch(trial)],
         )
