@@ -13,7 +13,7 @@ from torch import Tensor
 from edge_asc.augment_sound import add_noise, gain, mix_sounds, response
 from edge_asc.config import AugmentConfig
 
-RESPONSE_POINTS = 6  # a device's response changes slowly: every 20 of 128 mels
+RESPONSE_POINTS = 6  # a response that changes slowly: every 20 of 128 mels
 NOISE_COLOUR_DB = 10.0
 SNR_RANGE_DB = 30.0
 
@@ -107,8 +107,10 @@ class Augmenter:
         return gain(raw, _like(raw, rng.uniform(-limit, limit, len(raw))), self.log)
 
     def _response(self, raw: Tensor, rng: np.random.Generator) -> Tensor:
-        limit = self.config.response_db
-        return response(raw, self._points(raw, limit, rng), self.log) if limit else raw
+        limit, most = self.config.response_db, self.config.response_points
+        if not limit:
+            return raw
+        return response(raw, self._points(raw, limit, rng, _draw_count(most, rng)), self.log)
 
     def _noise(self, raw: Tensor, rng: np.random.Generator) -> Tensor:
         c = self.config
@@ -119,8 +121,10 @@ class Augmenter:
         colour = self._points(raw, NOISE_COLOUR_DB, rng)
         return add_noise(raw, _like(raw, snr), colour, _like(raw, white), self.log)
 
-    def _points(self, raw: Tensor, limit_db: float, rng: np.random.Generator) -> Tensor:
-        return _like(raw, rng.uniform(-limit_db, limit_db, (len(raw), RESPONSE_POINTS)))
+    def _points(
+        self, raw: Tensor, limit_db: float, rng: np.random.Generator, count: int = RESPONSE_POINTS
+    ) -> Tensor:
+        return _like(raw, rng.uniform(-limit_db, limit_db, (len(raw), count)))
 
     def _shift(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         largest = round(self.config.roll * x.shape[3])
@@ -152,6 +156,13 @@ class Augmenter:
             start = rng.integers(0, size - width + 1)
             x = mask(x, _whole(x, start), _whole(x, width), dim)
         return x
+
+
+def _draw_count(most: int, rng: np.random.Generator) -> int:
+    """How many points a response has: from slow ones to the finest, evenly in octaves."""
+    if most <= RESPONSE_POINTS:
+        return most
+    return round(RESPONSE_POINTS * (most / RESPONSE_POINTS) ** rng.random())
 
 
 def _like(x: Tensor, values: np.ndarray) -> Tensor:

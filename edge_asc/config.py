@@ -97,6 +97,7 @@ class AugmentConfig(Section, frozen=True):
 
     gain_db: NonNegative = 0.0  # uniform in +- this, before normalisation
     response_db: NonNegative = 0.0  # frequency response, uniform in +- this at points along mels
+    response_points: Count = 6  # most of them; how many, each batch draws anew from 6 on
     noise_probability: Fraction = 0.0  # of a batch to be heard above coloured noise
     noise_snr_db: float = 10.0  # the lowest; the highest is 30 dB above it
     sound_mix: Fraction = 0.0  # part of the batches in which sounds are mixed, not features

@@ -4,6 +4,7 @@
 #   NAME   of the results: runs in runs/out/NAME, files in runs/artifacts/NAME
 #   FOLD   1 to 5, or all: a network of all clips, which nothing is left to test
 #   TRAIN, QUANTIZE  further options of these verbs, for every network
+#   TEACHERS="NAME..."  learn from the runs of these names as well, each fold from its own
 # Goes on where it was interrupted, network by network and epoch by epoch. Folds may run side by
 # side, each with OMP_NUM_THREADS=1.
 set -eu
@@ -21,11 +22,15 @@ for fold in $folds; do
     [ "$fold" != all ] || run=$work/all
     held_out="--fold $fold"
     [ "$fold" != all ] || held_out=
+    teachers=
+    for teacher in ${TEACHERS:-}; do
+        teachers="$teachers --teacher $here/out/$teacher/$(basename "$run")"
+    done
     # No epoch is chosen by validation, so every clip that may train does.
     # shellcheck disable=SC2086
     [ -f "$run/weights.pt" ] || edge-asc train "$preset" --data "$data" $held_out --out "$work" \
         --name "$(basename "$run")" --resume --set data.val_fraction=0 --set train.compile=true \
-        ${TRAIN:-}
+        $teachers ${TRAIN:-}
     # Its own answers before rounding teach a network that is rounded.
     # shellcheck disable=SC2086
     [ -f "$run/quantized/weights.pt" ] ||

@@ -97,6 +97,19 @@ def test_random_responses_are_curves_within_what_was_asked(power: Tensor) -> Non
     assert len(curve_db[:, 0].unique()) == B
 
 
+def test_responses_are_as_fine_as_was_asked(power: Tensor) -> None:
+    """Number of corners of the curve, over many batches."""
+    found = set()
+    for seed in range(60):
+        change = augmented(power.log(), seed, response_db=6.0, response_points=12)
+        curve = (change - power.log())[:, 0, :, 0]
+        bends = curve.diff(n=2, dim=1).abs() > 1e-9
+        found.add(int(bends.any(0).sum()))
+    assert len(found) > 3
+    slow = augmented(power.log(), response_db=6.0)
+    assert torch.equal(slow, augmented(power.log(), response_db=6.0, response_points=6))
+
+
 def test_random_noise_lies_in_the_range_that_was_asked(power: Tensor) -> None:
     ratios = []
     for seed in range(20):
