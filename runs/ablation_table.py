@@ -19,12 +19,12 @@ ROWS = {  # row -> how the table calls it
     "no-devices": "without simulated devices",
     "no-responses": "without random responses and noise",
     "no-speeds": "without speeds",
-    "plain": "without these three",
+    "plain": "plain: without these three",
     "no-mixup": "without mixup",
     "no-masks": "without masks",
     "no-average": "without averaged weights",
 }
-LOST = ("seen devices", "unseen devices", "lost on unseen", "part of the loss without devices")
+LOST = ("seen devices", "unseen devices", "lost on unseen", "part of what plain training loses")
 
 
 def collect(folder: Path, out: Path) -> None:
@@ -46,7 +46,7 @@ def table(path: Path) -> None:
     if not folds:
         raise SystemExit(f"{path}: no fold has all rows yet, 'all' among them")
     figures = {row: [rows[row][fold]["simulated"] for fold in folds] for row in ROWS if row in rows}
-    lost = _lost(figures["no-devices"]) if "no-devices" in rows else 0.0
+    lost = _lost(figures["plain"]) if "plain" in rows else 0.0
     clean_of_all = statistics.mean(_clean(figures["all"]))
     cells = []
     for row, of_folds in figures.items():
@@ -66,14 +66,14 @@ def _clean(folds: Sequence[dict[str, Any]]) -> list[float]:
     return [100 * fold["clean"] for fold in folds]
 
 
-def _through_devices(folds: Sequence[dict[str, Any]], lost_without: float) -> list[str]:
-    """The cells of `LOST`; `lost_without`: what training for no devices loses, a share."""
+def _through_devices(folds: Sequence[dict[str, Any]], lost_by_plain: float) -> list[str]:
+    """The cells of `LOST`; `lost_by_plain`: what plain training loses, a share."""
     sets = ("seen", "unseen")
     means = [statistics.mean(fold["sets"][which]["accuracy"] for fold in folds) for which in sets]
     return [
         *(f"{100 * mean:.2f}" for mean in means),
         f"{100 * _lost(folds):.2f}",
-        f"{_lost(folds) / lost_without:.0%}" if lost_without > 0 else "",
+        f"{_lost(folds) / lost_by_plain:.0%}" if lost_by_plain > 0 else "",
     ]
 
 
@@ -82,7 +82,7 @@ def _lost(folds: Sequence[dict[str, Any]]) -> float:
     return statistics.mean(fold["sets"]["unseen"]["loss"] for fold in folds)
 
 
-FILES = {"plain": "none (preset compact-int8)", "esc10": "devices (preset esc10/128k)"}
+FILES = {"plain": "none: plain training (preset compact-int8)", "esc10": "devices (preset esc10/128k)"}
 FAMILIES = ("cased", "voice", "sloped")
 
 
