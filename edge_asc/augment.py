@@ -6,6 +6,7 @@ numbers from a numpy generator, so that every device gets the same ones. Nothing
 
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -84,6 +85,11 @@ class Augmenter:
         self.config = config
         self.normalize = normalize
         self.log = log
+
+    def as_recorded(self) -> "Augmenter":
+        """The same without what stands for other devices and places: responses and noise."""
+        config = msgspec.structs.replace(self.config, response_db=0.0, noise_probability=0.0)
+        return Augmenter(config, self.normalize, self.log)
 
     def __call__(
         self, raw: Tensor, targets: tuple[Tensor, ...], rng: np.random.Generator

@@ -57,6 +57,7 @@ class TrainConfig(Section, frozen=True):
     """One optimisation: epochs, optimiser, learning rate, loss, averaging, precision."""
 
     epochs: Count = 120
+    plain_part: Fraction = 0.0  # last part of them: clips as recorded, no speeds, devices, noise
     batch_size: Count = 32  # clips per step, all processes together
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Positive = 5e-3  # the highest
@@ -129,6 +130,7 @@ class QuantizeConfig(Section, frozen=True):
         return msgspec.structs.replace(
             train,
             epochs=self.epochs,
+            plain_part=1.0 if train.plain_part else 0.0,  # as training ended
             batch_size=self.batch_size or train.batch_size,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,

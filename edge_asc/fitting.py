@@ -123,7 +123,10 @@ def fit(
         )
         place = (trainer.global_rank, trainer.world_size)
         frames = n_frames or train_store.n_frames
-        epochs = Epochs(train_store, config.batch_size, frames, seed, balanced, *place)
+        plain_from = round(config.epochs * (1 - config.plain_part))
+        epochs = Epochs(
+            train_store, config.batch_size, frames, seed, balanced, *place, plain_from=plain_from
+        )
         augmenter = Augmenter(augment, TorchFrontEnd(frontend).normalize, frontend.log)
         taught_by = _teachers(teachers, config)
         module = SceneModule(network.train(), config, augmenter, epochs, seed, taught_by)

@@ -65,6 +65,7 @@ class SceneModule(L.LightningModule):
         super().__init__()
         self.network, self.teachers = network, teachers
         self.config, self.augmenter, self.epochs, self.seed = config, augmenter, epochs, seed
+        self.as_recorded = augmenter.as_recorded()
         n_tasks = len(epochs.store.labels)
         self.fixed_weights = torch.tensor([config.scene_weight, config.abstract_weight][:n_tasks])
         self.gradnorm = gradnorm(config, n_tasks)
@@ -103,7 +104,8 @@ class SceneModule(L.LightningModule):
         raw, labels = batch
         classes = self.epochs.store.n_classes
         targets = tuple(F.one_hot(y, n).float() for y, n in zip(labels, classes, strict=True))
-        x, targets = self.augmenter(raw, targets, self.generator(AUGMENT))
+        augment = self.as_recorded if self.epochs.plain else self.augmenter
+        x, targets = augment(raw, targets, self.generator(AUGMENT))
         if self.config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         logits = self.train_forward(x)

@@ -90,7 +90,8 @@ class Epochs:
     """The training batches of one process, epoch after epoch.
 
     Every epoch holds every clip once, in any of its versions, as far as whole batches go (with
-    `balanced`: as many draws, classes equally likely). Iterating gives epoch `self.epoch`.
+    `balanced`: as many draws, classes equally likely). From epoch `plain_from` on the clips are as
+    they are. Iterating gives epoch `self.epoch`.
 
     Args:
         store: features and labels.
@@ -100,6 +101,7 @@ class Epochs:
         balanced: draw classes equally often.
         rank: this process among `world` processes.
         world: number of processes.
+        plain_from: first epoch without other versions; None: there is none.
 
     Raises:
         ValueError: the batch size is not a multiple of `world`.
@@ -114,6 +116,7 @@ class Epochs:
         balanced: bool = False,
         rank: int = 0,
         world: int = 1,
+        plain_from: int | None = None,
     ) -> None:
         if batch_size % world:
             raise ValueError(
@@ -121,7 +124,16 @@ class Epochs:
             )
         self.store, self.batch_size, self.n_frames = store, batch_size, n_frames
         self.seed, self.balanced, self.rank, self.world = seed, balanced, rank, world
+        self.plain_from = plain_from
         self.epoch = 0
+
+    @property
+    def plain(self) -> bool:
+        """Whether this epoch's clips are as they are."""
+        return self._is_plain(self.epoch)
+
+    def _is_plain(self, epoch: int) -> bool:
+        return self.plain_from is not None and epoch >= self.plain_from
 
     def __len__(self) -> int:
         return max(1, len(self.store) // self.batch_size)
@@ -132,7 +144,8 @@ class Epochs:
         count = len(self) * self.batch_size
         clips = self._clips(count, rng)
         starts = rng.integers(0, self.store.n_frames - self.n_frames + 1, count)
-        rows = clips + len(self.store) * self._versions(count, rng)
+        versions = 0 if self._is_plain(epoch) else self._versions(count, rng)
+        rows = clips + len(self.store) * versions
         steps = zip(rows.reshape(len(self), -1), starts.reshape(len(self), -1), strict=True)
         return [(r[self.rank :: self.world], s[self.rank :: self.world]) for r, s in steps]
 

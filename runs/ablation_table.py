@@ -82,7 +82,10 @@ def _lost(folds: Sequence[dict[str, Any]]) -> float:
     return statistics.mean(fold["sets"]["unseen"]["loss"] for fold in folds)
 
 
-FILES = {"plain": "none: plain training (preset compact-int8)", "esc10": "devices (preset esc10/128k)"}
+FILES = {
+    "plain": "none: plain training (preset compact-int8)",
+    "esc10": "devices (preset esc10/128k)",
+}
 FAMILIES = ("cased", "voice", "sloped")
 
 
