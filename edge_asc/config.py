@@ -57,7 +57,7 @@ class TrainConfig(Section, frozen=True):
     """One optimisation: epochs, optimiser, learning rate, loss, averaging, precision."""
 
     epochs: Count = 120
-    plain_part: Fraction = 0.0  # last part of them: clips as recorded, no speeds, devices, noise
+    plain_part: Fraction = 0.0  # last part of them: no simulated devices, responses, noise
     batch_size: Count = 32  # clips per step, all processes together
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Positive = 5e-3  # the highest

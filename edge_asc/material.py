@@ -90,6 +90,7 @@ def prepare(
             *_classes(clips, dataset, config.model.abstract),
             config.data.ram_limit_bytes,
             len(versions),
+            sum(device is None for _, device in versions),
         )
 
     train_store = store(train_clips, versions_of(config.data))

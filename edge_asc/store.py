@@ -26,6 +26,7 @@ class FeatureStore:
         n_classes: number of classes per label set.
         ram_limit_bytes: larger sets are read clip by clip from where they are.
         n_versions: of each clip.
+        n_plain: how many of these, the first ones, are heard through no device; None: all.
 
     Raises:
         ValueError: no clips, or clips of different shapes.
@@ -38,6 +39,7 @@ class FeatureStore:
         n_classes: Sequence[int],
         ram_limit_bytes: int = 2 * 1024**3,
         n_versions: int = 1,
+        n_plain: int | None = None,
     ) -> None:
         shapes = {tuple(a.shape) for a in arrays}
         if len(shapes) != 1:
@@ -46,6 +48,7 @@ class FeatureStore:
         self.labels = tuple(torch.as_tensor(list(x), dtype=torch.int64) for x in labels)
         self.n_classes = tuple(n_classes)
         self.arrays, self.n_versions = arrays, n_versions
+        self.n_plain = n_plain or n_versions
         fits = len(arrays) * arrays[0].nbytes <= ram_limit_bytes
         self.memory = self._read() if fits else None  # [rows, M, F]
 
@@ -90,8 +93,8 @@ class Epochs:
     """The training batches of one process, epoch after epoch.
 
     Every epoch holds every clip once, in any of its versions, as far as whole batches go (with
-    `balanced`: as many draws, classes equally likely). From epoch `plain_from` on the clips are as
-    they are. Iterating gives epoch `self.epoch`.
+    `balanced`: as many draws, classes equally likely). From epoch `plain_from` on no clip is
+    heard through a device. Iterating gives epoch `self.epoch`.
 
     Args:
         store: features and labels.
@@ -101,7 +104,7 @@ class Epochs:
         balanced: draw classes equally often.
         rank: this process among `world` processes.
         world: number of processes.
-        plain_from: first epoch without other versions; None: there is none.
+        plain_from: first epoch without devices; None: there is none.
 
     Raises:
         ValueError: the batch size is not a multiple of `world`.
@@ -129,7 +132,7 @@ class Epochs:
 
     @property
     def plain(self) -> bool:
-        """Whether this epoch's clips are as they are."""
+        """Whether this epoch's clips are heard through no device."""
         return self._is_plain(self.epoch)
 
     def _is_plain(self, epoch: int) -> bool:
@@ -144,13 +147,12 @@ class Epochs:
         count = len(self) * self.batch_size
         clips = self._clips(count, rng)
         starts = rng.integers(0, self.store.n_frames - self.n_frames + 1, count)
-        versions = 0 if self._is_plain(epoch) else self._versions(count, rng)
-        rows = clips + len(self.store) * versions
+        store = self.store
+        n_versions = store.n_plain if self._is_plain(epoch) else store.n_versions
+        versions = 0 if n_versions == 1 else rng.integers(0, n_versions, count)
+        rows = clips + len(store) * versions
         steps = zip(rows.reshape(len(self), -1), starts.reshape(len(self), -1), strict=True)
         return [(r[self.rank :: self.world], s[self.rank :: self.world]) for r, s in steps]
-
-    def _versions(self, count: int, rng: np.random.Generator) -> np.ndarray | int:
-        return 0 if self.store.n_versions == 1 else rng.integers(0, self.store.n_versions, count)
 
     def _clips(self, count: int, rng: np.random.Generator) -> np.ndarray:
         if not self.balanced:

@@ -35,6 +35,7 @@ def test_cached_features_are_those_of_what_the_device_hears(scenes: Path, tmp_pa
 def test_only_training_hears_devices(scenes: Path) -> None:
     plain, several = material(scenes, 0), material(scenes, 2)
     assert (plain.train.n_versions, several.train.n_versions) == (1, 3)
+    assert (plain.train.n_plain, several.train.n_plain) == (1, 1)
     assert plain.frontend == several.frontend
     for a, b in ((plain.val, several.val), (plain.test, several.test)):
         assert a is not None and b is not None and b.n_versions == 1

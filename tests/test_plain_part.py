@@ -1,4 +1,4 @@
-"""The last part of a training: clips as they were recorded, all else as before."""
+"""The last part of a training: no simulated devices, responses, noise; all else as before."""
 
 from pathlib import Path
 
@@ -14,31 +14,30 @@ SOUNDS = msgspec.structs.replace(AUGMENT, response_db=6.0, noise_probability=0.5
 N_CLIPS = 40
 
 
-def three_versions() -> FeatureStore:
-    """The clips of `store`, each followed by two that are louder."""
+def versions(n_versions: int) -> FeatureStore:
+    """The clips of `store`, each louder in every further version; two are through no device."""
     once = store(N_CLIPS)
-    arrays = [np.asarray(a) + louder for louder in (0.0, 1.0, 2.0) for a in once.arrays]
+    arrays = [np.asarray(a) + louder for louder in range(n_versions) for a in once.arrays]
     labels = [y.tolist() for y in once.labels]
-    return FeatureStore(arrays, labels, once.n_classes, n_versions=3)
+    return FeatureStore(arrays, labels, once.n_classes, n_versions=n_versions, n_plain=2)
 
 
-def test_clips_and_crops_stay_and_versions_go() -> None:
-    epochs = Epochs(three_versions(), 8, CROP, seed=0, plain_from=3)
-    always = Epochs(three_versions(), 8, CROP, seed=0)
+def test_clips_and_crops_stay_and_devices_go() -> None:
+    epochs = Epochs(versions(4), 8, CROP, seed=0, plain_from=3)
+    always = Epochs(versions(4), 8, CROP, seed=0)
     for epoch in range(6):
         pairs = list(zip(epochs.plan(epoch), always.plan(epoch), strict=True))
         for (plain, starts), (other, same_starts) in pairs:
             assert np.array_equal(plain % N_CLIPS, other % N_CLIPS)
             assert np.array_equal(starts, same_starts)
         largest = max(rows.max() for (rows, _), _ in pairs)
-        assert (largest < N_CLIPS) == (epoch >= 3)
+        assert (largest < 2 * N_CLIPS) == (epoch >= 3)
+        assert largest >= N_CLIPS
 
 
-def test_plain_throughout_is_training_without_versions_responses_and_noise(tmp_path: Path) -> None:
-    changed = small_fit(
-        tmp_path / "a", plain_part=1.0, train_store=three_versions(), augment=SOUNDS
-    )
-    without = small_fit(tmp_path / "b", train_store=store(N_CLIPS))
+def test_plain_throughout_is_training_without_devices_responses_and_noise(tmp_path: Path) -> None:
+    changed = small_fit(tmp_path / "a", plain_part=1.0, train_store=versions(4), augment=SOUNDS)
+    without = small_fit(tmp_path / "b", train_store=versions(2))
     assert_same_weights(changed.network.state_dict(), without.network.state_dict())
 
 
@@ -47,9 +46,7 @@ def test_the_first_epochs_are_those_of_a_training_that_is_never_plain(
     tmp_path: Path, part: float, first_plain: int
 ) -> None:
     for name, plain_part in (("never", 0.0), ("late", part)):
-        small_fit(
-            tmp_path / name, plain_part=plain_part, train_store=three_versions(), augment=SOUNDS
-        )
+        small_fit(tmp_path / name, plain_part=plain_part, train_store=versions(4), augment=SOUNDS)
     never, late = (rows(tmp_path / name) for name in ("never", "late"))
     same = [a == b for a, b in zip(never, late, strict=True)]
     assert same == [epoch < first_plain for epoch in range(len(same))]

@@ -135,6 +135,7 @@ def material(scenes: Path, speeds: Sequence[float], **settings: object) -> Mater
 def test_what_is_tested_is_played_as_it_is(scenes: Path) -> None:
     plain, several = material(scenes, [1.0]), material(scenes, [0.9, 1.0, 1.1])
     assert (plain.train.n_versions, several.train.n_versions) == (1, 3)
+    assert several.train.n_plain == 3
     assert plain.frontend == several.frontend and len(plain.train) == len(several.train)
     for a, b in ((plain.val, several.val), (plain.test, several.test)):
         assert a is not None and b is not None and b.n_versions == 1
