@@ -248,7 +248,7 @@ def test_train_passes_its_arguments_on(
     ((config, dataset, fold, folder, options),) = calls
     assert (config.train.epochs, config.train.batch_size) == (20, 8)
     assert (dataset.name, fold, folder) == ("tones", 2, tmp_path / "r")
-    assert options["resume"] and options["seed"] == 5 and options["devices"] == 2
+    assert options["resume"] and options["seed"] == 5 and options["placement"].devices == 2
     assert list(options["loggers"]) == ["tensorboard"]
     assert options["data"] == str(tones)
 

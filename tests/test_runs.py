@@ -13,6 +13,7 @@ from edge_asc.config import Config, load_preset
 from edge_asc.data import Clip, SceneDataset
 from edge_asc.features import FeatureCache
 from edge_asc.material import prepare
+from edge_asc.placement import Placement
 from edge_asc.plots import save_confusion, save_curves
 from edge_asc.runs import (
     Run,
@@ -80,8 +81,11 @@ def config() -> Config:
     return load_preset("compact-int8", OVERRIDES)
 
 
+CPU = Placement(accelerator="cpu")
+
+
 def run(config: Config, dataset: SceneDataset, folder: Path, **settings: Any) -> Path:
-    arguments = {"fold": 1, "progress": False, "accelerator": "cpu", "cache": folder.parent / "c"}
+    arguments = {"fold": 1, "progress": False, "cache": folder.parent / "c", "placement": CPU}
     return train(config, dataset, folder=folder, **(arguments | settings))
 
 
