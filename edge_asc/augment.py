@@ -1,7 +1,8 @@
 """Random changes to whole batches of features `[B, 1, M, F]` (B clips, M mels, F frames).
 
 The changes are pure functions of a batch and explicit numbers per clip; `Augmenter` draws those
-numbers from a numpy generator, so that every device gets the same ones. Nothing loops over clips.
+numbers from a numpy generator, so that every device gets the same ones, or on the device itself
+where steps are CUDA graphs. Nothing loops over clips.
 """
 
 from collections.abc import Callable
@@ -13,10 +14,14 @@ from torch import Tensor
 
 from edge_asc.augment_sound import add_noise, gain, mix_sounds, response
 from edge_asc.config import AugmentConfig
+from edge_asc.device_random import DeviceRandom
 
 RESPONSE_POINTS = 6  # a response that changes slowly: every 20 of 128 mels
 NOISE_COLOUR_DB = 10.0
 SNR_RANGE_DB = 30.0
+
+Random = np.random.Generator | DeviceRandom
+Numbers = np.ndarray | Tensor  # as they draw them
 
 
 def roll(x: Tensor, frames: Tensor) -> Tensor:
@@ -91,13 +96,28 @@ class Augmenter:
         config = msgspec.structs.replace(self.config, response_db=0.0, noise_probability=0.0)
         return Augmenter(config, self.normalize, self.log)
 
+    def check_on_device(self) -> None:
+        """Refuse what the host would have to decide in every step.
+
+        Raises:
+            ValueError: such a setting, by its name.
+        """
+        c = self.config
+        if 0 < c.sound_mix < 1:
+            raise ValueError(f"augment.sound_mix must be 0 or 1 side by side, found {c.sound_mix}")
+        if c.response_points > RESPONSE_POINTS:
+            raise ValueError(
+                f"augment.response_points must be at most {RESPONSE_POINTS} side by side, "
+                f"found {c.response_points}"
+            )
+
     def __call__(
-        self, raw: Tensor, targets: tuple[Tensor, ...], rng: np.random.Generator
+        self, raw: Tensor, targets: tuple[Tensor, ...], rng: Random
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return features `[B, 1, M, F]` and the targets `[B, classes]` after mixing."""
         c = self.config
         raw = self._shift(self._noise(self._response(self._gain(raw, rng), rng), rng), rng)
-        as_sounds = bool(c.sound_mix) and rng.random() < c.sound_mix
+        as_sounds = c.sound_mix == 1 or bool(c.sound_mix and rng.random() < c.sound_mix)
         if as_sounds:
             raw, targets = mix_sounds(raw, targets, *self._pairs(raw, rng), self.log)
         x = self._mixstyle(self.normalize(raw), rng)
@@ -106,55 +126,57 @@ class Augmenter:
         x = self._masks(x, c.frequency_masks, c.frequency_mask_mels, 2, rng)
         return self._masks(x, c.time_masks, c.time_mask_frames, 3, rng), targets
 
-    def _gain(self, raw: Tensor, rng: np.random.Generator) -> Tensor:
+    def _gain(self, raw: Tensor, rng: Random) -> Tensor:
         if not self.config.gain_db:
             return raw
         limit = self.config.gain_db
         return gain(raw, _like(raw, rng.uniform(-limit, limit, len(raw))), self.log)
 
-    def _response(self, raw: Tensor, rng: np.random.Generator) -> Tensor:
+    def _response(self, raw: Tensor, rng: Random) -> Tensor:
         limit, most = self.config.response_db, self.config.response_points
         if not limit:
             return raw
         return response(raw, self._points(raw, limit, rng, _draw_count(most, rng)), self.log)
 
-    def _noise(self, raw: Tensor, rng: np.random.Generator) -> Tensor:
+    def _noise(self, raw: Tensor, rng: Random) -> Tensor:
         c = self.config
-        if not c.noise_probability or rng.random() >= c.noise_probability:
-            return raw
-        snr = rng.uniform(c.noise_snr_db, c.noise_snr_db + SNR_RANGE_DB, len(raw))
-        white = rng.standard_exponential(raw.shape, np.float32)
-        colour = self._points(raw, NOISE_COLOUR_DB, rng)
-        return add_noise(raw, _like(raw, snr), colour, _like(raw, white), self.log)
+
+        def noisy() -> Tensor:
+            snr = rng.uniform(c.noise_snr_db, c.noise_snr_db + SNR_RANGE_DB, len(raw))
+            white = rng.standard_exponential(raw.shape, np.float32)
+            colour = self._points(raw, NOISE_COLOUR_DB, rng)
+            return add_noise(raw, _like(raw, snr), colour, _like(raw, white), self.log)
+
+        return _sometimes(c.noise_probability, raw, noisy, rng)
 
     def _points(
-        self, raw: Tensor, limit_db: float, rng: np.random.Generator, count: int = RESPONSE_POINTS
+        self, raw: Tensor, limit_db: float, rng: Random, count: int = RESPONSE_POINTS
     ) -> Tensor:
         return _like(raw, rng.uniform(-limit_db, limit_db, (len(raw), count)))
 
-    def _shift(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+    def _shift(self, x: Tensor, rng: Random) -> Tensor:
         largest = round(self.config.roll * x.shape[3])
         if not largest:
             return x
         frames = rng.integers(-largest, largest + 1, len(x)) % x.shape[3]
         return roll(x, _whole(x, frames))
 
-    def _mixstyle(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+    def _mixstyle(self, x: Tensor, rng: Random) -> Tensor:
         c = self.config
-        if not c.freq_mixstyle_probability or rng.random() >= c.freq_mixstyle_probability:
-            return x
-        weight = rng.beta(c.freq_mixstyle_alpha, c.freq_mixstyle_alpha, len(x))
-        return freq_mixstyle(x, _like(x, weight), _permutation(x, rng))
 
-    def _pairs(self, x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        def mixed() -> Tensor:
+            weight = rng.beta(c.freq_mixstyle_alpha, c.freq_mixstyle_alpha, len(x))
+            return freq_mixstyle(x, _like(x, weight), _permutation(x, rng))
+
+        return _sometimes(c.freq_mixstyle_probability, x, mixed, rng)
+
+    def _pairs(self, x: Tensor, rng: Random) -> tuple[Tensor, Tensor]:
         """Each clip's weight and partner."""
         alpha = self.config.mixup_alpha or 1.0
         weight = rng.beta(alpha, alpha, len(x) if self.config.per_clip else 1)
         return _like(x, weight), _permutation(x, rng)
 
-    def _masks(
-        self, x: Tensor, count: int, widest: int, dim: int, rng: np.random.Generator
-    ) -> Tensor:
+    def _masks(self, x: Tensor, count: int, widest: int, dim: int, rng: Random) -> Tensor:
         size = x.shape[dim]
         n = len(x) if self.config.per_clip else 1
         for _ in range(count):
@@ -164,20 +186,30 @@ class Augmenter:
         return x
 
 
-def _draw_count(most: int, rng: np.random.Generator) -> int:
+def _sometimes(probability: float, x: Tensor, change: Callable[[], Tensor], rng: Random) -> Tensor:
+    """What `change` makes of `x`, with that probability; else `x`."""
+    if not probability:
+        return x
+    drawn = rng.random()
+    if isinstance(drawn, Tensor):  # the host does not know it: both are computed
+        return torch.where(drawn < probability, change(), x)
+    return change() if drawn < probability else x
+
+
+def _draw_count(most: int, rng: Random) -> int:
     """How many points a response has: from slow ones to the finest, evenly in octaves."""
     if most <= RESPONSE_POINTS:
         return most
-    return round(RESPONSE_POINTS * (most / RESPONSE_POINTS) ** rng.random())
+    return round(RESPONSE_POINTS * (most / RESPONSE_POINTS) ** float(rng.random()))
 
 
-def _like(x: Tensor, values: np.ndarray) -> Tensor:
-    return torch.from_numpy(values).to(x.device, x.dtype)
+def _like(x: Tensor, values: Numbers) -> Tensor:
+    return torch.as_tensor(values).to(x.device, x.dtype)
 
 
-def _whole(x: Tensor, numbers: np.ndarray) -> Tensor:
-    return torch.from_numpy(numbers).to(x.device)
+def _whole(x: Tensor, numbers: Numbers) -> Tensor:
+    return torch.as_tensor(numbers).to(x.device)
 
 
-def _permutation(x: Tensor, rng: np.random.Generator) -> Tensor:
+def _permutation(x: Tensor, rng: Random) -> Tensor:
     return _whole(x, rng.permutation(len(x)))

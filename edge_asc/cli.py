@@ -7,6 +7,7 @@ import typer
 
 import edge_asc.verbs_devices as simulating
 import edge_asc.verbs_explain as explaining
+import edge_asc.verbs_folds as folds
 import edge_asc.verbs_live as listening
 import edge_asc.verbs_model as model
 import edge_asc.verbs_search as searching
@@ -78,6 +79,7 @@ def edge_asc(
 EXAMPLES = (
     model.EXAMPLES
     | training.EXAMPLES
+    | folds.EXAMPLES
     | listening.EXAMPLES
     | explaining.EXAMPLES
     | searching.EXAMPLES
@@ -86,6 +88,7 @@ EXAMPLES = (
 )
 for group, words, function in (
     (app, "train", training.train),
+    (app, "train-folds", folds.train_folds),
     (app, "import-public", training.import_public),
     (app, "quantize", training.quantize),
     (app, "export", training.export),

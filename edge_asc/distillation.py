@@ -70,6 +70,28 @@ def soft_losses(
     ]
 
 
+def taught(
+    losses: list[Tensor],
+    logits: Sequence[Tensor],
+    x: Tensor,
+    teachers: Teachers | None,
+    weight: float,
+) -> list[Tensor]:
+    """The losses of label sets, part of each the distance from the teachers, where there are any.
+
+    Args:
+        losses: by labels alone.
+        logits: the student's, `[B, classes]` per label set.
+        x: the batch, `[B, 1, M, F]`.
+        teachers: who answer for it.
+        weight: of their part.
+    """
+    if teachers is None:
+        return losses
+    soft = soft_losses(logits, teachers(x), teachers.temperature)
+    return [(1 - weight) * hard + weight * s for hard, s in zip(losses, soft, strict=True)]
+
+
 def load_teachers(
     folders: Sequence[Path | str], student: Run, dataset: SceneDataset
 ) -> list[nn.Module]:

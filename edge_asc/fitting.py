@@ -26,13 +26,12 @@ from edge_asc.callbacks import (
     snapshot,
 )
 from edge_asc.config import AugmentConfig, TrainConfig
-from edge_asc.distillation import Teachers
 from edge_asc.frontend import FrontEnd
 from edge_asc.loggers import build_loggers
 from edge_asc.placement import HERE, Placement, is_main_process
 from edge_asc.progress import TrainingProgress
 from edge_asc.pruning import MagnitudePruning
-from edge_asc.scene_module import SceneModule, compiled
+from edge_asc.scene_module import SceneModule, teachers_of
 from edge_asc.store import Epochs, FeatureStore
 from edge_asc.torch_frontend import TorchFrontEnd
 
@@ -103,7 +102,7 @@ def fit(
     checkpoint = folder / "last.ckpt"
     again = checkpoint if resume and checkpoint.is_file() else None
     if config.channels_last:
-        _lay_out(network, torch.channels_last)
+        lay_out(network, torch.channels_last)
     average = AveragedWeights(network, config.ema) if config.ema else None
     history = History(average, val_store, folder / "metrics.csv", config.select == "best")
     own: list[Callback] = [average] if average else []
@@ -128,19 +127,12 @@ def fit(
             train_store, config.batch_size, frames, seed, balanced, *place, plain_from=plain_from
         )
         augmenter = Augmenter(augment, TorchFrontEnd(frontend).normalize, frontend.log)
-        taught_by = _teachers(teachers, config)
+        taught_by = teachers_of(teachers, config)
         module = SceneModule(network.train(), config, augmenter, epochs, seed, taught_by)
         trainer.fit(module, epochs, ckpt_path=again, weights_only=True)
     epoch = _take_final_weights(network, history, average, config)
     seconds = time.perf_counter() - started
     return Fitted(network.cpu().eval(), history.rows, epoch, seconds, trainer.is_global_zero)
-
-
-def _teachers(networks: Sequence[nn.Module], config: TrainConfig) -> Teachers | None:
-    if not networks:
-        return None
-    as_student = (lambda n: compiled(n, n)) if config.compile else (lambda n: n)
-    return Teachers(networks, config.distill_temperature, as_student)
 
 
 _OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our callbacks do instead
@@ -152,7 +144,7 @@ _OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our call
 }
 
 
-def _lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:
+def lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:
     """Change the order in memory of the weights that have four axes."""
     for p in network.parameters():
         if p.ndim == 4:
@@ -176,7 +168,7 @@ def _take_final_weights(
     else:
         weights = average.weights() if average else snapshot(network)
         epoch = int(history.rows[-1]["epoch"])
-    _lay_out(network, torch.contiguous_format)
+    lay_out(network, torch.contiguous_format)
     network.load_state_dict(weights)
     return epoch
 

@@ -7,7 +7,7 @@ so a resumed run takes exactly the steps that an uninterrupted one would have ta
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning as L
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from edge_asc.augment import Augmenter
 from edge_asc.config import TrainConfig
-from edge_asc.distillation import Teachers, soft_losses
+from edge_asc.distillation import Teachers, taught
 from edge_asc.gradnorm import GradNorm, last_shared, task_gradients
 from edge_asc.maximum import CheapMaximum
 from edge_asc.schedules import build_optimizer, learning_rate
@@ -109,21 +109,14 @@ class SceneModule(L.LightningModule):
         if self.config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         logits = self.train_forward(x)
-        losses = self._taught(x, logits, task_losses(logits, targets, self.config.label_smoothing))
+        losses = task_losses(logits, targets, self.config.label_smoothing)
+        losses = taught(losses, logits, x, self.teachers, self.config.distill_weight)
         stacked = torch.stack(losses)
         loss = (self.loss_weights.to(stacked) * stacked).sum()
         if self.gradnorm is not None:
             self._learn_weights(self.gradnorm, losses)
         self.losses.append(loss.detach())
         return loss
-
-    def _taught(self, x: Tensor, logits: tuple[Tensor, ...], losses: list[Tensor]) -> list[Tensor]:
-        """The losses of label sets, part of each the distance from the teachers."""
-        if self.teachers is None:
-            return losses
-        soft = soft_losses(logits, self.teachers(x), self.teachers.temperature)
-        weight = self.config.distill_weight
-        return [(1 - weight) * hard + weight * s for hard, s in zip(losses, soft, strict=True)]
 
     def _learn_weights(self, gradnorm: GradNorm, losses: list[Tensor]) -> None:
         """Let GradNorm see this step, the gradients averaged over all processes."""
@@ -154,6 +147,14 @@ def train_forward(network: nn.Module, config: TrainConfig) -> Callable[[Tensor],
     """Return the forward pass of training: compiled, with cheap maxima, or just the network."""
     plain = eager(network) if config.fast_maximum else network.__call__  # no second submodule
     return compiled(network, plain) if config.compile else plain
+
+
+def teachers_of(networks: Sequence[nn.Module], config: TrainConfig) -> Teachers | None:
+    """The networks as teachers, compiled where the student is; None where there are none."""
+    if not networks:
+        return None
+    as_student = (lambda n: compiled(n, n)) if config.compile else (lambda n: n)
+    return Teachers(networks, config.distill_temperature, as_student)
 
 
 def eager(network: nn.Module) -> Callable[[Tensor], Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from edge_asc.callbacks import snapshot
 from edge_asc.config import Config, config_from_dict
 from edge_asc.data import SceneDataset
 from edge_asc.distillation import load_teachers
@@ -67,25 +68,20 @@ def train(
         OSError: a file cannot be read or written.
     """
     folder = Path(folder)
-    if seed < 0:
-        raise ValueError(f"seed must be 0 or more, found {seed}")
     check_loggers(loggers)
-    dataset = labelled(config, dataset)
-    if init is not None:
-        check_untested(init, dataset, fold)
-    labels = abstract_labels(config, dataset)
-    material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
-    torch.manual_seed(seed)
-    network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
-    _check_input(network, config, material)
-    begun = None if init is None else begin_with(network, init)
-    if begun and is_main_process():
-        print(f"began with {begun}", file=sys.stderr)
-    source = data or str(dataset.root)
-    run = _describe(config, dataset, fold, seed, source, labels, material, begun, teachers)
-    taught_by = load_teachers(teachers, run, dataset)
-    if is_main_process():
-        _open_folder(folder, run, resume)
+    network, material, taught_by = begin(
+        config,
+        dataset,
+        fold,
+        folder,
+        data=data,
+        init=init,
+        teachers=teachers,
+        seed=seed,
+        resume=resume,
+        progress=progress,
+        cache=cache,
+    )
     fitted = fit(
         network,
         material.frontend,
@@ -104,8 +100,53 @@ def train(
         loggers=loggers,
     )
     if fitted.is_main:
-        save_results(folder, fitted, material, list(dataset.labels))
+        save_results(folder, fitted, material)
     return folder
+
+
+def begin(
+    config: Config,
+    dataset: SceneDataset,
+    fold: int | None,
+    folder: Path,
+    *,
+    data: str = "",
+    init: Path | None = None,
+    teachers: Sequence[Path | str] = (),
+    seed: int = 0,
+    resume: bool = False,
+    progress: bool = True,
+    cache: Path | None = None,
+    material: Material | None = None,
+) -> tuple[nn.Module, Material, list[nn.Module]]:
+    """All that comes before the first step: material, new network, teachers, run.json.
+
+    Args: as `train`.
+        material: what another run of the same settings and fold has prepared.
+
+    Raises:
+        ValueError, OSError: as `train`.
+    """
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, found {seed}")
+    dataset = labelled(config, dataset)
+    if init is not None:
+        check_untested(init, dataset, fold)
+    labels = abstract_labels(config, dataset)
+    progress = progress and is_main_process()
+    material = material or prepare(config, dataset, fold, seed, progress, cache)
+    torch.manual_seed(seed)
+    network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
+    _check_input(network, config, material)
+    begun = None if init is None else begin_with(network, init)
+    if begun and is_main_process():
+        print(f"began with {begun}", file=sys.stderr)
+    source = data or str(dataset.root)
+    run = _describe(config, dataset, fold, seed, source, labels, material, begun, teachers)
+    taught_by = load_teachers(teachers, run, dataset)
+    if is_main_process():
+        _open_folder(folder, run, resume)
+    return network, material, taught_by
 
 
 def _check_input(network: nn.Module, config: Config, material: Material) -> None:
@@ -183,7 +224,7 @@ def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]
     return [d for n in names for d in _differences(old.get(n), new.get(n), f"{key}.{n}".strip("."))]
 
 
-def save_results(folder: Path, fitted: Fitted, material: Material, labels: list[str]) -> None:
+def save_results(folder: Path, fitted: Fitted, material: Material) -> None:
     """Write weights.pt, metrics.json, examples.npy, curves.png and confusion.png.
 
     The confusion matrix is that of the test fold; of the validation clips where there is none.
@@ -201,12 +242,12 @@ def save_results(folder: Path, fitted: Fitted, material: Material, labels: list[
             shown = _score(fitted.network, material, store)
             metrics[name] = shown.to_dict(has_abstract=len(store.labels) > 1)
     if shown is not None:
-        save_confusion(shown.confusion.numpy(), labels, folder / "confusion.png")
+        save_confusion(shown.confusion.numpy(), read_run(folder).labels, folder / "confusion.png")
     save_curves(fitted.rows, folder / "curves.png")
     save_examples(folder, material.train, material.frontend, material.n_frames)
     write_json(folder / "metrics.json", metrics)
     with atomic_write(folder / "weights.pt") as temporary:
-        torch.save(fitted.network.state_dict(), temporary)
+        torch.save(snapshot(fitted.network.cpu()), temporary)
 
 
 def _score(network: nn.Module, material: Material, store: FeatureStore) -> Scores:

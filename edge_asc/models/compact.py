@@ -26,6 +26,7 @@ class CompactAMFM(nn.Module):
         n_abstract: int = 0,
         channels: Sequence[int] = (16, 16, 24, 32, 48, 40),
         stem_kernel: int = 5,
+        stem_stride: int = 2,
         kernel: int = 3,
         reduction: int = 8,
         dropout: float = 0.2,
@@ -35,7 +36,9 @@ class CompactAMFM(nn.Module):
     ) -> None:
         super().__init__()
         style = Style(unit, attention, combine, reduction, norm_first=True)
-        stem = ConvUnit(1, channels[0], stem_kernel, 2, stem_kernel // 2, norm=True, unit=unit)
+        stem = ConvUnit(
+            1, channels[0], stem_kernel, stem_stride, stem_kernel // 2, norm=True, unit=unit
+        )
         layers: list[nn.Module] = [stem]
         for c_in, c_out in pairwise(channels):
             layers += [Block(c_in, c_out, style, kernel), halve()]

@@ -9,6 +9,7 @@ F frames.
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Slope of the leaky ReLU below zero. The paper names none, torch's own is 0.01; integer kernels
@@ -58,10 +59,32 @@ class ConvUnit(nn.Module):
         self.filter = nn.Conv2d(in_channels, width, kernel, stride, padding, bias=not norm)
         self.norm = nn.BatchNorm2d(width) if norm else nn.Identity()
         self.activation = ACTIVATIONS[unit]()
+        self.halves_first = norm and unit == "mfm"
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the unit's feature maps."""
-        return self.activation(self.norm(self.filter(x)))
+        x = self.filter(x)
+        if self.training and torch.compiler.is_compiling() and self.halves_first:
+            return max_of_normalised_halves(x, self.norm)
+        return self.activation(self.norm(x))
+
+
+def max_of_normalised_halves(x: Tensor, norm: nn.Module) -> Tensor:
+    """Batch norm, then the larger of the two halves of the channels, in training.
+
+    Halves come first: all that follows has one shape, and a compiler makes two passes of it
+    forward and two backward, where it makes five of each if the halves come last.
+    """
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked.add_(1)
+    state = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    halves = zip(x.chunk(2, dim=1), *(s.chunk(2) for s in state if s is not None), strict=True)
+    a, b = (
+        F.batch_norm(half, *of_half, True, norm.momentum or 0.1, norm.eps)
+        for half, *of_half in halves
+    )
+    return torch.max(a, b)
 
 
 class LinearUnit(nn.Module):
