@@ -39,7 +39,7 @@ def material(config: Config) -> Material:
     return Material(clips, None, None, frontend, n_frames, 5.0)
 
 
-def courses(config: Config, number: int) -> list[Course]:
+def courses(config: Config, number: int, record: bool) -> list[Course]:
     """New networks on the same clips, ready to go."""
     on_what = material(config)
     shelf = Shelf.of(on_what.train, DEVICE)
@@ -48,7 +48,7 @@ def courses(config: Config, number: int) -> list[Course]:
         torch.manual_seed(seed)
         network = build(config.model.name, config.model.options, CLASSES, 0)
         made.append(Course(network, config, on_what, shelf, seed, [], DEVICE))
-        made[-1].prepare()
+        made[-1].prepare(record)
     return made
 
 
@@ -78,9 +78,7 @@ def main(preset: str = "esc50/128k", *overrides: str) -> None:
         )
         for number in SIDE_BY_SIDE[:1] if how == "from the host" else SIDE_BY_SIDE:
             started = time.perf_counter()
-            running = courses(settings, number)
-            if how == "from the host":
-                running[0]._runs = {False: running[0]._eager(False)}
+            running = courses(settings, number, record=how != "from the host")
             prepared = time.perf_counter() - started
             step_ms(running, 0)
             ms = min(step_ms(running, STEPS * n) for n in (1, 2))

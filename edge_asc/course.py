@@ -139,15 +139,15 @@ class Course:
     def __len__(self) -> int:
         return len(self.losses)
 
-    def prepare(self) -> None:
-        """Record the steps that there will be; nothing is trained yet."""
-        for plain in sorted({step >= self.plain_from for step in (0, len(self) - 1)}):
-            self._runs[plain] = self._recorded(plain) if self.on_cuda else self._eager(plain)
+    def prepare(self, record: bool = True) -> None:
+        """Record the steps that there will be; nothing is trained yet.
 
-    @property
-    def on_cuda(self) -> bool:
-        """Whether steps are recorded."""
-        return self.device.type == "cuda"
+        Args:
+            record: on a GPU; False: the host starts every kernel, as it does elsewhere.
+        """
+        ready = self._recorded if record and self.device.type == "cuda" else self._eager
+        for plain in sorted({step >= self.plain_from for step in (0, len(self) - 1)}):
+            self._runs[plain] = ready(plain)
 
     def go(self, step: int) -> None:
         """Start step number `step`; steps come in their order."""
@@ -159,14 +159,14 @@ class Course:
 
     def _recorded(self, plain: bool) -> Callable[[], None]:
         """Warm up on a stream of its own, put everything back, record, return the replay."""
-        run, before, stream = self._eager(plain), self._state(), torch.cuda.Stream()
-        before = [x.clone() for x in before]
+        run, stream = self._eager(plain), torch.cuda.Stream()
+        before = [x.clone() for x in self._state()]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP):
                 run()
             self.optimizer.zero_grad(set_to_none=True)
-            for x, was in zip(self._state(), before, strict=False):
+            for x, was in zip(self._state(), before, strict=True):
                 x.copy_(was)
             for state in self.optimizer.state.values():
                 for x in state.values():
