@@ -64,25 +64,35 @@ class ConvUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the unit's feature maps."""
         x = self.filter(x)
-        if self.training and torch.compiler.is_compiling() and self.halves_first:
-            return max_of_normalised_halves(x, self.norm)
-        return self.activation(self.norm(x))
+        norm = self.norm
+        if torch.compiler.is_compiling() and self.halves_first and self.training:
+            assert isinstance(norm, nn.BatchNorm2d)
+            return max_of_normalised_halves(x, norm)
+        return self.activation(norm(x))
 
 
-def max_of_normalised_halves(x: Tensor, norm: nn.Module) -> Tensor:
+def max_of_normalised_halves(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
     """Batch norm, then the larger of the two halves of the channels, in training.
 
     Halves come first: all that follows has one shape, and a compiler makes two passes of it
     forward and two backward, where it makes five of each if the halves come last.
     """
-    assert isinstance(norm, nn.BatchNorm2d)
-    assert norm.num_batches_tracked is not None
-    norm.num_batches_tracked.add_(1)
-    state = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
-    halves = zip(x.chunk(2, dim=1), *(s.chunk(2) for s in state if s is not None), strict=True)
+    mean, variance, steps = norm.running_mean, norm.running_var, norm.num_batches_tracked
+    assert mean is not None and variance is not None and steps is not None  # as ConvUnit makes it
+    steps.add_(1)
+    middle = x.shape[1] // 2
     a, b = (
-        F.batch_norm(half, *of_half, True, norm.momentum or 0.1, norm.eps)
-        for half, *of_half in halves
+        F.batch_norm(
+            x[:, half],
+            mean[half],
+            variance[half],
+            norm.weight[half],
+            norm.bias[half],
+            training=True,
+            momentum=norm.momentum or 0.0,
+            eps=norm.eps,
+        )
+        for half in (slice(middle), slice(middle, None))
     )
     return torch.max(a, b)
 
