@@ -2,7 +2,7 @@
 # The models that ship: one network on all clips of ESC-10 for each size, quantised, calibrated by
 # the answers of the folds' files, with a card of their measured numbers.
 # Usage: runs/zoo.sh DATA [SIZE...]     DATA: ESC-10 (44.1 kHz), after runs/esc10.sh
-# The first size (128k) is the default model. ZOO: where the models go.
+# 128k is the default model. ZOO: where the models go.
 # ESC-10 alone may be shipped (CC BY); ESC-50 is for non-commercial use.
 # Goes on where it was interrupted, network by network and epoch by epoch.
 set -eu
@@ -10,13 +10,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: runs/zoo.sh DATA [SIZE...]}
 shift
 zoo=${ZOO:-$here/../edge_asc/zoo}
-default=--default
 free=$here/out/zoo/data # all but two clips
 python "$here/zoo_card.py" select "$data" "$free"
 
 for size in ${*:-128k 32k}; do
-    name=esc10/$size
-    [ "$size" != 128k ] || name=esc10
+    name=esc10/$size default=
+    [ "$size" != 128k ] || name=esc10 default=--default
     "$here/folds.sh" "$name" "$free" "esc10/$size" all
     all=$here/out/$name/all
     from=
@@ -30,6 +29,5 @@ for size in ${*:-128k 32k}; do
     done
     python "$here/zoo_card.py" settle "$all/esc10-$size" "$here/artifacts/$name/results.json" \
         "$free" "$zoo" $default
-    default=
 done
 edge-asc models
