@@ -23,6 +23,8 @@ from edge_asc.fitting import Fitted, lay_out
 from edge_asc.material import Material
 from edge_asc.train import begin, save_results
 
+Split = tuple[int | None, int]
+
 LINES = 25  # at most about so many lines, where there is no terminal
 
 
@@ -75,12 +77,11 @@ def train_side_by_side(
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     todo = [m for m in members if not (resume and (m.folder / "weights.pt").is_file())]
-    materials: dict[tuple[int | None, int], Material] = {}
-    shelves: dict[tuple[int | None, int], Shelf] = {}
+    materials: dict[Split, Material] = {}
+    shelves: dict[Split, Shelf] = {}
     courses: list[Course] = []
     for member in todo:
-        # without validation every seed has the same clips
-        key = (member.fold, member.seed if config.data.val_fraction else 0)
+        split = _split(member, config)
         network, material, teachers = begin(
             config,
             dataset,
@@ -92,20 +93,24 @@ def train_side_by_side(
             resume=resume,
             progress=progress,
             cache=cache,
-            material=materials.get(key),
+            material=materials.get(split),
         )
-        materials[key] = material
-        if key not in shelves:
-            shelves[key] = Shelf.of(material.train, place)
+        materials[split] = material
+        if split not in shelves:
+            shelves[split] = Shelf.of(material.train, place)
         if config.train.channels_last:
             lay_out(network, torch.channels_last)
-        course = Course(network, config, material, shelves[key], member.seed, teachers, place)
-        courses.append(course)
+        shelf = shelves[split]
+        courses.append(Course(network, config, material, shelf, member.seed, teachers, place))
     seconds = run_courses(courses, progress)
     for member, course in zip(todo, courses, strict=True):
-        material = materials[member.fold, member.seed if config.data.val_fraction else 0]
-        _save(course, member.folder, material, seconds)
+        _save(course, member.folder, materials[_split(member, config)], seconds)
     return [member.folder for member in members]
+
+
+def _split(member: Member, config: Config) -> Split:
+    """What decides which clips train: without validation every seed has the same ones."""
+    return member.fold, member.seed if config.data.val_fraction else 0
 
 
 def run_courses(courses: Sequence[Course], progress: bool = True) -> float:
