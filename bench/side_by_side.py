@@ -65,6 +65,8 @@ def step_ms(running: list[Course], first: int) -> float:
 
 def main(preset: str = "esc50/128k", *overrides: str) -> None:
     """Measure and print."""
+    if not torch.cuda.is_available():
+        raise SystemExit("bench/side_by_side.py: no CUDA GPU here")
     config = load_preset(preset, overrides)
     steps_per_epoch = N_CLIPS // config.train.batch_size
     epochs = 1 + 3 * STEPS // steps_per_epoch

@@ -96,21 +96,6 @@ class Augmenter:
         config = msgspec.structs.replace(self.config, response_db=0.0, noise_probability=0.0)
         return Augmenter(config, self.normalize, self.log)
 
-    def check_on_device(self) -> None:
-        """Refuse what the host would have to decide in every step.
-
-        Raises:
-            ValueError: such a setting, by its name.
-        """
-        c = self.config
-        if 0 < c.sound_mix < 1:
-            raise ValueError(f"augment.sound_mix must be 0 or 1 side by side, found {c.sound_mix}")
-        if c.response_points > RESPONSE_POINTS:
-            raise ValueError(
-                f"augment.response_points must be at most {RESPONSE_POINTS} side by side, "
-                f"found {c.response_points}"
-            )
-
     def __call__(
         self, raw: Tensor, targets: tuple[Tensor, ...], rng: Random
     ) -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge_asc.augment import Augmenter
+from edge_asc.augment import RESPONSE_POINTS, Augmenter
 from edge_asc.callbacks import snapshot
 from edge_asc.config import Config, TrainConfig
 from edge_asc.device_random import DeviceRandom
@@ -122,7 +122,6 @@ class Course:
         self.random = DeviceRandom(device, seed)
         normalize = TorchFrontEnd(frontend).to(device).normalize
         self.augmenter = Augmenter(config.augment, normalize, frontend.log)
-        self.augmenter.check_on_device()
         self.teachers = teachers_of(teachers, train)
         self.forward = train_forward(self.network, train)
         self.bfloat16 = trainer_precision(train.precision, device.type == "cuda") == "bf16-mixed"
@@ -250,17 +249,24 @@ class Course:
 
 
 def check(config: Config) -> TrainConfig:
-    """A run's training section, if all of it can go side by side.
+    """A run's training section, if the host has nothing to decide in its steps.
 
     Raises:
-        ValueError: a setting that cannot, by its name.
+        ValueError: a setting in which it has, by its name.
     """
-    train = config.train
-    for name, value, needed in (
-        ("train.balance", train.balance, "fixed"),
-        ("train.select", train.select, "last"),
-        ("train.sparsity", train.sparsity, 0.0),
+    train, augment = config.train, config.augment
+    for name, fits, found, needed in (
+        ("train.balance", train.balance == "fixed", train.balance, "'fixed'"),
+        ("train.select", train.select == "last", train.select, "'last'"),
+        ("train.sparsity", not train.sparsity, train.sparsity, "0"),
+        ("augment.sound_mix", augment.sound_mix in (0, 1), augment.sound_mix, "0 or 1"),
+        (
+            "augment.response_points",
+            augment.response_points <= RESPONSE_POINTS,
+            augment.response_points,
+            f"at most {RESPONSE_POINTS}",
+        ),
     ):
-        if value != needed:
-            raise ValueError(f"{name} must be {needed!r} side by side, found {value!r}")
+        if not fits:
+            raise ValueError(f"{name} must be {needed} side by side, found {found!r}")
     return train

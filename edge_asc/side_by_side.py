@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from edge_asc.callbacks import Diverged, write_rows
 from edge_asc.config import Config
-from edge_asc.course import Course, Shelf
+from edge_asc.course import Course, Shelf, check
 from edge_asc.data import SceneDataset
 from edge_asc.fitting import Fitted, lay_out
 from edge_asc.material import Material
@@ -76,6 +76,10 @@ def train_side_by_side(
         OSError: a file cannot be read or written.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    check(config)
+    for member in members:  # before anything is written
+        if member.fold is not None:
+            dataset.split(member.fold)
     todo = [m for m in members if not (resume and (m.folder / "weights.pt").is_file())]
     materials: dict[Split, Material] = {}
     shelves: dict[Split, Shelf] = {}

@@ -50,11 +50,11 @@ def train_folds(
     dataset = open_dataset(data)
     from edge_asc.side_by_side import Member, train_side_by_side  # after what may be wrong: torch
 
-    seeds = seed or [0]
+    seeds = list(dict.fromkeys(seed or [0]))
     members = []
     for each in seeds:
         root = out / f"seed{each}" if len(seeds) > 1 else out
-        for number in fold or dataset.folds:
+        for number in dict.fromkeys(fold or dataset.folds):
             name = f"fold{number}"
             teachers = tuple(folder / name for folder in teacher or ())
             members.append(Member(number, each, root / name, teachers))

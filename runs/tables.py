@@ -134,9 +134,10 @@ def results(path: Path) -> None:
 
 def curve(paths: Sequence[Path]) -> None:
     """Print what each size of the int8 file reaches, the largest first."""
-    rows = []
+    rows, lines = [], set()
     for path in paths:
         collected = json.loads(path.read_text())
+        lines.add(made_line(collected["made"]))
         files = [fold["int8.tflite"] for fold in collected["folds"].values()]
         floats = [100 * fold["torch"]["accuracy"] for fold in collected["folds"].values()]
         ints = [100 * figures["accuracy"] for figures in files]
@@ -152,7 +153,7 @@ def curve(paths: Sequence[Path]) -> None:
         ]))  # fmt: skip
     columns = ["int8 TFLite bytes", "int8, %", "float32, %", "MACs per s", "ms, 5 s clip", "folds"]
     print(markdown(columns, [row for _, row in sorted(rows, reverse=True)]))
-    print(f"\n{made_line(collected['made'])}")
+    print("", *sorted(lines), sep="\n")  # sizes may have been measured on different days
 
 
 def seeds(arguments: Sequence[str]) -> None:

@@ -185,6 +185,19 @@ def test_what_needs_the_host_is_refused_by_name(settings: dict[str, Any], named:
         course("cpu", still(), **settings)
 
 
+@pytest.mark.parametrize(
+    "wrong", [["--set", "train.select=best"], ["--fold", "9"]], ids=["setting", "fold"]
+)
+def test_what_is_refused_leaves_nothing(
+    cli: Cli, scenes: Path, tmp_path: Path, wrong: list[str]
+) -> None:
+    command = ["train-folds", "nano", "--data", str(scenes), *SETTINGS]
+    code, _, told = cli(*command, "--out", str(tmp_path / "runs"), "--fold", "1", *wrong)
+    assert code == 1
+    assert len(told.splitlines()) == 1 and wrong[1].split("=")[0] in told
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.slow
 def test_folds_become_runs_that_quantise_and_resume(cli: Cli, scenes: Path, tmp_path: Path) -> None:
     command = ["train-folds", "nano", "--data", str(scenes), *SETTINGS]

@@ -74,8 +74,8 @@ class ConvUnit(nn.Module):
 def max_of_normalised_halves(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
     """Batch norm, then the larger of the two halves of the channels, in training.
 
-    Halves come first: all that follows has one shape, and a compiler makes two passes of it
-    forward and two backward, where it makes five of each if the halves come last.
+    Halves come first: all that follows has one shape, which a compiler fuses into fewer passes
+    than it needs where the halves come last.
     """
     mean, variance, steps = norm.running_mean, norm.running_var, norm.num_batches_tracked
     assert mean is not None and variance is not None and steps is not None  # as ConvUnit makes it
