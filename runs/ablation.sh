@@ -8,7 +8,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: runs/ablation.sh DATA [ROW...]}
 shift
-rows=${*:-all plain no-devices no-responses no-speeds no-mixup no-masks no-average}
+rows=${*:-all plain no-devices no-responses no-speeds no-mixup no-masks no-smoothing no-average no-stem}
 work=${OUT:-$here/out/ablation}
 results=${OUT:-$here/artifacts/esc10}/ablation.json
 devices=${DEVICES:-clean,seen:12,unseen:12} # four of each unseen family
@@ -22,6 +22,8 @@ settings() { # ROW
     no-speeds) echo "--set data.speeds=[1.0]" ;;
     no-mixup) echo "--set augment.mixup_alpha=0" ;;
     no-masks) echo "--set augment.frequency_masks=0 --set augment.time_masks=0" ;;
+    no-smoothing) echo "--set train.label_smoothing=0" ;;
+    no-stem) echo "--set model.options={channels=[8,8,12,16,16]}" ;; # 27 to 31 thousand bytes, too
     no-average) echo "--set train.ema=0" ;;
     *) echo "no row $1" >&2 && exit 2 ;;
     esac

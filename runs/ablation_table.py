@@ -22,7 +22,9 @@ ROWS = {  # row -> how the table calls it
     "plain": "plain: without these three",
     "no-mixup": "without mixup",
     "no-masks": "without masks",
+    "no-smoothing": "without label smoothing",
     "no-average": "without averaged weights",
+    "no-stem": "without the stem of stride 4",
 }
 LOST = ("seen devices", "unseen devices", "lost on unseen", "part of what plain training loses")
 
