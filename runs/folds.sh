@@ -5,7 +5,6 @@
 #   FOLD   1 to 5, or all: a network of all clips, which nothing is left to test
 #   TRAIN, QUANTIZE  further options of these verbs, for every network
 #   TEACHERS="NAME..."  learn from the runs of these names as well, each fold from its own
-#   BEGIN_WITH=NAME  begin with the trunks of the runs of this name, likewise
 #   SIDE_BY_SIDE=1  train all folds at once, for a GPU
 # Goes on where it was interrupted, network by network and epoch by epoch. Folds may run side by
 # side, each with OMP_NUM_THREADS=1.
@@ -19,7 +18,7 @@ work=$here/out/$name
 artifacts=$here/artifacts/$name
 mkdir -p "$work" "$artifacts"
 
-if [ -n "${SIDE_BY_SIDE:-}" ] && [ "$folds" != all ] && [ -z "${BEGIN_WITH:-}" ]; then
+if [ -n "${SIDE_BY_SIDE:-}" ] && [ "$folds" != all ]; then
     together=
     for fold in $folds; do together="$together --fold $fold"; done
     for teacher in ${TEACHERS:-}; do together="$together --teacher $here/out/$teacher"; done
@@ -37,13 +36,11 @@ for fold in $folds; do
     for teacher in ${TEACHERS:-}; do
         teachers="$teachers --teacher $here/out/$teacher/$(basename "$run")"
     done
-    begin=
-    [ -z "${BEGIN_WITH:-}" ] || begin="--init $here/out/$BEGIN_WITH/$(basename "$run")"
     # No epoch is chosen by validation, so every clip that may train does.
     # shellcheck disable=SC2086
     [ -f "$run/weights.pt" ] || edge-asc train "$preset" --data "$data" $held_out --out "$work" \
         --name "$(basename "$run")" --resume --set data.val_fraction=0 --set train.compile=true \
-        $begin $teachers ${TRAIN:-}
+        $teachers ${TRAIN:-}
     # Its own answers before rounding teach a network that is rounded.
     # shellcheck disable=SC2086
     [ -f "$run/quantized/weights.pt" ] ||
