@@ -2,15 +2,13 @@
 # ESC-50 by its official five folds, from int8 files of at most 128,000 bytes.
 # Usage: runs/esc50.sh DATA [FOLD...]     DATA: folder of ESC-50 with meta.csv and audio/
 # ESC-50 may not be used commercially, nor may the files that come out of this.
-# Every fold is trained twice, from scratch both times: the first network teaches the second.
 # Goes on where it was interrupted, see runs/folds.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: runs/esc50.sh DATA [FOLD...]}
 shift
 
-"$here/folds.sh" esc50/first "$data" esc50/128k "$@"
-TEACHERS=esc50/first "$here/folds.sh" esc50 "$data" esc50/128k "$@"
+"$here/folds.sh" esc50 "$data" esc50/128k "$@"
 python "$here/tables.py" results "$here/artifacts/esc50/results.json" >"$here/out/esc50/table.md"
 cat "$here/out/esc50/table.md"
 for page in RESULTS.md README.md; do

@@ -46,9 +46,9 @@ class Style:
     norm_first: bool = False
 
     def __post_init__(self) -> None:
-        _check("unit", self.unit, ACTIVATIONS)
-        _check("attention", self.attention, ("none", *ATTENTIONS))
-        _check("combine", self.combine, COMBINATIONS)
+        check_option("unit", self.unit, ACTIVATIONS)
+        check_option("attention", self.attention, ("none", *ATTENTIONS))
+        check_option("combine", self.combine, COMBINATIONS)
         if (self.unit, self.combine) == ("relu", "max") and self.attention != "none":
             # Of b >= 0 and a gate in (0, 1), the larger of b and gate * b is always b.
             raise ValueError(
@@ -56,7 +56,8 @@ class Style:
             )
 
 
-def _check(option: str, value: str, known: Collection[str]) -> None:
+def check_option(option: str, value: str, known: Collection[str]) -> None:
+    """Raise ValueError where an option's value is none of those known."""
     if value not in known:
         raise ValueError(f"{option} {value!r} is not one of {', '.join(known)}")
 

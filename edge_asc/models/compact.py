@@ -6,18 +6,35 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_asc.models.blocks import Block, Style, halve
+from edge_asc.models.blocks import Block, Style, check_option, halve
 from edge_asc.models.units import ConvUnit
 
 
+def mean(x: Tensor) -> Tensor:
+    """`[B, C, M, F] -> [B, C, 1, 1]`."""
+    return F.adaptive_avg_pool2d(x, 1)
+
+
+def mean_and_max(x: Tensor) -> Tensor:
+    """The sum of a map's mean and its maximum, `[B, C, M, F] -> [B, C, 1, 1]`.
+
+    After Kong et al., "PANNs", 2020, who add both over frames.
+    """
+    return F.adaptive_avg_pool2d(x, 1) + F.adaptive_max_pool2d(x, 1)
+
+
+POOLS = {"mean": mean, "mean+max": mean_and_max}
+
+
 class CompactAMFM(nn.Module):
-    """AMFM blocks with global average pooling, small enough for 128,000 bytes.
+    """AMFM blocks and global pooling, small enough for 128,000 bytes.
 
     Our own design in the style of the paper's DCASE 2021 entry, whose layers are unpublished.
     `channels[0]` belongs to the strided stem, each further entry to one block; a 2x2 max pool
     follows every block but the last. Both kernels are odd. Any number of frames;
     `[B, 1, M, F] -> ([B, scenes],)` or, with abstract classes, `([B, scenes], [B, abstract])`.
-    `unit`, `attention`, `combine`: `Style`.
+    `unit`, `attention`, `combine`: `Style`. `pool`: what of a clip's maps the classifier sees, their
+    `mean`, or `mean+max`, the sum of mean and maximum: silence dilutes a short sound's mean alone.
     """
 
     def __init__(
@@ -33,8 +50,11 @@ class CompactAMFM(nn.Module):
         unit: str = "mfm",
         attention: str = "cbam",
         combine: str = "max",
+        pool: str = "mean",
     ) -> None:
         super().__init__()
+        check_option("pool", pool, POOLS)
+        self.pool = POOLS[pool]
         style = Style(unit, attention, combine, reduction, norm_first=True)
         stem = ConvUnit(
             1, channels[0], stem_kernel, stem_stride, stem_kernel // 2, norm=True, unit=unit
@@ -49,7 +69,7 @@ class CompactAMFM(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return logits for the scenes and, where asked for, the abstract classes."""
-        x = F.adaptive_avg_pool2d(self.trunk(x), 1).flatten(1)  # [B, C]
+        x = self.pool(self.trunk(x)).flatten(1)  # [B, C]
         x = self.dropout(x)
         if self.abstract is None:
             return (self.scene(x),)
