@@ -15,7 +15,7 @@ from edge_asc.quantize import qat
 from edge_asc.quantize.folding import fold
 from edge_asc.quantize.graph_network import GraphNetwork
 
-STYLE = ("unit", "attention", "combine")
+STYLE = ("unit", "attention", "combine", "pool")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Case:
 
 SMALL: dict[str, Any] = {"channels": [8, 8, 12, 10], "reduction": 4}
 TINY: dict[str, Any] = {"channels": [8, 12, 10], "reduction": 4}
+STRIDED: dict[str, Any] = {"stem_kernel": 7, "stem_stride": 4}
 FLAT: dict[str, Any] = {"n_mels": 32, "n_frames": 40}  # for linear layers of one size
 
 CASES = [
@@ -68,6 +69,7 @@ CASES = [
     Case("compact", 40, 51, options=TINY | {"unit": "relu", "attention": "none"}),
     Case("compact", 40, 51, options=TINY | {"unit": "leaky-relu", "attention": "eca"}),
     Case("compact", 40, 51, options=TINY | {"attention": "se", "combine": "replace"}),
+    Case("compact", 40, 51, options=TINY | STRIDED | {"pool": "mean+max"}),
     Case("single", 32, 40, options=FLAT | {"unit": "leaky-relu", "combine": "replace"}),
     Case(
         "conventional", 32, 40, n_abstract=3, options=FLAT | {"unit": "relu", "attention": "none"}
