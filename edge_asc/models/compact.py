@@ -33,8 +33,8 @@ class CompactAMFM(nn.Module):
     `channels[0]` belongs to the strided stem, each further entry to one block; a 2x2 max pool
     follows every block but the last. Both kernels are odd. Any number of frames;
     `[B, 1, M, F] -> ([B, scenes],)` or, with abstract classes, `([B, scenes], [B, abstract])`.
-    `unit`, `attention`, `combine`: `Style`. `pool`: what of a clip's maps the classifier sees, their
-    `mean`, or `mean+max`, the sum of mean and maximum: silence dilutes a short sound's mean alone.
+    `unit`, `attention`, `combine`: `Style`. `pool`: what of a clip's maps the classifier sees,
+    their `mean`, or `mean+max`, the sum of mean and maximum: silence dilutes a short sound's mean.
     """
 
     def __init__(
