@@ -23,7 +23,7 @@ settings() { # ROW
     no-mixup) echo "--set augment.mixup_alpha=0" ;;
     no-masks) echo "--set augment.frequency_masks=0 --set augment.time_masks=0" ;;
     no-smoothing) echo "--set train.label_smoothing=0" ;;
-    no-stem) echo "--set model.options={channels=[8,8,12,16,16]}" ;; # 27 to 31 thousand bytes, too
+    no-stem) echo "--set model.options={channels=[8,8,12,16,16]}" ;; # as it was
     no-average) echo "--set train.ema=0" ;;
     *) echo "no row $1" >&2 && exit 2 ;;
     esac
