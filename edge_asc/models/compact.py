@@ -20,7 +20,7 @@ def mean_and_max(x: Tensor) -> Tensor:
 
     After Kong et al., "PANNs", 2020, who add both over frames.
     """
-    return F.adaptive_avg_pool2d(x, 1) + F.adaptive_max_pool2d(x, 1)
+    return mean(x) + F.adaptive_max_pool2d(x, 1)
 
 
 POOLS = {"mean": mean, "mean+max": mean_and_max}
