@@ -11,7 +11,7 @@ shift
 rows=${*:-all plain no-devices no-responses no-speeds no-mixup no-masks no-smoothing no-average no-stem}
 work=${OUT:-$here/out/ablation}
 results=${OUT:-$here/artifacts/esc10}/ablation.json
-devices=${DEVICES:-clean,seen:12,unseen:12} # four of each unseen family
+devices=${DEVICES:-clean,seen:6,unseen:6} # two of each unseen family
 
 settings() { # ROW
     case $1 in
