@@ -69,7 +69,7 @@ CASES = [
     Case("compact", 40, 51, options=TINY | {"unit": "relu", "attention": "none"}),
     Case("compact", 40, 51, options=TINY | {"unit": "leaky-relu", "attention": "eca"}),
     Case("compact", 40, 51, options=TINY | {"attention": "se", "combine": "replace"}),
-    Case("compact", 40, 51, options=TINY | STRIDED | {"pool": "mean+max"}),
+    Case("compact", 40, 51, options=SMALL | STRIDED | {"pool": "mean+max", "unpooled": 2}),
     Case("single", 32, 40, options=FLAT | {"unit": "leaky-relu", "combine": "replace"}),
     Case(
         "conventional", 32, 40, n_abstract=3, options=FLAT | {"unit": "relu", "attention": "none"}

@@ -9,6 +9,7 @@ from torch import nn
 from edge_asc.models import MODELS, build
 from edge_asc.models.attention import ATTENTIONS, CBAM, SqueezeExcitation
 from edge_asc.models.blocks import Block, Style
+from edge_asc.models.compact import CompactAMFM
 from edge_asc.models.units import ConvUnit
 from networks import ANY_LENGTH, CASES, Case
 
@@ -202,6 +203,13 @@ def test_channel_gate_is_the_sum_of_both_poolings() -> None:
     torch.testing.assert_close(cbam.channel_gate(x), expected.sigmoid())
 
 
+@pytest.mark.parametrize(("unpooled", "shape"), [(1, (10, 5, 7)), (2, (10, 10, 13)), (3, (10, 20, 26))])
+def test_unpooled_blocks_see_the_map_before_them(unpooled: int, shape: tuple[int, ...]) -> None:
+    channels = (8, 8, 12, 10)  # of the stem, which strides by two, and of three blocks
+    network = CompactAMFM(10, channels=channels, reduction=4, unpooled=unpooled).eval()
+    assert network.trunk(torch.zeros(1, 1, 40, 51)).shape[1:] == shape
+
+
 @pytest.mark.parametrize(
     ("name", "options", "n_abstract", "message"),
     [
@@ -215,6 +223,7 @@ def test_channel_gate_is_the_sum_of_both_poolings() -> None:
         ("compact", {"unit": "gelu"}, 0, "unit 'gelu' is not one of mfm, relu, leaky-relu"),
         ("full", {"attention": "sa"}, 3, "attention 'sa' is not one of none, cbam, se, eca"),
         ("single", {"combine": "sum"}, 0, "combine 'sum' is not one of max, replace"),
+        ("compact", {"unpooled": 6}, 0, "unpooled must be 1 to 5, the number of blocks: 6"),
         ("compact", {"unit": "relu"}, 0, "'relu' with combine 'max' never keeps an attended"),
     ],
 )

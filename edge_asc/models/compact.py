@@ -31,7 +31,7 @@ class CompactAMFM(nn.Module):
 
     Our own design in the style of the paper's DCASE 2021 entry, whose layers are unpublished.
     `channels[0]` belongs to the strided stem, each further entry to one block; a 2x2 max pool
-    follows every block but the last. Both kernels are odd. Any number of frames;
+    follows every block but the last `unpooled`. Both kernels are odd. Any number of frames;
     `[B, 1, M, F] -> ([B, scenes],)` or, with abstract classes, `([B, scenes], [B, abstract])`.
     `unit`, `attention`, `combine`: `Style`. `pool`: what of a clip's maps the classifier sees,
     their `mean`, or `mean+max`, the sum of mean and maximum: silence dilutes a short sound's mean.
@@ -51,8 +51,12 @@ class CompactAMFM(nn.Module):
         attention: str = "cbam",
         combine: str = "max",
         pool: str = "mean",
+        unpooled: int = 1,
     ) -> None:
         super().__init__()
+        blocks = len(channels) - 1
+        if not 1 <= unpooled <= blocks:
+            raise ValueError(f"unpooled must be 1 to {blocks}, the number of blocks: {unpooled}")
         check_option("pool", pool, POOLS)
         self.pool = POOLS[pool]
         style = Style(unit, attention, combine, reduction, norm_first=True)
@@ -60,9 +64,11 @@ class CompactAMFM(nn.Module):
             1, channels[0], stem_kernel, stem_stride, stem_kernel // 2, norm=True, unit=unit
         )
         layers: list[nn.Module] = [stem]
-        for c_in, c_out in pairwise(channels):
-            layers += [Block(c_in, c_out, style, kernel), halve()]
-        self.trunk = nn.Sequential(*layers[:-1])
+        for number, (c_in, c_out) in enumerate(pairwise(channels), start=1):
+            layers.append(Block(c_in, c_out, style, kernel))
+            if number <= blocks - unpooled:
+                layers.append(halve())
+        self.trunk = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
         self.scene = nn.Linear(channels[-1], n_scenes)
         self.abstract = nn.Linear(channels[-1], n_abstract) if n_abstract else None
