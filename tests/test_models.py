@@ -203,7 +203,9 @@ def test_channel_gate_is_the_sum_of_both_poolings() -> None:
     torch.testing.assert_close(cbam.channel_gate(x), expected.sigmoid())
 
 
-@pytest.mark.parametrize(("unpooled", "shape"), [(1, (10, 5, 7)), (2, (10, 10, 13)), (3, (10, 20, 26))])
+@pytest.mark.parametrize(
+    ("unpooled", "shape"), [(1, (10, 5, 7)), (2, (10, 10, 13)), (3, (10, 20, 26))]
+)
 def test_unpooled_blocks_see_the_map_before_them(unpooled: int, shape: tuple[int, ...]) -> None:
     channels = (8, 8, 12, 10)  # of the stem, which strides by two, and of three blocks
     network = CompactAMFM(10, channels=channels, reduction=4, unpooled=unpooled).eval()
