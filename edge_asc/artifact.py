@@ -14,6 +14,7 @@ from edge_asc.flat import Flat, FlatError, Table
 from edge_asc.proto import ProtoError, messages
 
 METADATA_KEY = "edge_asc"
+MOST_VIEWS = 100
 SCHEMA = 1  # raised when older readers would misread a newer card
 
 Precision = Literal["float32", "float16", "int8"]
@@ -69,6 +70,7 @@ class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
         abstract_labels: Abstract classes, in the order of the output `abstract`; may be empty.
         frontend: `FrontEnd.to_dict()`, with the statistics of its normalisation.
         clip_s: Seconds of audio the network saw in training.
+        views: How often it is asked about a window, shifted in time; the mean is its answer.
         precision: What the weights are stored as.
         provenance: Data set, fold, seed, versions, git commit, date.
         budget: Rule, and whether the export enforced it.
@@ -82,6 +84,7 @@ class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
     abstract_labels: list[str] = []
     frontend: dict[str, Any]
     clip_s: float
+    views: int = 1
     precision: Precision
     provenance: dict[str, Any] = {}
     budget: dict[str, Any] = {}
@@ -97,6 +100,13 @@ class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
                 raise ValueError(f"card with a label twice: {', '.join(labels)}")
         if not 0 < self.clip_s < float("inf"):
             raise ValueError(f"card with clip_s {self.clip_s}; it must be above 0 s")
+        check_views(self.views)
+
+
+def check_views(views: int) -> None:
+    """Raise ValueError unless a window can be heard so many times."""
+    if not 1 <= views <= MOST_VIEWS:
+        raise ValueError(f"views must be 1 to {MOST_VIEWS}, found {views}")
 
 
 class _Version(msgspec.Struct):
@@ -116,6 +126,8 @@ def card_to_json(card: ModelCard) -> bytes:
     fields = msgspec.structs.asdict(card)
     if card.calibration is None:
         del fields["calibration"]  # bytes count
+    if card.views == 1:
+        del fields["views"]
     return msgspec.json.encode(fields)
 
 

@@ -234,6 +234,7 @@ def report(inventory: Inventory, rules: Iterable[Rule]) -> dict[str, Any]:
         "source": inventory.source,
         "input_shape": list(inventory.input_shape),
         "audio_s": inventory.audio_s,
+        "views": inventory.views,
         "file_bytes": inventory.file_bytes,
         "constant_bytes": inventory.constant_bytes,
         "bytes_by_dtype": inventory.bytes_by_dtype,

@@ -123,15 +123,23 @@ def sums_table(inventory: Inventory) -> Table:
         *((f"  {dtype}", size, "bytes") for dtype, size in inventory.bytes_by_dtype.items()),
         ("constants", inventory.constant_bytes, "bytes"),
         ("file", inventory.file_bytes, _overhead(inventory)),
-        ("MACs", inventory.per_second(inventory.macs), "per second of audio"),
+        ("MACs", inventory.per_second(inventory.macs), f"per second of audio{_views(inventory)}"),
         ("", inventory.macs, counted),
-        ("elementwise", inventory.per_second(inventory.elementwise), "per second of audio,"),
+        (
+            "elementwise",
+            inventory.per_second(inventory.elementwise),
+            f"per second of audio{_views(inventory)},",
+        ),
         ("", inventory.elementwise, f"{counted}: left out by the official counters"),
         ("peak activations", inventory.peak_activation_bytes, "bytes alive at one time"),
     ]
     for quantity, value, unit in rows:
         table.add_row(quantity, "none written" if value is None else f"{value:,}", unit)
     return table
+
+
+def _views(inventory: Inventory) -> str:
+    return f", heard {inventory.views} times" if inventory.views > 1 else ""
 
 
 def _overhead(inventory: Inventory) -> str:

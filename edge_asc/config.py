@@ -12,6 +12,7 @@ import msgspec
 import tomllib
 from msgspec import Meta, Struct, field
 
+from edge_asc.artifact import MOST_VIEWS
 from edge_asc.config_errors import did_you_mean, explain
 from edge_asc.frontend import FrontEnd
 from edge_asc.preset_files import PRESETS as PRESETS
@@ -24,6 +25,7 @@ NonNegative = Annotated[float, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Speed = Annotated[float, Meta(ge=0.5, le=2)]
 Devices = Annotated[int, Meta(ge=0, le=64)]
+Views = Annotated[int, Meta(ge=1, le=MOST_VIEWS)]
 Half = Annotated[float, Meta(ge=0, le=0.5)]
 BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 
@@ -46,6 +48,7 @@ class DataConfig(Section, frozen=True):
     clip_s: Positive | None = None  # clips are padded or cut to this; None: the data set's length
     target: Literal["scene", "abstract"] = "scene"  # abstract: coarser classes are the labels
     crop_s: Positive | None = 5.0  # training sees random crops of this length; None: whole clips
+    views: Views = 1  # a finished network hears each window so often, shifted in time, and averages
     val_fraction: Half = 0.1  # of the training folds, by recording; 0: no validation
     speeds: tuple[Speed, ...] = (1.0,)  # training clips are played at one of these, pitch and all
     devices: Devices = 0  # and heard through one of so many simulated devices, or through none

@@ -68,6 +68,7 @@ def evaluate(
     fold: int | None = None,
     crops: str = "3",
     clip_s: float | None = None,
+    views: int | None = None,
     runtime: str | None = None,
     joint: bool = False,
     joint_with: Path | None = None,
@@ -84,6 +85,7 @@ def evaluate(
         crops: "1" whole clips; "3" start, middle and end; "slide" windows that overlap by half.
             Windows are as long as the model's training crops; probabilities are averaged.
         clip_s: seconds that clips are padded or cut to; None: the data set's length.
+        views: how often each window is heard (`edge_asc.views`); None: as the model says.
         runtime: for a file, a key of `RUNTIMES`.
         joint: let the model's own abstract head be the prior of its scenes (`edge_asc.joint`).
         joint_with: a model file or run whose abstract classes are that prior.
@@ -97,7 +99,7 @@ def evaluate(
     """
     if crops not in CROPS:
         raise ValueError(f"crops {crops!r} is not one of {', '.join(CROPS)}")
-    scorer = open_scorer(target, runtime)
+    scorer = open_scorer(target, runtime, views)
     dataset = as_labelled(open_dataset(data), scorer.labels)
     chosen = choose_fold(dataset, fold, scorer.trained_on)
     train, test = dataset.split(chosen)
@@ -118,6 +120,7 @@ def evaluate(
         "fold": chosen,
         "crops": crops,
         "window_s": scorer.clip_s,
+        "views": scorer.views,
         "clip_s": clip_s,
         **figures_of(predictions, test, train, scorer, dataset),
         **simulated_figures(scene, heard, _truth(test, scorer)),
@@ -132,13 +135,13 @@ def evaluate(
     return Evaluation(figures, tuple(scorer.labels), tuple(test), scene)
 
 
-def open_scorer(target: Path, runtime: str | None = None) -> Scorer:
+def open_scorer(target: Path, runtime: str | None = None, views: int | None = None) -> Scorer:
     """A scorer for a run folder or a model file."""
     if not target.is_dir():
-        return FileScorer(target, runtime)
+        return FileScorer(target, runtime, views)
     if runtime is not None:
         raise ValueError(f"{target}: a run is evaluated in torch; --runtime goes with a model file")
-    return RunScorer(target)
+    return RunScorer(target, views)
 
 
 def as_labelled(dataset: SceneDataset, labels: Sequence[str]) -> SceneDataset:

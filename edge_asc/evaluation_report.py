@@ -25,8 +25,12 @@ def _headline(figures: dict[str, Any]) -> str:
         f"{figures['file']}: {figures['model']}, {figures['precision']}{size},"
         f" on {figures['runtime']} {figures['runtime_version']}\n"
         f"{figures['dataset']}, fold {figures['fold']}, {figures['clips']} clips,"
-        f" crops {figures['crops']} of {figures['window_s']:g} s"
+        f" crops {figures['crops']} of {figures['window_s']:g} s{_views(figures['views'])}"
     )
+
+
+def _views(views: int) -> str:
+    return f", each heard {views} times" if views > 1 else ""
 
 
 def _summary(figures: dict[str, Any]) -> Table:

@@ -131,13 +131,15 @@ def _file(path: Path, runtime: str | None) -> _Subject:
 
 def _run(folder: Path, runtime: str | None) -> _Subject:
     from edge_asc.runs import load_network, read_run
+    from edge_asc.torch_views import SeveralViews
 
     if runtime is not None:
         raise ValueError(f"{folder}: a run is run in torch; --runtime goes with a model file")
     run = read_run(folder)
+    network = SeveralViews(load_network(folder), run.settings().data.views)
     window = (run.front_end(), run.clip_s, run.n_frames)
     model = f"{run.settings().name}, float32 in torch"
-    return _Subject(model, run.labels, window, _in_torch(load_network(folder)))
+    return _Subject(model, run.labels, window, _in_torch(network))
 
 
 def _in_torch(network: "nn.Module") -> Predict:

@@ -74,7 +74,7 @@ def file_text(info: dict[str, Any]) -> str:
     card = ModelCard(**{name: info[name] for name in ModelCard.__struct_fields__})
     lines = [
         f"{info['file']}: {card.name}, {card.precision}, {info['file_bytes']:,} bytes",
-        f"  window      {card.clip_s:g} s",
+        f"  window      {card.clip_s:g} s{_views_text(card.views)}",
         f"  front end   {_frontend_line(FrontEnd.from_dict(card.frontend))}",
         f"  scenes      {', '.join(card.labels)}",
     ]
@@ -84,6 +84,10 @@ def file_text(info: dict[str, Any]) -> str:
     lines += _section("confidence", info["calibration"] or {})
     lines += [f"  warning     {warning}" for warning in card.warnings]
     return "\n".join(lines)
+
+
+def _views_text(views: int) -> str:
+    return f", heard {views} times, shifted in time" if views > 1 else ""
 
 
 def _frontend_line(frontend: FrontEnd) -> str:

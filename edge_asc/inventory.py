@@ -114,6 +114,7 @@ class Inventory:
         peak_activation_bytes: Largest sum of tensors alive at one time, in that order.
         file_bytes: Size of the file; None where no file has been written.
         notes: What the numbers leave out or take for granted, one line each.
+        views: How often the network is asked about one input (`edge_asc.views`).
     """
 
     name: str
@@ -124,6 +125,7 @@ class Inventory:
     peak_activation_bytes: int
     file_bytes: int | None = None
     notes: tuple[str, ...] = ()
+    views: int = 1
 
     @property
     def constants(self) -> tuple[Constant, ...]:
@@ -152,17 +154,17 @@ class Inventory:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates for the counted input."""
+        """Multiply-accumulates for the counted input, asked once."""
         return sum(layer.macs for layer in self.layers)
 
     @property
     def elementwise(self) -> int:
-        """Operations for the counted input that the official counters leave out."""
+        """Operations for the counted input, asked once, that the official counters leave out."""
         return sum(layer.elementwise for layer in self.layers)
 
     def per_second(self, operations: int) -> int:
-        """Operations for one second of audio, rounded up."""
-        return ceil_ratio(operations, self.audio_s)
+        """Operations of all views for one second of audio, rounded up."""
+        return ceil_ratio(operations * self.views, self.audio_s)
 
     def with_file(self, file_bytes: int, *notes: str) -> "Inventory":
         """The same network with the size of the file that was written from it."""

@@ -62,6 +62,7 @@ class JointScorer:
         self.labels, self.abstract_labels = scorer.labels, scorer.abstract_labels
         self.frontend, self.trained_on = scorer.frontend, scorer.trained_on
         self.window_frames, self.clip_s = scorer.window_frames, scorer.clip_s
+        self.views = scorer.views
         self.calibration = scorer.calibration
 
     def facts(self) -> dict[str, Any]:

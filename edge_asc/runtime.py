@@ -12,9 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_asc.artifact import Calibration, Format, ModelCard, file_format, one_line, read_card
+from edge_asc.artifact import (
+    Calibration,
+    Format,
+    ModelCard,
+    check_views,
+    file_format,
+    one_line,
+    read_card,
+)
 from edge_asc.frontend import FrontEnd
 from edge_asc.sessions import OnnxSession, Session, open_litert, open_tflite_runtime
+from edge_asc.views import mean_logits, shifts
 
 
 @dataclass(frozen=True)
@@ -134,9 +143,12 @@ def mean_prediction(predictions: Sequence[Prediction]) -> Prediction:
 class Classifier:
     """A loaded model file; use one per thread."""
 
-    def __init__(self, path: Path, card: ModelCard, runtime: str, session: Session) -> None:
+    def __init__(
+        self, path: Path, card: ModelCard, runtime: str, session: Session, views: int | None = None
+    ) -> None:
         self.path = path
         self.card = card
+        self.views = card.views if views is None else views
         self.frontend = FrontEnd.from_dict(card.frontend)
         self.runtime = runtime
         self.runtime_version = RUNTIMES[runtime].version or ""
@@ -144,19 +156,27 @@ class Classifier:
         self._session = session
 
     @classmethod
-    def load(cls, path: str | Path, runtime: str | None = None, threads: int = 1) -> "Classifier":
+    def load(
+        cls,
+        path: str | Path,
+        runtime: str | None = None,
+        threads: int = 1,
+        views: int | None = None,
+    ) -> "Classifier":
         """Open a `.tflite` or `.onnx` file made by `edge-asc export`.
 
         Args:
             path: the file.
             runtime: a key of `RUNTIMES`; by default the file's format chooses.
             threads: of the runtime's kernels.
+            views: how often each window is heard (`edge_asc.views`); None: as the file says.
 
         Raises:
             ValueError: not such a file, or no runtime for it.
             OSError: the file cannot be read.
         """
         path = Path(path)
+        check_views(1 if views is None else views)
         card = read_card(path)
         content = path.read_bytes()
         try:
@@ -164,7 +184,7 @@ class Classifier:
             session = RUNTIMES[name].open(content, threads)
         except Exception as error:  # each runtime has exceptions of its own, without a common base
             raise ValueError(f"{path}: {one_line(error)}") from error
-        return cls(path, card, name, session)
+        return cls(path, card, name, session, views)
 
     @property
     def window_samples(self) -> int:
@@ -198,6 +218,8 @@ class Classifier:
     def logits(self, features: np.ndarray) -> tuple[np.ndarray, ...]:
         """Scene logits `[S]` and, where the model has them, abstract logits `[A]`, float32.
 
+        Of several views, the logits of their mean probabilities.
+
         Args:
             features: `[M, F]`, normalised (`FrontEnd.features` or `FrontEnd.normalize`).
 
@@ -209,6 +231,11 @@ class Classifier:
             raise ValueError(f"features {list(features.shape)}: the model takes [{n_mels}, frames]")
         if not np.isfinite(features).all():
             raise ValueError("features hold NaN or Inf")
+        moved = (np.roll(features, shift, 1) for shift in shifts(features.shape[1], self.views))
+        return tuple(mean_logits(head) for head in zip(*map(self._outputs, moved), strict=True))
+
+    def _outputs(self, features: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Logits of one view."""
         try:
             outputs = self._session.run(features)
         except Exception as error:  # see load()

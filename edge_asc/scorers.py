@@ -41,6 +41,7 @@ class Scorer(Protocol):
         frontend: its features.
         window_frames: frames of one window.
         clip_s: seconds of one window.
+        views: how often each window is heard (`edge_asc.views`).
         trained_on: data set and fold held out, as far as the model says.
         calibration: what its file says of its confidence.
     """
@@ -50,6 +51,7 @@ class Scorer(Protocol):
     frontend: FrontEnd
     window_frames: int
     clip_s: float
+    views: int
     trained_on: TrainedOn
     calibration: Calibration | None
 
@@ -73,9 +75,10 @@ class Scorer(Protocol):
 class FileScorer:
     """A `.tflite` or `.onnx` file; clips run in parallel, each on one thread."""
 
-    def __init__(self, path: Path, runtime: str | None = None) -> None:
+    def __init__(self, path: Path, runtime: str | None = None, views: int | None = None) -> None:
         self._path, self._own = path, threading.local()
-        first = self._own.classifier = Classifier.load(path, runtime)
+        first = self._own.classifier = Classifier.load(path, runtime, views=views)
+        self.views = first.views
         self._runtime = first.runtime  # also for the other threads: what ran is what is told
         self.labels: Sequence[str] = first.card.labels
         self.abstract_labels: Sequence[str] = first.card.abstract_labels
@@ -138,7 +141,7 @@ class FileScorer:
 
     def _classifier(self) -> Classifier:
         if not hasattr(self._own, "classifier"):
-            self._own.classifier = Classifier.load(self._path, self._runtime)
+            self._own.classifier = Classifier.load(self._path, self._runtime, views=self.views)
         classifier: Classifier = self._own.classifier
         return classifier
 
@@ -146,9 +149,10 @@ class FileScorer:
 class RunScorer:
     """A run folder: torch front end and torch network, in batches."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, views: int | None = None) -> None:
         from edge_asc.runs import load_network, read_run
         from edge_asc.torch_frontend import TorchFrontEnd
+        from edge_asc.torch_views import SeveralViews
 
         run = read_run(folder)
         self._folder, self._name = folder, run.settings().name
@@ -158,7 +162,8 @@ class RunScorer:
         self.window_frames, self.clip_s = run.n_frames, run.clip_s
         self.trained_on: TrainedOn = (run.dataset, run.fold)
         self.calibration: Calibration | None = None
-        self._network = load_network(folder)
+        self.views = run.settings().data.views if views is None else views
+        self._network = SeveralViews(load_network(folder), self.views)
         self._torch_frontend = TorchFrontEnd(self.frontend)
 
     def facts(self) -> dict[str, Any]:

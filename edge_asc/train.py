@@ -24,6 +24,7 @@ from edge_asc.runs import Run, provenance, read_run, write_json
 from edge_asc.scoring import Scores, predict, score
 from edge_asc.store import FeatureStore
 from edge_asc.torch_frontend import TorchFrontEnd
+from edge_asc.torch_views import SeveralViews
 from edge_asc.transfer import Transfer, begin_with, check_untested
 
 
@@ -236,10 +237,12 @@ def save_results(folder: Path, fitted: Fitted, material: Material) -> None:
         "parameters": sum(p.numel() for p in fitted.network.parameters()),
         "train_clips": len(material.train),
     }
+    settings = read_run(folder).settings()
+    asked = SeveralViews(fitted.network, settings.data.views)
     shown: Scores | None = None
     for name, store in (("val", material.val), ("test", material.test)):
         if store is not None:
-            shown = _score(fitted.network, material, store)
+            shown = _score(asked, material, store)
             metrics[name] = shown.to_dict(has_abstract=len(store.labels) > 1)
     if shown is not None:
         save_confusion(shown.confusion.numpy(), read_run(folder).labels, folder / "confusion.png")

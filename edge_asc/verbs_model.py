@@ -75,6 +75,10 @@ RuntimeName = Annotated[
         help="litert, tflite or onnxruntime [the first installed one that runs the file].",
     ),
 ]
+Views = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Hear a window N times, shifted [as the model says]."),
+]
 
 
 def budget(
@@ -143,6 +147,7 @@ def evaluate(
         float | None,
         typer.Option("--clip-s", metavar="S", help="Pad or cut clips to this [the data set's]."),
     ] = None,
+    views: Views = None,
     runtime: RuntimeName = None,
     joint: Annotated[
         bool, typer.Option("--joint", help="Weigh scenes by the model's own abstract classes.")
@@ -187,6 +192,7 @@ def evaluate(
             fold=fold,
             crops=crops,
             clip_s=clip_s,
+            views=views,
             runtime=runtime,
             joint=joint,
             joint_with=joint_with,

@@ -180,6 +180,10 @@ def export(
     rule: Annotated[
         str | None, typer.Option(metavar="NAME", help="Size rule to keep [the preset's].")
     ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Files hear a window N times, shifted [the preset's]."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder [RUN/export].")] = None,
     no_enforce: Annotated[
         bool, typer.Option("--no-enforce", help="Write the file even when it breaks the rule.")
@@ -201,7 +205,7 @@ def export(
 
     options = {"precision": precision, "formats": FORMATS[format], "rule": rule, "out": out}
     try:
-        written = export_run(folder, enforced=not no_enforce, **options)
+        written = export_run(folder, enforced=not no_enforce, views=views, **options)
     except OverBudget as error:
         complain(str(error))
         show_bytes(error, rule)

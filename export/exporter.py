@@ -44,6 +44,7 @@ def export_run(
     precision: Precision,
     formats: Sequence[Format] = ("tflite",),
     rule: str = "edge-128k",
+    views: int | None = None,
     out: Path | None = None,
     enforced: bool = True,
 ) -> list[Exported]:
@@ -54,6 +55,7 @@ def export_run(
         precision: of the weights; int8 also of the activations.
         formats: which files to write.
         rule: the size rule.
+        views: how often the files hear a window (`edge_asc.views`); None: as the settings say.
         out: folder; None: RUN/export.
         enforced: write nothing that is over the rule; else write it with a warning inside.
 
@@ -67,6 +69,8 @@ def export_run(
     examples = load_examples(run)
     graph = deployment_graph(run, precision)
     card = model_card(run, description, precision, rule, enforced)
+    if views is not None:
+        card = msgspec.structs.replace(card, views=views)
     stem = f"{description.dataset}-{precision}"
     files: dict[Format, bytes] = {}
     for file_format in formats:
@@ -126,6 +130,7 @@ def model_card(
         abstract_labels=description.abstract_labels,
         frontend=description.frontend,
         clip_s=description.clip_s,
+        views=description.settings().data.views,
         precision=precision,
         provenance=provenance,
         budget={"rule": rule, "enforced": enforced},

@@ -16,6 +16,7 @@ class Length:
         frontend: Of the file's card; None where it has none.
         clip_s: Seconds the file's network was trained on.
         notes: What had to be taken for granted.
+        views: How often the network is asked about one input.
     """
 
     frames: int | None
@@ -23,6 +24,7 @@ class Length:
     frontend: FrontEnd | None
     clip_s: float
     notes: list[str]
+    views: int = 1
 
     @property
     def clip_frames(self) -> int | None:
@@ -64,6 +66,7 @@ def length_of(metadata: dict[str, bytes], frames: int | None, audio_s: float | N
         try:
             card = card_from_json(metadata[METADATA_KEY])
             length.frontend, length.clip_s = FrontEnd.from_dict(card.frontend), card.clip_s
+            length.views = card.views
         except ValueError as error:
             length.notes.append(f"its card cannot be read: {error}")
     return length

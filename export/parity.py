@@ -40,7 +40,7 @@ def compare(path: Path, graph: Graph, features: np.ndarray, runtime: str | None 
     Raises:
         ValueError: the runtime refuses the file.
     """
-    classifier = Classifier.load(path, runtime)
+    classifier = Classifier.load(path, runtime, views=1)
     network = GraphNetwork(graph).eval()
     ours = [logits.numpy() for logits in network(torch.from_numpy(features)[:, None])]
     theirs = [np.stack(heads) for heads in zip(*map(classifier.logits, features), strict=True)]

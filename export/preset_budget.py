@@ -1,6 +1,7 @@
 """What a preset or a run costs: its network as it is trained, and the files it becomes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -57,6 +58,7 @@ def preset_file(
         abstract_labels=labels,
         frontend=frontend.to_dict(),
         clip_s=clip_s,
+        views=config.data.views,
         precision=precision,
         # As long as those of a run.
         provenance={
@@ -120,7 +122,7 @@ def of_preset(name_or_path: str, precision: Precision | None = None) -> Inventor
         trained=config.train.sparsity > 0,
         name=f"{config.name} ({precision})",
     )
-    return _with_files(counted, preset_files(config, precision))
+    return _with_files(counted, preset_files(config, precision), config.data.views)
 
 
 def of_run(run: Path, precision: Precision | None = None) -> Inventory:
@@ -141,11 +143,12 @@ def of_run(run: Path, precision: Precision | None = None) -> Inventory:
     graph = deployment_graph(run, precision)
     card = model_card(run, description, precision, description.settings().rule)
     files = {f: write_file(graph, card, f, description.n_frames) for f in get_args(Format)}
-    return _with_files(counted, files)
+    return _with_files(counted, files, card.views)
 
 
-def _with_files(counted: Inventory, files: dict[Format, bytes]) -> Inventory:
+def _with_files(counted: Inventory, files: dict[Format, bytes], views: int) -> Inventory:
     """The larger file counts: a rule is kept in either format."""
     sizes = {name: len(data) for name, data in files.items()}
     note = ", ".join(f".{name} {size:,} bytes" for name, size in sizes.items())
-    return counted.with_file(max(sizes.values()), f"files as exported: {note}; the larger counts")
+    asked = replace(counted, views=views)
+    return asked.with_file(max(sizes.values()), f"files as exported: {note}; the larger counts")

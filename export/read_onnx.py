@@ -143,8 +143,9 @@ class _Counter:
         audio_s = self.length.seconds(input_shape[-1] if len(input_shape) == 4 else None)
         notes = (*self.length.notes, *self.warnings())
         return Inventory(
-            name, "onnx", tuple(layers), input_shape, audio_s, self.peak(), file_bytes, notes
-        )
+            name, "onnx", tuple(layers), input_shape, audio_s, self.peak(), file_bytes, notes,
+            self.length.views,
+        )  # fmt: skip
 
     def warnings(self) -> Iterator[str]:
         if self.uncounted:

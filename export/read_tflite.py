@@ -88,7 +88,7 @@ class _Counter:
         self.notes += self.warnings()
         peak = peak_bytes(*self.activations(main), kept=main.graph.outputs)
         return Inventory(name, "tflite", tuple(layers), shape, audio_s, peak, file_bytes,
-                         tuple(self.notes))  # fmt: skip
+                         tuple(self.notes), self.length.views)  # fmt: skip
 
     def warnings(self) -> Iterator[str]:
         if self.uncounted:

@@ -23,6 +23,7 @@ from edge_asc.runs import Run, load_network, provenance, read_run, write_json
 from edge_asc.scoring import predict, score
 from edge_asc.store import FeatureStore
 from edge_asc.torch_frontend import TorchFrontEnd
+from edge_asc.torch_views import SeveralViews
 from edge_asc.train import Material, labelled, prepare
 
 FOLDER = "quantized"
@@ -173,17 +174,18 @@ def _save_results(
     """Score the integer network and write metrics.json, confusion.png and curves.png."""
     normalize = TorchFrontEnd(description.front_end()).normalize
     frozen = GraphNetwork(qat.freeze(quantised)).eval()
+    asked = SeveralViews(frozen, description.settings().data.views)
     metrics: dict[str, Any] = {"method": "qat" if rows else "ptq", "epochs": len(rows)}
     for name, store in (("val", material.val), ("test", material.test)):
         if store is not None:
-            metrics[name] = _score(frozen, normalize, store, description, folder)
+            metrics[name] = _score(asked, normalize, store, description, folder)
     if rows:
         save_curves(rows, folder / "curves.png")
     write_json(folder / "metrics.json", metrics)
 
 
 def _score(
-    network: GraphNetwork, normalize: Any, store: FeatureStore, description: Run, folder: Path
+    network: nn.Module, normalize: Any, store: FeatureStore, description: Run, folder: Path
 ) -> dict[str, Any]:
     probabilities = predict(network, normalize, store, description.n_frames)
     scores = score(probabilities, store.labels)
