@@ -203,7 +203,7 @@ def sizes() -> None:
     from edge_asc.export.preset_budget import preset_files
 
     rows = []
-    for preset in (name for name in PRESETS if "/" not in name):
+    for preset in (name for name in PRESETS if not name.startswith("paper/")):
         (inventory,) = budget_of(preset, "float32")
         cells = [preset, f"{inventory.parameters:,}", f"{inventory.per_second(inventory.macs):,}"]
         for precision in ("float32", "float16", "int8"):
