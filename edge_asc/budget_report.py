@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge_asc.budget import Inventory, Layer, Rule, Verdict
+from edge_asc.views import heard
 
 WIDE = 110  # characters that all columns take with room for names
 BYTES_PER_WEIGHT = {"int8": 1, "float16": 2, "float32": 4}
@@ -123,12 +124,16 @@ def sums_table(inventory: Inventory) -> Table:
         *((f"  {dtype}", size, "bytes") for dtype, size in inventory.bytes_by_dtype.items()),
         ("constants", inventory.constant_bytes, "bytes"),
         ("file", inventory.file_bytes, _overhead(inventory)),
-        ("MACs", inventory.per_second(inventory.macs), f"per second of audio{_views(inventory)}"),
+        (
+            "MACs",
+            inventory.per_second(inventory.macs),
+            f"per second of audio{heard(inventory.views)}",
+        ),
         ("", inventory.macs, counted),
         (
             "elementwise",
             inventory.per_second(inventory.elementwise),
-            f"per second of audio{_views(inventory)},",
+            f"per second of audio{heard(inventory.views)},",
         ),
         ("", inventory.elementwise, f"{counted}: left out by the official counters"),
         ("peak activations", inventory.peak_activation_bytes, "bytes alive at one time"),
@@ -136,10 +141,6 @@ def sums_table(inventory: Inventory) -> Table:
     for quantity, value, unit in rows:
         table.add_row(quantity, "none written" if value is None else f"{value:,}", unit)
     return table
-
-
-def _views(inventory: Inventory) -> str:
-    return f", heard {inventory.views} times" if inventory.views > 1 else ""
 
 
 def _overhead(inventory: Inventory) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from edge_asc.views import heard
+
 
 def print_evaluation(figures: dict[str, Any], console: Console | None = None) -> None:
     """Print the figures of `edge_asc.evaluate.Evaluation`."""
@@ -25,12 +27,8 @@ def _headline(figures: dict[str, Any]) -> str:
         f"{figures['file']}: {figures['model']}, {figures['precision']}{size},"
         f" on {figures['runtime']} {figures['runtime_version']}\n"
         f"{figures['dataset']}, fold {figures['fold']}, {figures['clips']} clips,"
-        f" crops {figures['crops']} of {figures['window_s']:g} s{_views(figures['views'])}"
+        f" crops {figures['crops']} of {figures['window_s']:g} s{heard(figures['views'])}"
     )
-
-
-def _views(views: int) -> str:
-    return f", each heard {views} times" if views > 1 else ""
 
 
 def _summary(figures: dict[str, Any]) -> Table:

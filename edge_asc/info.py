@@ -14,6 +14,7 @@ from edge_asc import __version__
 from edge_asc.artifact import ModelCard, read_card
 from edge_asc.frontend import FrontEnd
 from edge_asc.runtime import RUNTIMES
+from edge_asc.views import heard
 
 RUNTIME_PACKAGES = ("numpy", "msgspec", "soundfile", "soxr", "typer", "rich", "sounddevice")
 TRAINING_PACKAGES = (
@@ -74,7 +75,7 @@ def file_text(info: dict[str, Any]) -> str:
     card = ModelCard(**{name: info[name] for name in ModelCard.__struct_fields__})
     lines = [
         f"{info['file']}: {card.name}, {card.precision}, {info['file_bytes']:,} bytes",
-        f"  window      {card.clip_s:g} s{_views_text(card.views)}",
+        f"  window      {card.clip_s:g} s{heard(card.views)}",
         f"  front end   {_frontend_line(FrontEnd.from_dict(card.frontend))}",
         f"  scenes      {', '.join(card.labels)}",
     ]
@@ -84,10 +85,6 @@ def file_text(info: dict[str, Any]) -> str:
     lines += _section("confidence", info["calibration"] or {})
     lines += [f"  warning     {warning}" for warning in card.warnings]
     return "\n".join(lines)
-
-
-def _views_text(views: int) -> str:
-    return f", heard {views} times, shifted in time" if views > 1 else ""
 
 
 def _frontend_line(frontend: FrontEnd) -> str:

@@ -17,6 +17,11 @@ def shifts(n_frames: int, views: int) -> list[int]:
     return sorted({n_frames * view // views for view in range(views)})
 
 
+def heard(views: int) -> str:
+    """`, heard 4 times` for reports; nothing of a single view."""
+    return f", heard {views} times" if views > 1 else ""
+
+
 def mean_logits(logits: Sequence[np.ndarray]) -> np.ndarray:
     """Logits `[S]`, float32, whose softmax is the mean softmax of those of the views.
 

@@ -122,7 +122,8 @@ def of_preset(name_or_path: str, precision: Precision | None = None) -> Inventor
         trained=config.train.sparsity > 0,
         name=f"{config.name} ({precision})",
     )
-    return _with_files(counted, preset_files(config, precision), config.data.views)
+    counted = replace(counted, views=config.data.views)
+    return _with_files(counted, preset_files(config, precision))
 
 
 def of_run(run: Path, precision: Precision | None = None) -> Inventory:
@@ -143,12 +144,11 @@ def of_run(run: Path, precision: Precision | None = None) -> Inventory:
     graph = deployment_graph(run, precision)
     card = model_card(run, description, precision, description.settings().rule)
     files = {f: write_file(graph, card, f, description.n_frames) for f in get_args(Format)}
-    return _with_files(counted, files, card.views)
+    return _with_files(replace(counted, views=card.views), files)
 
 
-def _with_files(counted: Inventory, files: dict[Format, bytes], views: int) -> Inventory:
+def _with_files(counted: Inventory, files: dict[Format, bytes]) -> Inventory:
     """The larger file counts: a rule is kept in either format."""
     sizes = {name: len(data) for name, data in files.items()}
     note = ", ".join(f".{name} {size:,} bytes" for name, size in sizes.items())
-    asked = replace(counted, views=views)
-    return asked.with_file(max(sizes.values()), f"files as exported: {note}; the larger counts")
+    return counted.with_file(max(sizes.values()), f"files as exported: {note}; the larger counts")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # ESC-10 by its official five folds, from int8 files of at most 128, 64, 32 and 16 thousand bytes.
 # Usage: runs/esc10.sh DATA [FOLD...]     DATA: folder of ESC-10 with meta.csv and audio/ (44.1 kHz)
-# SIZES="128k 32k" some sizes alone. Goes on where it was interrupted, see runs/folds.sh.
+# The 16k networks learn from those of 32k. SIZES="128k 32k" some sizes alone. Goes on where it was interrupted, see runs/folds.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: runs/esc10.sh DATA [FOLD...]}
@@ -11,6 +11,7 @@ results=$here/artifacts/esc10
 for size in ${SIZES:-128k 64k 32k 16k}; do
     name=esc10/$size
     [ "$size" != 128k ] || name=esc10
+    [ "$size" != 16k ] || export TEACHERS=esc10/32k
     "$here/folds.sh" "$name" "$data" "esc10/$size" "$@"
 done
 

@@ -125,10 +125,10 @@ def test_run_and_file_hear_as_often_as_they_are_told(run: Path, scenes: Path) ->
 def test_the_command_says_how_often(run: Path, scenes: Path, cli: Cli) -> None:
     status, out, _ = cli("evaluate", str(run), "--data", str(scenes), "--views", "2")
     assert status == 0
-    assert "each heard 2 times" in out
+    assert "crops 3 of 0.5 s, heard 2 times" in out
     status, _, err = cli("evaluate", str(run), "--data", str(scenes), "--views", "0")
     assert (status, err) == (1, "edge-asc: views must be 1 to 100, found 0\n")
     status, out, _ = cli("export", str(run), "--fp32", "--views", "2", "--no-enforce")
     assert status == 0
     status, out, _ = cli("info", out.split()[0])
-    assert "heard 2 times, shifted in time" in out
+    assert "0.5 s, heard 2 times" in out
