@@ -4,7 +4,7 @@ Which clips and which crops an epoch holds follows from (seed, epoch) alone, so 
 killed repeats the epoch it was in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -73,12 +73,18 @@ class FeatureStore:
         """Return features as `raw` does, and the clips' labels."""
         return self.raw(rows, starts, n_frames), tuple(x[rows % len(self)] for x in self.labels)
 
-    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of every mel bin over all clips, as they are, and frames."""
+    def statistics(
+        self, prepare: Callable[[np.ndarray], np.ndarray] = np.asarray
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of every mel bin over all clips, as they are, and frames.
+
+        Args:
+            prepare: what is done with each clip's features `[M, F]` before.
+        """
         total = np.zeros(self.n_mels)
         squares = np.zeros(self.n_mels)
         for a in self.arrays[: len(self)]:
-            x = np.asarray(a, np.float64)
+            x = np.asarray(prepare(a), np.float64)
             total += x.mean(1)
             squares += (x * x).mean(1)
         mean = total / len(self)

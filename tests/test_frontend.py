@@ -208,6 +208,35 @@ def test_dataset_normalisation_without_statistics_is_refused() -> None:
         replace(SMALL, normalization="dataset").features(noise(100))
 
 
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("normalization", ["none", "clip", "dataset"])
+def test_relative_features_know_no_microphone(log: bool, normalization: str) -> None:
+    frontend = replace(SMALL, log=log, log_floor=1e-9, relative_db=20.0)
+    frontend = frontend.with_statistics(np.arange(10), np.arange(10) + 1)
+    frontend = replace(frontend, normalization=normalization)
+    raw = frontend.raw(noise(4000) * 10)
+    response = 10 ** np.linspace(-3.0, 2.0, SMALL.n_mels, dtype=np.float32)[:, None]  # of power
+    heard = raw + np.log(response) if log else raw * response
+    # float32 rounds logarithms of about 10 to 1e-6, which is that much of the power.
+    np.testing.assert_allclose(frontend.normalize(heard), frontend.normalize(raw), atol=1e-5)
+
+
+def test_relative_features_have_a_mean_of_1_and_a_least_power() -> None:
+    raw = np.array([[1.0, 3.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]] * 5, np.float32)
+    frontend = replace(SMALL, relative_db=10.0)
+    np.testing.assert_allclose(frontend.relative(raw)[:2], [[1, 3, 0.1, 0.1], [0.1] * 4])
+    quieter = replace(frontend, log=True).relative(np.log(np.maximum(raw, 1e-9)))
+    # A mel that stands still is its own mean, which for a logarithm is 0.
+    np.testing.assert_allclose(quieter[:2], np.log([[1, 3, 0.1, 0.1], [1] * 4]), atol=1e-6)
+
+
+def test_a_front_end_that_is_not_relative_does_not_speak_of_it() -> None:
+    assert "relative_db" not in SMALL.to_dict()  # so versions that do not know it read the file
+    relative = replace(SMALL, relative_db=30.0)
+    assert FrontEnd.from_dict(json.loads(json.dumps(relative.to_dict()))) == relative
+    assert relative.key() == SMALL.key()
+
+
 @pytest.mark.parametrize("shape", [(9, 5), (10, 0), (1, 10, 5)])
 def test_normalize_refuses_other_shapes(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must have the shape \[10, F ≥ 1\]"):
@@ -242,6 +271,7 @@ ILLEGAL = {
     "pre_emphasis": (-0.1, 1.1),
     "log": (1, "yes", None),
     "log_floor": (0, -1e-5, 2.0),
+    "relative_db": (None, -30.0, 201.0, math.nan, "30"),
     "normalization": ("batch", None),
     "mean": ([0.0] * 9, "none", [math.nan] * 10, [0.0] * 10, 3),
     "std": ([0.0] * 9, [-1.0] * 10, [[]] * 10),

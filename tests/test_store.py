@@ -1,5 +1,6 @@
 """Batches: every clip once, labels with their clips, one plan whatever the number of processes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from edge_asc.store import Epochs, FeatureStore
+from front_ends import SMALL, noise
 from small_training import CROP, N_FRAMES, N_MELS, store
 
 
@@ -81,6 +83,17 @@ def test_statistics_are_those_of_all_frames() -> None:
     everything = np.concatenate(list(some.arrays), axis=1).astype(np.float64)
     mean, std = some.statistics()
     assert np.allclose(mean, everything.mean(1)) and np.allclose(std, everything.std(1))
+
+
+def test_statistics_of_relative_features_normalise_them() -> None:
+    frontend = replace(SMALL, log=True, relative_db=20.0)
+    raw = [frontend.raw(noise(2000, seed) * 10**seed) for seed in range(4)]  # 60 dB apart
+    some = FeatureStore(raw, [[0] * 4], [1])
+    frontend = frontend.with_statistics(*some.statistics(frontend.relative))
+    everything = np.concatenate([frontend.normalize(a) for a in raw], axis=1)
+    # The statistics are kept to four digits, half a step of which is 5e-4 of them.
+    np.testing.assert_allclose(everything.mean(1), 0.0, atol=2e-3)
+    np.testing.assert_allclose(everything.std(1), 1.0, atol=2e-3)
 
 
 def test_shapes_that_differ_are_refused() -> None:
