@@ -34,8 +34,8 @@ from edge_asc.samples import Samples, checked_audio, reflect
 __all__ = ["LEAST_POWER", "STD_FLOOR", "FeatureStream", "FrontEnd"]
 
 STD_FLOOR = 0.001  # normalisation never divides by less
-LEAST_POWER = 1e-30  # nor does `relative`
-_NORMALIZATION_FIELDS = ("relative_db", "normalization", "mean", "std")
+LEAST_POWER = 1e-30  # nor does `levelled`
+_NORMALIZATION_FIELDS = ("relative", "normalization", "mean", "std")
 _KEY_VERSION = 1  # raise when raw() changes its numbers: cached features of the past are then void
 _FRAMES_PER_CHUNK = 32  # spectra of one chunk stay in a small processor's cache
 
@@ -61,7 +61,7 @@ class FrontEnd:
     pre_emphasis: float = 0.0
     log: bool = True  # natural logarithm of max(mel power, log_floor)
     log_floor: float = 1e-5
-    relative_db: float = 0.0  # if not 0: power by its mean over the clip, down to -relative_db
+    relative: bool = False  # mel power divided by its mean over the clip, mel by mel
     normalization: str = "clip"  # "none", "clip" (each clip's own) or "dataset" (mean, std below)
     mean: tuple[float, ...] = ()  # per mel
     std: tuple[float, ...] = ()  # per mel
@@ -87,17 +87,17 @@ class FrontEnd:
         return cls(**{**values, **sequences})
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field as JSON has it, `relative_db` only where it is set.
+        """Every field as JSON has it, `relative` only where it is true.
 
         So files that have no use for it are read by versions that do not know it.
         """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        if not self.relative_db:
-            del values["relative_db"]
+        if not self.relative:
+            del values["relative"]
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     def with_statistics(self, mean: npt.ArrayLike, std: npt.ArrayLike) -> "FrontEnd":
-        """The same front end, normalising with mean and standard deviation [M] of `relative`.
+        """The same front end, normalising with mean and standard deviation [M] of `levelled`.
 
         Kept to four significant digits: they travel in every model file, where digits are bytes.
         """
@@ -202,33 +202,31 @@ class FrontEnd:
             np.log(np.maximum(features, np.float32(self.log_floor)), out=features)
         return features
 
-    def relative(self, raw: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Raw features relative to each mel's mean power over the clip, where `relative_db` asks.
+    def levelled(self, raw: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Raw features divided by each mel's mean power over the clip, where `relative` asks.
 
         A microphone's response multiplies every frame of a mel by the same number, which goes with
-        the mean; so does the level. What is more than `relative_db` below the mean, a microphone's
-        own noise for instance, is lifted to there. Frequency-wise normalisation is what Kim et al.,
-        "Domain generalization on efficient acoustic scene classification using residual
-        normalization", 2021, found against unseen devices; they take the mean of the logarithms,
-        which depends on how much of a clip is silent.
+        the mean; so does the level. Normalising frequencies one by one is what Kim et al., "Domain
+        generalization on efficient acoustic scene classification using residual normalization",
+        2021, found against unseen devices. They take the mean of the logarithms, which depends on
+        how much of a clip is silent; that of the power does so less.
 
         Args:
             raw: features [M, F].
 
         Returns:
-            Features [M, F], float64; without `relative_db` the same as float32.
+            Features [M, F] of the same kind, float64; as they are, float32, unless `relative`.
         """
         features = np.asarray(raw, np.float32)
-        if not self.relative_db:
+        if not self.relative:
             return features
         power = features.astype(np.float64)
         power = np.exp(power) if self.log else power
         power = power / np.maximum(power.mean(axis=1, keepdims=True), LEAST_POWER)
-        power = np.maximum(power, 10 ** (-self.relative_db / 10))
         return np.log(power) if self.log else power
 
     def normalize(self, raw: npt.ArrayLike) -> Floats:
-        """Normalise raw features, mel by mel, after `relative`.
+        """Normalise raw features, mel by mel, after `levelled`.
 
         "clip" subtracts each mel's mean over the frames and divides by its standard deviation over
         them, with n - 1 in the denominator (what `torch.std` computes unless told otherwise, so
@@ -248,11 +246,11 @@ class FrontEnd:
         if features.ndim != 2 or features.shape[0] != self.n_mels or not features.shape[1]:
             shape = list(features.shape)
             raise ValueError(f"features must have the shape [{self.n_mels}, F ≥ 1], not {shape}")
-        relative = self.relative(features)
+        levelled = self.levelled(features)
         if self.normalization == "none":
-            return relative.astype(np.float32, copy=False)
-        mean, std = self._statistics(relative)
-        return ((relative - mean) / np.maximum(std, STD_FLOOR)).astype(np.float32)
+            return levelled.astype(np.float32, copy=False)
+        mean, std = self._statistics(levelled)
+        return ((levelled - mean) / np.maximum(std, STD_FLOOR)).astype(np.float32)
 
     def _statistics(self, features: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Mean and standard deviation [M, 1] in float64: a floor of 0.001 magnifies rounding."""

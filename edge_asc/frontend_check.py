@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 NORMALIZATIONS = ("none", "clip", "dataset")
 MAX_N_FFT = 65536
-MAX_RELATIVE_DB = 200.0
 
 
 def check_keys(kind: type, values: object) -> None:
@@ -48,7 +47,7 @@ def check_fields(frontend: "FrontEnd") -> None:
     _real("pre_emphasis", frontend.pre_emphasis, 0.0, 1.0)
     _choice(frontend, "log", (False, True))
     _real("log_floor", frontend.log_floor, 1e-30, 1.0)
-    _real("relative_db", frontend.relative_db, 0.0, MAX_RELATIVE_DB)
+    _choice(frontend, "relative", (False, True))
     _choice(frontend, "normalization", NORMALIZATIONS)
     _statistics(frontend)
 

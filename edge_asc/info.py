@@ -91,8 +91,7 @@ def _frontend_line(frontend: FrontEnd) -> str:
     spectrum = "log-mel" if frontend.log else "mel power"
     hop_ms = 1000 * frontend.hop_length / frontend.sample_rate_hz
     window_ms = 1000 * frontend.win_length / frontend.sample_rate_hz
-    lowest_db = frontend.relative_db
-    relative = f", relative to their means down to -{lowest_db:g} dB" if lowest_db else ""
+    relative = " relative to their means" if frontend.relative else ""
     return (
         f"{frontend.sample_rate_hz} Hz, {frontend.n_mels} {spectrum} bins{relative},"
         f" window {window_ms:g} ms every {hop_ms:g} ms, normalisation {frontend.normalization}"

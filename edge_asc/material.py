@@ -96,7 +96,7 @@ def prepare(
     train_store = store(train_clips, versions_of(config.data))
     assert train_store is not None  # the splits leave no training set empty
     if frontend.normalization == "dataset":
-        frontend = frontend.with_statistics(*train_store.statistics(frontend.relative))
+        frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))
     crop_s = min(clip_s, config.data.crop_s or clip_s)
     n_frames = frontend.n_frames(round(crop_s * frontend.sample_rate_hz))
     return Material(train_store, store(val), store(test), frontend, n_frames, crop_s)

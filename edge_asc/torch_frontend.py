@@ -84,24 +84,21 @@ class TorchFrontEnd(nn.Module):
         features = features.clamp(min=frontend.log_floor).log() if frontend.log else features
         return features.float()
 
-    def relative(self, raw: Tensor) -> Tensor:
-        """Raw features [B, 1, M, F] relative to each mel's mean power over its clip, float64."""
-        features, least_db = raw.double(), self.frontend.relative_db
-        if not least_db:
+    def levelled(self, raw: Tensor) -> Tensor:
+        """`FrontEnd.levelled` of raw features [B, 1, M, F], float64."""
+        features = raw.double()
+        if not self.frontend.relative:
             return features
         power = features.exp() if self.frontend.log else features
         power = power / power.mean(-1, keepdim=True).clamp(min=LEAST_POWER)
-        power = power.clamp(min=10 ** (-least_db / 10))
         return power.log() if self.frontend.log else power
 
     def normalize(self, raw: Tensor) -> Tensor:
         """Normalise raw features [B, 1, M, F], clip by clip and mel by mel: the same shape."""
         frontend = self.frontend
         if frontend.normalization == "none":
-            return self.relative(raw).to(raw.dtype)
-        features = self.relative(
-            raw
-        )  # in float64: a floor of 0.001 magnifies float32's rounding of the mean
+            return self.levelled(raw).to(raw.dtype)
+        features = self.levelled(raw)  # float64: a floor of 0.001 magnifies rounding of the mean
         if frontend.normalization == "dataset":
             frontend.require_statistics()
             mean, std = self.get_buffer("statistics").to(features)[..., None]

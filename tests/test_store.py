@@ -86,10 +86,10 @@ def test_statistics_are_those_of_all_frames() -> None:
 
 
 def test_statistics_of_relative_features_normalise_them() -> None:
-    frontend = replace(SMALL, log=True, relative_db=20.0)
+    frontend = replace(SMALL, log=True, relative=True)
     raw = [frontend.raw(noise(2000, seed) * 10**seed) for seed in range(4)]  # 60 dB apart
     some = FeatureStore(raw, [[0] * 4], [1])
-    frontend = frontend.with_statistics(*some.statistics(frontend.relative))
+    frontend = frontend.with_statistics(*some.statistics(frontend.levelled))
     everything = np.concatenate([frontend.normalize(a) for a in raw], axis=1)
     # The statistics are kept to four digits, half a step of which is 5e-4 of them.
     np.testing.assert_allclose(everything.mean(1), 0.0, atol=2e-3)
