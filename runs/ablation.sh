@@ -8,14 +8,17 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: runs/ablation.sh DATA [ROW...]}
 shift
-rows=${*:-all plain no-devices no-responses no-speeds no-mixup no-masks no-smoothing no-average no-stem}
+rows=${*:-all relative plain relative-plain no-devices no-responses no-speeds no-mixup no-masks \
+    no-smoothing no-average no-stem}
 work=${OUT:-$here/out/ablation}
 results=${OUT:-$here/artifacts/esc10}/ablation.json
 devices=${DEVICES:-clean,seen:6,unseen:6} # two of each unseen family
 
 settings() { # ROW
     case $1 in
-    all) ;;
+    all) ;; # but relative features, which came after all others
+    relative) echo "--set frontend.relative=true" ;;
+    relative-plain) settings relative && settings plain ;;
     plain) settings no-devices && settings no-responses && settings no-speeds ;;
     no-devices) echo "--set data.devices=0" ;;
     no-responses) echo "--set augment.response_db=0 --set augment.noise_probability=0" ;;
@@ -36,7 +39,7 @@ for row in $rows; do
         # shellcheck disable=SC2086
         [ -f "$run/weights.pt" ] || edge-asc train esc10/32k --data "$data" --fold "$fold" \
             --out "$work/$row" --name "fold$fold" --resume --set "train.epochs=${EPOCHS:-150}" \
-            --set train.compile=true $own
+            --set train.compile=true --set frontend.relative=false $own
         [ -f "$run/evaluation/metrics.json" ] || edge-asc evaluate "$run" --data "$data" \
             --fold "$fold" --devices "$devices" --out "$run/evaluation"
     done

@@ -15,11 +15,13 @@ from typing import Any
 from tables import made, made_line, markdown, mean_sd
 
 ROWS = {  # row -> how the table calls it
-    "all": "all",
+    "all": "all but relative features",
+    "relative": "with relative features as well",
     "no-devices": "without simulated devices",
     "no-responses": "without random responses and noise",
     "no-speeds": "without speeds",
     "plain": "plain: without these three",
+    "relative-plain": "plain, but with relative features",
     "no-mixup": "without mixup",
     "no-masks": "without masks",
     "no-smoothing": "without label smoothing",
