@@ -1,7 +1,8 @@
 #!/bin/sh
-# What unseen microphones cost the int8 files of ESC-10: those of preset esc10/128k, which has heard
-# simulated devices, and those of compact-int8, which has not (artifacts/esc10/plain, made by
-# runs/folds.sh esc10/plain DATA compact-int8).
+# What unseen microphones cost the int8 files of ESC-10, made by runs/folds.sh esc10/NAME DATA PRESET:
+# - plain     compact-int8, which has heard no simulated devices
+# - (none)    esc10/128k, which has heard them
+# - relative  the same with TRAIN="--set frontend.relative=true"
 # Usage: runs/devices.sh DATA [FOLD...]     DATA: ESC-10 (44.1 kHz). No training, some minutes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,9 +12,9 @@ work=$here/out/devices
 devices=${DEVICES:-clean,seen:12,unseen:12} # four of each unseen family
 
 for fold in ${*:-1 2 3 4 5}; do
-    for name in plain esc10; do
+    for name in plain esc10 relative; do
         files=$here/artifacts/esc10
-        [ "$name" = esc10 ] || files=$files/plain
+        [ "$name" = esc10 ] || files=$files/$name
         out=$work/$name/fold$fold
         [ -f "$out/metrics.json" ] || edge-asc evaluate "$files/fold$fold-int8.tflite" \
             --data "$data" --fold "$fold" --devices "$devices" --out "$out"
