@@ -96,9 +96,9 @@ class TorchFrontEnd(nn.Module):
     def normalize(self, raw: Tensor) -> Tensor:
         """Normalise raw features [B, 1, M, F], clip by clip and mel by mel: the same shape."""
         frontend = self.frontend
-        if frontend.normalization == "none":
-            return self.levelled(raw).to(raw.dtype)
         features = self.levelled(raw)  # float64: a floor of 0.001 magnifies rounding of the mean
+        if frontend.normalization == "none":
+            return features.to(raw.dtype)
         if frontend.normalization == "dataset":
             frontend.require_statistics()
             mean, std = self.get_buffer("statistics").to(features)[..., None]
