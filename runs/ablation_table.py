@@ -89,7 +89,7 @@ def _lost(folds: Sequence[dict[str, Any]]) -> float:
 FILES = {
     "plain": "none: plain training (preset compact-int8)",
     "esc10": "devices (preset esc10/128k)",
-    "relative": "devices (the same), with relative features",
+    "128k-relative": "devices, with relative features (preset esc10/128k-relative)",
 }
 FAMILIES = ("cased", "voice", "sloped")
 

@@ -5,6 +5,7 @@
 - `calibration_tables.py confidence OUT.json`: log loss and calibration error, before and after
 - `calibration_tables.py coverage OUT.json`: what a threshold costs and gives
 - `calibration_tables.py unknown OUT.json`: sounds of classes that no network was taught
+- `calibration_tables.py compare OUT.json OTHER.json`: two kinds of networks, one beside the other
 """
 
 import csv
@@ -35,6 +36,8 @@ def collect(folder: Path, out: Path) -> None:
             figures = json.loads((folder / f"{when}{fold}" / "metrics.json").read_text())
             row[when] = {key: figures[key] for key in KEPT if key in figures}
             parts.append(_predictions(folder / f"{when}{fold}" / "predictions.csv"))
+        quiet = json.loads((folder / f"quiet{fold}" / "metrics.json").read_text())
+        row["quiet"] = quiet["unknown"]
         control = folder / f"known{fold}" / "metrics.json"
         if control.is_file():
             row["known"] = {"accuracy": json.loads(control.read_text())["accuracy"]}
@@ -147,6 +150,24 @@ def unknown(collected: dict[str, Any]) -> None:
         )
 
 
+def compare(*collected: dict[str, Any]) -> None:
+    """Print what calibrated files of two kinds are worth, means of the folds, a column each."""
+    measures: dict[str, Callable[[dict[str, Any]], float]] = {
+        "accuracy on the test fold": lambda row: row["after"]["accuracy"],
+        "calibration error": lambda row: row["after"]["calibration_error"],
+        "clips above the threshold": lambda row: row["after"]["above_threshold"]["coverage"],
+        "right of these": lambda row: row["after"]["above_threshold"]["accuracy"],
+        "strange sounds above the threshold": lambda row: row["after"]["unknown"]["named"],
+        "a quiet room's noise above the threshold": lambda row: row["quiet"]["named"],
+    }
+    rows = []
+    for what, of in measures.items():
+        means = [statistics.mean(map(of, one["folds"].values())) for one in collected]
+        rows.append([what, *(f"{100 * mean:.1f}" for mean in means)])
+    print(markdown(["calibrated int8 TFLite, %", "`esc10/128k`", "`esc10/128k-relative`"], rows))
+    print(f"\nMeans of five folds. {made_line(collected[-1]['made'])}")
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], None]] = {
     "confidence": confidence,
     "coverage": coverage_table,
@@ -161,6 +182,8 @@ def main(arguments: Sequence[str]) -> None:
             collect(Path(folder), Path(out))
         case ["known", table, out]:
             known(Path(table), Path(out))
+        case ["compare", *paths] if len(paths) == 2:
+            compare(*(json.loads(Path(path).read_text()) for path in paths))
         case [table, path] if table in TABLES:
             TABLES[table](json.loads(Path(path).read_text()))
         case _:

@@ -1,8 +1,8 @@
 #!/bin/sh
-# What unseen microphones cost the int8 files of ESC-10, made by runs/folds.sh esc10/NAME DATA PRESET:
-# - plain     compact-int8, which has heard no simulated devices
-# - (none)    esc10/128k, which has heard them
-# - relative  the same with TRAIN="--set frontend.relative=true"
+# What unseen microphones cost the int8 files of ESC-10:
+# - of compact-int8, which has heard no simulated devices: runs/folds.sh esc10/plain DATA compact-int8
+# - of esc10/128k, which has heard them: runs/esc10.sh DATA
+# - of esc10/128k-relative, with relative features as well: SIZES=128k-relative runs/esc10.sh DATA
 # Usage: runs/devices.sh DATA [FOLD...]     DATA: ESC-10 (44.1 kHz). No training, some minutes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,7 +12,7 @@ work=$here/out/devices
 devices=${DEVICES:-clean,seen:12,unseen:12} # four of each unseen family
 
 for fold in ${*:-1 2 3 4 5}; do
-    for name in plain esc10 relative; do
+    for name in plain esc10 128k-relative; do
         files=$here/artifacts/esc10
         [ "$name" = esc10 ] || files=$files/$name
         out=$work/$name/fold$fold

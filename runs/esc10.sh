@@ -1,7 +1,8 @@
 #!/bin/sh
 # ESC-10 by its official five folds, from int8 files of at most 128, 64, 32 and 16 thousand bytes.
 # Usage: runs/esc10.sh DATA [FOLD...]     DATA: folder of ESC-10 with meta.csv and audio/ (44.1 kHz)
-# The 16k networks learn from those of 32k. SIZES="128k 32k" some sizes alone. Goes on where it was interrupted, see runs/folds.sh.
+# The 16k networks learn from those of 32k. SIZES="128k 32k" some sizes alone; 128k-relative is one too.
+# Goes on where it was interrupted, see runs/folds.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: runs/esc10.sh DATA [FOLD...]}
@@ -18,7 +19,7 @@ done
 for page in RESULTS.md README.md; do
     python "$here/tables.py" results "$results/results.json" |
         python "$here/tables.py" fill "$here/../$page" esc10
-    python "$here/tables.py" curve "$results"/results.json "$results"/[0-9]*/results.json |
+    python "$here/tables.py" curve "$results"/results.json "$results"/[0-9][0-9]k/results.json |
         python "$here/tables.py" fill "$here/../$page" esc10-curve
 done
 python "$here/tables.py" results "$results/results.json"

@@ -13,7 +13,7 @@ zoo=${ZOO:-$here/../edge_asc/zoo}
 free=$here/out/zoo/data # all but two clips
 python "$here/zoo_card.py" select "$data" "$free"
 
-for size in ${*:-128k 32k}; do
+for size in ${*:-128k 128k-relative 32k}; do
     name=esc10/$size default=
     [ "$size" != 128k ] || name=esc10 default=--default
     "$here/folds.sh" "$name" "$free" "esc10/$size" all
