@@ -36,6 +36,7 @@ class Listening:
     realtime: bool = False
     hop_s: float = 1.0
     smoothing: Smoothing = field(default_factory=Smoothing)
+    gate_dbfs: float | None = None
     models_floor: bool = False  # the model's own confidence floor, where its file has one
     view: str = "plain"  # "terminal", "plain", "json" or "quiet"
     web: str | None = None
@@ -49,7 +50,7 @@ class Listening:
 
 
 def check(wanted: Listening) -> None:
-    """Raise ValueError for an address or file name that cannot be meant, before anything starts."""
+    """Raise ValueError for what cannot be meant, before anything starts."""
     for what, address in (("web", wanted.web), ("metrics", wanted.metrics)):
         if address:
             parse_address(address, what)
@@ -57,6 +58,8 @@ def check(wanted: Listening) -> None:
         parse_url(wanted.mqtt)
     if wanted.log:
         format_of(wanted.log)
+    if wanted.gate_dbfs is not None and not wanted.gate_dbfs <= 0:
+        raise ValueError(f"gate {wanted.gate_dbfs:g}: no level below full scale, which is 0 dBFS")
 
 
 def listen(wanted: Listening) -> None:
@@ -79,7 +82,7 @@ def listen(wanted: Listening) -> None:
                 stack.callback(source.close)
                 output = Outputs(list(_outputs(wanted, classifier, stack)))
                 rule = smoothing_of(wanted, classifier)
-                Live(source, classifier, output, wanted.hop_s, rule).run(stopped)
+                Live(source, classifier, output, wanted.hop_s, rule, wanted.gate_dbfs).run(stopped)
         except CaptureHung as error:
             if stopped():
                 os._exit(0)  # all is closed but the sound system, whose own clean-up would hang too

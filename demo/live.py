@@ -4,6 +4,7 @@ One thread. A block is resampled to the model's rate, becomes features and, at e
 prediction; predictions are smoothed into decisions. Once a second the outputs get a `Health`.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from edge_asc.demo.listener import Heard, Listener
 from edge_asc.demo.outputs import Output
 from edge_asc.demo.smoothing import Smoother, Smoothing
 from edge_asc.demo.sources import Block, Source
-from edge_asc.demo.tally import Level, Load
+from edge_asc.demo.tally import Gate, Level, Load
 from edge_asc.runtime import Classifier
 
 READ_TIMEOUT_S = 0.1  # also how soon a signal is noticed
@@ -69,6 +70,7 @@ class Live:
         output: hears of everything; closed by the caller.
         hop_s: seconds from one decision to the next.
         smoothing: of what is shown.
+        gate_dbfs: level that something in the window must reach to be named; None: any level.
     """
 
     def __init__(
@@ -78,10 +80,12 @@ class Live:
         output: Output,
         hop_s: float = 1.0,
         smoothing: Smoothing | None = None,
+        gate_dbfs: float | None = None,
     ) -> None:
         self._source, self._classifier, self._output = source, classifier, output
         self._listener = Listener(classifier, hop_s, output.on_frames)
         self._smoother = Smoother(smoothing or Smoothing(), self._listener.hop_s)
+        self._gate = Gate(gate_dbfs, math.ceil(classifier.card.clip_s / self._listener.hop_s))
         self._started_s, self._started_unix_s = time.monotonic(), time.time()
         self._resampler: Resampler | None = None
         self._joint = Joint()
@@ -141,6 +145,7 @@ class Live:
         self._resampler = Resampler(rate_hz, self._classifier.frontend.sample_rate_hz)
         self._listener.reset()
         self._smoother.reset()
+        self._gate.reset()
 
     def _hear(self, samples: np.ndarray, end_s: float | None, last: bool = False) -> None:
         if len(samples):
@@ -168,6 +173,9 @@ class Live:
         card = self._classifier.card
         scene = UNSURE if smoothed.shown is None else card.labels[smoothed.shown]
         level_dbfs, peak_dbfs = self._level.take()
+        if not self._gate.is_open(level_dbfs):
+            scene = UNSURE
+            self._smoother.reset()  # a microphone's own noise does not weigh on what is heard next
         time_s, self._latency_ms = self._when(heard.end_s, end_s)
         by_label = prediction_dict(smoothed.mean, card) | {"scene": scene}
         decision = Decision(

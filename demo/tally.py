@@ -31,6 +31,28 @@ class Level:
         return found
 
 
+class Gate:
+    """Shut while nothing in a network's window is loud enough to be named.
+
+    Args:
+        least_dbfs: a root mean square that is loud enough; None: anything is.
+        span: how many of the latest levels the window holds.
+    """
+
+    def __init__(self, least_dbfs: float | None, span: int) -> None:
+        self._least_dbfs = least_dbfs
+        self._levels: deque[float] = deque(maxlen=span)
+
+    def reset(self) -> None:
+        """Forget all levels."""
+        self._levels.clear()
+
+    def is_open(self, level_dbfs: float) -> bool:
+        """Take the next level, and tell."""
+        self._levels.append(level_dbfs)
+        return self._least_dbfs is None or max(self._levels) >= self._least_dbfs
+
+
 class Load:
     """Work per second of audio over the last minute.
 

@@ -96,6 +96,12 @@ def live(
             metavar="P", help="Confidence below which it says 'unsure' [the model's, else 0.4]."
         ),
     ] = None,
+    gate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DBFS", help="Level below which it says 'unsure', as -50: a quiet room."
+        ),
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print a line per decision.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no decisions.")] = False,
@@ -152,6 +158,7 @@ def live(
         realtime=realtime,
         hop_s=hop,
         smoothing=Smoothing(smooth, margin, FLOOR if floor is None else floor),
+        gate_dbfs=gate,
         models_floor=floor is None,
         view=_view(plain, as_json, quiet),
         web=web,

@@ -1,6 +1,7 @@
 """The live loop: what it says of a stream is what `classify` says of the file."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -403,6 +404,28 @@ def test_it_is_unsure_below_the_floor(cli: Cli, model: Path, walk: Path) -> None
     _, out, _ = cli("live", "--model", model, "--source", walk, "--json", "--floor", "0.999999")
     scenes = {json.loads(line).get("scene") for line in out.splitlines()}
     assert UNSURE in scenes
+
+
+def test_what_is_too_quiet_is_unsure(classifier: Classifier) -> None:
+    """As long as anything in the window is loud enough it is named, and no longer."""
+    second = [Block(tiny_models.tone("low", RATE_HZ) * gain, RATE_HZ) for gain in (1, 0.001)]
+    blocks = [second[0]] * 3 + [second[1]] * 3 + [second[0]] * 2
+    always, gated = (
+        heard(classifier, Played(*blocks), 1.0, gate_dbfs=gate).decisions for gate in (None, -40)
+    )
+    hops = math.ceil(classifier.card.clip_s / Listener(classifier, 1.0).hop_s)  # of one window
+    loud = [decision.level_dbfs >= -40 for decision in gated]
+    assert [decision.scene != UNSURE for decision in gated] == [
+        any(loud[max(0, i - hops + 1) : i + 1]) for i in range(len(loud))
+    ]
+    assert UNSURE in {decision.scene for decision in gated}
+    assert UNSURE not in {decision.scene for decision in always}
+
+
+@pytest.mark.parametrize("gate", ["3", "nan"])
+def test_a_gate_is_below_full_scale(cli: Cli, model: Path, walk: Path, gate: str) -> None:
+    code, out, err = cli("live", "--model", model, "--source", walk, "--gate", gate)
+    assert (code, out) == (1, "") and "gate" in err and err.count("\n") == 1
 
 
 @pytest.fixture
