@@ -22,6 +22,10 @@ from edge_asc.model_zoo import card_text, digest
 
 FOLDS = range(1, 6)
 FREE = ("CC0", "CC-BY")  # not CC Sampling Plus, which rules out advertisements
+QUIET_ROOM = """
+It hears neither how loud a sound is nor how a microphone colours it, so a microphone's own noise in
+a quiet room is like steady rain to it. `edge-asc live --gate DBFS` says "unsure" below a level.
+"""
 FREESOUND = "http://www.freesound.org/people/AUTHOR/sounds/NUMBER/"
 
 
@@ -48,8 +52,9 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     file = zoo / f"{name}.tflite"
     card, figures = read_card(file), measured(json.loads(results.read_text()))
     clips, recorded_by = sources(data / "meta.csv")
+    heard = ", by microphones of any kind" if card.frontend.get("relative") else ""
     facts = {
-        "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes",
+        "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes{heard}",
         "default": is_default,
         "data": f"ESC-10, {clips} clips of 400, 44.1 kHz",
         "licence": "file MIT, as edge-asc; data CC BY 3.0, attribution in the card",
@@ -161,7 +166,7 @@ Sounds of other kinds are still named with confidence at times: RESULTS.md count
 It knows these ten sounds and nothing else, from 40 clips each, most of one clear sound near a good
 microphone. Other microphones were simulated (RESULTS.md); rooms, distances and mixtures were not
 tested. ESC-10 is small: one clip is a quarter of a point of the mean.
-
+{QUIET_ROOM if card.frontend.get("relative") else ""}
 It must not be used where a wrong or missing answer can harm anybody: alarms, care of children or
 the sick, traffic, machines, evidence. It must not be used to watch people without their knowledge.
 
