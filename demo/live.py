@@ -6,7 +6,7 @@ prediction; predictions are smoothed into decisions. Once a second the outputs g
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from edge_asc.demo.sources import Block, Source
 from edge_asc.demo.tally import Gate, Level, Load
 from edge_asc.runtime import Classifier
 
+PIECE_S = 0.25  # levels are as exact
 READ_TIMEOUT_S = 0.1  # also how soon a signal is noticed
 HEALTH_S = 1.0
 BEHIND_NOTICE_S = 60.0  # lost audio is said at most this often
@@ -150,12 +151,19 @@ class Live:
     def _hear(self, samples: np.ndarray, end_s: float | None, last: bool = False) -> None:
         if len(samples):
             self._output.on_audio(samples)
-            self._level.add(samples)
-        for heard in self._listener.feed(samples):
-            self._decide(heard, end_s)
+        for piece in self._pieces(samples):
+            self._level.add(piece)
+            for heard in self._listener.feed(piece):
+                self._decide(heard, end_s)
         if last:
             for heard in self._listener.flush():
                 self._decide(heard, end_s)
+
+    def _pieces(self, samples: np.ndarray) -> Iterator[np.ndarray]:
+        """A block may hold many hops, each with a level of its own."""
+        n = int(PIECE_S * self._classifier.frontend.sample_rate_hz)
+        for start in range(0, len(samples), n):
+            yield samples[start : start + n]
 
     def _finish(self) -> None:
         """The source has ended: what the resampler and the last frames hold back is heard too."""

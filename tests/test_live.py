@@ -185,6 +185,19 @@ def test_levels_are_those_of_the_audio_since_the_last_decision(classifier: Class
     assert min(levels) >= SILENCE_DBFS
 
 
+def test_a_long_block_has_a_level_for_each_decision(classifier: Classifier) -> None:
+    """A tone fades by 20 dB a second; levels are exact to a quarter of one."""
+    fade = 10 ** -np.arange(0, 3, 1 / RATE_HZ)
+    audio = tiny_models.tone("low", len(fade)) * fade.astype(np.float32)
+    parts = np.split(audio, 60)
+    whole, split = (
+        [decision.level_dbfs for decision in heard(classifier, Played(*blocks)).decisions]
+        for blocks in ([Block(audio, RATE_HZ)], [Block(part, RATE_HZ) for part in parts])
+    )
+    assert whole == pytest.approx(split, abs=0.25 * 20)
+    assert whole[-1] < whole[0] - 30
+
+
 def test_a_clock_gives_latency_and_time(classifier: Classifier) -> None:
     age_s = 0.7
     block = Block(tiny_models.tone("low", 10000), RATE_HZ, end_s=time.monotonic() - age_s)
