@@ -6,14 +6,15 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: runs/seeds.sh DATA [SEED...]}
 shift
-results=$here/artifacts/esc10
+results=$here/artifacts/esc10/32k
+work=$here/out/esc10/32k/seeds
 
 for seed in ${*:-1 2}; do
-    TRAIN="--seed $seed" "$here/folds.sh" "esc10/seeds/$seed" "$data" esc10/32k
+    TRAIN="--seed $seed" "$here/folds.sh" "esc10/32k/seeds/$seed" "$data" esc10/32k
 done
-python "$here/tables.py" seeds 0 "$results/32k/results.json" \
+python "$here/tables.py" seeds 0 "$results/results.json" \
     $(for path in "$results"/seeds/*/results.json; do
         echo "$(basename "$(dirname "$path")") $path"
-    done) >"$here/out/esc10/seeds/table.md"
-cat "$here/out/esc10/seeds/table.md"
-python "$here/tables.py" fill "$here/../RESULTS.md" esc10-seeds <"$here/out/esc10/seeds/table.md"
+    done) >"$work/table.md"
+cat "$work/table.md"
+python "$here/tables.py" fill "$here/../RESULTS.md" esc10-seeds <"$work/table.md"
