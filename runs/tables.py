@@ -68,7 +68,8 @@ def folds(folder: Path, out: Path) -> None:
 def _macs_per_s(folder: Path) -> int:
     from edge_asc.export.count import budget_of
 
-    (inventory,) = budget_of(str(next(folder.glob("fold*"))), "float32")
+    finished = next(folder.glob("fold*/weights.pt"))  # others may train beside it
+    (inventory,) = budget_of(str(finished.parent), "float32")
     return inventory.per_second(inventory.macs)
 
 
