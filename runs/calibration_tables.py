@@ -35,7 +35,7 @@ def collect(folder: Path, out: Path) -> None:
         for when, parts in pooled.items():
             figures = json.loads((folder / f"{when}{fold}" / "metrics.json").read_text())
             row[when] = {key: figures[key] for key in KEPT if key in figures}
-            parts.append(_predictions(folder / f"{when}{fold}" / "predictions.csv"))
+            parts.append(predictions(folder / f"{when}{fold}" / "predictions.csv"))
         quiet = json.loads((folder / f"quiet{fold}" / "metrics.json").read_text())
         row["quiet"] = quiet["unknown"]
         control = folder / f"known{fold}" / "metrics.json"
@@ -65,7 +65,7 @@ def known(table: Path, out: Path) -> None:
             writer.writerow([path, row["category"], row["fold"], row["src_file"]])
 
 
-def _predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities `[N, S]` and truth `[N]`."""
     with path.open(newline="") as file:
         header, *rows = csv.reader(file)
