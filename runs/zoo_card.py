@@ -53,9 +53,9 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     card, figures = read_card(file), measured(json.loads(results.read_text()))
     seeds = means_of_seeds(results, figures["int8"])
     clips, recorded_by = sources(data / "meta.csv")
-    heard = ", by microphones of any kind" if card.frontend.get("relative") else ""
+    suited = ", for microphones unlike its data's" if card.frontend.get("relative") else ""
     facts = {
-        "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes{heard}",
+        "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes{suited}",
         "default": is_default,
         "data": f"ESC-10, {clips} clips of 400, 44.1 kHz",
         "licence": "file MIT, as edge-asc; data CC BY 3.0, attribution in the card",
