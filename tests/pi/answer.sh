@@ -26,9 +26,9 @@ model() { # PRECISION
     echo "$at/models/fold1-$1.$suffix"
 }
 
-if [ "$machine" = x86-64 ]; then at=$WORK; else at=/work; fi
+if [ "$machine" = x86-64 ]; then at=$WORK; else at=/mnt; fi
 environment=/opt/edge-asc
-if [ "$runtime" = tflite ] && [ -d "$USERLAND/root/opt/tflite" ]; then environment=/opt/tflite; fi
+if [ "$runtime" = tflite ] && [ -d "$USERLAND/system/opt/tflite" ]; then environment=/opt/tflite; fi
 ran=$runtime
 if [ "$machine" = x86-64 ] && [ "$runtime" = tflite ] && ! [ -d "$REFERENCE/tflite_runtime" ]; then
     ran=litert # no wheel for this Python

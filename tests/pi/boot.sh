@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 export PYTHON="${PYTHON:-.venv/bin/python}" PIP_DISABLE_PIP_VERSION_CHECK=1
 folder=${EDGE_ASC_BOOT:-${XDG_CACHE_HOME:-$HOME/.cache}/edge-asc/boot}
-root=$folder/root
+root=$folder/system
 work=$(mktemp -d)
 chmod 755 "$work" # the service is another user
 trap 'rm -rf "$work"' EXIT
@@ -20,7 +20,7 @@ quietly() { # COMMAND...: its output is of interest when it fails
 
 contain() { # OPTION|COMMAND...
     systemd-nspawn -q -D "$root" -M "edge-asc-$$" --register=no --keep-unit --console=pipe \
-        --bind="$work:/work" --bind-ro=/etc/resolv.conf --bind-ro=/etc/ssl/certs "$@"
+        --bind="$work:/mnt" --bind-ro=/etc/resolv.conf --bind-ro=/etc/ssl/certs "$@"
 }
 
 key=$(sha256sum <"$0")
@@ -43,7 +43,7 @@ tests/pi/wheel.sh "$work"
 cp runs/artifacts/esc10/fold1-int8.tflite "$work/model.tflite"
 cp runs/artifacts/esc10/fold1-int8.onnx "$work/model.onnx"
 cp tests/pi/probe.sh "$work"
-quietly contain sh -eu -c 'cd /work; PATH=/opt/edge-asc/bin:$PATH PIP_ROOT_USER_ACTION=ignore
+quietly contain sh -eu -c 'cd /mnt; PATH=/opt/edge-asc/bin:$PATH PIP_ROOT_USER_ACTION=ignore
     export PIP_ROOT_USER_ACTION PIP_CERT=/etc/ssl/certs/ca-certificates.crt
     pip install -q --force-reinstall --no-deps ./*.whl; pip install -q "$(ls ./*.whl)[live,onnx]"'
 
@@ -53,7 +53,7 @@ cat >"$root/etc/systemd/system/probe.service" <<'E2'
 After=multi-user.target
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c '/bin/sh -eux /work/probe.sh >/work/said 2>&1 && echo passed >/work/passed'
+ExecStart=/bin/sh -c '/bin/sh -eux /mnt/probe.sh >/mnt/said 2>&1 && echo passed >/mnt/passed'
 ExecStopPost=/bin/systemctl --no-block poweroff
 TimeoutStartSec=120
 [Install]

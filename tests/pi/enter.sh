@@ -1,7 +1,7 @@
 #!/bin/sh
 # Run a command in an emulated Debian, as root of a namespace that ends with it.
 #
-#   enter.sh USERLAND BOARD WORK COMMAND...     USERLAND: of userland.sh; WORK: a folder, /work inside
+#   enter.sh USERLAND BOARD WORK COMMAND...     USERLAND: of userland.sh; WORK: a folder, /mnt inside
 #   enter.sh --possible ARCH                    can this machine do it? If not, says why
 #
 # Nothing is changed outside: the mounts, and the kernel's table of interpreters, are the
@@ -32,7 +32,7 @@ share() { # HOST GUEST: a file or folder of this machine, seen inside
 }
 
 enter() { # USERLAND BOARD WORK COMMAND...: already inside the namespaces
-    root=$1/root board=$1/boards/$2 work=$3
+    root=$1/system board=$1/boards/$2 work=$3
     register "$(qemu_of "$(cat "$1/arch")")"
     shift 3
     share /proc "$root/proc"
@@ -44,12 +44,12 @@ enter() { # USERLAND BOARD WORK COMMAND...: already inside the namespaces
     mkdir "$root/dev/shm"
     for file in /etc/resolv.conf /etc/hosts; do share "$file" "$root$file"; done
     share "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$root/etc/ssl/certs/ca-certificates.crt"
-    share "$work" "$root/work"
+    share "$work" "$root/mnt"
     # qemu 7.2 computes wrong int8 results on its default processor.
     exec env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root LANG=C.UTF-8 TERM=dumb \
         QEMU_CPU="$(cat "$board/qemu_cpu")" OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
         PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
-        PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1 PIP_FIND_LINKS=/work/piwheels \
+        PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1 PIP_FIND_LINKS=/mnt/piwheels \
         ${PIP_INDEX_URL:+PIP_INDEX_URL="$PIP_INDEX_URL"} \
         ${PIP_EXTRA_INDEX_URL:+PIP_EXTRA_INDEX_URL="$PIP_EXTRA_INDEX_URL"} \
         ${https_proxy:+https_proxy="$https_proxy"} ${no_proxy:+no_proxy="$no_proxy"} \

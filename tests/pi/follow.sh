@@ -7,10 +7,10 @@
 # `microphone` must say so in a line, and nothing worse.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-home=$USERLAND/root/root
+home=$USERLAND/system/root
 cp "$WORK/walk.wav" "$home/street.wav"
 cp "$WORK/models/fold1-int8.tflite" "$home/model.tflite"
-rm -f "$home"/scenes.* "$USERLAND/root/etc/systemd/system/edge-asc.service"
+rm -f "$home"/scenes.* "$USERLAND/system/etc/systemd/system/edge-asc.service"
 
 failed() { # WHY
     cat "$block" "$WORK/log" >&2
@@ -20,7 +20,7 @@ failed() { # WHY
 
 for block in "$WORK"/blocks/*-run.sh "$WORK"/blocks/*-microphone.sh; do
     code=0
-    "$here/enter.sh" "$USERLAND" "$1" "$WORK" sh -eu "/work/blocks/${block##*/}" >"$WORK/log" 2>&1 ||
+    "$here/enter.sh" "$USERLAND" "$1" "$WORK" sh -eu "/mnt/blocks/${block##*/}" >"$WORK/log" 2>&1 ||
         code=$?
     if grep -q Traceback "$WORK/log"; then failed "a traceback"; fi
     case $block in

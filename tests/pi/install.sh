@@ -26,7 +26,7 @@ mkdir "$WORK/install"
 cd "$WORK/install"
 if [ "$arch" = arm64 ]; then
     cat "$WORK"/blocks/*-install.sh >edge-asc.sh
-    echo "/opt/edge-asc/bin/pip install '/work/$wheel[live,onnx]'" >>edge-asc.sh
+    echo "/opt/edge-asc/bin/pip install '/mnt/$wheel[live,onnx]'" >>edge-asc.sh
 else
     cat "$WORK"/blocks/*-install-32bit.sh >edge-asc.sh
 fi
@@ -35,25 +35,25 @@ if [ "$suite-$arch" = bookworm-arm64 ]; then
     cat >tflite.sh <<END
 python3 -m venv --without-pip /opt/tflite
 PYTHONPATH=\$(echo /usr/share/python-wheels/pip-*.whl) /opt/tflite/bin/python -m pip install \\
-    '/work/$wheel[live,onnx]' 'numpy<2' tflite-runtime==2.14.0
+    '/mnt/$wheel[live,onnx]' 'numpy<2' tflite-runtime==2.14.0
 END
 fi
 unzip -p "$WORK/$wheel" '*/METADATA' | grep ^Requires-Dist >requires
 key=$(cat "$here/enter.sh" ./* | sha256sum)
-cp "$WORK/$wheel" "$USERLAND/root/root"
+cp "$WORK/$wheel" "$USERLAND/system/root"
 
 if [ "$(cat "$USERLAND/installed" 2>/dev/null)" = "$key" ]; then
     for script in *.sh; do # as pip would, without half a minute of emulation
-        site=$(echo "$USERLAND/root/opt/${script%.sh}"/lib/python3*/site-packages)
+        site=$(echo "$USERLAND/system/opt/${script%.sh}"/lib/python3*/site-packages)
         rm -r "$site"/edge_asc*
         unzip -q "$WORK/$wheel" -d "$site"
     done
 else
-    rm -rf "$USERLAND/installed" "$USERLAND/root/opt" "$USERLAND"/root/usr/local/bin/edge-asc
-    mkdir "$USERLAND/root/opt"
+    rm -rf "$USERLAND/installed" "$USERLAND/system/opt" "$USERLAND"/system/usr/local/bin/edge-asc
+    mkdir "$USERLAND/system/opt"
     enter ldconfig # what installing packages, not only unpacking them, would have done
     for script in *.sh; do echo "$script"; done | xargs -P 2 -I {} \
-        "$here/enter.sh" "$USERLAND" "$board" "$WORK" sh -eux /work/install/{}
+        "$here/enter.sh" "$USERLAND" "$board" "$WORK" sh -eux /mnt/install/{}
     for script in *.sh; do pip "${script%.sh}" check; done
     if enter sh -c 'command -v cc gcc clang'; then echo "a compiler is inside" >&2 && exit 1; fi
     echo "$key" >"$USERLAND/installed"

@@ -17,8 +17,8 @@ set -eu
 ldconfig
 export CC=gcc CXX=g++
 python3 -m venv /opt/build
-linux32 /opt/build/bin/pip wheel --no-deps -w /work "$@"
+linux32 /opt/build/bin/pip wheel --no-deps -w /mnt "$@"
 END
-"$here/enter.sh" "$folder/builder" pi3-32bit "$folder/wheels" sh /work/build.sh "$@"
+"$here/enter.sh" "$folder/builder" pi3-32bit "$folder/wheels" sh /mnt/build.sh "$@"
 echo "$key" >"$folder/wheels/key"
 rm -rf "$folder/builder"

@@ -20,12 +20,12 @@ is() { # PROPERTY PATTERN
 mkdir -p /etc/systemd/system/edge-asc.service.d
 printf '[Service]\nWatchdogSec=4\nRestartSec=1\n' >/etc/systemd/system/edge-asc.service.d/quick.conf
 
-edge-asc live --model /work/model.tflite --source /work/walk.wav --realtime --floor 0 \
+edge-asc live --model /mnt/model.tflite --source /mnt/walk.wav --realtime --floor 0 \
     --log scenes.jsonl --install-service
 is ActiveState active
 pid=$(show MainPID)
 [ "$(stat -c %U /proc/$pid)" != root ]
-cmp /work/model.tflite /usr/local/share/edge-asc/model.tflite
+cmp /mnt/model.tflite /usr/local/share/edge-asc/model.tflite
 echo "ok: installed, started, ready as a user of its own"
 
 until_true 15 is StatusText '*walk.wav*'
@@ -49,7 +49,7 @@ edge-asc log summary /var/lib/edge-asc/scenes.jsonl
 [ "$(stat -Lc %a /var/lib/edge-asc/scenes.jsonl)" = 600 ]
 echo "ok: the log can be read, by root"
 
-edge-asc live --model /work/model.tflite --install-service
+edge-asc live --model /mnt/model.tflite --install-service
 is ActiveState active
 sleep 10
 [ "$(show ActiveState) $(show NRestarts)" = 'active 0' ]
@@ -60,7 +60,7 @@ mkdir -p /etc/edge-asc
 printf '%s\n' EDGE_ASC_MQTT_USER=asc EDGE_ASC_WEB_TOKEN=not-a-secret-0123456789 >/etc/edge-asc/environment
 echo 's3cret' >/etc/edge-asc/mqtt-password
 chmod 600 /etc/edge-asc/*
-edge-asc live --model /work/model.onnx --source /work/walk.wav --realtime --web 0.0.0.0:8765 \
+edge-asc live --model /mnt/model.onnx --source /mnt/walk.wav --realtime --web 0.0.0.0:8765 \
     --metrics 127.0.0.1:9100 --mqtt mqtt://127.0.0.1 --install-service
 is ActiveState active
 test -s /run/credentials/edge-asc.service/mqtt-password

@@ -56,7 +56,7 @@ userland() { # NAME BOARD: one with the wheel in it
 
 make_reference() { # BOARD: the same runtimes in the same versions for this machine
     environment=/opt/tflite
-    if ! [ -d "$USERLAND/root/opt/tflite" ]; then environment=/opt/edge-asc; fi
+    if ! [ -d "$USERLAND/system/opt/tflite" ]; then environment=/opt/edge-asc; fi
     "$here/enter.sh" "$USERLAND" "$1" "$WORK" /opt/edge-asc/bin/pip --python $environment/bin/python \
         freeze |
         grep -E '^(ai.edge.litert|onnxruntime|tflite.runtime)=' >"$WORK/constraints"

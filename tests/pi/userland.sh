@@ -3,7 +3,7 @@
 #
 #   userland.sh SUITE ARCH FOLDER PACKAGE...    bookworm or trixie; arm64 or armhf
 #
-# FOLDER gets suite, arch, root/ and boards/NAME/. Packages are unpacked, not configured: nothing is
+# FOLDER gets suite, arch, system/ and boards/NAME/. Packages are unpacked, not configured: nothing is
 # emulated for that. It is done anew when this file or the packages have changed.
 #
 # MIRROR: where Debian comes from [what this machine's apt uses, else deb.debian.org].
@@ -51,7 +51,7 @@ boards() {
 }
 
 rm -rf "$folder"
-mkdir -p "$folder/root"
+mkdir -p "$folder/system"
 echo "$suite" >"$folder/suite"
 echo "$arch" >"$folder/arch"
 boards
@@ -60,10 +60,10 @@ mmdebstrap --quiet --arch="$arch" --variant=extract --components=main \
     --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --include="$(echo $base "$@" | tr ' ' ,)" "$suite" "$folder/root.tar" ${MIRROR:-$(mirror)}
-tar -x --no-same-owner --exclude='./dev/*' -C "$folder/root" -f "$folder/root.tar"
-rm "$folder/root.tar"
-cd "$folder/root"
+    --include="$(echo $base "$@" | tr ' ' ,)" "$suite" "$folder/system.tar" ${MIRROR:-$(mirror)}
+tar -x --no-same-owner --exclude='./dev/*' -C "$folder/system" -f "$folder/system.tar"
+rm "$folder/system.tar"
+cd "$folder/system"
 echo 'root:x:0:0:root:/root:/bin/sh' >etc/passwd
 mkdir -p usr/local/bin root
 printf '#!/bin/sh\nexec "$@"\n' >usr/local/bin/sudo
