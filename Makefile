@@ -10,7 +10,7 @@ PIP_ARGS ?=
 .PHONY: quickstart test check lint format install test-runtimes pi-test clean
 
 quickstart: install
-	PATH="$(CURDIR)/$(BIN):$$PATH" runs/quickstart.sh
+	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/quickstart.sh
 
 test: install
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from process import usage
 from soak import RATE_HZ, audio
 
-from edge_asc.artifact import read_card
+from edge_asc.runtime.metadata import read_card
 from virtual_mic import VirtualMic
 
 SETTLE_S = 10.0  # after the first decision
@@ -77,7 +77,8 @@ def decided(program: "subprocess.Popen[bytes]", n: int) -> list[dict[str, Any]]:
 
 def described(python: str, model: Path) -> str:
     """Which runtime an environment has for the model."""
-    code = "import sys; from edge_asc.runtime import Classifier as C; c = C.load(sys.argv[1])"
+    code = "import sys; from edge_asc.runtime.classifier import Classifier"
+    code += "; c = Classifier.load(sys.argv[1])"
     code += "; print(c.runtime, c.runtime_version)"
     done = subprocess.run([python, "-c", code, str(model)], capture_output=True, text=True)
     return done.stdout.strip() or done.stderr.strip().splitlines()[-1]

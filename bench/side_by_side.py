@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 import torch
 
-from edge_asc.config import Config, load_preset
+from edge_asc.config.schema import Config, load_preset
 from edge_asc.course import Course, Shelf
-from edge_asc.material import Material
 from edge_asc.models import build
-from edge_asc.store import FeatureStore
+from edge_asc.training.inputs.batches import FeatureStore
+from edge_asc.training.inputs.load import Material
 
 N_CLIPS, CLASSES, STEPS = 640, 50, 60
 SIDE_BY_SIDE = (1, 5, 15)

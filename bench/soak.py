@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from process import usage
 
-from edge_asc.artifact import read_card
-from edge_asc.frontend import FrontEnd
-from edge_asc.synthetic import Take, render
-from edge_asc.synthetic_scenes import SCENES
+from edge_asc.data.synthetic import Take, render
+from edge_asc.data.synthetic_scenes import SCENES
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.metadata import read_card
 
 HOP_S = 1.0
 RATE_HZ = 44100

@@ -17,16 +17,16 @@ from datetime import date
 import torch
 import torch.nn.functional as F
 
-from edge_asc.config import load_preset
-from edge_asc.export.graph import Graph
+from edge_asc.config.schema import load_preset
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.export.trace import trace
-from edge_asc.maximum import CheapMaximum
+from edge_asc.graph.fold import fold
+from edge_asc.graph.graph import Graph
+from edge_asc.graph.network import GraphNetwork
+from edge_asc.graph.trace import trace
 from edge_asc.models import build
+from edge_asc.models.maximum import CheapMaximum
 from edge_asc.quantize import qat
-from edge_asc.quantize.folding import fold
-from edge_asc.quantize.graph_network import GraphNetwork
 
 BATCH = 32
 REPEATS = 5

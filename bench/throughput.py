@@ -27,13 +27,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from edge_asc.config import load_preset
-from edge_asc.data import Clip, SceneDataset
-from edge_asc.datasets import open_dataset
+from edge_asc.config.schema import load_preset
+from edge_asc.data.dataset import Clip, SceneDataset
+from edge_asc.data.open import open_dataset
+from edge_asc.data.synthetic import write_synthetic
 from edge_asc.models import build
-from edge_asc.synthetic import write_synthetic
-from edge_asc.torchaudio_transforms import MelSpectrogram
-from edge_asc.train import train
+from edge_asc.training.inputs.torchaudio_transforms import MelSpectrogram
+from edge_asc.training.run import train
 
 RATE_HZ, CLIP_S, CROP_SAMPLES, BATCH = 44100, 10.0, 220_501, 24
 OURS = {  # row -> what is set

@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from edge_asc.augment import Augmenter
-from edge_asc.callbacks import AveragedWeights
-from edge_asc.config import AugmentConfig, Config, load_preset
-from edge_asc.distillation import Teachers, soft_losses
+from edge_asc.config.schema import AugmentConfig, Config, load_preset
 from edge_asc.models import build
-from edge_asc.placement import cpu_has_bfloat16
-from edge_asc.scene_module import compiled, task_losses
-from edge_asc.schedules import build_optimizer
-from edge_asc.store import Epochs, FeatureStore
-from edge_asc.torch_frontend import TorchFrontEnd
+from edge_asc.training.augment.features import Augmenter
+from edge_asc.training.callbacks.history import AveragedWeights
+from edge_asc.training.inputs.batches import Epochs, FeatureStore
+from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.losses.distillation import Teachers, soft_losses
+from edge_asc.training.optim import build_optimizer
+from edge_asc.training.placement import cpu_has_bfloat16
+from edge_asc.training.step import compiled, task_losses
 
 N_CLIPS, N_CLASSES, REPEATS, WARM_UP = 320, 10, 12, 3
 SOUND = {"response_db": 6.0, "noise_probability": 1.0, "sound_mix": 1.0}

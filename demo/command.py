@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from edge_asc.demo.address import parse_address
 from edge_asc.demo.live import Live
-from edge_asc.demo.log_format import format_of
-from edge_asc.demo.mqtt_settings import parse_url
-from edge_asc.demo.outputs import Output, Outputs
-from edge_asc.demo.pcm import Pcm
-from edge_asc.demo.portaudio import own_stderr
+from edge_asc.demo.outputs.address import parse_address
+from edge_asc.demo.outputs.log.format import format_of
+from edge_asc.demo.outputs.mqtt.settings import parse_url
+from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.smoothing import Smoothing
-from edge_asc.demo.sources import CaptureHung, Source
-from edge_asc.runtime import Classifier
+from edge_asc.demo.sources.pcm import Pcm
+from edge_asc.demo.sources.portaudio import own_stderr
+from edge_asc.demo.sources.source import CaptureHung, Source
+from edge_asc.runtime.classifier import Classifier
 
 WEB_TOKEN = "EDGE_ASC_WEB_TOKEN"
 AWAITED = "EDGE_ASC_AWAITED_MICROPHONE"  # name of the one a hung sound system has taken away
@@ -133,22 +133,22 @@ def open_source(wanted: Listening) -> Source:
         ValueError, OSError: there is no such thing.
     """
     if wanted.source == "mic":
-        from edge_asc.demo.microphone import Microphone
+        from edge_asc.demo.sources.microphone import Microphone
 
         awaited = os.environ.pop(AWAITED, None)
         # A service waits: nobody is there to plug it in and start again.
         wait = awaited is not None or "NOTIFY_SOCKET" in os.environ
         return Microphone(awaited or wanted.device, wait=wait)
     if wanted.source == "-":
-        from edge_asc.demo.pipe import PipeSource
+        from edge_asc.demo.sources.pipe import PipeSource
 
         return PipeSource(os.dup(sys.stdin.fileno()), "stdin", wanted.raw, realtime=wanted.realtime)
     if wanted.follow or wanted.raw:
-        from edge_asc.demo.pipe import PipeSource
+        from edge_asc.demo.sources.pipe import PipeSource
 
         fd = os.open(wanted.source, os.O_RDONLY)
         return PipeSource(fd, wanted.source, wanted.raw, wanted.follow, wanted.realtime)
-    from edge_asc.demo.recording import FileSource
+    from edge_asc.demo.sources.recording import FileSource
 
     return FileSource(Path(wanted.source), wanted.realtime)
 
@@ -165,19 +165,19 @@ def _outputs(wanted: Listening, classifier: Classifier, stack: ExitStack) -> Ite
 
     card = classifier.card
     if os.environ.get("NOTIFY_SOCKET"):
-        from edge_asc.demo.notify import SystemdOutput
+        from edge_asc.demo.outputs.notify import SystemdOutput
 
         yield kept(SystemdOutput())
     if wanted.log:
-        from edge_asc.demo.decision_log import DecisionLog
+        from edge_asc.demo.outputs.log.decision_log import DecisionLog
 
         yield kept(DecisionLog(wanted.log, every=wanted.log_every))
     if wanted.mqtt:
-        from edge_asc.demo.mqtt import MqttOutput
+        from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
 
         yield kept(MqttOutput(wanted.mqtt, card))
     if wanted.metrics:
-        from edge_asc.demo.prometheus import PrometheusOutput
+        from edge_asc.demo.outputs.prometheus import PrometheusOutput
 
         yield kept(PrometheusOutput(wanted.metrics, card))
     if wanted.web:
@@ -186,7 +186,7 @@ def _outputs(wanted: Listening, classifier: Classifier, stack: ExitStack) -> Ite
 
 
 def _web(wanted: Listening, classifier: Classifier) -> Output:
-    from edge_asc.demo.web import WebOutput
+    from edge_asc.demo.outputs.web.web import WebOutput
 
     assert wanted.web
     token = os.environ.get(WEB_TOKEN)
@@ -200,12 +200,12 @@ def _web(wanted: Listening, classifier: Classifier) -> Output:
 
 
 def _view(wanted: Listening, classifier: Classifier) -> Output:
-    from edge_asc.demo.plain import JsonOutput, PlainOutput
+    from edge_asc.demo.outputs.plain import JsonOutput, PlainOutput
 
     if wanted.view == "json":
         return JsonOutput()
     if wanted.view == "terminal":
-        from edge_asc.demo.terminal import TerminalOutput
+        from edge_asc.demo.outputs.terminal.terminal import TerminalOutput
 
         return TerminalOutput(classifier.description, classifier.card, wanted.hop_s)
     print(f"edge-asc: {classifier.description}", file=sys.stderr, flush=True)

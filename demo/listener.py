@@ -1,7 +1,7 @@
 """Audio in, predictions out, as it streams: each frame of features is computed once and kept.
 
-Letters: n samples, M mels, k frames. The same frames and windows as `edge_asc.classify` cuts from a
-file, so a stream and the file it was recorded to get the same probabilities.
+Letters: n samples, M mels, k frames. The same frames and windows as `edge_asc.runtime.classify`
+cuts from a file, so a stream and the file it was recorded to get the same probabilities.
 """
 
 import time
@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.classify import hop_frames
-from edge_asc.feature_stream import FeatureStream
-from edge_asc.runtime import Classifier, Prediction
-from edge_asc.windows import WindowStream
+from edge_asc.frontend.stream import FeatureStream
+from edge_asc.frontend.windows import WindowStream
+from edge_asc.runtime.classifier import Classifier, Prediction
+from edge_asc.runtime.classify import hop_frames
 
 
 @dataclass(frozen=True)

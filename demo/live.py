@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_asc.audio import RESAMPLER_QUALITY
-from edge_asc.classify_report import prediction_dict
+from edge_asc.audio.decode import RESAMPLER_QUALITY
 from edge_asc.demo import machine
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice, State
 from edge_asc.demo.listener import Heard, Listener
-from edge_asc.demo.outputs import Output
+from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.smoothing import Smoother, Smoothing
-from edge_asc.demo.sources import Block, Source
+from edge_asc.demo.sources.source import Block, Source
 from edge_asc.demo.tally import Gate, Level, Load
-from edge_asc.runtime import Classifier
+from edge_asc.runtime.classifier import Classifier
+from edge_asc.runtime.classify_report import prediction_dict
 
 PIECE_S = 0.25  # levels are as exact
 READ_TIMEOUT_S = 0.1  # also how soon a signal is noticed

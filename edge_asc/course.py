@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge_asc.augment import RESPONSE_POINTS, Augmenter
-from edge_asc.callbacks import snapshot
-from edge_asc.config import Config, TrainConfig
+from edge_asc.config.schema import Config, TrainConfig
 from edge_asc.device_random import DeviceRandom
-from edge_asc.distillation import taught
-from edge_asc.material import Material
-from edge_asc.placement import trainer_precision
-from edge_asc.scene_module import task_losses, teachers_of, train_forward
-from edge_asc.schedules import build_optimizer, learning_rate
-from edge_asc.store import Epochs, FeatureStore, crops
-from edge_asc.torch_frontend import TorchFrontEnd
+from edge_asc.training.augment.features import RESPONSE_POINTS, Augmenter
+from edge_asc.training.callbacks.history import snapshot
+from edge_asc.training.inputs.batches import Epochs, FeatureStore, crops
+from edge_asc.training.inputs.load import Material
+from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.losses.distillation import taught
+from edge_asc.training.optim import build_optimizer, learning_rate
+from edge_asc.training.placement import trainer_precision
+from edge_asc.training.step import task_losses, teachers_of, train_forward
 
 WARM_UP = 3  # steps before recording: compilers and cuDNN choose their kernels
 

@@ -15,13 +15,13 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from edge_asc.callbacks import Diverged, write_rows
-from edge_asc.config import Config
+from edge_asc.config.schema import Config
 from edge_asc.course import Course, Shelf, check
-from edge_asc.data import SceneDataset
-from edge_asc.fitting import Fitted, lay_out
-from edge_asc.material import Material
-from edge_asc.train import begin, save_results
+from edge_asc.data.dataset import SceneDataset
+from edge_asc.training.callbacks.history import Diverged, write_rows
+from edge_asc.training.fit import Fitted, lay_out
+from edge_asc.training.inputs.load import Material
+from edge_asc.training.run import begin, save_results
 
 Split = tuple[int | None, int]
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import get_args
 
-from edge_asc.artifact import Precision
-from edge_asc.export.read_file import inventory_of_file
-from edge_asc.inventory import Inventory
+from edge_asc.budget.inventory import Inventory
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.runtime.metadata import Precision
 
 
 def budget_of(target: str, precision: Precision | None = None) -> list[Inventory]:
@@ -26,7 +26,7 @@ def budget_of(target: str, precision: Precision | None = None) -> list[Inventory
         if precision is not None:
             raise ValueError(f"{target}: --precision is for presets and runs; a file has its own")
         return [inventory_of_file(path)]
-    from edge_asc.config import PRESETS
+    from edge_asc.config.schema import PRESETS
 
     if target not in PRESETS and path.suffix != ".toml" and not path.exists():
         raise ValueError(f"{target}: neither a file nor a run nor a preset ({', '.join(PRESETS)})")

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edge_asc.export.graph import Graph
-from edge_asc.quantize.graph_network import GraphNetwork
-from edge_asc.runtime import Classifier
+from edge_asc.graph.graph import Graph
+from edge_asc.graph.network import GraphNetwork
+from edge_asc.runtime.classifier import Classifier
 
 # Largest difference of a logit. Integer kernels may round a step differently in each layer, which
 # reaches the logits as a few steps of their grid (measured: 1 with LiteRT and ONNX Runtime, 2 with

@@ -8,21 +8,21 @@ from typing import get_args
 import torch
 from torch import nn
 
-from edge_asc.artifact import Format, ModelCard, Precision
-from edge_asc.config import Config, load_preset
-from edge_asc.export.exporter import LICENCE_CHARACTERS, deployment_graph, model_card, write_file
-from edge_asc.export.graph import Graph
-from edge_asc.export.read_torch import inventory_of_torch
-from edge_asc.export.trace import trace
-from edge_asc.frontend import FrontEnd
-from edge_asc.inventory import Inventory
-from edge_asc.labels import TAU_GROUPS, TAU_SCENES
+from edge_asc.budget.inventory import Inventory
+from edge_asc.budget.network.reader import inventory_of_torch
+from edge_asc.config.schema import Config, load_preset
+from edge_asc.data.labels import TAU_GROUPS, TAU_SCENES
+from edge_asc.export.run import LICENCE_CHARACTERS, deployment_graph, model_card, write_file
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.graph.fold import fold
+from edge_asc.graph.graph import Graph
+from edge_asc.graph.trace import trace
 from edge_asc.models import build
-from edge_asc.pruning import prune
 from edge_asc.quantize import qat
-from edge_asc.quantize.folding import fold
 from edge_asc.quantize.half import round_to_half
-from edge_asc.runs import load_network, read_run
+from edge_asc.runtime.metadata import Format, ModelCard, Precision
+from edge_asc.training.callbacks.prune import prune
+from edge_asc.training.run_folder import load_network, read_run
 
 
 def preset_files(config: Config, precision: Precision) -> dict[Format, bytes]:

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_asc.export.graph import Graph, Grid, Node
+from edge_asc.graph.graph import Graph, Grid, Node
 
 OPSET, IR_VERSION = 17, 8
 

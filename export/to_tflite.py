@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from edge_asc.export.flatbuffer import Field, Offset, SharingBuilder
-from edge_asc.export.graph import Graph, Grid, Node, Shape
+from edge_asc.export.flatbuffer_writer import Field, Offset, SharingBuilder
+from edge_asc.graph.graph import Graph, Grid, Node, Shape
 
 # schema.fbs: TensorType
 FLOAT32, FLOAT16, INT32, INT8 = 0, 1, 2, 9

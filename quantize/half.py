@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import numpy as np
 
-from edge_asc.export.graph import Graph
+from edge_asc.graph.graph import Graph
 
 
 def round_to_half(graph: Graph) -> Graph:

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge_asc.export.graph import (
+from edge_asc.files import atomic_write
+from edge_asc.graph.graph import (
     ORDER_OPS,
     SIGMOID_GRID,
     Graph,
@@ -26,10 +27,9 @@ from edge_asc.export.graph import (
     Node,
     scale_groups,
 )
-from edge_asc.files import atomic_write
-from edge_asc.quantize.calibration import Range, calibrate
-from edge_asc.quantize.graph_network import GraphNetwork, module_name
+from edge_asc.graph.network import GraphNetwork, module_name
 from edge_asc.quantize.nncf_setup import import_nncf
+from edge_asc.quantize.ranges import Range, calibrate
 
 INPUT_HOOK = "x"  # NNCF names the input after forward's argument
 LEVELS = 255  # steps between the lowest and the highest int8 number

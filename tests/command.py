@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_asc.cli import app
+from edge_asc.cli.app import app
 
 Cli = Callable[..., tuple[int, str, str]]  # arguments -> exit code, stdout, stderr
 

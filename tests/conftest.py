@@ -52,7 +52,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten synthetic scenes, twenty clips of half a second each, five folds."""
-    from edge_asc.synthetic import write_synthetic
+    from edge_asc.data.synthetic import write_synthetic
 
     folder = tmp_path_factory.mktemp("scenes")
     write_synthetic(folder, clips_per_class=20, clip_s=0.5, sample_rate_hz=8000)

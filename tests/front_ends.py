@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from edge_asc.config import PRESETS, load_preset
-from edge_asc.frontend import FrontEnd
+from edge_asc.config.schema import PRESETS, load_preset
+from edge_asc.frontend.front_end import FrontEnd
 
 SMALL = FrontEnd(8000, n_fft=64, win_length=50, hop_length=20, n_mels=10, log=False)
 

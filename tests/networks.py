@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from edge_asc.export.graph import Graph
-from edge_asc.export.trace import trace
+from edge_asc.graph.fold import fold
+from edge_asc.graph.graph import Graph
+from edge_asc.graph.network import GraphNetwork
+from edge_asc.graph.trace import trace
 from edge_asc.models import build
 from edge_asc.quantize import qat
-from edge_asc.quantize.folding import fold
-from edge_asc.quantize.graph_network import GraphNetwork
 
 STYLE = ("unit", "attention", "combine", "pool")
 

@@ -1,6 +1,6 @@
 """Which presets a slow test tries: many rows of the paper's tables differ in one number alone."""
 
-from edge_asc.config import PRESETS, load_preset
+from edge_asc.config.schema import PRESETS, load_preset
 
 MODEL_OF = {name: load_preset(name).model.name for name in PRESETS}
 # Its linear layers are made for one size of input.

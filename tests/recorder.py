@@ -105,7 +105,7 @@ class Recorder:
 
 def main(file: str, *wait: str) -> None:
     """Record until stdin ends or the microphone hangs."""
-    from edge_asc.demo.microphone import CaptureHung, Microphone
+    from edge_asc.demo.sources.microphone import CaptureHung, Microphone
 
     blocks, cuts, n_samples, state = [], [], 0, ""
     microphone = Microphone("pulse", wait=bool(wait))

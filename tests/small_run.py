@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from edge_asc.config import load_preset
-from edge_asc.datasets import open_dataset
-from edge_asc.placement import Placement
-from edge_asc.train import train
+from edge_asc.config.schema import load_preset
+from edge_asc.data.open import open_dataset
+from edge_asc.training.placement import Placement
+from edge_asc.training.run import train
 
 N_MELS, N_FRAMES = 32, 32
 SMALL = (

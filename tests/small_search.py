@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_asc.datasets import open_dataset
+from edge_asc.data.open import open_dataset
 from edge_asc.search.price import search_rule
 from edge_asc.search.space import Range, Space, base_config
 from edge_asc.search.storage import address

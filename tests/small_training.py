@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge_asc.config import AugmentConfig, TrainConfig
-from edge_asc.fitting import Fitted, fit
-from edge_asc.frontend import FrontEnd
-from edge_asc.placement import Placement
-from edge_asc.store import FeatureStore
+from edge_asc.config.schema import AugmentConfig, TrainConfig
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.training.fit import Fitted, fit
+from edge_asc.training.inputs.batches import FeatureStore
+from edge_asc.training.placement import Placement
 
 N_MELS, N_FRAMES, CROP = 16, 24, 20
 FRONT_END = FrontEnd(

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_asc.export.graph import Graph
-from edge_asc.export.trace import trace
+from edge_asc.graph.fold import fold
+from edge_asc.graph.graph import Graph
+from edge_asc.graph.trace import trace
 from edge_asc.models import build
-from edge_asc.quantize.folding import fold
 from networks import Case
 
 N_KINDS, N_CLIPS, N_STEPS = 10, 20, 40

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.artifact import (
+from edge_asc.runtime.metadata import (
     METADATA_KEY,
     ModelCard,
     card_from_json,
@@ -19,7 +19,7 @@ from edge_asc.artifact import (
     read_card,
     read_metadata,
 )
-from edge_asc.proto import ProtoError, fields
+from edge_asc.runtime.protobuf import ProtoError, fields
 from tflite_files import TFLiteFile
 
 CARD = ModelCard(

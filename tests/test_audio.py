@@ -10,8 +10,8 @@ import soxr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_asc.audio import AudioError, AudioInfo, blocks, fit_length, load_audio, probe
-from edge_asc.container import shortfall
+from edge_asc.audio.decode import AudioError, AudioInfo, blocks, fit_length, load_audio, probe
+from edge_asc.audio.truncation import shortfall
 from front_ends import noise
 
 RATE_HZ = 8000

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from edge_asc.augment import Augmenter, freq_mixstyle, mask, mixup, roll
-from edge_asc.augment_sound import gain
-from edge_asc.config import AugmentConfig
+from edge_asc.config.schema import AugmentConfig
+from edge_asc.training.augment.features import Augmenter, freq_mixstyle, mask, mixup, roll
+from edge_asc.training.augment.sound import gain
 
 B, M, F = 6, 8, 12
 

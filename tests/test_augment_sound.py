@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from edge_asc.augment import SNR_RANGE_DB, Augmenter
-from edge_asc.augment_sound import add_noise, mean_power, mix_sounds, response
-from edge_asc.config import AugmentConfig
+from edge_asc.config.schema import AugmentConfig
+from edge_asc.training.augment.features import SNR_RANGE_DB, Augmenter
+from edge_asc.training.augment.sound import add_noise, mean_power, mix_sounds, response
 
 B, M, F = 6, 16, 10
 DB = 10 / math.log(10)  # of one neper of power

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.demo import bench, bench_live, bench_process
-from edge_asc.demo.bench_process import MAX_STRETCH, MIN_RUNS, WARM_UP_RUNS, Timing, repeat, timing
-from edge_asc.demo.bench_report import (
+from edge_asc.demo.bench import bench
+from edge_asc.demo.bench import live as bench_live
+from edge_asc.demo.bench import process as bench_process
+from edge_asc.demo.bench.process import MAX_STRETCH, MIN_RUNS, WARM_UP_RUNS, Timing, repeat, timing
+from edge_asc.demo.bench.report import (
     NOISY,
     ROOM,
     LiveResult,

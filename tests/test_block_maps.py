@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from edge_asc.block_maps import BlockMaps, FoundBlock, block_maps, choose_block, find_blocks
+from edge_asc.evaluation.explain.block_maps import (
+    BlockMaps,
+    FoundBlock,
+    block_maps,
+    choose_block,
+    find_blocks,
+)
 from networks import CASES, Case
 
 WITH_ATTENTION = [

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from edge_asc.budget import (
+from edge_asc.budget.inventory import ceil_ratio
+from edge_asc.budget.network.reader import inventory_of_torch
+from edge_asc.budget.report import print_report, what_fits
+from edge_asc.budget.rules import (
     DEFAULT_RULE,
     RULES,
     Constant,
@@ -24,11 +27,8 @@ from edge_asc.budget import (
     report,
     rules_named,
 )
-from edge_asc.budget_report import print_report, what_fits
-from edge_asc.export.read_tflite import read_tflite
-from edge_asc.export.read_torch import inventory_of_torch
+from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.inventory import ceil_ratio
 from edge_asc.models import build
 from networks import CASES
 from tflite_files import TFLiteFile, options

@@ -11,8 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command import Cli
-from edge_asc import metrics, temperature
-from edge_asc.artifact import (
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.rules import RULES, OverBudget, Rule
+from edge_asc.config.schema import Config, DataConfig, ModelConfig, load_preset
+from edge_asc.data.dataset import split_validation
+from edge_asc.data.open import open_dataset
+from edge_asc.evaluation import confidence as temperature
+from edge_asc.evaluation import metrics
+from edge_asc.evaluation.calibrate import calibrate, store
+from edge_asc.evaluation.evaluate import evaluate
+from edge_asc.export.preset_budget import preset_files
+from edge_asc.runtime.classifier import Classifier, softmax
+from edge_asc.runtime.metadata import (
     Calibration,
     card_from_json,
     card_to_json,
@@ -20,17 +30,8 @@ from edge_asc.artifact import (
     read_card,
     read_metadata,
 )
-from edge_asc.budget import RULES, OverBudget, Rule
-from edge_asc.calibrate import calibrate, store
-from edge_asc.card_file import ALIGNMENT_BYTES, with_card
-from edge_asc.config import Config, DataConfig, ModelConfig, load_preset
-from edge_asc.data import split_validation
-from edge_asc.datasets import open_dataset
-from edge_asc.evaluate import evaluate
-from edge_asc.export.preset_budget import preset_files
-from edge_asc.export.read_file import inventory_of_file
-from edge_asc.runs import Run, write_json
-from edge_asc.runtime import Classifier, softmax
+from edge_asc.runtime.rewrite import ALIGNMENT_BYTES, with_card
+from edge_asc.training.run_folder import Run, write_json
 from tiny_models import ABSTRACT_LABELS, ABSTRACT_OF, FRONTEND, LABELS, card, tone, write_model
 from tiny_models import write_tone as write
 

@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 
-from edge_asc.demo import capture as capture_module
-from edge_asc.demo.capture import RING_S, Capture
-from edge_asc.demo.devices import Device
-from edge_asc.demo.sources import SourceCounts
+from edge_asc.demo.sources import capture as capture_module
+from edge_asc.demo.sources.capture import RING_S, Capture
+from edge_asc.demo.sources.devices import Device
+from edge_asc.demo.sources.source import SourceCounts
 from memory import held_bytes
 from virtual_mic import MISSING
 

@@ -13,10 +13,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_asc.classify import classify_all, classify_file, find_audio, ranking, windows
-from edge_asc.classify_report import clock, result_dict, result_text
-from edge_asc.runtime import Classifier, softmax
-from edge_asc.windows import WindowStream, crop_starts, cut, slide_starts
+from edge_asc.frontend.windows import WindowStream, crop_starts, cut, slide_starts
+from edge_asc.runtime.classifier import Classifier, softmax
+from edge_asc.runtime.classify import classify_all, classify_file, find_audio, ranking, windows
+from edge_asc.runtime.classify_report import clock, result_dict, result_text
 from tiny_models import (
     ABSTRACT_LABELS,
     FRONTEND,

@@ -15,8 +15,8 @@ import pytest
 
 from command import Cli
 from edge_asc import __version__
-from edge_asc.budget import OverBudget
-from edge_asc.verbs_training import RUN_FOLDER
+from edge_asc.budget.rules import OverBudget
+from edge_asc.cli.training import RUN_FOLDER
 from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "live", "doctor",
@@ -236,7 +236,7 @@ def test_train_passes_its_arguments_on(
         (folder / "metrics.json").write_text(json.dumps({"epochs": 3, "test": test}))
         return folder
 
-    stand_in(monkeypatch, "edge_asc.train", train=train)
+    stand_in(monkeypatch, "edge_asc.training.run", train=train)
     monkeypatch.setenv(RUN_FOLDER, "")  # so that it is put back afterwards
     code, out, err = cli(
         *("train", "compact-int8", "--data", tones, "--fold", 2, "--out", tmp_path, "--name", "r"),
@@ -256,7 +256,7 @@ def test_train_passes_its_arguments_on(
 def test_processes_of_one_training_agree_on_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_asc.verbs_training import run_folder
+    from edge_asc.cli.training import run_folder
 
     monkeypatch.delenv(RUN_FOLDER, raising=False)
     monkeypatch.delenv("LOCAL_RANK", raising=False)
@@ -280,7 +280,7 @@ def test_quantize_passes_its_arguments_on(
         (tmp_path / "metrics.json").write_text("{}")
         return tmp_path
 
-    stand_in(monkeypatch, "edge_asc.quantize.quantize_run", quantize_run=quantize_run)
+    stand_in(monkeypatch, "edge_asc.quantize.run", quantize_run=quantize_run)
     code, _, err = cli("quantize", tmp_path, "--ptq", "--set", "quantize.calibration_clips=4")
     assert (code, err) == (0, "")
     options = {"ptq": True, "overrides": ["quantize.calibration_clips=4"]}
@@ -297,7 +297,7 @@ def test_export_over_budget_is_exit_code_3(
         parity = {"clips": 16, "largest_difference": 1e-6, "largest_difference_steps": None}
         return [SimpleNamespace(path=tmp_path / "m.tflite", file_bytes=200_000, parity=parity)]
 
-    stand_in(monkeypatch, "edge_asc.export.exporter", export_run=export_run)
+    stand_in(monkeypatch, "edge_asc.export.run", export_run=export_run)
     arguments = ("export", tmp_path, "--int8", "--format", "all", "--rule", "edge-128k")
     code, out, err = cli(*arguments)
     assert (code, out) == (3, "")
@@ -321,7 +321,7 @@ def test_missing_packages_are_named(
     def quantize_run(*_: Any, **__: Any) -> None:
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
-    stand_in(monkeypatch, "edge_asc.quantize.quantize_run", quantize_run=quantize_run)
+    stand_in(monkeypatch, "edge_asc.quantize.run", quantize_run=quantize_run)
     code, _, err = cli("quantize", tmp_path)
     assert (code, err) == (1, f"edge-asc: this needs {advice}\n")
 
@@ -332,7 +332,8 @@ def start(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
 
 SLOW_INFO = """
 import time
-from edge_asc import cli, info
+from edge_asc.cli import app as cli
+from edge_asc.runtime import info
 def machine_info():
     print("ready", flush=True)
     time.sleep(60)
@@ -358,7 +359,7 @@ def test_ctrl_c_is_exit_code_130() -> None:
 def test_a_reader_that_has_enough_gets_no_traceback() -> None:
     read, write = os.pipe()
     os.close(read)
-    code = "from edge_asc.cli import main; main()"
+    code = "from edge_asc.cli.app import main; main()"
     with start(code, "info", stdout=write, stderr=subprocess.PIPE) as process:
         os.close(write)
         _, err = process.communicate(timeout=30)
@@ -367,7 +368,7 @@ def test_a_reader_that_has_enough_gets_no_traceback() -> None:
 
 LOADED = """
 import sys
-from edge_asc.cli import main
+from edge_asc.cli.app import main
 try:
     main()
 except SystemExit as end:

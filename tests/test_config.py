@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_asc.config import PRESETS, AugmentConfig, config_from_dict, load_preset
+from edge_asc.config.schema import PRESETS, AugmentConfig, config_from_dict, load_preset
 
 SMALLEST = """
 [frontend]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.data import Clip, SceneDataset, assign_folds, split_validation
+from edge_asc.data.dataset import Clip, SceneDataset, assign_folds, split_validation
 
 LABELS = ("park", "tram", "bus")
 sizes = st.lists(st.integers(1, 6), min_size=1, max_size=12)

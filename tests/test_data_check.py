@@ -10,9 +10,9 @@ import pytest
 import soundfile
 from rich.console import Console
 
-from edge_asc.data_check import CheckReport, check_dataset
-from edge_asc.data_report import print_report
-from edge_asc.datasets import open_dataset
+from edge_asc.data.check import CheckReport, check_dataset
+from edge_asc.data.check_report import print_report
+from edge_asc.data.open import open_dataset
 
 RATE_HZ = 8000
 

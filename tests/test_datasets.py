@@ -9,9 +9,9 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_asc.data import SceneDataset
-from edge_asc.datasets import open_dataset
-from edge_asc.labels import ESC10_SCENES, ESC50_SCENES, ESC_ABSTRACT, TAU_SCENES
+from edge_asc.data.dataset import SceneDataset
+from edge_asc.data.labels import ESC10_SCENES, ESC50_SCENES, ESC_ABSTRACT, TAU_SCENES
+from edge_asc.data.open import open_dataset
 from shared_data import shared
 
 META = """\

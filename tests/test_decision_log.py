@@ -19,13 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker import until
-from edge_asc.demo import log_writer
-from edge_asc.demo.decision_log import MIN_BYTES, DecisionLog
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice
-from edge_asc.demo.log_file import LogFile
-from edge_asc.demo.log_format import COLUMNS, FORMATS, HEARTBEAT_S, Entry
-from edge_asc.demo.log_reader import log_files, read_entries
-from edge_asc.demo.log_summary import NOT_LISTENING, summarise
+from edge_asc.demo.outputs.log import writer as log_writer
+from edge_asc.demo.outputs.log.decision_log import MIN_BYTES, DecisionLog
+from edge_asc.demo.outputs.log.file import LogFile
+from edge_asc.demo.outputs.log.format import COLUMNS, FORMATS, HEARTBEAT_S, Entry
+from edge_asc.demo.outputs.log.reader import log_files, read_entries
+from edge_asc.demo.outputs.log.summary import NOT_LISTENING, summarise
 
 SUFFIXES = tuple(FORMATS)
 CALL_S = 1.0  # a call of the live loop takes microseconds; a busy machine may stop any thread
@@ -400,8 +400,8 @@ import resource, sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_decision_log import DecisionLog, decision, feed, entries, told, until
-import edge_asc.demo.log_writer
-edge_asc.demo.log_writer.SYNC_S = 0.05
+import edge_asc.demo.outputs.log.writer
+edge_asc.demo.outputs.log.writer.SYNC_S = 0.05
 path = Path(sys.argv[1])
 log = DecisionLog(path, every="decision")
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]

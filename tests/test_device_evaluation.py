@@ -9,10 +9,10 @@ import pytest
 import soundfile
 
 from command import Cli
-from edge_asc.audio import load_audio
-from edge_asc.device_choice import parse_devices
-from edge_asc.device_figures import simulated_figures
-from edge_asc.evaluate import evaluate
+from edge_asc.audio.decode import load_audio
+from edge_asc.audio.microphones.choice import parse_devices
+from edge_asc.evaluation.by_microphone import simulated_figures
+from edge_asc.evaluation.evaluate import evaluate
 from tiny_models import ABSTRACT_LABELS, FRONTEND, LABELS, write_model, write_tone
 
 DEVICES = parse_devices("seen:2,unseen-1")
@@ -64,7 +64,7 @@ def test_devices_leave_the_other_figures_alone(tones: Path, model: Path) -> None
 
 
 def test_file_and_run_hear_alike(trained_run: Path, scenes: Path, tmp_path: Path) -> None:
-    from edge_asc.export.exporter import export_run
+    from edge_asc.export.run import export_run
 
     (file,) = export_run(
         trained_run, precision="float32", formats=["tflite"], out=tmp_path, enforced=False

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_asc.device_choice import first_devices, parse_devices
-from edge_asc.device_families import FAMILIES, Family, Noise
-from edge_asc.device_filters import Device, decibels, noise_of
-from edge_asc.device_response import Bell, Response, convolve, minimum_phase
+from edge_asc.audio.microphones.choice import first_devices, parse_devices
+from edge_asc.audio.microphones.families import FAMILIES, Family, Noise
+from edge_asc.audio.microphones.filters import Device, decibels, noise_of
+from edge_asc.audio.microphones.response import Bell, Response, convolve, minimum_phase
 
 RATES_HZ = (16000, 44100)
 # A response of 0.1 s is cut off there; a resonance at 200 Hz has rung out long before.

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from edge_asc.audio import fit_length, load_audio
-from edge_asc.config import DataConfig, load_preset
-from edge_asc.datasets import open_dataset
-from edge_asc.device_choice import MOST, device_for
-from edge_asc.features import FeatureCache
-from edge_asc.material import AS_IT_IS, Material, prepare, versions_of
+from edge_asc.audio.decode import fit_length, load_audio
+from edge_asc.audio.microphones.choice import MOST, device_for
+from edge_asc.config.schema import DataConfig, load_preset
+from edge_asc.data.cache import FeatureCache
+from edge_asc.data.open import open_dataset
+from edge_asc.training.inputs.load import AS_IT_IS, Material, prepare, versions_of
 from small_run import SMALL
 
 

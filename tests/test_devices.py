@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from edge_asc.demo import devices
-from edge_asc.demo.devices import Device, find, find_again, recording_format
-from edge_asc.demo.portaudio import NoMicrophone, sounddevice
+from edge_asc.demo.sources import devices
+from edge_asc.demo.sources.devices import Device, find, find_again, recording_format
+from edge_asc.demo.sources.portaudio import NoMicrophone, sounddevice
 from virtual_mic import MISSING, VirtualMic
 
 real = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
@@ -173,7 +173,7 @@ except OSError as error:
     return done.stdout
 
 
-LIST = "from edge_asc.demo.devices import list_text; print(list_text())"
+LIST = "from edge_asc.demo.sources.devices import list_text; print(list_text())"
 
 
 @real
@@ -188,7 +188,7 @@ def test_the_list_has_the_rates_that_open(mic: VirtualMic) -> None:
     assert "--device" in hint
 
 
-OPEN = "from edge_asc.demo.microphone import Microphone; print(Microphone({!r}).name)"
+OPEN = "from edge_asc.demo.sources.microphone import Microphone; print(Microphone({!r}).name)"
 
 
 @real
@@ -216,7 +216,7 @@ def test_without_the_library_one_line_says_what_to_install(code: str) -> None:
     assert said.count("\n") == 1
 
 
-STDERR = """from edge_asc.demo.portaudio import own_stderr
+STDERR = """from edge_asc.demo.sources.portaudio import own_stderr
     import os, sys
     for hide in (False, True):
         with own_stderr(hide_libraries=hide):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from command import Cli
-from edge_asc.distillation import Teachers, soft_losses
-from edge_asc.runs import read_run
+from edge_asc.training.losses.distillation import Teachers, soft_losses
+from edge_asc.training.run_folder import read_run
 from small_run import SMALL, train_run
 from small_training import Stop, Stops, assert_same_weights, rows, small_fit, small_network
 
@@ -100,13 +100,13 @@ def test_a_student_that_learns_nothing_else_has_its_teacher_s_answers(
     teacher: Path, scenes: Path, tmp_path: Path
 ) -> None:
     """Its loss is 0 where it is its own teacher, and stays so."""
-    from edge_asc.config import load_preset
-    from edge_asc.datasets import open_dataset
-    from edge_asc.distillation import load_teachers
-    from edge_asc.fitting import fit
-    from edge_asc.material import prepare
-    from edge_asc.placement import Placement
-    from edge_asc.runs import load_network
+    from edge_asc.config.schema import load_preset
+    from edge_asc.data.open import open_dataset
+    from edge_asc.training.fit import fit
+    from edge_asc.training.inputs.load import prepare
+    from edge_asc.training.losses.distillation import load_teachers
+    from edge_asc.training.placement import Placement
+    from edge_asc.training.run_folder import load_network
 
     config = load_preset("nano", [*SMALL, "train.distill_weight=1", *STILL])
     dataset, run = open_dataset(scenes), read_run(teacher)
@@ -135,8 +135,8 @@ def test_who_may_not_teach(teacher: Path, scenes: Path, tmp_path: Path, cli: Cli
 
 
 def test_another_data_set_may_hold_the_clips_to_be_tested_on(teacher: Path, scenes: Path) -> None:
-    from edge_asc.datasets import open_dataset
-    from edge_asc.distillation import load_teachers
+    from edge_asc.data.open import open_dataset
+    from edge_asc.training.losses.distillation import load_teachers
 
     student = msgspec.structs.replace(read_run(teacher), dataset="a copy")
     with pytest.raises(ValueError, match="cannot teach: its data set is not the student's"):

@@ -13,13 +13,17 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.demo import doctor, doctor_python, doctor_recording, doctor_system, machine
-from edge_asc.demo.doctor_recording import Recorded, judge, longest_zeros, record
-from edge_asc.demo.doctor_sound import check_access, check_sound
+from edge_asc.demo import machine
+from edge_asc.demo.doctor import doctor
+from edge_asc.demo.doctor import python as doctor_python
+from edge_asc.demo.doctor import recording as doctor_recording
+from edge_asc.demo.doctor import system as doctor_system
+from edge_asc.demo.doctor.findings import Finding, Verdict, run_python
+from edge_asc.demo.doctor.recording import Recorded, judge, longest_zeros, record
+from edge_asc.demo.doctor.sound import check_access, check_sound
 from edge_asc.demo.events import dbfs
-from edge_asc.demo.findings import Finding, Verdict, run_python
-from edge_asc.demo.sources import Block, SourceCounts
-from edge_asc.runtime import RUNTIMES
+from edge_asc.demo.sources.source import Block, SourceCounts
+from edge_asc.runtime.classifier import RUNTIMES
 from virtual_mic import MISSING, VirtualMic
 
 RATE_HZ = 16000

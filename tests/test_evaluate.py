@@ -13,15 +13,20 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, log_loss
 from torch import Tensor, nn
 
-from edge_asc.audio import load_audio
-from edge_asc.config import Config, DataConfig, ModelConfig, load_preset
-from edge_asc.datasets import open_dataset
-from edge_asc.evaluate import Evaluation, choose_fold, evaluate, leaks
-from edge_asc.export.exporter import export_run
-from edge_asc.metrics import abstract_metrics, calibration_error, device_metrics, scene_metrics
+from edge_asc.audio.decode import load_audio
+from edge_asc.config.schema import Config, DataConfig, ModelConfig, load_preset
+from edge_asc.data.open import open_dataset
+from edge_asc.evaluation.evaluate import Evaluation, choose_fold, evaluate, leaks
+from edge_asc.evaluation.metrics import (
+    abstract_metrics,
+    calibration_error,
+    device_metrics,
+    scene_metrics,
+)
+from edge_asc.evaluation.predictors import in_parallel
+from edge_asc.export.run import export_run
 from edge_asc.models import MODELS, build
-from edge_asc.runs import Run, write_json
-from edge_asc.scorers import in_parallel
+from edge_asc.training.run_folder import Run, write_json
 from tiny_models import (
     ABSTRACT_LABELS,
     ABSTRACT_OF,

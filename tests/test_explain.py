@@ -13,14 +13,14 @@ import pytest
 import soundfile
 
 from command import Cli
-from edge_asc.audio import AudioError, fit_length, load_audio
-from edge_asc.excerpt import read_excerpt
-from edge_asc.explain import explain_block, explain_patches
-from edge_asc.explain_plots import SUFFIXES, save_picture
-from edge_asc.export.exporter import export_run
-from edge_asc.runs import read_run
-from edge_asc.runtime import Classifier
-from edge_asc.scorers import RunScorer
+from edge_asc.audio.decode import AudioError, fit_length, load_audio
+from edge_asc.evaluation.explain.excerpt import read_excerpt
+from edge_asc.evaluation.explain.explain import explain_block, explain_patches
+from edge_asc.evaluation.explain.plots import SUFFIXES, save_picture
+from edge_asc.evaluation.predictors import RunScorer
+from edge_asc.export.run import export_run
+from edge_asc.runtime.classifier import Classifier
+from edge_asc.training.run_folder import read_run
 from tiny_models import FRONTEND, LABELS, PITCH_HZ, write_model, write_tone
 
 # The torch front end follows the numpy one to 1e-5; a few layers later that is seen in the scenes.

@@ -17,21 +17,21 @@ import pytest
 import torch
 
 from command import Cli
-from edge_asc.artifact import Format, ModelCard, Precision, read_card
-from edge_asc.audio import load_audio
-from edge_asc.budget import RULES, OverBudget
-from edge_asc.datasets import open_dataset
-from edge_asc.evaluate import evaluate
-from edge_asc.export import exporter
+from edge_asc.audio.decode import load_audio
+from edge_asc.budget.rules import RULES, OverBudget
+from edge_asc.data.open import open_dataset
+from edge_asc.evaluation.evaluate import evaluate
+from edge_asc.export import run as exporter
 from edge_asc.export.count import budget_of
-from edge_asc.export.exporter import Exported, deployment_graph, export_run
-from edge_asc.export.graph import Graph
 from edge_asc.export.parity import MOST_RELATIVE, MOST_STEPS, ParityError
-from edge_asc.frontend import FrontEnd
-from edge_asc.quantize.quantize_run import quantize_run
-from edge_asc.runs import read_run
-from edge_asc.runtime import Classifier
-from edge_asc.scene_module import SceneModule
+from edge_asc.export.run import Exported, deployment_graph, export_run
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.graph.graph import Graph
+from edge_asc.quantize.run import quantize_run
+from edge_asc.runtime.classifier import Classifier
+from edge_asc.runtime.metadata import Format, ModelCard, Precision, read_card
+from edge_asc.training.run_folder import read_run
+from edge_asc.training.step import SceneModule
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -262,8 +262,8 @@ def test_quantising_twice_is_refused(cli: Cli, quantised_run: Path) -> None:
 # Two epochs of eight steps; the process is killed in the second, after the checkpoint of the first.
 KILLED = """
 import os, signal
-from edge_asc.cli import main
-from edge_asc.scene_module import SceneModule
+from edge_asc.cli.app import main
+from edge_asc.training.step import SceneModule
 step, steps = SceneModule.training_step, []
 def training_step(*arguments):
     steps.append(0)

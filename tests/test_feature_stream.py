@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_asc import feature_stream
-from edge_asc.frontend import FeatureStream, FrontEnd
+from edge_asc.frontend import stream as feature_stream
+from edge_asc.frontend.front_end import FeatureStream, FrontEnd
 from front_ends import FRONT_ENDS, SMALL, noise
 from memory import held_bytes
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_asc import features
-from edge_asc.audio import fit_length, load_audio
-from edge_asc.data import Clip
-from edge_asc.features import CachedFeatures, FeatureCache
-from edge_asc.frontend import FrontEnd
+from edge_asc.audio.decode import fit_length, load_audio
+from edge_asc.data import cache as features
+from edge_asc.data.cache import CachedFeatures, FeatureCache
+from edge_asc.data.dataset import Clip
+from edge_asc.frontend.front_end import FrontEnd
 
 FRONTEND = FrontEnd(8000, n_fft=256, win_length=256, hop_length=128, n_mels=20)
 CLIP_S = 0.5
@@ -151,9 +151,9 @@ def test_processes_give_the_same(
 FILL = """
 import sys
 from pathlib import Path
-from edge_asc.data import Clip
-from edge_asc.features import FeatureCache
-from edge_asc.frontend import FrontEnd
+from edge_asc.data.dataset import Clip
+from edge_asc.data.cache import FeatureCache
+from edge_asc.frontend.front_end import FrontEnd
 
 frontend = FrontEnd(8000, n_fft=256, win_length=256, hop_length=128, n_mels=20)
 clips = [Clip(path, "park", None) for path in sorted(Path(sys.argv[1]).glob("*.wav"))]

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from edge_asc.export.graph import Graph, output_shape
-from edge_asc.export.trace import trace
-from edge_asc.quantize.folding import fold
-from edge_asc.quantize.graph_network import GraphNetwork
+from edge_asc.graph.fold import fold
+from edge_asc.graph.graph import Graph, output_shape
+from edge_asc.graph.network import GraphNetwork
+from edge_asc.graph.trace import trace
 from networks import CASES, Case
 
 # float32 sums in another order, relative to the largest number

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edge_asc.frontend import STD_FLOOR, FrontEnd
-from edge_asc.mel import BandedBank, hz_to_mel, mel_to_hz
-from edge_asc.samples import MAX_SAMPLE, reflect
+from edge_asc.audio.samples import MAX_SAMPLE, reflect
+from edge_asc.frontend.front_end import STD_FLOOR, FrontEnd
+from edge_asc.frontend.mel import BandedBank, hz_to_mel, mel_to_hz
 from front_ends import FRONT_ENDS, SMALL, noise, signals
 
 # Mel filters add positive float32 powers of float64 spectra: a few roundings of 6e-8 each.
@@ -328,6 +328,7 @@ def test_the_key_of_a_front_end_is_the_same_in_every_process_and_release() -> No
 
 def test_importing_the_front_end_is_cheap() -> None:
     heavy = "{'torch', 'scipy', 'soundfile', 'soxr', 'msgspec', 'typer', 'rich'}"
-    code = f"import sys, edge_asc.frontend, edge_asc.audio\nprint({heavy} & {{*sys.modules}})"
+    ours = "edge_asc.frontend.front_end, edge_asc.audio.decode"
+    code = f"import sys, {ours}\nprint({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edge_asc.config import load_preset
-from edge_asc.gradnorm import GradNorm, last_shared, task_gradients
+from edge_asc.config.schema import load_preset
+from edge_asc.training.losses.gradnorm import GradNorm, last_shared, task_gradients
 from networks import CASES, Case
 from small_training import Stop, Stops, assert_same_weights, rows, small_fit, small_network
 
@@ -188,7 +188,7 @@ class Ratio:
 def test_the_weights_multiply_the_losses(tmp_path: Path) -> None:
     fixed = small_fit(tmp_path / "fixed", epochs=2, scene_weight=5.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edge_asc.scene_module.gradnorm", lambda config, n_tasks: Ratio())
+        patch.setattr("edge_asc.training.step.gradnorm", lambda config, n_tasks: Ratio())
         given = small_fit(tmp_path / "given", epochs=2)
     assert_same_weights(fixed.network.state_dict(), given.network.state_dict())
     assert rows(tmp_path / "fixed") == rows(tmp_path / "given")

@@ -16,20 +16,12 @@ PACKAGE = Path(edge_asc.__file__).parent
 _HEAVY = "torch torchaudio lightning nncf onnx torchmetrics matplotlib sklearn"
 # onnxruntime is an extra: only a session that runs an .onnx file imports it.
 HEAVY = frozenset([*_HEAVY.split(), "onnxruntime"])
-# What a Pi uses. With everything these import, lazily or not, they are the runtime half.
-ON_THE_PI = (
-    *("artifact", "audio", "classify", "classify_report", "cli_errors", "files", "info"),
-    *("labels", "model_zoo", "runtime", "temperature", "zoo"),
-    *("device_audio", "device_filters"),
-    *("demo.command", "demo.log_summary", "demo.doctor", "demo.bench", "demo.service"),
-)
-# The command line may import training, but only inside the verbs that train.
-COMMAND_LINE = (
-    *("__init__", "__main__", "cli", "cli_console", "verbs_live", "verbs_model"),
-    *("verbs_devices", "verbs_search", "verbs_shipping"),
-    *("explain", "verbs_explain", "verbs_training", "demo.log_plot"),
-    *("calibrate", "evaluation_report", "budget_report"),
-)
+# Packages of the half that runs on a Raspberry Pi: torch is a property of a package.
+ON_THE_PI = ("files", "audio", "frontend", "runtime", "demo")
+# These reach the training half, but only inside the functions that need it: `edge-asc --help` and
+# what the base installation offers come without torch.
+LAZY = ("__init__", "__main__", "config", "data", "budget", "evaluation", "report", "cli")
+TORCH_INSIDE = ("budget.network", "budget.onnx", "evaluation.explain", "evaluation.metrics")
 
 
 def imports(path: Path) -> set[str]:
@@ -43,29 +35,29 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-def file_of(module: str) -> Path | None:
-    """The source file of a module of ours; None for a name that a module defines."""
-    path = PACKAGE.joinpath(*module.split(".")[1:])
-    candidates = (path.with_suffix(".py"), path / "__init__.py")
-    return next((c for c in candidates if c.is_file()), None)
+def modules_of(*packages: str) -> list[str]:
+    """Modules of these packages, below edge_asc, sorted: workers must collect the same tests."""
+    return [
+        module
+        for module in sorted(module_files())
+        if any(module == package or module.startswith(f"{package}.") for package in packages)
+    ]
 
 
 @cache
-def runtime_half() -> dict[str, set[str]]:
-    """What each module of the runtime half imports."""
-    waiting = [f"edge_asc.{name}" for name in ON_THE_PI]
-    seen: dict[str, set[str]] = {}
-    while waiting:
-        module = waiting.pop()
-        path = file_of(module)
-        if module not in seen and path is not None:
-            seen[module] = imports(path)
-            # Sorted: pytest's workers must collect the same tests in the same order.
-            waiting += sorted(name for name in seen[module] if name.startswith("edge_asc."))
-    return seen
+def module_files() -> dict[str, Path]:
+    """Every module below edge_asc and its file, through the links as well as beside them."""
+    found = {}
+    for folder in (PACKAGE, *(PACKAGE / part for part in ("quantize", "export", "demo"))):
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(PACKAGE).with_suffix("").parts
+            name = ".".join(parts)
+            found[name.removesuffix(".__init__")] = path
+    return found
 
 
-RUNTIME = sorted({*(name.removeprefix("edge_asc.") for name in runtime_half()), *COMMAND_LINE})
+RUNTIME = modules_of(*ON_THE_PI)
+LIGHT = [m for m in modules_of(*LAZY) if m not in modules_of(*TORCH_INSIDE)]
 
 # One clean process that forks for every module: a fork that has imported nothing is as good as a
 # fresh interpreter, and ten times as quick.
@@ -103,28 +95,23 @@ def python(code: str, *arguments: str) -> str:
 @cache
 def loaded_by_module() -> dict[str, list[str]]:
     """Top-level packages in `sys.modules` after the import of each runtime module alone."""
-    found: dict[str, list[str]] = json.loads(python(IMPORT_EACH, *RUNTIME))
+    found: dict[str, list[str]] = json.loads(python(IMPORT_EACH, *RUNTIME, *LIGHT))
     return found
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("module", RUNTIME)
+@pytest.mark.parametrize("module", [*RUNTIME, *LIGHT])
 def test_a_runtime_module_imports_nothing_of_training(module: str) -> None:
     loaded = loaded_by_module()[module]
     assert "edge_asc" in loaded, loaded
     assert not HEAVY & set(loaded)
 
 
-@pytest.mark.parametrize("module", runtime_half())
+@pytest.mark.parametrize("module", RUNTIME)
 def test_nor_does_it_lazily(module: str) -> None:
-    allowed = {"onnxruntime"} if module == "edge_asc.sessions" else set()
-    assert not ({name.split(".")[0] for name in runtime_half()[module]} & HEAVY) - allowed
-
-
-def test_the_runtime_half_is_what_it_should_be() -> None:
-    ours = {name.removeprefix("edge_asc.") for name in runtime_half()}
-    assert {"feature_stream", "frontend", "sessions", "windows"} <= ours
-    assert not {"train", "torch_frontend", "augment", "evaluate", "plots"} & ours
+    allowed = {"onnxruntime"} if module == "runtime.sessions" else set()
+    allowed |= {"matplotlib"} if module.endswith(".plot") else set()
+    assert not {name.split(".")[0] for name in imports(module_files()[module])} & HEAVY - allowed
 
 
 SPY = """
@@ -145,7 +132,7 @@ sys.meta_path.insert(0, Spy())
         (
             "onnxruntime",
             "ORT_DISABLE_TELEMETRY",
-            "from edge_asc.runtime import RUNTIMES; RUNTIMES['onnxruntime'].open(b'', 1)",
+            "from edge_asc.runtime.classifier import RUNTIMES as r; r['onnxruntime'].open(b'', 1)",
         ),
         ("nncf", "NNCF_CI", "from edge_asc.quantize.nncf_setup import import_nncf; import_nncf()"),
     ],
@@ -158,16 +145,15 @@ def test_telemetry_is_off_before_the_package_is_imported(
 
 
 def test_no_other_module_imports_a_package_that_phones_home() -> None:
-    sources = {path: imports(path) for path in PACKAGE.rglob("*.py")}
-    for folder in ("quantize", "export", "demo"):  # where links are not followed
-        sources |= {path: imports(path) for path in (PACKAGE / folder).rglob("*.py")}
-    roots = {path: {name.split(".")[0] for name in found} for path, found in sources.items()}
-    assert [p.name for p, found in roots.items() if "onnxruntime" in found] == ["sessions.py"]
-    for path, found in roots.items():
-        if "nncf" in found and path.name != "nncf_setup.py":
+    sources = {name: imports(path) for name, path in module_files().items()}
+    roots = {name: {i.split(".")[0] for i in found} for name, found in sources.items()}
+    assert [n for n, found in roots.items() if "onnxruntime" in found] == ["runtime.sessions"]
+    for name, found in roots.items():
+        if "nncf" in found and name != "quantize.nncf_setup":
             # Inside functions only, which run after `import_nncf`.
-            assert "edge_asc.quantize.nncf_setup" in sources[path], path
-            assert not any(name.split(".")[0] == "nncf" for name in top_level_imports(path)), path
+            assert "edge_asc.quantize.nncf_setup" in sources[name], name
+            at_import = top_level_imports(module_files()[name])
+            assert not any(i.split(".")[0] == "nncf" for i in at_import), name
 
 
 def top_level_imports(path: Path) -> set[str]:

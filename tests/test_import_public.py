@@ -13,16 +13,16 @@ import soundfile
 import torch
 from torch import nn
 
-import edge_asc.import_public as importing
+import edge_asc.training.start_from.public as importing
 from command import Cli
-from edge_asc.artifact import read_card
-from edge_asc.evaluate import evaluate
-from edge_asc.export.exporter import export_run
-from edge_asc.labels import TAU_SCENES
+from edge_asc.data.labels import TAU_SCENES
+from edge_asc.evaluation.evaluate import evaluate
+from edge_asc.export.run import export_run
 from edge_asc.models import build
-from edge_asc.public_checkpoint import convert, layer_pairs, read_checkpoint
-from edge_asc.quantize.quantize_run import quantize_run
-from edge_asc.runs import load_network, read_run
+from edge_asc.quantize.run import quantize_run
+from edge_asc.runtime.metadata import read_card
+from edge_asc.training.run_folder import load_network, read_run
+from edge_asc.training.start_from.public_names import convert, layer_pairs, read_checkpoint
 from public_network import State, logits, random_state
 
 N_EXAMPLES = 2  # each is run in six files

@@ -1,4 +1,4 @@
-"""The files of runs/artifacts: of the bytes their results say, and never trained on their test."""
+"""Kept files: of the bytes their results say, and never trained on their test clips."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from edge_asc.artifact import read_card
-from edge_asc.budget import RULES
-from edge_asc.model_zoo import zoo_models
+from edge_asc.budget.rules import RULES
+from edge_asc.runtime.metadata import read_card
+from edge_asc.runtime.zoo.models import zoo_models
 
 ROOT = Path(__file__).resolve().parents[1]
-ARTIFACTS = ROOT / "runs" / "artifacts"
+ARTIFACTS = ROOT / "recipes" / "artifacts"
 RESULTS = sorted(path for path in ARTIFACTS.glob("esc*/**/results.json"))
 ONE_CLIP = {"esc10": 1 / 400, "esc50": 1 / 2000}
 

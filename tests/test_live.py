@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 
 import tiny_models
 from command import Cli
-from edge_asc.classify import classify_file
 from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision, Health, Notice, dbfs
 from edge_asc.demo.listener import Listener
 from edge_asc.demo.live import Live
-from edge_asc.demo.outputs import Output, Outputs
-from edge_asc.demo.recording import MAX_LAG_S, FileSource
+from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.smoothing import Smoother, Smoothing
-from edge_asc.demo.sources import Block, SourceCounts
+from edge_asc.demo.sources.recording import MAX_LAG_S, FileSource
+from edge_asc.demo.sources.source import Block, SourceCounts
 from edge_asc.demo.tally import Level, Load
-from edge_asc.runtime import Classifier, Prediction
+from edge_asc.runtime.classifier import Classifier, Prediction
+from edge_asc.runtime.classify import classify_file
 
 RATE_HZ = tiny_models.FRONTEND.sample_rate_hz
 AS_THEY_COME = Smoothing(time_constant_s=0, margin=0, floor=0)
@@ -513,7 +513,7 @@ def test_a_reader_that_leaves_ends_it_quietly(model: Path, walk: Path) -> None:
 
 
 def test_web_takes_an_address_or_none() -> None:
-    from edge_asc.cli import with_value
+    from edge_asc.cli.app import with_value
 
     assert with_value(["live", "--web"], "--web", "A") == ["live", "--web", "A"]
     assert with_value(["--web", "--json"], "--web", "A") == ["--web", "A", "--json"]

@@ -20,11 +20,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from edge_asc.cli_errors import missing
+from edge_asc.cli.errors import missing
 from edge_asc.demo.events import UNSURE
-from edge_asc.demo.log_format import FORMATS, GAP_S, Entry
-from edge_asc.demo.log_plot import COLOURS, GREYS, OTHER, minutes_of, save_plot, scene_colours
-from edge_asc.demo.log_summary import (
+from edge_asc.demo.outputs.log.format import FORMATS, GAP_S, Entry
+from edge_asc.demo.outputs.log.plot import (
+    COLOURS,
+    GREYS,
+    OTHER,
+    minutes_of,
+    save_plot,
+    scene_colours,
+)
+from edge_asc.demo.outputs.log.summary import (
     NOT_LISTENING,
     Stretch,
     print_summary,

@@ -5,9 +5,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from edge_asc.block_maps import find_blocks
-from edge_asc.frontend import FrontEnd
-from edge_asc.map_axes import Axis, Geometry, hz_of_mel, mel_of_hz, seconds_of_frame, ticks_hz
+from edge_asc.evaluation.explain.axes import (
+    Axis,
+    Geometry,
+    hz_of_mel,
+    mel_of_hz,
+    seconds_of_frame,
+    ticks_hz,
+)
+from edge_asc.evaluation.explain.block_maps import find_blocks
+from edge_asc.frontend.front_end import FrontEnd
 from networks import FLAT, TINY, Case
 
 # The middle of an odd number of positions that an impulse reaches, max pooling having a say.

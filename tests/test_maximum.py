@@ -2,7 +2,7 @@
 
 import torch
 
-from edge_asc.maximum import CheapMaximum, FirstWins
+from edge_asc.models.maximum import CheapMaximum, FirstWins
 
 
 def test_values_and_gradients_are_torchs_without_ties() -> None:

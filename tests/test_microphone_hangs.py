@@ -54,7 +54,7 @@ def test_closing_takes_no_longer_than_it_may(mic: VirtualMic, recorder: Recorder
 
 
 OPEN = """
-import edge_asc.demo.microphone as module, sys
+import edge_asc.demo.sources.microphone as module, sys
 module.OPEN_LIMIT_S = 1.0
 try:
     module.Microphone("pulse")

@@ -22,12 +22,18 @@ from hypothesis import strategies as st
 
 import tiny_models
 from broker import PASSWORD, USER, Broker, Ear, make_certificates, until
-from edge_asc.demo import home_assistant, mqtt, mqtt_link
 from edge_asc.demo.events import UNSURE, Decision, Health
-from edge_asc.demo.home_assistant import Topics, discovery_payload, health_payload, state_payload
-from edge_asc.demo.mqtt import MqttOutput
-from edge_asc.demo.mqtt_link import UNACKNOWLEDGED
-from edge_asc.demo.mqtt_settings import credentials, parse_url, tls_context
+from edge_asc.demo.outputs.mqtt import home_assistant, mqtt
+from edge_asc.demo.outputs.mqtt import link as mqtt_link
+from edge_asc.demo.outputs.mqtt.home_assistant import (
+    Topics,
+    discovery_payload,
+    health_payload,
+    state_payload,
+)
+from edge_asc.demo.outputs.mqtt.link import UNACKNOWLEDGED
+from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
+from edge_asc.demo.outputs.mqtt.settings import credentials, parse_url, tls_context
 
 CARD = tiny_models.card(abstract_labels=list(tiny_models.ABSTRACT_LABELS))
 TOPICS = Topics("edge_asc", "kitchen")
@@ -567,5 +573,5 @@ def test_a_node_that_cannot_stand_in_a_topic(node: str) -> None:
 
 
 def test_paho_is_imported_by_who_needs_it_alone() -> None:
-    code = "import sys, edge_asc.demo.mqtt; sys.exit('paho' in sys.modules)"
+    code = "import sys, edge_asc.demo.outputs.mqtt.mqtt; sys.exit('paho' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ)).returncode == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_asc.demo.events import Decision, Health, State
-from edge_asc.demo.notify import SystemdOutput
+from edge_asc.demo.outputs.notify import SystemdOutput
 
 WATCHDOG_S = 20
 

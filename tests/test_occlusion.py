@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.frontend import FrontEnd
-from edge_asc.occlusion import hidden, neutral, occlude, patches
+from edge_asc.evaluation.explain.occlusion import hidden, neutral, occlude, patches
+from edge_asc.frontend.front_end import FrontEnd
 
 N_MELS, N_FRAMES = 24, 40
 MELS, FRAMES = slice(8, 12), slice(20, 26)  # all that the synthetic model looks at

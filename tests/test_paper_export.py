@@ -6,15 +6,15 @@ from typing import get_args
 import pytest
 import torch
 
-from edge_asc.artifact import Format, ModelCard
-from edge_asc.config import load_preset
+from edge_asc.config.schema import load_preset
+from edge_asc.data.labels import TAU_GROUPS, TAU_SCENES
 from edge_asc.export import parity
-from edge_asc.export.exporter import write_file
-from edge_asc.export.graph import Graph
-from edge_asc.labels import TAU_GROUPS, TAU_SCENES
+from edge_asc.export.run import write_file
+from edge_asc.graph.graph import Graph
+from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
-from edge_asc.quantize.graph_network import GraphNetwork
 from edge_asc.quantize.half import round_to_half
+from edge_asc.runtime.metadata import Format, ModelCard
 from networks import Case
 from taught import clips, taught_graph
 

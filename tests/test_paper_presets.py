@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge_asc.config import PRESETS, load_preset
+from edge_asc.config.schema import PRESETS, load_preset
 from edge_asc.models import build
 from edge_asc.models.blocks import Style
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny_models
-from edge_asc.demo.pcm import SAMPLE_BYTES, Pcm, parse_raw, parse_wav
-from edge_asc.demo.pipe import STALL_S, PipeSource
+from edge_asc.demo.sources.pcm import SAMPLE_BYTES, Pcm, parse_raw, parse_wav
+from edge_asc.demo.sources.pipe import STALL_S, PipeSource
 
 SUBTYPES = {
     "u8": "PCM_U8",

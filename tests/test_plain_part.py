@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_asc.config import QuantizeConfig
-from edge_asc.store import Epochs, FeatureStore
+from edge_asc.config.schema import QuantizeConfig
+from edge_asc.training.inputs.batches import Epochs, FeatureStore
 from small_training import AUGMENT, CROP, TRAIN, assert_same_weights, rows, small_fit, store
 
 SOUNDS = msgspec.structs.replace(AUGMENT, response_db=6.0, noise_probability=0.5)

@@ -11,11 +11,11 @@ from typing import get_args
 import pytest
 
 from command import Cli
-from edge_asc.artifact import Format, Precision
-from edge_asc.budget import RULES, Inventory
-from edge_asc.config import PRESETS, load_preset
+from edge_asc.budget.rules import RULES, Inventory
+from edge_asc.config.schema import PRESETS, load_preset
 from edge_asc.export.count import budget_of
 from edge_asc.export.preset_budget import preset_file, preset_files
+from edge_asc.runtime.metadata import Format, Precision
 from presets import FLATTENS, one_per_model
 from tiny_models import write_model
 
@@ -160,7 +160,7 @@ WITHOUT_TRAINING = """
 import sys
 for package in ("torch", "lightning", "nncf", "onnx", "tomllib"):  # tomllib: Python 3.10 has none
     sys.modules[package] = None
-from edge_asc.cli import main
+from edge_asc.cli.app import main
 main()
 """
 

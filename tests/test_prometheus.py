@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import tiny_models
 from broker import until
-from edge_asc.cli_errors import said
+from edge_asc.cli.errors import said
 from edge_asc.demo.events import UNSURE, Decision, Health
-from edge_asc.demo.prometheus import PrometheusOutput
+from edge_asc.demo.outputs.prometheus import PrometheusOutput
 
 CARD = tiny_models.card(abstract_labels=list(tiny_models.ABSTRACT_LABELS), precision="int8")
 CLOSES_S = 1.0  # 0.3 s and what a busy machine takes

@@ -9,15 +9,15 @@ from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.budget import RULES
-from edge_asc.config import load_preset
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.rules import RULES
+from edge_asc.config.schema import load_preset
 from edge_asc.export.count import budget_of
-from edge_asc.export.exporter import export_run
 from edge_asc.export.preset_budget import of_preset, preset_file
-from edge_asc.export.read_file import inventory_of_file
-from edge_asc.pruning import BEGIN, END, FEWEST, kept, prunable, sparsity_at
-from edge_asc.quantize.quantize_run import quantize_run
-from edge_asc.runs import load_network
+from edge_asc.export.run import export_run
+from edge_asc.quantize.run import quantize_run
+from edge_asc.training.callbacks.prune import BEGIN, END, FEWEST, kept, prunable, sparsity_at
+from edge_asc.training.run_folder import load_network
 from small_run import train_run
 from small_training import Stop, assert_same_weights, small_fit
 

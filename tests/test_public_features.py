@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from edge_asc.config import load_preset
-from edge_asc.public_features import public_features
-from edge_asc.torch_frontend import TorchFrontEnd
-from edge_asc.torchaudio_transforms import MelSpectrogram
+from edge_asc.config.schema import load_preset
+from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.inputs.torchaudio_transforms import MelSpectrogram
+from edge_asc.training.start_from.public_features import public_features
 
 CLOSE = 1e-5
 # Theirs are float32: a strong bin's rounding reaches the weak ones, so only to a clip's largest

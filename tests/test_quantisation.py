@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from edge_asc.export.graph import (
+from edge_asc.graph.graph import (
     SAME_GRID_OPS,
     SIGMOID_GRID,
     Graph,
@@ -18,9 +18,9 @@ from edge_asc.export.graph import (
     Node,
     scale_groups,
 )
+from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
-from edge_asc.quantize.calibration import calibrate
-from edge_asc.quantize.graph_network import GraphNetwork
+from edge_asc.quantize.ranges import calibrate
 from networks import CASES, Case, quantised
 
 

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_asc.artifact import METADATA_KEY, ModelCard, card_to_json
-from edge_asc.export.onnx_ops import (
+from edge_asc.budget.onnx.operators import (
     MOVES,
     PER_INPUT,
     PER_OUTPUT,
@@ -20,13 +19,14 @@ from edge_asc.export.onnx_ops import (
     UNPACKING,
     VARIADIC,
 )
-from edge_asc.export.onnx_stored import stored_tensor
-from edge_asc.export.read_file import inventory_of_file
-from edge_asc.export.read_onnx import MACS, read_onnx
-from edge_asc.export.read_tflite import read_tflite
+from edge_asc.budget.onnx.reader import MACS, read_onnx
+from edge_asc.budget.onnx.stored import stored_tensor
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.frontend import FrontEnd
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.metadata import METADATA_KEY, ModelCard, card_to_json
 from networks import CASES, Case
 
 

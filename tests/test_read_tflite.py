@@ -11,10 +11,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_asc.artifact import METADATA_KEY, ModelCard, card_to_json
-from edge_asc.export.read_file import inventory_of_file
-from edge_asc.export.read_tflite import read_tflite
-from edge_asc.export.tflite_ops import (
+from edge_asc.budget.inventory import Inventory, Layer, peak_bytes
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.tflite.operators import (
     MOVES,
     PER_INPUT,
     PER_OUTPUT,
@@ -22,11 +21,12 @@ from edge_asc.export.tflite_ops import (
     UNPACKING,
     operator_name,
 )
-from edge_asc.export.tflite_schema import TYPES, count_nonzero, read_subgraphs
-from edge_asc.export.tflite_shapes import RULES, Shapes
+from edge_asc.budget.tflite.reader import read_tflite
+from edge_asc.budget.tflite.schema import TYPES, count_nonzero, read_subgraphs
+from edge_asc.budget.tflite.shapes import RULES, Shapes
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.frontend import FrontEnd
-from edge_asc.inventory import Inventory, Layer, peak_bytes
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.metadata import METADATA_KEY, ModelCard, card_to_json
 from networks import ANY_LENGTH, CASES, Case
 from tflite_files import TFLiteFile, options
 

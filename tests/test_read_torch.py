@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from edge_asc.export.read_torch import inventory_of_torch
+from edge_asc.budget.network.reader import inventory_of_torch
 from edge_asc.models import build
 from networks import CASES, Case
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_asc.demo.recovery import (
+from edge_asc.demo.sources.recovery import (
     FIRST_DELAY_S,
     LONGEST_DELAY_S,
     SILENT_S,

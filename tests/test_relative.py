@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from command import Cli
-from edge_asc.evaluate import evaluate
-from edge_asc.export.exporter import export_run
+from edge_asc.evaluation.evaluate import evaluate
+from edge_asc.export.run import export_run
 from small_run import LEARNS, train_run
 
 # Quiet frames would lie at the usual floor, which no gain moves.

@@ -15,11 +15,11 @@ import pytest
 
 from browser import Browser
 from command import Cli
-from edge_asc.export.exporter import export_run
-from edge_asc.report import write_report
-from edge_asc.report_html import Html, page, table, tag
-from edge_asc.report_size import bytes_by_part
-from edge_asc.report_svg import round_ticks
+from edge_asc.export.run import export_run
+from edge_asc.report.html import Html, page, table, tag
+from edge_asc.report.page import write_report
+from edge_asc.report.size import bytes_by_part
+from edge_asc.report.svg import round_ticks
 
 HOSTILE = "<script>alert('x')</script>&\"</td><img src=http://x.example/y onerror=alert(1)>"
 SECTIONS = ["Accuracy", "Curves", "Confusion", "Scenes", "Devices", "Abstract classes",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_asc.demo.ring import Ring
+from edge_asc.demo.sources.ring import Ring
 
 steps = st.lists(st.one_of(st.none(), st.integers(0, 150)), max_size=60)  # None: read
 

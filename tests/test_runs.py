@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from edge_asc.config import Config, load_preset
-from edge_asc.data import Clip, SceneDataset
-from edge_asc.features import FeatureCache
-from edge_asc.material import prepare
-from edge_asc.placement import Placement
-from edge_asc.plots import save_confusion, save_curves
-from edge_asc.runs import (
+from edge_asc.config.schema import Config, load_preset
+from edge_asc.data.cache import FeatureCache
+from edge_asc.data.dataset import Clip, SceneDataset
+from edge_asc.training.inputs.load import prepare
+from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.placement import Placement
+from edge_asc.training.plots import save_confusion, save_curves
+from edge_asc.training.run import train
+from edge_asc.training.run_folder import (
     Run,
     load_network,
     new_run_folder,
@@ -24,9 +26,7 @@ from edge_asc.runs import (
     read_run,
     write_json,
 )
-from edge_asc.scoring import predict, score
-from edge_asc.torch_frontend import TorchFrontEnd
-from edge_asc.train import train
+from edge_asc.training.validate import predict, score
 
 RATE_HZ, CLIP_S = 8000, 0.5
 LABELS = ("hum", "hiss")
@@ -176,7 +176,7 @@ def test_misfits_are_one_line(config: Config, dataset: SceneDataset, tmp_path: P
         run(full, dataset, tmp_path / "run")
     tables = config.to_dict()
     tables["model"] = {"name": "full", "abstract": True, "options": {}}
-    from edge_asc.config import config_from_dict
+    from edge_asc.config.schema import config_from_dict
 
     with pytest.raises(ValueError, match=r"^model full does not take 16 mels x 19 frames, 0\.3 s"):
         run(config_from_dict(tables), dataset, tmp_path / "run")

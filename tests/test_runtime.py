@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.runtime import (
+from edge_asc.runtime.classifier import (
     RUNTIMES,
     Classifier,
     Runtime,
@@ -17,7 +17,7 @@ from edge_asc.runtime import (
     choose_runtime,
     softmax,
 )
-from edge_asc.sessions import dequantize, quantize
+from edge_asc.runtime.sessions import dequantize, quantize
 from tiny_models import (
     ABSTRACT_LABELS,
     FRONTEND,

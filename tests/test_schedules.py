@@ -15,8 +15,8 @@ from torch.optim.lr_scheduler import (
     OneCycleLR,
 )
 
-from edge_asc.config import PRESETS, TrainConfig, load_preset
-from edge_asc.schedules import build_optimizer, learning_rate
+from edge_asc.config.schema import PRESETS, TrainConfig, load_preset
+from edge_asc.training.optim import build_optimizer, learning_rate
 from small_training import TRAIN, small_fit, store
 
 STEPS = 7  # per epoch
@@ -114,7 +114,7 @@ def test_every_step_is_taken_with_the_formulas_rate(tmp_path: Path) -> None:
             seen.append(optimizer.param_groups[0]["lr"])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edge_asc.fitting.TrainingProgress", lambda history: Spy())
+        patch.setattr("edge_asc.training.fit.TrainingProgress", lambda history: Spy())
         small_fit(tmp_path, progress=True)
     assert seen == [learning_rate(TRAIN, step, 5) for step in range(4 * 5)]
 
@@ -150,7 +150,7 @@ def test_a_shortened_run_of_the_recipe_takes_its_rates(tmp_path: Path) -> None:
 
     settings = msgspec.structs.asdict(recipe) | {"epochs": epochs, "checkpoint_epochs": epochs}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edge_asc.fitting.TrainingProgress", lambda history: Spy())
+        patch.setattr("edge_asc.training.fit.TrainingProgress", lambda history: Spy())
         small_fit(
             tmp_path, train_store=store(24 * steps), val_store=None, progress=True, **settings
         )

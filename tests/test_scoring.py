@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from edge_asc.scoring import predict, score
-from edge_asc.torch_frontend import TorchFrontEnd
+from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.validate import predict, score
 from small_training import CROP, FRONT_END, small_network, store
 
 

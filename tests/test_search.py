@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command import Cli
-from edge_asc.budget import RULES
-from edge_asc.config import load_preset
-from edge_asc.datasets import open_dataset
+from edge_asc.budget.rules import RULES
+from edge_asc.config.schema import load_preset
+from edge_asc.data.open import open_dataset
 from edge_asc.export.count import budget_of
 from edge_asc.search import proxy, worker
 from edge_asc.search.picture import save_front
@@ -179,9 +179,9 @@ def test_a_space_with_nothing_new_in_it_ends(
 
 def test_the_price_is_that_of_the_file_before_and_after_training(run: Path, scenes: Path) -> None:
     """The same bytes but for the numbers in the card; the same work."""
-    from edge_asc.export.exporter import export_run
-    from edge_asc.quantize.quantize_run import quantize_run
-    from edge_asc.runs import read_run
+    from edge_asc.export.run import export_run
+    from edge_asc.quantize.run import quantize_run
+    from edge_asc.training.run_folder import read_run
 
     quantize_run(run, ptq=True, progress=False)
     (exported,) = export_run(run, precision="int8")

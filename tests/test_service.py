@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_asc.demo import service
-from edge_asc.demo.systemd_unit import quoted
+from edge_asc.demo.service import service
+from edge_asc.demo.service.systemd_unit import quoted
 from tiny_models import write_model
 
 MANAGER = Path("/lib/systemd/systemd")

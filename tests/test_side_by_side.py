@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from command import Cli
-from edge_asc.augment import Augmenter
-from edge_asc.config import AugmentConfig, Config, DataConfig, ModelConfig
+from edge_asc.config.schema import AugmentConfig, Config, DataConfig, ModelConfig
 from edge_asc.course import Course, Shelf
 from edge_asc.device_random import DeviceRandom
-from edge_asc.material import Material
 from edge_asc.side_by_side import run_courses
-from edge_asc.store import FeatureStore, crops
+from edge_asc.training.augment.features import Augmenter
+from edge_asc.training.inputs.batches import FeatureStore, crops
+from edge_asc.training.inputs.load import Material
 from small_run import SMALL
 from small_training import CROP, FRONT_END, TRAIN, Small, rows, small_fit, small_network, store
 

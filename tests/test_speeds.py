@@ -8,14 +8,14 @@ import pytest
 import soundfile
 import torch
 
-from edge_asc.audio import fit_length, load_audio
-from edge_asc.config import load_preset
-from edge_asc.data import Clip
-from edge_asc.datasets import open_dataset
-from edge_asc.features import FeatureCache
-from edge_asc.frontend import FrontEnd
-from edge_asc.material import Material, prepare
-from edge_asc.store import Epochs, FeatureStore
+from edge_asc.audio.decode import fit_length, load_audio
+from edge_asc.config.schema import load_preset
+from edge_asc.data.cache import FeatureCache
+from edge_asc.data.dataset import Clip
+from edge_asc.data.open import open_dataset
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.training.inputs.batches import Epochs, FeatureStore
+from edge_asc.training.inputs.load import Material, prepare
 from small_run import SMALL
 from small_training import (
     CROP,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from edge_asc.store import Epochs, FeatureStore
+from edge_asc.training.inputs.batches import Epochs, FeatureStore
 from front_ends import SMALL, noise
 from small_training import CROP, N_FRAMES, N_MELS, store
 

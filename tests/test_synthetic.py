@@ -10,12 +10,12 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from edge_asc.data import SceneDataset
-from edge_asc.data_check import check_dataset
-from edge_asc.datasets import open_dataset
-from edge_asc.features import FeatureCache
-from edge_asc.frontend import FrontEnd
-from edge_asc.synthetic import write_synthetic
+from edge_asc.data.cache import FeatureCache
+from edge_asc.data.check import check_dataset
+from edge_asc.data.dataset import SceneDataset
+from edge_asc.data.open import open_dataset
+from edge_asc.data.synthetic import write_synthetic
+from edge_asc.frontend.front_end import FrontEnd
 
 CLIPS_PER_CLASS = 20
 

@@ -26,13 +26,13 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleDimensions
 
 import tiny_models
-from edge_asc.artifact import ModelCard
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice, dbfs
-from edge_asc.demo.meter import CLIP_HOLD_S, HOLD_S, RISE_S, Meter
-from edge_asc.demo.strip import CELL_S, N_CELLS, Strip, shares, time_axis
-from edge_asc.demo.terminal import REDRAW_S, TerminalOutput, _Screen
-from edge_asc.demo.terminal_style import ASCII, MAX_BAR, Glyphs, bar, clean, duration, keys
-from edge_asc.demo.terminal_view import MIN_SCENES, Picture, draw
+from edge_asc.demo.outputs.terminal.meter import CLIP_HOLD_S, HOLD_S, RISE_S, Meter
+from edge_asc.demo.outputs.terminal.strip import CELL_S, N_CELLS, Strip, shares, time_axis
+from edge_asc.demo.outputs.terminal.style import ASCII, MAX_BAR, Glyphs, bar, clean, duration, keys
+from edge_asc.demo.outputs.terminal.terminal import REDRAW_S, TerminalOutput, _Screen
+from edge_asc.demo.outputs.terminal.view import MIN_SCENES, Picture, draw
+from edge_asc.runtime.metadata import ModelCard
 
 RATE_HZ = tiny_models.FRONTEND.sample_rate_hz
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from edge_asc.frontend import FrontEnd
-from edge_asc.torch_frontend import TorchFrontEnd
-from edge_asc.torchaudio_transforms import MelSpectrogram
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.inputs.torchaudio_transforms import MelSpectrogram
 from front_ends import FRONT_ENDS, SMALL, noise, signals
 
 # Both add float32 mel powers of float64 spectra, in another order.

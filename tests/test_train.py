@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from edge_asc.callbacks import Diverged
-from edge_asc.config import AugmentConfig
-from edge_asc.loggers import build_loggers
-from edge_asc.placement import trainer_precision
-from edge_asc.progress import TrainingProgress
-from edge_asc.scene_module import compiled, eager, task_losses
-from edge_asc.scoring import predict, score
-from edge_asc.torch_frontend import TorchFrontEnd
+from edge_asc.config.schema import AugmentConfig
+from edge_asc.training.callbacks.history import Diverged
+from edge_asc.training.callbacks.loggers import build_loggers
+from edge_asc.training.callbacks.progress import TrainingProgress
+from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.placement import trainer_precision
+from edge_asc.training.step import compiled, eager, task_losses
+from edge_asc.training.validate import predict, score
 from small_training import (
     CROP,
     FRONT_END,
@@ -98,7 +98,7 @@ def test_averaged_weights_are_the_recursion(tmp_path: Path) -> None:
             seen.append(network.conv.weight.detach().clone())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edge_asc.fitting.TrainingProgress", lambda history: Spy())
+        patch.setattr("edge_asc.training.fit.TrainingProgress", lambda history: Spy())
         fitted = small_fit(tmp_path, network, epochs=2, ema=0.8, progress=True)
     average = small_network().conv.weight.detach().clone()
     for step, w in enumerate(seen, start=1):
@@ -142,7 +142,7 @@ def test_divergence_is_one_line_and_keeps_the_last_good_checkpoint(tmp_path: Pat
 def test_compiled_forward_falls_back_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     network = small_network().eval()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edge_asc.scene_module.shutil.which", lambda name: None)
+        patch.setattr("edge_asc.training.step.shutil.which", lambda name: None)
         forward = compiled(network, network)
     x = torch.randn(2, 1, 16, 20)
     assert torch.equal(forward(x)[0], network(x)[0])
@@ -184,7 +184,9 @@ def test_layouts_and_precisions_train(tmp_path: Path, channels_last: bool, preci
 
 def test_auto_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     for has_it, name in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr("edge_asc.placement.cpu_has_bfloat16", lambda has_it=has_it: has_it)
+        monkeypatch.setattr(
+            "edge_asc.training.placement.cpu_has_bfloat16", lambda has_it=has_it: has_it
+        )
         assert trainer_precision("auto", on_cuda=False) == name
     assert trainer_precision("float32", on_cuda=False) == "32-true"
 
@@ -203,7 +205,7 @@ def test_progress_on_a_terminal_is_a_bar(tmp_path: Path, monkeypatch: pytest.Mon
 
     console = Console(force_terminal=True, record=True, width=120, file=io.StringIO())
     monkeypatch.setattr(
-        "edge_asc.fitting.TrainingProgress", lambda history: TrainingProgress(history, console)
+        "edge_asc.training.fit.TrainingProgress", lambda history: TrainingProgress(history, console)
     )
     small_fit(tmp_path, epochs=2, progress=True)
     assert "epoch 2/2" in console.export_text()
@@ -226,6 +228,6 @@ def test_loggers_get_every_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     from lightning.pytorch.loggers import CSVLogger
 
     loggers = {"csv": lambda folder: CSVLogger(folder, name="", version="csv")}
-    monkeypatch.setattr("edge_asc.loggers.LOGGERS", loggers)
+    monkeypatch.setattr("edge_asc.training.callbacks.loggers.LOGGERS", loggers)
     small_fit(tmp_path, epochs=2, loggers=["csv"])
     assert (tmp_path / "csv" / "metrics.csv").read_text().count("\n") == 3

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from edge_asc.artifact import Format, Precision
-from edge_asc.evaluate import evaluate
-from edge_asc.export.exporter import export_run
+from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.preset_budget import preset_files
-from edge_asc.quantize.quantize_run import quantize_run
-from edge_asc.runs import load_network, read_run
+from edge_asc.export.run import export_run
+from edge_asc.quantize.run import quantize_run
+from edge_asc.runtime.metadata import Format, Precision
+from edge_asc.training.run_folder import load_network, read_run
 from presets import FLATTENS, MODEL_OF, one_per_model
 from small_run import N_FRAMES, N_MELS, train_run
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from command import Cli
-from edge_asc.config import load_preset
-from edge_asc.datasets import open_dataset
-from edge_asc.labels import ESC10_SCENES
+from edge_asc.config.schema import load_preset
+from edge_asc.data.labels import ESC10_SCENES
+from edge_asc.data.open import open_dataset
 from edge_asc.models import build
-from edge_asc.runs import load_network, read_run
-from edge_asc.transfer import begin_with, check_untested
+from edge_asc.training.run_folder import load_network, read_run
+from edge_asc.training.start_from.transfer import begin_with, check_untested
 from small_run import SMALL, train_run
 from tiny_models import write_tone
 

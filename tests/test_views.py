@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from command import Cli
-from edge_asc.artifact import Format, card_from_json, card_to_json, read_card
-from edge_asc.evaluate import evaluate
-from edge_asc.export.exporter import export_run, write_file
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.preset_budget import of_preset
-from edge_asc.export.read_file import inventory_of_file
-from edge_asc.runtime import Classifier, softmax
-from edge_asc.torch_views import SeveralViews
-from edge_asc.views import mean_logits, shifts
+from edge_asc.export.run import export_run, write_file
+from edge_asc.models.tta import SeveralViews
+from edge_asc.runtime.classifier import Classifier, softmax
+from edge_asc.runtime.metadata import Format, card_from_json, card_to_json, read_card
+from edge_asc.runtime.tta import mean_logits, shifts
 from networks import Case
 from tiny_models import card, write_model
 

@@ -17,12 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
-from edge_asc.demo import web, web_hub, web_server
 from edge_asc.demo.events import SILENCE_DBFS, Notice
 from edge_asc.demo.machine import rss_bytes
-from edge_asc.demo.web import WebOutput
-from edge_asc.demo.web_messages import AUDIO, FRAMES
-from edge_asc.demo.web_spectrogram import HISTORY_S, Decibels, band_edges_hz
+from edge_asc.demo.outputs.web import hub as web_hub
+from edge_asc.demo.outputs.web import server as web_server
+from edge_asc.demo.outputs.web import web
+from edge_asc.demo.outputs.web.messages import AUDIO, FRAMES
+from edge_asc.demo.outputs.web.spectrogram import HISTORY_S, Decibels, band_edges_hz
+from edge_asc.demo.outputs.web.web import WebOutput
 from tiny_models import FRONTEND, LABELS, tone
 from web_feed import (
     PATIENCE_S,
@@ -40,6 +42,7 @@ from web_feed import (
     serving,
 )
 
+STATIC = files("edge_asc.demo.outputs.web") / "static"
 N_DEAD = 10
 # What a call may cost in the middle of many, on a machine that is busy with other tests.
 CALL_S = 0.002
@@ -62,7 +65,7 @@ def test_the_page_and_its_files_come_from_the_package() -> None:
         status, headers, index = request(output)
         assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
         named = re.findall(r'(?:src|href)="(static/[^"]+)"', index)
-        modules = [f"static/{p.name}" for p in files("edge_asc.demo").joinpath("static").iterdir()]
+        modules = [f"static/{p.name}" for p in STATIC.iterdir()]
         for path in {*named, *modules}:
             status, headers, content = request(output, f"/{path}")
             assert status == 200
@@ -72,7 +75,7 @@ def test_the_page_and_its_files_come_from_the_package() -> None:
 
 
 def test_nothing_in_the_page_needs_another_server_or_an_inline_script() -> None:
-    for file in files("edge_asc.demo").joinpath("static").iterdir():
+    for file in STATIC.iterdir():
         text = file.read_text("utf-8")
         foreign = set(re.findall(r"https?://[\w.]+", text)) - {"http://www.w3.org"}  # SVG's name
         assert not foreign, file.name
@@ -404,7 +407,7 @@ def test_a_server_that_did_not_run_for_long_tells_the_state_anew() -> None:
 
 
 def test_there_is_an_end_to_how_many_may_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge_asc.demo import web_app
+    from edge_asc.demo.outputs.web import app as web_app
 
     monkeypatch.setattr(web_app, "MAX_CLIENTS", 2)
     with serving() as output, browser(output), browser(output):

@@ -8,10 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import InvalidStatus
 
-from edge_asc.demo.address import parse_address
-from edge_asc.demo.web import WebOutput
-from edge_asc.demo.web_access import HEADERS, MIN_TOKEN_CHARACTERS, TRIES_PER_MINUTE, WrongTokens
-from edge_asc.demo.web_address import is_loopback
+from edge_asc.demo.outputs.address import parse_address
+from edge_asc.demo.outputs.web.access import (
+    HEADERS,
+    MIN_TOKEN_CHARACTERS,
+    TRIES_PER_MINUTE,
+    WrongTokens,
+)
+from edge_asc.demo.outputs.web.address import is_loopback
+from edge_asc.demo.outputs.web.web import WebOutput
 from tiny_models import FRONTEND, card
 from web_feed import TOKEN, browser, eventually, hear, request, serving
 

@@ -11,9 +11,9 @@ import pytest
 
 from browser import Browser, Tab
 from edge_asc.demo.events import UNSURE, Notice
-from edge_asc.demo.web import WebOutput
-from edge_asc.demo.web_spectrogram import band_edges_hz
-from edge_asc.frontend import FrontEnd
+from edge_asc.demo.outputs.web.spectrogram import band_edges_hz
+from edge_asc.demo.outputs.web.web import WebOutput
+from edge_asc.frontend.front_end import FrontEnd
 from tiny_models import ABSTRACT_LABELS, LABELS
 from web_feed import TOKEN, decision, eventually, health, n_browsers, noon, serving
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_asc.demo import web_day
-from edge_asc.demo.web_day import Day, DayKeeper
-from edge_asc.demo.web_spectrogram import Decibels, FrameHistory, band_edges_hz, description
-from edge_asc.frontend import FrontEnd
-from edge_asc.mel import hz_to_mel
+from edge_asc.demo.outputs.web import day as web_day
+from edge_asc.demo.outputs.web.day import Day, DayKeeper
+from edge_asc.demo.outputs.web.spectrogram import Decibels, FrameHistory, band_edges_hz, description
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.frontend.mel import hz_to_mel
 from front_ends import FRONT_ENDS
 from web_feed import decision
 

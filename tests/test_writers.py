@@ -9,11 +9,11 @@ import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
 
-from edge_asc.export.graph import Graph
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
+from edge_asc.graph.graph import Graph
+from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
-from edge_asc.quantize.graph_network import GraphNetwork
 from edge_asc.quantize.half import round_to_half
 from networks import ANY_LENGTH, CASES, Case
 from taught import clips, taught_graph

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from command import Cli
-from edge_asc import model_zoo
-from edge_asc.artifact import read_card
-from edge_asc.budget import RULES
-from edge_asc.model_zoo import card_text, digest, parse_card, zoo_models
+from edge_asc.budget.rules import RULES
+from edge_asc.runtime.metadata import read_card
+from edge_asc.runtime.zoo import models as model_zoo
+from edge_asc.runtime.zoo.models import card_text, digest, parse_card, zoo_models
 from tiny_models import write_model, write_tone
 
 FACTS = {

@@ -11,8 +11,8 @@ import ai_edge_litert.schema_py_generated as schema
 import numpy as np
 import soundfile
 
-from edge_asc.artifact import METADATA_KEY, ModelCard, card_to_json
-from edge_asc.frontend import FrontEnd
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.metadata import METADATA_KEY, ModelCard, card_to_json
 from tflite_files import TFLiteFile, options
 
 FRONTEND = FrontEnd(

@@ -14,9 +14,9 @@ import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
 from edge_asc.demo.events import Decision, Health
-from edge_asc.demo.web import WebOutput
-from edge_asc.demo.web_messages import HEADER
-from edge_asc.frontend import FrontEnd
+from edge_asc.demo.outputs.web.messages import HEADER
+from edge_asc.demo.outputs.web.web import WebOutput
+from edge_asc.frontend.front_end import FrontEnd
 from tiny_models import FRONTEND, LABELS, card
 
 PATIENCE_S = 20.0  # for what happens at once on an idle machine

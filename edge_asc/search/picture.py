@@ -5,8 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from edge_asc.plots import save_figure
 from edge_asc.search.records import Record, pareto_front
+from edge_asc.training.plots import save_figure
 
 
 def save_front(found: Sequence[Record], path: Path | str) -> None:

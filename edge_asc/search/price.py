@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from edge_asc.budget import Limit, Rule, rules_named
-from edge_asc.config import Config
-from edge_asc.data import SceneDataset
+from edge_asc.budget.inventory import Inventory
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.rules import Limit, Rule, rules_named
+from edge_asc.config.schema import Config
+from edge_asc.data.dataset import SceneDataset
 from edge_asc.export.preset_budget import preset_file
-from edge_asc.export.read_file import inventory_of_file
-from edge_asc.inventory import Inventory
 
 
 @dataclass(frozen=True)

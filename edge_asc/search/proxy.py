@@ -15,13 +15,13 @@ import optuna
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from edge_asc.callbacks import Diverged, History
-from edge_asc.config import Config
-from edge_asc.data import SceneDataset
-from edge_asc.fitting import fit
-from edge_asc.material import abstract_labels, labelled, prepare
+from edge_asc.config.schema import Config
+from edge_asc.data.dataset import SceneDataset
 from edge_asc.models import build
-from edge_asc.placement import Placement
+from edge_asc.training.callbacks.history import Diverged, History
+from edge_asc.training.fit import fit
+from edge_asc.training.inputs.load import abstract_labels, labelled, prepare
+from edge_asc.training.placement import Placement
 
 REASON = "reason"
 

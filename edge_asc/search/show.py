@@ -11,7 +11,7 @@ from optuna.storages import RDBStorage
 from rich import box
 from rich.table import Table
 
-from edge_asc.config import config_from_dict
+from edge_asc.config.schema import config_from_dict
 from edge_asc.files import atomic_write
 from edge_asc.search.records import PRESET, Record, pareto_front, records, rejected
 from edge_asc.search.task import QUESTION

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import msgspec
 import tomllib
 
-from edge_asc.config import Config, config_from_dict, load_preset
-from edge_asc.preset_files import PRESETS
+from edge_asc.config.preset_files import PRESETS
+from edge_asc.config.schema import Config, config_from_dict, load_preset
 
 DEFAULT_SPACE = Path(__file__).with_name("default.toml")
 Settings = dict[str, Any]  # value by full key, such as "frontend.n_mels"

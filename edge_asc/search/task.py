@@ -6,9 +6,9 @@ from typing import Any
 
 import optuna
 
-from edge_asc.budget import Rule
-from edge_asc.config import Config
-from edge_asc.data import SceneDataset
+from edge_asc.budget.rules import Rule
+from edge_asc.config.schema import Config
+from edge_asc.data.dataset import SceneDataset
 from edge_asc.search.space import Space, changed
 
 QUESTION = "question"  # the key of a study's user attributes

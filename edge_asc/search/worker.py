@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from edge_asc.config import Config
+from edge_asc.config.schema import Config
 from edge_asc.search import records
 from edge_asc.search.price import Price, price
 from edge_asc.search.proxy import train_candidate, training_part

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_asc.runtime import RUNTIMES, Classifier
+from edge_asc.runtime.classifier import RUNTIMES, Classifier
 
 # Integer kernels may round a step differently in each layer; tflite-runtime's builtin ones, which
 # do not share LiteRT's, do it oftener.

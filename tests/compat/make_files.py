@@ -15,14 +15,14 @@ import soundfile
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from edge_asc.artifact import Format, ModelCard, Precision
-from edge_asc.config import load_preset
-from edge_asc.export.exporter import write_file
-from edge_asc.export.graph import Graph
-from edge_asc.frontend import FrontEnd
+from edge_asc.config.schema import load_preset
+from edge_asc.export.run import write_file
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.graph.graph import Graph
+from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
-from edge_asc.quantize.graph_network import GraphNetwork
 from edge_asc.quantize.half import round_to_half
+from edge_asc.runtime.metadata import Format, ModelCard, Precision
 from networks import ANY_LENGTH, CASES, Case
 from taught import clips, taught_graph
 

@@ -40,8 +40,8 @@ fi
 echo "== the wheel"
 tests/pi/wheel.sh "$work"
 "$PYTHON" tests/pi/make_clips.py "$work"
-cp runs/artifacts/esc10/fold1-int8.tflite "$work/model.tflite"
-cp runs/artifacts/esc10/fold1-int8.onnx "$work/model.onnx"
+cp recipes/artifacts/esc10/fold1-int8.tflite "$work/model.tflite"
+cp recipes/artifacts/esc10/fold1-int8.onnx "$work/model.onnx"
 cp tests/pi/probe.sh "$work"
 quietly contain sh -eu -c 'cd /mnt; PATH=/opt/edge-asc/bin:$PATH PIP_ROOT_USER_ACTION=ignore
     export PIP_ROOT_USER_ACTION PIP_CERT=/etc/ssl/certs/ca-certificates.crt

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_asc.artifact import read_card
-from edge_asc.audio import load_audio
-from edge_asc.frontend import FrontEnd
+from edge_asc.audio.decode import load_audio
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.metadata import read_card
 
 
 def main(model: Path, folder: Path, out: Path) -> None:

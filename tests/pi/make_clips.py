@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from edge_asc.synthetic import write_synthetic
+from edge_asc.data.synthetic import write_synthetic
 
 CLIP_S = 5.0  # the models' window
 WALK_HZ = 48000  # of most USB microphones

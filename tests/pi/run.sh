@@ -112,7 +112,7 @@ wheel=$(basename "$WORK"/edge_asc-*.whl)
 "$PYTHON" "$here/blocks.py" "$DOCUMENT" "$WORK/blocks"
 "$PYTHON" "$here/make_clips.py" "$WORK"
 mkdir "$WORK/models"
-cp runs/artifacts/esc10/fold1-* "$WORK/models"
+cp recipes/artifacts/esc10/fold1-* "$WORK/models"
 cp "$here/features.py" "$WORK"
 
 followed=

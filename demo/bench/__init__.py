@@ -1,0 +1,1 @@
+"""`edge-asc bench`: how fast a model is on this machine."""

@@ -1,0 +1,1 @@
+"""`edge-asc doctor`: looks at everything that a listening device needs."""

@@ -1,0 +1,89 @@
+"""Doctor's checks of Python and its packages."""
+
+import importlib.metadata
+import re
+import struct
+import sys
+from collections.abc import Iterator
+
+from edge_asc import __version__
+from edge_asc.demo.doctor.findings import Finding, run_python
+from edge_asc.runtime.classifier import RUNTIMES, Runtime
+
+IMPORT_LIMIT_S = 120.0  # of a slow card that reads the package for the first time
+# Any runtime refuses such a model; one that cannot be imported, or crashes, does something else.
+TRY_RUNTIME = """
+from edge_asc.runtime.classifier import RUNTIMES
+try:
+    RUNTIMES["{name}"].open(bytes(64), 1)
+except ImportError:
+    raise
+except Exception:
+    pass
+"""
+
+
+def check_python() -> Iterator[Finding]:
+    """Which Python, and how wide it is."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    fact = f"{version}, {8 * struct.calcsize('P')}-bit, {sys.executable}"
+    if struct.calcsize("P") == 8:
+        yield Finding("Python", "ok", fact)
+    else:
+        advice = "it runs with tflite-runtime; a 64-bit system has newer runtimes, and is faster"
+        yield Finding("Python", "warn", fact, advice)
+    yield Finding("edge-asc", "ok", __version__)
+
+
+def check_runtimes() -> Iterator[Finding]:
+    """Whether there is a runtime that starts."""
+    usable = set()
+    for name, runtime in RUNTIMES.items():
+        finding = _runtime(name, runtime)
+        if finding.verdict == "ok" and runtime.installed:
+            usable.add(runtime.format)
+        yield finding
+    if not usable:
+        yield Finding("runtimes", "fail", "none can be used", "pip install ai-edge-litert")
+
+
+def _runtime(name: str, runtime: Runtime) -> Finding:
+    check, runs = f"runtime {name}", f"runs .{runtime.format} files"
+    if not runtime.installed:
+        fact = f"not installed ({runs}; to have it: pip install {runtime.package})"
+        return Finding(check, "ok", fact)
+    if problem := runtime.problem:
+        fact, _, cure = problem.partition(" (")
+        return Finding(check, "fail", f"{runtime.version} {fact}", cure.removesuffix(")"))
+    problem = run_python(["-c", TRY_RUNTIME.format(name=name)], IMPORT_LIMIT_S).problem
+    if problem:
+        cure = f"pip install --force-reinstall {runtime.package}, or uninstall it"
+        return Finding(check, "fail", f"{runtime.version} {problem}", cure)
+    return Finding(check, "ok", f"{runtime.version}, {runs}")
+
+
+def check_packages() -> Iterator[Finding]:
+    """Whether what `pip install edge-asc[live]` brings is there."""
+    missing = [name for name in live_packages() if not _installed(name)]
+    if missing:
+        fact = (
+            f"{', '.join(missing)} not installed: some outputs of `edge-asc live` are not to be had"
+        )
+        yield Finding("packages", "warn", fact, "pip install 'edge-asc[live]'")
+    else:
+        yield Finding("packages", "ok", f"all of edge-asc[live]: {', '.join(live_packages())}")
+
+
+def live_packages() -> list[str]:
+    """The packages of the extra `live`, as the installed edge-asc declares them."""
+    declared = importlib.metadata.requires("edge-asc") or []
+    wanted = [text for text in declared if re.search(r"extra == ['\"]live['\"]", text)]
+    return [re.split(r"[^\w.-]", text)[0] for text in wanted]
+
+
+def _installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,141 @@
+"""A short recording, and whether a microphone sounds as it should.
+
+Letters: n samples.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_asc.demo.doctor.findings import Finding
+from edge_asc.demo.events import dbfs
+from edge_asc.demo.sources.source import Block, Source
+
+RECORD_S = 3.0
+SETTLE_S = 0.5  # not looked at: microphones click when they are opened
+FIRST_S = 5.0  # until the first audio
+READ_TIMEOUT_S = 0.1
+CLIPPED, CLIPPED_SHARE = 0.999, 1e-4  # of full scale; of the samples
+QUIET_DBFS = -65.0  # below the noise of a quiet room in most microphones
+OFFSET_DBFS = -34.0  # 2 % of full scale
+ZEROS_S = 0.002  # in a row, amid sound: a converter's noise never gives so many
+CLOCK_TOLERANCE = 0.1  # of the rate; audio comes in bursts of up to 0.15 s
+MIXER = "alsamixer, F6 for the card, F4 for capture"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was recorded.
+
+    Args:
+        name: of the microphone.
+        samples: `[n]`, full scale 1.
+        rate_hz: their rate; 0 when none came.
+        taken_s: how long they took to come.
+        losses: how often audio was lost meanwhile.
+        notices: what the source had to say.
+    """
+
+    name: str
+    samples: np.ndarray
+    rate_hz: int
+    taken_s: float
+    losses: int = 0
+    notices: tuple[str, ...] = ()
+
+
+def record(source: Source, seconds: float = RECORD_S) -> Recorded:
+    """Record from an open source, after a moment in which it settles."""
+    if next(_blocks(source, FIRST_S), None) is not None:
+        for _ in _blocks(source, SETTLE_S):
+            pass
+    begin_s = end_s = time.monotonic()
+    overruns = source.counts.overruns
+    blocks = []
+    for block in _blocks(source, seconds):
+        blocks.append(block)
+        end_s = time.monotonic()
+    samples = [block.samples for block in blocks]
+    breaks = sum(not block.joins for block in blocks)
+    return Recorded(
+        name=source.name,
+        samples=np.concatenate(samples) if samples else np.empty(0, np.float32),
+        rate_hz=blocks[-1].rate_hz if blocks else 0,
+        taken_s=end_s - begin_s,
+        losses=max(breaks, source.counts.overruns - overruns),
+        notices=tuple(source.notices()),
+    )
+
+
+def _blocks(source: Source, seconds: float) -> Iterator[Block]:
+    """What comes within a time."""
+    deadline_s = time.monotonic() + seconds
+    while time.monotonic() < deadline_s and source.state != "ended":
+        if block := source.read(READ_TIMEOUT_S):
+            yield block
+
+
+def judge(recorded: Recorded) -> Iterator[Finding]:
+    """What is to be said of a recording."""
+    samples = recorded.samples
+    if not len(samples):
+        fact = "; ".join(recorded.notices) or f"no audio came from {recorded.name}"
+        cure = "unplug it and plug it in again; is another program using it? fuser -v /dev/snd/*"
+        yield Finding("recording", "fail", fact, cure)
+    elif not samples.any():
+        fact = f"nothing but zeros came from {recorded.name}"
+        cure = f"is it muted? {MIXER}; else try another USB port"
+        yield Finding("recording", "fail", fact, cure)
+    else:
+        seconds = len(samples) / recorded.rate_hz
+        fact = f"{seconds:.1f} s from {recorded.name} at {recorded.rate_hz} Hz"
+        yield Finding("recording", "ok", fact)
+        yield _level(samples)
+        yield _offset(samples)
+        yield _dropouts(recorded)
+
+
+def _level(samples: np.ndarray) -> Finding:
+    level_dbfs = dbfs(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))))
+    magnitude = np.abs(samples)
+    clipped = float(np.mean(magnitude >= CLIPPED))
+    fact = f"{level_dbfs:.0f} dBFS, peak {dbfs(float(magnitude.max())):.0f} dBFS"
+    if clipped > CLIPPED_SHARE:
+        fact += f", {100 * clipped:.2g} % of it clipped"
+        return Finding("level", "warn", fact, f"turn the gain down: {MIXER}")
+    if level_dbfs < QUIET_DBFS:
+        return Finding("level", "warn", f"{fact}: very quiet", f"turn the gain up: {MIXER}")
+    return Finding("level", "ok", f"{fact}, no clipping")
+
+
+def _offset(samples: np.ndarray) -> Finding:
+    offset = float(samples.mean(dtype=np.float64))
+    fact = f"{100 * offset:+.2f} % of full scale"
+    if dbfs(abs(offset)) > OFFSET_DBFS:
+        cure = "the lowest bands are disturbed: another sound card, or a model with pre-emphasis"
+        return Finding("DC offset", "warn", fact, cure)
+    return Finding("DC offset", "ok", fact)
+
+
+def _dropouts(recorded: Recorded) -> Finding:
+    rate_hz, longest = recorded.rate_hz, longest_zeros(recorded.samples)
+    seen_hz = len(recorded.samples) / recorded.taken_s
+    troubles = []
+    if recorded.losses:
+        troubles.append(f"audio was lost {recorded.losses} times")
+    if longest > ZEROS_S * rate_hz:
+        troubles.append(f"{1000 * longest / rate_hz:.0f} ms of zeros amid sound")
+    if abs(seen_hz / rate_hz - 1) > CLOCK_TOLERANCE:
+        troubles.append(f"{seen_hz:.0f} samples a second came, not {rate_hz}")
+    if troubles:
+        cure = "another USB port, without a hub; a better power supply; fewer programs"
+        return Finding("dropouts", "warn", "; ".join(troubles), cure)
+    return Finding("dropouts", "ok", "none")
+
+
+def longest_zeros(samples: np.ndarray) -> int:
+    """How many zeros follow one another at most."""
+    sounds = np.flatnonzero(np.concatenate([[1], samples, [1]]))
+    return int(np.diff(sounds).max()) - 1

@@ -1,0 +1,122 @@
+"""Doctor's checks of sound: library, devices, permission, a recording.
+
+PortAudio can end a process or hang in it, so what touches it runs in a process of its own:
+`python -m edge_asc.demo.doctor.sound SECONDS [DEVICE]` prints a finding a line.
+"""
+
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from edge_asc.demo.doctor.findings import Finding, run_python
+
+START_LIMIT_S = 10.0
+SOUND_LIMIT_S = 60.0  # beyond the recording itself; each rate of each device is tried
+
+
+def check_sound(device: str | None, record_s: float) -> Iterator[Finding]:
+    """Everything that needs PortAudio.
+
+    Args:
+        device: to record from, as `edge-asc live --device` takes it.
+        record_s: for how long; 0: not at all.
+    """
+    arguments = ["-m", "edge_asc.demo.doctor.sound", str(record_s)]
+    ended = run_python([*arguments, device] if device else arguments, SOUND_LIMIT_S + record_s)
+    for line in ended.lines:
+        yield msgspec.json.decode(line, type=Finding)
+    if ended.problem:
+        cure = (
+            "is there a pcm.default in /etc/asound.conf and ~/.asoundrc? without one PortAudio"
+            " dies; else restart the sound server, or the machine"
+        )
+        yield Finding("sound", "fail", f"PortAudio {ended.problem}", cure)
+
+
+def check_access(root: Path) -> Iterator[Finding]:
+    """Whether sound cards are there, and may be used."""
+    cards = sorted((root / "dev/snd").glob("pcmC*c"))
+    user = getpass.getuser()
+    if not cards:
+        fact = "none that records; a sound server may have a microphone of its own"
+        yield Finding("sound cards", "ok", fact)
+    elif any(os.access(card, os.R_OK | os.W_OK) for card in cards):
+        yield Finding("sound cards", "ok", f"{len(cards)} to record from; {user} may use them")
+    else:
+        cure = f"sudo usermod -aG audio {user}, then log in again"
+        yield Finding("sound cards", "fail", f"{user} may not use {cards[0]}", cure)
+
+
+def findings(device: str | None, record_s: float) -> Iterator[Finding]:
+    """What PortAudio has to say; in the process that it may end."""
+    from edge_asc.demo.sources.portaudio import CaptureHung, GuardedCall, NoMicrophone, sounddevice
+
+    try:
+        module = GuardedCall(sounddevice, START_LIMIT_S, "starting PortAudio").result()
+        library = module.get_portaudio_version()[1].partition(",")[0]
+        yield Finding("sound library", "ok", f"sounddevice {module.__version__}, {library}")
+        yield from _microphones()
+        if record_s:
+            yield from _recording(device, record_s)
+    except NoMicrophone as error:
+        yield Finding("sound", "fail", str(error), _cure(error))
+    except (OSError, CaptureHung) as error:
+        cure = "systemctl --user restart pipewire pulseaudio, or restart the machine"
+        yield Finding("sound", "fail", str(error), cure)
+
+
+def _cure(error: OSError) -> str:
+    """What to do where there is no microphone, or no way to it."""
+    if isinstance(error.__cause__, ImportError):
+        return "pip install --force-reinstall 'edge-asc[live]'"
+    if isinstance(error.__cause__, OSError):
+        return "sudo apt install libportaudio2"
+    return "plug one in (lsusb lists what is), or choose another; then run edge-asc doctor again"
+
+
+def _microphones() -> Iterator[Finding]:
+    from edge_asc.demo.sources.devices import list_devices
+
+    devices = list_devices()
+    for found in devices:
+        channels = f"{found.max_channels} channel{'s' * (found.max_channels > 1)}"
+        about = f"{found.index}: {found.name}, {found.host_api}, {channels}"
+        if found.rates_hz:
+            rates = " ".join(map(str, found.rates_hz))
+            yield Finding("microphone", "ok", f"{about}, opens at {rates} Hz")
+        elif found.is_default or "(hw:" in found.name:
+            cure = "is another program using it? fuser -v /dev/snd/*"
+            yield Finding("microphone", "warn", f"{about}, does not open", cure)
+        else:  # ALSA has names for much that is not a microphone
+            yield Finding("microphone", "ok", f"{about}, does not open; it need not")
+    default = [found.name for found in devices if found.is_default]
+    if default:
+        yield Finding("default", "ok", default[0])
+    else:
+        cure = f"choose one: edge-asc live --device '{devices[0].lasting_name}'"
+        yield Finding("default", "warn", "no default microphone", cure)
+
+
+def _recording(device: str | None, record_s: float) -> Iterator[Finding]:
+    from edge_asc.demo.doctor.recording import judge, record
+    from edge_asc.demo.sources.microphone import Microphone
+
+    microphone = Microphone(device)
+    recorded = record(microphone, record_s)
+    yield from judge(recorded)
+    microphone.close()
+
+
+def _main() -> None:
+    device = sys.argv[2] if len(sys.argv) > 2 else None
+    for finding in findings(device, float(sys.argv[1])):
+        print(msgspec.json.encode(finding).decode(), flush=True)
+    os._exit(0)  # whatever hangs in PortAudio: all is said
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,1 @@
+"""Where decisions go: everything that shows, writes or sends them."""

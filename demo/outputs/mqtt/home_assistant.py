@@ -1,0 +1,180 @@
+"""What is said over MQTT: topics and payloads, and their description for Home Assistant.
+
+Pure functions. Home Assistant (2024.12 or newer) makes a device of the description, with a sensor
+for each of its components; other programs read the same two topics, `state` and `health`.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import msgspec
+
+from edge_asc import __version__
+from edge_asc.demo.events import UNSURE, Decision, Health, State, iso_time
+from edge_asc.runtime.metadata import ModelCard
+
+PREFIX = "homeassistant"
+STATUS_TOPIC = f"{PREFIX}/status"  # "online" when Home Assistant has started
+STATE_S = 5.0  # a state is sent at least this often
+EXPIRE_S = 30  # without a state for that long, a sensor's value is unknown
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Where one listener publishes.
+
+    Args:
+        base: first part of its topics.
+        node: its name, unique in the house; of `a-z A-Z 0-9 _ -`.
+
+    Raises:
+        ValueError: a name that cannot stand in a topic.
+    """
+
+    base: str
+    node: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-zA-Z0-9_-]+", self.node):
+            raise ValueError(f"MQTT node {self.node!r}: only a-z, A-Z, 0-9, _ and - are allowed")
+        if not self.base.strip("/") or re.search(r"[+#\0]|^\$", self.base):
+            raise ValueError(f"MQTT base topic {self.base!r} is empty or holds +, # or $")
+
+    @property
+    def state(self) -> str:
+        """Decisions, as `state_payload`."""
+        return f"{self.base}/{self.node}/state"
+
+    @property
+    def health(self) -> str:
+        """Health, as `health_payload`."""
+        return f"{self.base}/{self.node}/health"
+
+    @property
+    def availability(self) -> str:
+        """`online` or `offline`, retained."""
+        return f"{self.base}/{self.node}/availability"
+
+    @property
+    def device(self) -> str:
+        """Identifier of the device and of the client."""
+        return f"edge_asc_{self.node}"
+
+    @property
+    def discovery(self) -> str:
+        """The description, retained."""
+        return f"{PREFIX}/device/{self.device}/config"
+
+
+def state_payload(decision: Decision) -> bytes:
+    """A decision as JSON."""
+    fields = {"time": iso_time(decision.time_s), **msgspec.to_builtins(decision)}
+    for name in ("event", "time_s", "position_s", "changed"):
+        fields.pop(name, None)
+    return msgspec.json.encode(_rounded(fields))
+
+
+def health_payload(health: Health) -> bytes:
+    """Health as JSON."""
+    fields = {"time": iso_time(health.time_s), **msgspec.to_builtins(health)}
+    for name in ("event", "time_s"):
+        fields.pop(name, None)
+    return msgspec.json.encode(_rounded(fields))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def discovery_payload(topics: Topics, card: ModelCard) -> bytes:
+    """The device, with a sensor for the scene and one for each abstract class."""
+    payload = {
+        "device": {
+            "identifiers": [topics.device],
+            "name": f"Acoustic scene {topics.node}",
+            "manufacturer": "edge-asc",
+            "model": f"{card.name}, {card.precision}",
+            "sw_version": __version__,
+        },
+        "origin": {"name": "edge-asc", "sw_version": __version__},
+        "availability": [{"topic": topics.availability}],
+        "state_topic": topics.state,
+        "qos": 1,
+        "components": {
+            key: {
+                "platform": "sensor",
+                "unique_id": f"{topics.device}_{key}",
+                "default_entity_id": f"sensor.{_entity(topics.device)}_{_entity(key)}",
+                "expire_after": EXPIRE_S,
+                **component,
+            }
+            for key, component in _components(topics, card).items()
+        },
+    }
+    return json.dumps(payload, separators=(",", ":")).encode()
+
+
+def _components(topics: Topics, card: ModelCard) -> dict[str, dict[str, Any]]:
+    """What is particular to each sensor."""
+    of_device = {"entity_category": "diagnostic", "state_topic": topics.health}
+    sensors = {
+        "scene": _choice("Scene", "scene", [*card.labels, UNSURE]) | {"icon": "mdi:waveform"},
+        "confidence": _share("Confidence", "value_json.confidence"),
+    }
+    if card.abstract_labels:
+        sensors["abstract"] = _choice("Kind of scene", "abstract", card.abstract_labels)
+    for key, label in _keys(card.abstract_labels).items():
+        name = f"{label.replace('_', ' ').capitalize()}"
+        sensors[key] = _share(name, f"value_json.abstract_probabilities[{_quoted(label)}]")
+    sensors["latency"] = {
+        **_measured("Latency", "value_json.latency_ms", "ms"),
+        "device_class": "duration",
+        "entity_category": "diagnostic",
+    }
+    sensors["microphone"] = _choice("Microphone", "state", list(get_args(State))) | of_device
+    sensors["temperature"] = {
+        **_measured("Temperature", "value_json.temperature_c", "°C"),
+        "device_class": "temperature",
+        **of_device,
+    }
+    return sensors
+
+
+def _choice(name: str, key: str, options: list[str]) -> dict[str, Any]:
+    template = f"{{{{ value_json.{key} }}}}"
+    return {"name": name, "device_class": "enum", "options": options, "value_template": template}
+
+
+def _share(name: str, value: str) -> dict[str, Any]:
+    return _measured(name, f"({value} * 100) | round(1)", "%") | {"suggested_display_precision": 0}
+
+
+def _measured(name: str, value: str, unit: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "unit_of_measurement": unit,
+        "state_class": "measurement",
+        "value_template": f"{{{{ {value} }}}}",
+    }
+
+
+def _keys(labels: list[str]) -> dict[str, str]:
+    """A key for each label, of characters that an identifier may have; no two are the same."""
+    keys = {f"abstract_{_entity(label)}": label for label in labels}
+    if len(keys) < len(labels):
+        keys = {f"abstract_{number}": label for number, label in enumerate(labels)}
+    return keys
+
+
+def _entity(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())
+
+
+def _quoted(label: str) -> str:
+    """A label as a string within a template."""
+    return json.dumps(label, ensure_ascii=False)

@@ -1,0 +1,135 @@
+"""Decisions as lines: for a terminal without pictures, and as JSON for other programs.
+
+Decisions go to stdout; what is only worth knowing goes to stderr, so that a pipe stays clean.
+"""
+
+import sys
+from datetime import datetime
+from typing import TextIO
+
+import msgspec
+
+from edge_asc.demo.events import Decision, Health, Notice
+from edge_asc.demo.outputs.output import Output
+
+HEALTH_EVERY_S = 60.0
+
+
+class PlainOutput(Output):
+    """One line per decision; one on the health each minute.
+
+    Args:
+        scene_width: characters of the longest label.
+        quiet: decisions are not printed, only notices and health.
+        out: decisions.
+        notes: health and notices.
+    """
+
+    def __init__(
+        self,
+        scene_width: int = 0,
+        quiet: bool = False,
+        out: TextIO | None = None,
+        notes: TextIO | None = None,
+    ) -> None:
+        self._width, self._quiet = scene_width, quiet
+        self._out, self._notes = out or sys.stdout, notes or sys.stderr
+        self._next_health_s = 0.0
+        self._health: Health | None = None
+
+    def on_decision(self, decision: Decision) -> None:
+        """A line, flushed at once."""
+        if not self._quiet:
+            print(decision_line(decision, self._width), file=self._out, flush=True)
+
+    def on_health(self, health: Health) -> None:
+        """A line each minute, the first when audio has come."""
+        self._health = health
+        if health.decisions and health.time_s >= self._next_health_s:
+            self._next_health_s = health.time_s + HEALTH_EVERY_S
+            self._note(health_line(health))
+
+    def on_notice(self, notice: Notice) -> None:
+        """At once."""
+        self._note(notice.text)
+
+    def close(self) -> None:
+        """What there was in all."""
+        if self._health is not None:
+            self._note(f"{self._health.decisions} decisions; {health_line(self._health)}")
+        self._out.flush()
+
+    def _note(self, text: str) -> None:
+        print(f"edge-asc: {text}", file=self._notes, flush=True)
+
+
+class JsonOutput(Output):
+    """JSON lines: every decision, every notice, and the health each minute.
+
+    Args:
+        out: where they go.
+    """
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._next_health_s = 0.0
+        self._health: Health | None = None
+        self._told: Health | None = None
+
+    def on_decision(self, decision: Decision) -> None:
+        """A line, flushed at once."""
+        self._line(decision)
+
+    def on_health(self, health: Health) -> None:
+        """A line each minute."""
+        self._health = health
+        if health.decisions and health.time_s >= self._next_health_s:
+            self._next_health_s = health.time_s + HEALTH_EVERY_S
+            self._told = health
+            self._line(health)
+
+    def on_notice(self, notice: Notice) -> None:
+        """A line, flushed at once."""
+        self._line(notice)
+
+    def close(self) -> None:
+        """The health at the end."""
+        if self._health is not None and self._health is not self._told:
+            self._line(self._health)
+
+    def _line(self, event: Decision | Health | Notice) -> None:
+        print(msgspec.json.encode(event).decode(), file=self._out, flush=True)
+
+
+def decision_line(decision: Decision, width: int = 0) -> str:
+    """`12:30:05  park  87 %  outdoor  -34 dBFS  36 ms`."""
+    when = datetime.fromtimestamp(decision.time_s).strftime("%H:%M:%S")
+    parts = [when, f"{decision.scene:{width}}", f"{100 * decision.confidence:3.0f} %"]
+    if decision.abstract is not None:
+        parts.append(decision.abstract)
+    parts.append(f"{decision.level_dbfs:4.0f} dBFS")
+    if decision.latency_ms is not None:
+        parts.append(f"{decision.latency_ms:.0f} ms")
+    return "  ".join(parts)
+
+
+def health_line(health: Health) -> str:
+    """How it is, in one line; what the system does not tell is left out."""
+    parts = [
+        f"{health.source} {health.state}",
+        f"{health.audio_s:.1f} s of audio",
+        f"real-time factor {health.real_time_factor:.3f}",
+    ]
+    if health.latency_ms is not None:
+        parts.append(f"latency {health.latency_ms:.0f} ms")
+    parts += [
+        f"dropped {health.dropped_s:.1f} s",
+        f"overruns {health.overruns}",
+        f"reopened {health.reopens}",
+        f"{health.rss_bytes / 1e6:.0f} MB",
+    ]
+    if health.temperature_c is not None:
+        parts.append(f"{health.temperature_c:.0f} °C")
+    if health.throttled:
+        parts.append(f"throttled: {', '.join(health.throttled)}")
+    return ", ".join(parts)

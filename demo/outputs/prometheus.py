@@ -1,0 +1,169 @@
+"""Figures for Prometheus, at `http://HOST:PORT/metrics`.
+
+Counters and levels are read from the latest `Health` and `Decision` when somebody scrapes, so what
+the live loop pays is two assignments and a few sums per decision. What is not known, or no longer
+true because nothing listens, is absent rather than stale.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, get_args
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import start_http_server
+from prometheus_client.metrics_core import Metric
+
+from edge_asc import __version__
+from edge_asc.demo.events import UNSURE, Decision, Health, State
+from edge_asc.demo.outputs.address import parse_address
+from edge_asc.demo.outputs.output import Output
+from edge_asc.runtime.metadata import ModelCard
+
+INFERENCE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+LATENCY_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+CLOSE_S = 0.2
+
+# Without a prefix, and what they mean; a figure that is None is left out.
+COUNTERS: dict[str, tuple[str, Callable[[Health], float]]] = {
+    "audio_seconds": ("Audio classified.", lambda h: h.audio_s),
+    "audio_dropped_seconds": ("Audio lost for want of speed.", lambda h: h.dropped_s),
+    "audio_overruns": ("Times the sound system lost audio.", lambda h: h.overruns),
+    "audio_reopens": ("Times the source was opened again.", lambda h: h.reopens),
+}
+GAUGES: dict[str, tuple[str, Callable[[Health], float | None]]] = {
+    "last_audio_timestamp_seconds": ("Unix time of the last audio.", lambda h: _last_audio_s(h)),
+    "real_time_factor": (
+        "Work per second of audio over the last minute; below 1 keeps up.",
+        lambda h: h.real_time_factor,
+    ),
+    "level_dbfs": ("Level of the last audio, relative to full scale.", lambda h: h.level_dbfs),
+    "temperature_celsius": ("Of the processor.", lambda h: h.temperature_c),
+    "throttled": (
+        "Whether the processor is slowed down.",
+        lambda h: None if h.throttled is None else bool(h.throttled),
+    ),
+}
+
+
+class PrometheusOutput(Output):
+    """Serves figures from a thread of its own.
+
+    Args:
+        address: `PORT` or `HOST:PORT`; without a host only this machine can read them.
+        card: of the model.
+
+    Raises:
+        ValueError: not an address.
+        OSError: the port is taken.
+    """
+
+    def __init__(self, address: str | int, card: ModelCard) -> None:
+        host, port = parse_address(str(address), "metrics")
+        self._card = card
+        self._health: Health | None = None
+        self._decision: Decision | None = None
+        disable_created_metrics()  # series that say nothing the process' start does not
+        registry = CollectorRegistry()
+        self._decisions = Counter(
+            "edge_asc_decisions", "Decisions made.", ["scene"], registry=registry
+        )
+        for scene in (*card.labels, UNSURE):
+            self._decisions.labels(scene)
+        self._inference = Histogram(
+            "edge_asc_inference_seconds",
+            "Time the network takes for a window.",
+            buckets=INFERENCE_BUCKETS_S,
+            registry=registry,
+        )
+        self._latency = Histogram(
+            "edge_asc_latency_seconds",
+            "From a window's last sample to its decision.",
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        build = Info("edge_asc_build", "What runs.", registry=registry)
+        build.info({"version": __version__, "model": card.name, "precision": card.precision})
+        ProcessCollector(registry=registry)
+        registry.register(self)  # `collect` below
+        try:
+            self._server, _ = start_http_server(port, host, registry)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise OSError(error.errno, why, f"metrics at {host}:{port}") from None
+
+    @property
+    def port(self) -> int:
+        """That is served."""
+        return int(self._server.server_port)
+
+    def on_decision(self, decision: Decision) -> None:
+        """Count it."""
+        self._decision = decision
+        self._decisions.labels(decision.scene).inc()
+        self._inference.observe(decision.inference_ms / 1000)
+        if decision.latency_ms is not None:
+            self._latency.observe(decision.latency_ms / 1000)
+
+    def on_health(self, health: Health) -> None:
+        """Keep it for the next scrape."""
+        self._health = health
+
+    def close(self) -> None:
+        """Stop serving; the port is free again."""
+        stopping = threading.Thread(target=self._server.shutdown, daemon=True)
+        stopping.start()
+        with suppress(OSError):  # wakes the server up, which else looks only twice a second
+            self._server.socket.shutdown(socket.SHUT_RDWR)
+        stopping.join(CLOSE_S)
+        self._server.server_close()
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus reads, as its client wants it."""
+        if self._health is not None:
+            yield from _health_metrics(self._health)
+            if self._health.state != "listening":
+                return
+        if self._decision is not None:
+            yield from self._decision_metrics(self._decision)
+
+    def _decision_metrics(self, decision: Decision) -> Iterator[Metric]:
+        scenes = (*self._card.labels, UNSURE)
+        shown = {scene: float(scene == decision.scene) for scene in scenes}
+        yield _labelled("scene", "Whether this is the scene that is shown.", "scene", shown)
+        text = "Smoothed probability."
+        yield _labelled("scene_probability", text, "scene", decision.probabilities)
+        if decision.abstract_probabilities is not None:
+            by_class = decision.abstract_probabilities
+            yield _labelled("abstract_probability", text, "class", by_class)
+
+
+def _health_metrics(health: Health) -> Iterator[Metric]:
+    for name, (text, count) in COUNTERS.items():
+        yield CounterMetricFamily(f"edge_asc_{name}", text, value=count(health))
+    for name, (text, read) in GAUGES.items():
+        value = read(health)
+        if value is not None:
+            yield GaugeMetricFamily(f"edge_asc_{name}", text, value=value)
+    states = {state: float(state == health.state) for state in get_args(State)}
+    yield _labelled("source_state", "Whether the source is in this state.", "state", states)
+
+
+def _labelled(name: str, text: str, label: str, values: dict[str, Any]) -> Metric:
+    family = GaugeMetricFamily(f"edge_asc_{name}", text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _last_audio_s(health: Health) -> float | None:
+    return None if health.audio_age_s is None else health.time_s - health.audio_age_s

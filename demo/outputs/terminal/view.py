@@ -1,0 +1,263 @@
+"""What the terminal view looks like: a picture of the moment as lines of styled text.
+
+A line is a list of rich segments. They are built here, not by rich's tables and panels: a redraw
+then takes a third of the time, which a Raspberry Pi Zero notices.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from textwrap import wrap
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+
+from edge_asc.demo.events import UNSURE, Decision, Health, Notice
+from edge_asc.demo.outputs.terminal.meter import Meter
+from edge_asc.demo.outputs.terminal.strip import Strip, shares, time_axis
+from edge_asc.demo.outputs.terminal.style import (
+    ACCENT,
+    BAD,
+    BOLD,
+    DIM,
+    GOOD,
+    KEY_STYLES,
+    MAX_BAR,
+    PLAIN,
+    STATE_STYLES,
+    UNSURE_KEY,
+    WARN,
+    Glyphs,
+    Line,
+    bar,
+    clean,
+    duration,
+    keys,
+)
+from edge_asc.runtime.metadata import ModelCard
+
+MENDED = {"lost": "no audio", "silent": "only zeros"}
+METER_FLOOR_DBFS = -60.0
+HOT_C = 80.0  # where a Raspberry Pi begins to slow down
+MAX_NOTICE_ROWS = 3
+MIN_SCENES = 3  # rows, however low the terminal
+
+
+@dataclass
+class Picture:
+    """What there is to show."""
+
+    description: str
+    card: ModelCard
+    strip: Strip
+    meter: Meter
+    decision: Decision | None = None
+    shown_since_s: float = 0.0  # position in the audio
+    waiting_since_s: float = 0.0  # meter's time at which a window began to fill
+    health: Health | None = None
+    notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=MAX_NOTICE_ROWS))
+
+
+def draw(picture: Picture, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """At most `height` lines of at most `width` cells; notices give way first, then scenes."""
+    sections = [
+        [*_header(picture)],
+        [_headline(picture, glyphs)],
+        [],
+        [*_abstract_rows(picture, width, glyphs)],
+        [_meter_row(picture, width, glyphs)],
+        [*_strip_rows(picture, width, glyphs)],
+        [*_health_rows(picture, width, glyphs)],
+    ]
+    room = height - sum(map(len, sections))
+    n_notice_rows = min(MAX_NOTICE_ROWS, max(1, room - len(picture.card.labels)))
+    sections.append(_notice_rows(picture, width, n_notice_rows))
+    n_scenes = max(MIN_SCENES, room - len(sections[-1]))
+    sections[2] = [*_scene_rows(picture, width, n_scenes, glyphs)]
+    lines = _spaced(sections, height)[:height]
+    return [Segment.adjust_line_length(line, width, pad=False) for line in lines]
+
+
+def _spaced(sections: list[list[Line]], height: int) -> list[Line]:
+    """The sections with an empty line before as many of them as there is room for."""
+    spare = height - sum(map(len, sections))
+    before = set((5, 1, 4, 6, 2, 7, 3)[: max(0, spare)])  # which gaps help the eye most
+    lines: list[Line] = []
+    for i, section in enumerate(sections):
+        if section and lines and i in before:
+            lines.append([])
+        lines += section
+    return lines
+
+
+def _header(picture: Picture) -> Iterator[Line]:
+    yield [Segment(clean(picture.description), BOLD)]
+    health = picture.health
+    if health is None:
+        yield [Segment("starting", DIM)]
+        return
+    rate = f"  {health.sample_rate_hz} Hz" if health.sample_rate_hz else ""
+    yield [
+        Segment(health.state, STATE_STYLES.get(health.state, PLAIN)),
+        Segment(f"  {clean(health.source)}{rate}"),
+        Segment(f"  up {duration(health.uptime_s)}", DIM),
+    ]
+
+
+def _headline(picture: Picture, glyphs: Glyphs) -> Line:
+    decision, health, card = picture.decision, picture.health, picture.card
+    if decision is not None:
+        style = WARN if decision.scene == UNSURE else ACCENT
+        shown_s = decision.position_s - picture.shown_since_s
+        return [
+            Segment(f"{glyphs.shown} {clean(decision.scene)}", style),
+            Segment(f"  {100 * decision.confidence:.0f} %", BOLD),
+            Segment(f"  for {duration(shown_s)}", DIM),
+        ]
+    if health is not None and health.state in MENDED:
+        age = "" if health.audio_age_s is None else f" for {duration(health.audio_age_s)}"
+        return [Segment(f"{MENDED[health.state]}{age}: it is opened again", BAD)]
+    heard_s = min(picture.meter.heard_s - picture.waiting_since_s, card.clip_s)
+    return [Segment(f"listening: {int(heard_s)} of {card.clip_s:g} s", WARN)]
+
+
+def _scene_rows(picture: Picture, width: int, n_rows: int, glyphs: Glyphs) -> Iterator[Line]:
+    """A bar for each scene in the model's order; the likeliest ones where not all have room."""
+    labels, decision = picture.card.labels, picture.decision
+    values = decision.probabilities if decision else {}
+    letters = keys(tuple(labels))
+    label_width = _label_width(picture)
+    chosen = sorted(labels, key=lambda label: -values.get(label, 0.0))[:n_rows]
+    for index, label in enumerate(labels):
+        if label in chosen:
+            key = Segment(letters[label], KEY_STYLES[index % len(KEY_STYLES)])
+            shown = decision is not None and decision.scene == label
+            value = values.get(label)
+            yield _bar_row(label, value, key, shown, width, label_width, glyphs)
+
+
+def _abstract_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    decision = picture.decision
+    values = (decision.abstract_probabilities if decision else None) or {}
+    label_width = _label_width(picture)
+    for label in picture.card.abstract_labels:
+        shown = decision is not None and decision.abstract == label
+        value = values.get(label)
+        yield _bar_row(label, value, Segment(" "), shown, width, label_width, glyphs)
+
+
+def _label_width(picture: Picture) -> int:
+    labels = (*picture.card.labels, *picture.card.abstract_labels)
+    return max(cell_len(clean(label)) for label in labels)
+
+
+def _bar_row(
+    label: str,
+    value: float | None,  # nothing is known yet
+    key: Segment,
+    shown: bool,
+    width: int,
+    label_width: int,
+    glyphs: Glyphs,
+) -> Line:
+    label_width = min(label_width, max(4, width // 3))
+    bar_width = min(MAX_BAR, max(0, width - label_width - 11))
+    mark, style = (glyphs.shown, ACCENT) if shown else (" ", PLAIN)
+    length = bar(value or 0.0, bar_width, glyphs)
+    percent = "" if value is None else f" {100 * value:3.0f} %"
+    return [
+        Segment(f"{mark} ", style),
+        key,
+        Segment(f" {set_cell_size(clean(label), label_width)} ", style),
+        Segment(length, style),
+        Segment(" " * (bar_width - len(length))),
+        Segment(percent, style),
+    ]
+
+
+def _meter_row(picture: Picture, width: int, glyphs: Glyphs) -> Line:
+    meter = picture.meter
+    meter_width = min(MAX_BAR, max(0, width - 26))
+    length = bar(_on_meter(meter.level_dbfs), meter_width, glyphs).ljust(meter_width)
+    peak_text = ""
+    if meter_width and meter.peak_dbfs > METER_FLOOR_DBFS:
+        peak = round(_on_meter(meter.peak_dbfs) * (meter_width - 1))
+        length = length[:peak] + glyphs.peak + length[peak + 1 :]
+        peak_text = f"  peak {meter.peak_dbfs:.0f}"
+    return [
+        Segment("level ", DIM),
+        Segment(length, BAD if meter.clipping else GOOD),
+        Segment(f" {_decibels(meter.level_dbfs)}"),
+        Segment("  CLIPPING", BAD) if meter.clipping else Segment(peak_text),
+    ]
+
+
+def _on_meter(level_dbfs: float) -> float:
+    """Where on the meter's scale a level is, from 0 to 1."""
+    return min(max(1 - level_dbfs / METER_FLOOR_DBFS, 0.0), 1.0)
+
+
+def _decibels(level_dbfs: float) -> str:
+    return f"{level_dbfs:.0f} dBFS" if level_dbfs > METER_FLOOR_DBFS else "silence"
+
+
+def _strip_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    """The last minutes, the time below them, and what the letters mean with each scene's share."""
+    labels = picture.card.labels
+    letters = {**keys(tuple(labels)), UNSURE: UNSURE_KEY}
+    styles = {label: KEY_STYLES[i % len(KEY_STYLES)] for i, label in enumerate(labels)}
+    now_s = picture.health.time_s if picture.health else 0.0
+    cells = picture.strip.latest(width, now_s)
+    runs = ((cell, sum(1 for _ in run)) for cell, run in groupby(cells))
+    yield [Segment(letters[c] * n, styles.get(c, DIM)) if c else Segment(" " * n) for c, n in runs]
+    yield [Segment(time_axis(width, picture.strip.cell_s, glyphs.peak), DIM)]
+    legend: Line = []
+    for scene, share in shares(cells):
+        text = f" {clean(scene)} {100 * share:.0f} %  "
+        if sum(s.cell_length for s in legend) + cell_len(text) + 1 <= width:
+            legend += [Segment(letters[scene], styles.get(scene, DIM)), Segment(text)]
+    yield legend
+
+
+def _health_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    """Facts, as many on a line as fit."""
+    row: Line = []
+    for fact in _facts(picture.health, glyphs) if picture.health else ():
+        if row and sum(s.cell_length for s in row) + 2 + fact.cell_length > width:
+            yield row
+            row = []
+        row += [Segment("  "), fact] if row else [fact]
+    yield row
+
+
+def _facts(health: Health, glyphs: Glyphs) -> Iterator[Segment]:
+    factor = health.real_time_factor
+    yield Segment(f"real-time factor {factor:.3f}", BAD if factor > 1 else PLAIN)
+    if health.latency_ms is not None:
+        yield Segment(f"latency {health.latency_ms:.0f} ms")
+    yield Segment(f"dropped {health.dropped_s:.1f} s", WARN if health.dropped_s else PLAIN)
+    yield Segment(f"overruns {health.overruns}", WARN if health.overruns else PLAIN)
+    yield Segment(f"reopens {health.reopens}", WARN if health.reopens else PLAIN)
+    yield Segment(f"memory {health.rss_bytes / 1e6:.0f} MB")
+    if health.temperature_c is not None:
+        hot = BAD if health.temperature_c >= HOT_C else PLAIN
+        yield Segment(f"{health.temperature_c:.0f}{glyphs.degrees}", hot)
+    if health.throttled is not None:
+        slowed = ", ".join(health.throttled)
+        yield Segment(slowed.upper() or "not throttled", BAD if slowed else PLAIN)
+
+
+def _notice_rows(picture: Picture, width: int, n_rows: int) -> list[Line]:
+    """The latest notices that fit as a whole; of the very last one as much as does."""
+    rows: list[Line] = []
+    for notice in reversed(picture.notices):
+        when = time.strftime("%H:%M:%S ", time.localtime(notice.time_s))
+        texts = wrap(clean(notice.text), max(10, width - len(when))) or [""]
+        if rows and len(rows) + len(texts) > n_rows:
+            break
+        heads = [when, *[" " * len(when)] * (len(texts) - 1)]
+        both = zip(heads, texts, strict=True)
+        rows = [[Segment(head, DIM), Segment(text)] for head, text in both][:n_rows] + rows
+    return rows

@@ -1,0 +1,220 @@
+"""Who may see the page: loopback by the right name, anyone else with the token.
+
+- Without a token the page is on loopback, and a request must name it so: a foreign page whose name
+  was made to point at this machine (DNS rebinding) names itself.
+- With one, a request brings it as `Authorization: Bearer`, or a cookie that it was exchanged for.
+- The socket is opened by pages of this server alone: browsers say in `Origin` whose page asks.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edge_asc.demo.outputs.web.address import is_loopback
+
+MIN_TOKEN_CHARACTERS = 16
+TRIES_PER_MINUTE = 5  # wrong tokens from one network; further ones are not looked at
+COOKIE_S = 30 * 24 * 3600
+HOW_TO_MAKE_A_TOKEN = (
+    "set EDGE_ASC_WEB_TOKEN, for example to what"
+    ' `python3 -c "import secrets; print(secrets.token_urlsafe())"` prints'
+)
+_BEARER = {"WWW-Authenticate": "Bearer"}
+_MAX_FORM_BYTES = 2048
+_MAX_NETWORKS = 1000  # whose wrong tokens are remembered
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",  # an address with ?token= goes nowhere
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def check_token(token: str | None, address: str, loopback: bool) -> None:
+    """Raise ValueError for an address that needs a token and has none, and for a poor token."""
+    if token is None:
+        if not loopback:
+            raise ValueError(
+                f"web address {address} is reached from other machines and needs a token:"
+                f" {HOW_TO_MAKE_A_TOKEN}"
+            )
+    elif len(token) < MIN_TOKEN_CHARACTERS:
+        raise ValueError(
+            f"web token has {len(token)} characters, at least {MIN_TOKEN_CHARACTERS} needed:"
+            f" {HOW_TO_MAKE_A_TOKEN}"
+        )
+    elif not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError(f"web token must be printable ASCII without blanks: {HOW_TO_MAKE_A_TOKEN}")
+
+
+class WrongTokens:
+    """Counts wrong tokens by network: an IPv4 address, or the 64 bits that a household has."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._times: dict[str, deque[float]] = {}
+
+    def too_many(self, host: str) -> bool:
+        """Whether this network must wait."""
+        times = self._times.get(_network(host), deque())
+        return len(times) == TRIES_PER_MINUTE and self._clock() - times[0] < 60
+
+    def add(self, host: str) -> None:
+        """Count one; when there are too many networks, the one first seen is forgotten."""
+        network = _network(host)
+        if network not in self._times and len(self._times) >= _MAX_NETWORKS:
+            del self._times[next(iter(self._times))]
+        self._times.setdefault(network, deque(maxlen=TRIES_PER_MINUTE)).append(self._clock())
+
+
+def _network(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:  # a proxy may say anything
+        return host
+    bits = 32 if address.version == 4 else 64
+    return str(ipaddress.ip_network((address, bits), strict=False))
+
+
+class Gate:
+    """Decides about a request.
+
+    Args:
+        token: what visitors must know; None where only loopback is served.
+        port: of the server; cookies of one host are shared by its ports, so it is in their name.
+    """
+
+    def __init__(self, token: str | None, port: int) -> None:
+        self._token = token
+        self.needs_token = token is not None
+        self._cookie = f"edge_asc_{port}"
+        # What a browser keeps is worth nothing elsewhere, and nothing after a change of the token.
+        key = (token or "").encode()
+        self._cookie_value = hmac.new(key, b"edge-asc web cookie", hashlib.sha256).hexdigest()
+        self._wrong = WrongTokens()
+
+    def refusal(self, request: HTTPConnection) -> Response | None:
+        """What to answer instead of the page; None lets the request through."""
+        host = request.headers.get("host", "")
+        if self._token is None and not _names_loopback(host):
+            return _say(403, f"{host!r} is not a name of this machine's loopback, like localhost")
+        if request.scope["type"] == "websocket":
+            origin = request.headers.get("origin", "")
+            if _netloc(origin) != host.lower():
+                return _say(403, f"origin {origin!r} is not this server, {host!r}")
+        if self._token is None or self._is_open(request) or self._has_cookie(request):
+            return None
+        return self._identify(request)
+
+    def _is_open(self, request: HTTPConnection) -> bool:
+        return request.url.path == "/login" or request.url.path.startswith("/static/")
+
+    def _has_cookie(self, request: HTTPConnection) -> bool:
+        return _same(request.cookies.get(self._cookie, ""), self._cookie_value)
+
+    def _identify(self, request: HTTPConnection) -> Response | None:
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            problem = self._problem(bearer.strip(), request)
+            return _say(problem, "wrong token", _BEARER) if problem else None
+        if request.url.path != "/":
+            return _say(401, "token needed", _BEARER)
+        if token := request.query_params.get("token"):
+            return self._admit(token, request)
+        return RedirectResponse("login", 303)
+
+    def _admit(self, token: str, request: HTTPConnection) -> Response:
+        """A cookie and the way to the page for the right token, the form for a wrong one."""
+        if problem := self._problem(token, request):
+            return RedirectResponse(f"login?problem={problem}", 303)
+        answer = RedirectResponse("./", 303)
+        answer.set_cookie(
+            self._cookie,
+            self._cookie_value,
+            max_age=COOKIE_S,
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="strict",
+        )
+        return answer
+
+    def _problem(self, token: str, request: HTTPConnection) -> int | None:
+        """None for the right token, else a status: 401 wrong, 429 not looked at."""
+        host = request.client.host if request.client else ""
+        if self._wrong.too_many(host):
+            return 429
+        if self._token is not None and _same(token, self._token):
+            return None
+        self._wrong.add(host)
+        return 401
+
+    async def login(self, request: Request) -> Response:
+        """Answer the form, when it was filled in."""
+        form = b""
+        try:
+            async for part in request.stream():
+                form += part
+                if len(form) > _MAX_FORM_BYTES:
+                    return _say(413, "form too long")
+        except ClientDisconnect:
+            return _say(400, "half a form")
+        token = parse_qs(form.decode("ascii", "replace")).get("token", [""])[0]
+        return self._admit(token, request)
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port of an `Origin`; None where it has none."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
+
+
+def _names_loopback(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or is_loopback(name)
+    except ValueError:
+        return False
+
+
+def _same(given: str, right: str) -> bool:
+    """Compare in a time that tells nothing."""
+    return hmac.compare_digest(given.encode(), right.encode())
+
+
+def _say(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    return PlainTextResponse(text + "\n", status, headers)
+
+
+class Access:
+    """Asks the gate before the app, and adds the headers that hold for every answer."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app, self._gate = app, gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        answer: Any = self._gate.refusal(HTTPConnection(scope)) or self._app
+        await answer(scope, receive, send_with_headers)

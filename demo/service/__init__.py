@@ -1,0 +1,1 @@
+"""`edge-asc live --install-service`: listening as a systemd service."""

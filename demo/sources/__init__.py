@@ -1,0 +1,1 @@
+"""Where audio comes from: a microphone, a recording, a pipe."""

@@ -1,0 +1,1 @@
+"""From files to samples: decode, mix down, resample; and simulated microphones."""

@@ -1,0 +1,170 @@
+"""Audio files: any format libsndfile reads, as mono float32 at the rate one asks for.
+
+soundfile and soxr are imported by the first file, not by this module: a command line that only
+prints its help should not wait for them.
+"""
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_asc.audio.samples import Floats, checked_audio
+from edge_asc.audio.truncation import shortfall
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+RESAMPLER_QUALITY = "HQ"  # 20 bits, below the noise of 16-bit recordings
+_LOAD_BLOCK_S = 10.0
+_NAMES = "aif aifc aiff au caf flac mp3 oga ogg opus rf64 snd w64 wav wave"
+AUDIO_SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())  # taken as audio in folders
+
+
+class AudioError(ValueError):
+    """A file that gives no usable audio; the message is one line and begins with its path."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says."""
+
+    duration_s: float
+    sample_rate_hz: int
+    channels: int
+    subtype: str  # libsndfile's name of the coding: "PCM_16", "PCM_24", "FLOAT", "VORBIS", …
+
+
+def probe(path: Path | str) -> AudioInfo:
+    """Read a file's header.
+
+    Raises:
+        AudioError: missing, a directory, empty, truncated (as far as the header tells), or in no
+            format libsndfile knows.
+    """
+    with _opened(Path(path)) as file:
+        rate_hz = file.samplerate
+        return AudioInfo(file.frames / rate_hz, rate_hz, file.channels, file.subtype)
+
+
+def load_audio(path: Path | str, sample_rate_hz: int) -> Floats:
+    """Read a whole file as mono.
+
+    Channels are averaged; another rate than the file's is reached with soxr's HQ resampler.
+
+    Args:
+        path: the file.
+        sample_rate_hz: rate of the result, at least 1.
+
+    Returns:
+        Samples [N], float32, N ≥ 1, full scale 1.
+
+    Raises:
+        AudioError: as for `probe`, or the file holds no sample, cannot be decoded to its end, or
+            has a sample that is NaN or infinite.
+    """
+    parts = list(blocks(path, sample_rate_hz, _LOAD_BLOCK_S))
+    if not parts:  # a sample or two, resampled to none
+        raise AudioError(f"{path}: too short for one sample at {sample_rate_hz} Hz")
+    return np.concatenate(parts)
+
+
+def blocks(path: Path | str, sample_rate_hz: int, block_s: float) -> Iterator[Floats]:
+    """Read a file block by block, in memory that does not grow with its length.
+
+    Args:
+        path: the file.
+        sample_rate_hz: rate of the blocks, at least 1.
+        block_s: seconds read at a time. A resampler's delay makes blocks differ in length.
+
+    Yields:
+        Samples [n ≥ 1]; joined they are `load_audio`'s.
+
+    Raises:
+        AudioError: as for `load_audio`, when the iteration gets there.
+    """
+    if sample_rate_hz < 1:
+        raise ValueError(f"sample_rate_hz is {sample_rate_hz}, must be at least 1")
+    if not block_s > 0:
+        raise ValueError(f"block_s is {block_s}, must be above 0")
+    path = Path(path)
+    with _opened(path) as file:
+        mono = _mono_blocks(path, file, max(1, round(block_s * file.samplerate)))
+        if file.samplerate != sample_rate_hz:
+            mono = _resampled(mono, file.samplerate, sample_rate_hz)
+        yield from (block for block in mono if len(block))
+
+
+def fit_length(audio: Floats, n: int) -> Floats:
+    """Cut audio [N] to its first `n` samples, or append zeros up to `n`."""
+    if len(audio) >= n:
+        return audio[:n]
+    return np.concatenate([audio, np.zeros(n - len(audio), audio.dtype)])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["SoundFile"]:
+    import soundfile
+
+    _check(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.removeprefix("Error : ").rstrip(".")
+        raise AudioError(f"{path}: cannot be decoded: {reason}") from error
+
+
+def _check(path: Path) -> None:
+    """Raise AudioError for what soundfile reports badly or not at all."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(f"{path}: is a directory, not an audio file")
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe could wait for ever
+            raise AudioError(f"{path}: is not a regular file")
+        if not status.st_size:
+            raise AudioError(f"{path}: empty file, 0 bytes")
+        if path.suffix.lower() == ".raw":  # soundfile goes by the name and wants a header from us
+            raise AudioError(f"{path}: headerless audio cannot be decoded")
+        missing = shortfall(path)
+    except OSError as error:
+        raise AudioError(f"{path}: {error.strerror or 'cannot be read'}") from error
+    if missing:
+        raise AudioError(f"{path}: truncated: {missing}")
+
+
+def _mono_blocks(path: Path, file: "SoundFile", n: int) -> Iterator[Floats]:
+    """Yield at most n frames at a time, averaged over channels; check what only decoding shows."""
+    done = 0
+    while len(frames := file.read(n, dtype="float32", always_2d=True)):
+        yield _checked(path, frames, done)
+        done += len(frames)
+    if not done and not file.frames:
+        raise AudioError(f"{path}: holds no audio, 0 frames")
+    if done < file.frames:
+        counts = f"header promises {file.frames} frames, {done} are there"
+        raise AudioError(f"{path}: truncated: {counts}")
+
+
+def _checked(path: Path, frames: npt.NDArray[np.float32], first_index: int) -> Floats:
+    # float64, because two channels near the largest float32 would add up to infinity.
+    mono = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float64)
+    try:
+        return checked_audio(mono, first_index)
+    except ValueError as error:
+        raise AudioError(f"{path}: {error}") from error
+
+
+def _resampled(mono: Iterator[Floats], from_hz: int, to_hz: int) -> Iterator[Floats]:
+    import soxr
+
+    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality=RESAMPLER_QUALITY)
+    for block in mono:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.empty(0, np.float32), last=True)

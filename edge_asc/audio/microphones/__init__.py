@@ -1,0 +1,1 @@
+"""Simulated microphones: what another microphone would have made of a sound."""

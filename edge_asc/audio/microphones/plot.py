@@ -1,0 +1,33 @@
+"""A picture of simulated devices' frequency responses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edge_asc.audio.microphones.filters import Device
+from edge_asc.files import atomic_write
+
+LOWEST_DB, HIGHEST_DB = -50, 15
+FREQUENCIES_HZ = np.geomspace(20, 20000, 800)
+
+
+def save_responses(devices: Sequence[Device], path: Path) -> None:
+    """Draw gain over frequency as a PNG, one panel per family."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    families = list(dict.fromkeys(device.parts.family for device in devices))
+    figure = Figure(figsize=(4 * len(families), 3.5), layout="constrained")
+    panels = figure.subplots(1, len(families), sharey=True, squeeze=False)[0]
+    for axes, family in zip(panels, families, strict=True):
+        for device in (d for d in devices if d.parts.family == family):
+            gains_db = device.parts.response.gains_db(FREQUENCIES_HZ) + device.parts.gain_db
+            axes.semilogx(FREQUENCIES_HZ, gains_db, label=device.name, linewidth=1)
+        axes.set(title=family, xlabel="Hz", ylim=(LOWEST_DB, HIGHEST_DB))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="x-small")
+    panels[0].set_ylabel("gain, dB")
+    FigureCanvasAgg(figure)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)

@@ -1,0 +1,1 @@
+"""Counting a torch network before it is trained or exported."""

@@ -1,0 +1,1 @@
+"""Counting an .onnx file."""

@@ -1,0 +1,35 @@
+"""Counts a model file of either format."""
+
+from pathlib import Path
+
+from edge_asc.budget.inventory import Inventory
+from edge_asc.budget.tflite.reader import read_tflite
+from edge_asc.runtime.metadata import file_format
+
+
+def inventory_of_file(
+    source: Path | str | bytes,
+    *,
+    frames: int | None = None,
+    audio_s: float | None = None,
+    name: str | None = None,
+) -> Inventory:
+    """Count a .tflite or .onnx file; which of them it is, its bytes say.
+
+    Arguments and errors are those of `read_tflite` and `read_onnx`.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: neither format, damaged, or an .onnx file where onnx is not installed.
+    """
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    name = name or ("model" if isinstance(source, bytes) else str(source))
+    if file_format(data, name) == "tflite":
+        return read_tflite(data, frames=frames, audio_s=audio_s, name=name)
+    try:
+        from edge_asc.budget.onnx.reader import read_onnx
+    except ImportError:
+        raise ValueError(
+            f"{name}: counting .onnx files needs pip install edge-asc[train]"
+        ) from None
+    return read_onnx(data, frames=frames, audio_s=audio_s, name=name)

@@ -1,0 +1,277 @@
+"""Size and complexity rules, and whether a network keeps them.
+
+`RULES` are the limits of the DCASE challenges and ours. Each says in `reading` what it counts,
+after the organisers' own calculators; where those leave room, the stricter reading is taken.
+K means 1000 and Ki means 1024 in every unit.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from edge_asc.budget.inventory import PARAMETERS, Constant, Inventory, Layer, Role
+
+__all__ = ["DEFAULT_RULE", "RULES", "Constant", "Inventory", "Layer", "OverBudget", "Rule",
+           "Verdict", "enforce", "measure", "nessi_macs", "rules_named"]  # fmt: skip
+
+DEFAULT_RULE = "edge-128k"
+INT8 = frozenset({"int8", "uint8"})
+
+
+class OverBudget(ValueError):
+    """A network is over the limits of a rule; `inventory` is what was counted of it."""
+
+    def __init__(self, message: str, inventory: Inventory | None = None) -> None:
+        super().__init__(message)
+        self.inventory = inventory
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The most that a rule allows of one quantity.
+
+    Attributes:
+        quantity: What is counted, as tables show it.
+        most: Largest legal value.
+        unit: `bytes`, `MACs per second`, …
+        count: Takes the quantity from an inventory; None where that does not hold it.
+        means: How `most` is put together where its unit has a prefix.
+    """
+
+    quantity: str
+    most: int
+    unit: str
+    count: Callable[[Inventory], int | None]
+    means: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One quantity against its limit. A quantity that was not measured is never inside."""
+
+    quantity: str
+    value: int | None
+    limit: int
+    unit: str
+    means: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the value is known and within the limit."""
+        return self.value is not None and self.value <= self.limit
+
+    def __str__(self) -> str:
+        value = "not measured" if self.value is None else f"{self.value:,}"
+        return f"{self.quantity}: {value} of at most {self.limit:,} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named set of limits and how they are to be read."""
+
+    name: str
+    limits: tuple[Limit, ...]
+    reading: str
+
+    def measure(self, inventory: Inventory) -> list[Verdict]:
+        """A verdict for each limit, in their order."""
+        return [
+            Verdict(limit.quantity, limit.count(inventory), limit.most, limit.unit, limit.means)
+            for limit in self.limits
+        ]
+
+
+def stored_bytes(*roles: Role, nonzero: bool = False) -> Callable[[Inventory], int]:
+    """Counts the bytes of constants of some roles, each constant once."""
+
+    def count(inventory: Inventory) -> int:
+        kept = [constant for constant in inventory.constants if constant.role in roles]
+        return sum(c.nonzero_bytes if nonzero else c.wide_bytes for c in kept)
+
+    return count
+
+
+def nessi_parameters(inventory: Inventory) -> int:
+    """What NeSsi calls parameters of a TFLite file: bytes of each op's constant inputs.
+
+    Axes and shapes are among them, an int32 bias counts four, and what two ops share counts twice.
+    Networks from other sources have the bytes of their parameters.
+    """
+    if inventory.source != "tflite":
+        return stored_bytes(*PARAMETERS)(inventory)
+    layers = [layer for layer in inventory.layers if layer.kind != "unread"]
+    return sum(constant.wide_bytes for layer in layers for constant in layer.constants)
+
+
+# Ops without weights that NeSsi has a formula for; the rest it counts as nothing.
+NESSI_ELEMENTWISE = frozenset({
+    "MEAN", "MAX_POOL_2D", "AVERAGE_POOL_2D", "ADD",
+    "ReduceMean", "GlobalAveragePool", "MaxPool", "AveragePool", "Add",
+})  # fmt: skip
+
+
+def nessi_macs(inventory: Inventory) -> int:
+    """MACs as NeSsi counts them: for torch torchinfo's, for files with means, pools and sums."""
+    kept = [layer for layer in inventory.layers if layer.kind in NESSI_ELEMENTWISE]
+    return inventory.macs + sum(layer.elementwise for layer in kept)
+
+
+def weights_beyond_int8(inventory: Inventory) -> int:
+    """Weights stored as anything but 8-bit integers; biases may be wider."""
+    weights = [c for c in inventory.constants if c.role == "weight"]
+    return sum(c.count for c in weights if c.dtype not in INT8)
+
+
+def _macs_per_second(count: Callable[[Inventory], int]) -> Limit:
+    return Limit(
+        "MACs per second of audio",
+        30_000_000,
+        "MACs",
+        lambda inventory: inventory.per_second(count(inventory)),
+        "30 MMAC",
+    )
+
+
+KB_128 = "128 KB = 128 x 1000"
+_PARAMETER_BYTES = Limit(
+    "parameters at their stored width", 128_000, "bytes", stored_bytes(*PARAMETERS), KB_128
+)
+_TORCHINFO_MACS = _macs_per_second(lambda inventory: inventory.macs)
+
+_RULES = (
+    Rule(
+        "dcase2020b",
+        (
+            Limit(
+                "non-zero parameters",
+                512_000,
+                "bytes",
+                stored_bytes("weight", "bias", nonzero=True),
+                "500 KiB = 500 x 1024",
+            ),
+        ),
+        "Non-zero parameters at their stored width; batch norm does not count.",
+    ),
+    Rule(
+        "dcase2021a",
+        (
+            Limit(
+                "non-zero parameters",
+                128_000,
+                "bytes",
+                stored_bytes("weight", "bias", "norm", "statistics", nonzero=True),
+                KB_128,
+            ),
+        ),
+        "Non-zero parameters at their stored width, with batch norm's scale, shift and both "
+        "running statistics unless folded. The organisers' tool prints KB of 1024 bytes "
+        "(131,072), their text says 128,000 bytes: the stricter is taken.",
+    ),
+    Rule(
+        "dcase2022",
+        (
+            Limit("constant inputs of the ops", 128_000, "bytes", nessi_parameters, "128 K"),
+            Limit("weights not in int8", 0, "weights", weights_beyond_int8),
+            _macs_per_second(nessi_macs),
+        ),
+        "128 K parameters in int8, zeros too, as NeSsi counts a TFLite file: bytes of constant op "
+        "inputs, an int32 bias for four. MACs of convolutions, linear layers, means, pools, sums.",
+    ),
+    Rule(
+        "dcase2024",
+        (_PARAMETER_BYTES, _TORCHINFO_MACS),
+        "Parameters at their stored width, batch norm's scale and shift among them and its "
+        "running statistics not. MACs of layers with weights, as torchinfo counts them.",
+    ),
+    Rule(
+        "dcase2025",
+        (_PARAMETER_BYTES, _TORCHINFO_MACS),
+        "As dcase2024, for each device's model by itself: several models are not summed.",
+    ),
+    Rule(
+        "edge-128k",
+        (Limit("whole file", 128_000, "bytes", lambda i: i.file_bytes, KB_128),),
+        "All bytes of the file: weights, graph, names, metadata. What a device has to store.",
+    ),
+)
+RULES: dict[str, Rule] = {rule.name: rule for rule in _RULES}
+
+
+def rules_named(name: str) -> tuple[Rule, ...]:
+    """The rule of a name, or every rule for `all`.
+
+    Raises:
+        ValueError: no such rule; the message lists them.
+    """
+    if name == "all":
+        return tuple(RULES.values())
+    if name not in RULES:
+        raise ValueError(f"no rule {name!r}; there are {', '.join(RULES)} and all")
+    return (RULES[name],)
+
+
+def enforce(inventory: Inventory, rule: Rule) -> None:
+    """Raise when a network is over a rule.
+
+    Raises:
+        OverBudget: one line that names each quantity beyond its limit.
+    """
+    over = "; ".join(str(verdict) for verdict in rule.measure(inventory) if not verdict.ok)
+    if over:
+        raise OverBudget(f"{inventory.name} is over {rule.name}: {over}", inventory)
+
+
+def measure(inventory: Inventory, rules: Iterable[Rule]) -> dict[str, list[Verdict]]:
+    """Verdicts by the names of the rules."""
+    return {rule.name: rule.measure(inventory) for rule in rules}
+
+
+def report(inventory: Inventory, rules: Iterable[Rule]) -> dict[str, Any]:
+    """All that is counted, as JSON has it: sums, layers, verdicts."""
+    judged = {rule.name: _rule_report(rule, inventory) for rule in rules}
+    return {
+        "name": inventory.name,
+        "source": inventory.source,
+        "input_shape": list(inventory.input_shape),
+        "audio_s": inventory.audio_s,
+        "views": inventory.views,
+        "file_bytes": inventory.file_bytes,
+        "constant_bytes": inventory.constant_bytes,
+        "bytes_by_dtype": inventory.bytes_by_dtype,
+        "parameters": inventory.parameters,
+        "nonzero_parameters": inventory.nonzero,
+        "macs": inventory.macs,
+        "macs_per_s": inventory.per_second(inventory.macs),
+        "elementwise": inventory.elementwise,
+        "elementwise_per_s": inventory.per_second(inventory.elementwise),
+        "peak_activation_bytes": inventory.peak_activation_bytes,
+        "notes": list(inventory.notes),
+        "ok": all(entry["ok"] for entry in judged.values()),
+        "rules": judged,
+        "layers": [_layer_report(layer) for layer in inventory.layers],
+    }
+
+
+def _rule_report(rule: Rule, inventory: Inventory) -> dict[str, Any]:
+    verdicts = rule.measure(inventory)
+    return {
+        "ok": all(verdict.ok for verdict in verdicts),
+        "verdicts": [
+            {"quantity": v.quantity, "value": v.value, "limit": v.limit, "unit": v.unit, "ok": v.ok}
+            for v in verdicts
+        ],
+    }
+
+
+def _layer_report(layer: Layer) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "parameters": layer.parameters,
+        "nonzero": layer.nonzero,
+        "bytes_by_dtype": layer.bytes_by_dtype,
+        "macs": layer.macs,
+        "elementwise": layer.elementwise,
+        "output_bytes": layer.output_bytes,
+        "output_shape": list(layer.output_shape),
+    }

@@ -1,0 +1,1 @@
+"""Counting a .tflite file with the standard library and numpy."""

@@ -1,0 +1,239 @@
+"""Counts a .tflite file, ours or anybody's, with the standard library and numpy."""
+
+from collections.abc import Callable, Iterator
+from math import prod
+from pathlib import Path
+
+from edge_asc.budget.inventory import Constant, Inventory, Layer, Role, Shape, peak_bytes
+from edge_asc.budget.length import Length, length_of
+from edge_asc.budget.tflite.operators import (
+    BIAS_INPUT,
+    MOVES,
+    PER_INPUT,
+    PER_OUTPUT,
+    POOLS,
+    UNPACKING,
+)
+from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgraphs
+from edge_asc.budget.tflite.shapes import Shapes
+from edge_asc.runtime.flatbuffer import FlatError
+from edge_asc.runtime.metadata import metadata_of
+
+Step = tuple[list[int], list[int]]  # tensors that an operator reads and makes
+STEERING = frozenset({"int32", "int64", "bool", "string", "resource", "variant"})
+FRAME_AXIS = 2  # of [1, M, F, 1]
+
+
+def read_tflite(
+    source: Path | str | bytes,
+    *,
+    frames: int | None = None,
+    audio_s: float | None = None,
+    name: str | None = None,
+) -> Inventory:
+    """Count a .tflite file.
+
+    Args:
+        source: Path, or the bytes of a file.
+        frames: Length of a dynamic time axis; the default is that of the clips in the file's card.
+        audio_s: Seconds of audio in the counted input, where the file's card does not tell.
+        name: Stands in tables and errors instead of the path.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: not a TFLite file, a damaged one, or one that cannot take this length.
+    """
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    name = name or ("model.tflite" if isinstance(source, bytes) else str(source))
+    try:
+        subgraphs = read_subgraphs(data)
+        length = length_of(metadata_of(data, name), frames, audio_s)
+        return _Counter(subgraphs, length).inventory(name, len(data))
+    except FlatError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+class _Counter:
+    """Goes through a file's operators once and keeps what they need from each other."""
+
+    def __init__(self, subgraphs: list[Subgraph], length: Length) -> None:
+        self.length = length
+        self.notes = length.notes
+        self.read: set[int] = set()  # tensors (by id) that a layer has in its sum
+        self.stored: set[int] = set()  # and the places in the file that they lie in
+        self.nonzero: dict[tuple[int, str], int] = {}
+        self.uncounted: set[str] = set()
+        main = Shapes(subgraphs[0])
+        main.resize(self.counted_inputs(subgraphs[0]))
+        self.graphs = [main, *(Shapes(graph) for graph in subgraphs[1:])]
+
+    def counted_inputs(self, graph: Subgraph) -> dict[int, Shape]:
+        """Shapes that the inputs are counted with: 1 for a dynamic batch, the rest frames."""
+        shapes = {}
+        for index in graph.inputs:
+            tensor = graph.tensors[index]
+            free = [axis for axis, size in enumerate(tensor.signature) if size < 0 and axis > 0]
+            sizes = [1 if size < 0 else size for size in tensor.shape]
+            if len(tensor.signature) and tensor.signature[0] < 0:
+                sizes[0] = 1
+            if free and self.length.wanted is None:
+                self.notes.append("dynamic input counted at its stored length")
+            elif free:
+                sizes[free[-1]] = self.length.wanted or 1
+            elif self.length.frames is not None and self.length.frames not in tensor.shape[1:]:
+                raise FlatError(f"input of fixed shape {list(tensor.shape)}: no other frames")
+            shapes[index] = tuple(sizes)
+        return shapes
+
+    def inventory(self, name: str, file_bytes: int) -> Inventory:
+        layers = [layer for shapes in self.graphs for layer in self.layers(shapes)]
+        layers += self.unread()
+        main = self.graphs[0]
+        shape = main.known[main.graph.inputs[0]] if main.graph.inputs else ()
+        counted = shape[FRAME_AXIS] if len(shape) == 4 else None
+        audio_s = self.length.seconds(counted)
+        self.notes += self.warnings()
+        peak = peak_bytes(*self.activations(main), kept=main.graph.outputs)
+        return Inventory(name, "tflite", tuple(layers), shape, audio_s, peak, file_bytes,
+                         tuple(self.notes), self.length.views)  # fmt: skip
+
+    def warnings(self) -> Iterator[str]:
+        if self.uncounted:
+            yield f"work of {', '.join(sorted(self.uncounted))} is not counted"
+        if kept := sorted({name for shapes in self.graphs for name in shapes.kept}):
+            yield f"stored shapes of {', '.join(kept)} kept at the new length"
+        if len(self.graphs) > 1:
+            yield "work of each branch and loop body counted once; peak of the main graph alone"
+        if any(t.is_external for shapes in self.graphs for t in shapes.graph.tensors):
+            yield "some weights lie in another file and are not counted"
+
+    def layers(self, shapes: Shapes) -> Iterator[Layer]:
+        graph = shapes.graph
+        stored = unpacked_constants(graph)
+        for position, op in enumerate(graph.operators):
+            if unpacks_constant(op, stored):  # the weight belongs to who reads it
+                continue
+            made = [(graph.tensors[i], shapes.known[i]) for i in op.outputs if i >= 0]
+            macs, elementwise = self.work(shapes, op)
+            yield Layer(
+                name=(made[0][0].name if made else "") or f"op {position}",
+                kind=op.name,
+                constants=tuple(self.constants(op, stored)),
+                macs=macs,
+                elementwise=elementwise,
+                output_bytes=sum(tensor.size_bytes(shape) for tensor, shape in made),
+                output_shape=made[0][1] if made else (),
+            )
+
+    def work(self, shapes: Shapes, op: Operator) -> tuple[int, int]:
+        """Multiply-accumulates and other operations of one operator."""
+        out = prod(shapes.known[op.outputs[0]]) if op.outputs and op.outputs[0] >= 0 else 0
+        if op.name in MACS:
+            return MACS[op.name](shapes, op, out), 0
+        if op.name in PER_OUTPUT:
+            return 0, out * (len(op.inputs) - 1 if op.name == "ADD_N" else 1)
+        if op.name in PER_INPUT:
+            return 0, prod(shapes.input(op, 0))
+        if op.name in POOLS:
+            return 0, out * op.positive(3) * op.positive(4)
+        if op.name not in MOVES:
+            self.uncounted.add(op.name)
+        return 0, 0
+
+    def constants(self, op: Operator, stored: dict[int, Tensor]) -> Iterator[Constant]:
+        for position, index in enumerate(op.inputs):
+            if index not in stored:
+                continue
+            tensor = stored[index]
+            role: Role = "weight"
+            if BIAS_INPUT.get(op.name) == position:
+                role = "bias"
+            elif tensor.dtype in STEERING:
+                role = "graph"
+            yield self.constant(tensor, role)
+
+    def constant(self, tensor: Tensor, role: Role) -> Constant:
+        assert tensor.data is not None  # only stored tensors are asked for
+        key = (tensor.storage, tensor.dtype)
+        if key not in self.nonzero:
+            self.nonzero[key] = tensor.nonzero()
+        here = 0 if tensor.storage in self.stored else len(tensor.data)
+        shared = id(tensor) in self.read
+        self.stored.add(tensor.storage)
+        self.read.add(id(tensor))
+        count = prod(tensor.shape)
+        return Constant(role, tensor.dtype, tensor.bits, count, self.nonzero[key], here, shared)
+
+    def unread(self) -> Iterator[Layer]:
+        """A layer for each constant that no operator reads; it takes room all the same."""
+        for shapes in self.graphs:
+            for tensor in shapes.graph.tensors:
+                if tensor.data is not None and tensor.storage not in self.stored:
+                    constant = self.constant(tensor, "graph")
+                    yield Layer(tensor.name or "?", "unread", (constant,), 0, 0, 0, tensor.shape)
+
+    def activations(self, shapes: Shapes) -> tuple[list[Step], dict[int, int]]:
+        """Tensors that each operator reads and makes, and the bytes of each activation."""
+        graph = shapes.graph
+        weights = unpacked_constants(graph)
+        sizes = {
+            index: tensor.size_bytes(shapes.known[index])
+            for index, tensor in enumerate(graph.tensors)
+            if index not in weights
+        }
+        steps: list[Step] = [(list(op.inputs), list(op.outputs)) for op in graph.operators]
+        return steps, sizes
+
+
+def unpacks_constant(op: Operator, stored: dict[int, Tensor]) -> bool:
+    """Whether an operator only turns a stored constant into the type it is computed in."""
+    return op.name in UNPACKING and bool(op.inputs) and op.inputs[0] in stored
+
+
+def unpacked_constants(graph: Subgraph) -> dict[int, Tensor]:
+    """Constants by tensor index; what DEQUANTIZE makes of one stands for it as it is stored."""
+    stored = {i: tensor for i, tensor in enumerate(graph.tensors) if tensor.data is not None}
+    for op in graph.operators:
+        if unpacks_constant(op, stored):
+            stored.update(dict.fromkeys(op.outputs, stored[op.inputs[0]]))
+    return stored
+
+
+WorkRule = Callable[[Shapes, Operator, int], int]
+
+
+def _per_output(shapes: Shapes, op: Operator, out: int) -> int:
+    """Each output is a sum over one filter `[out, …, in]`."""
+    return out * prod(shapes.input(op, 1)[1:])
+
+
+def _depthwise(shapes: Shapes, op: Operator, out: int) -> int:
+    _, height, width, _ = shapes.input(op, 1, rank=4)
+    return out * height * width
+
+
+def _transposed(shapes: Shapes, op: Operator, out: int) -> int:
+    """Each input is spread over one filter per output channel."""
+    channels, height, width, _ = shapes.input(op, 1, rank=4)
+    return prod(shapes.input(op, 2)) * channels * height * width
+
+
+def _volume(shapes: Shapes, op: Operator, out: int) -> int:
+    return out * prod(shapes.input(op, 1, rank=5)[:4])  # filter [depth, height, width, in, out]
+
+
+def _matrices(shapes: Shapes, op: Operator, out: int) -> int:
+    x = shapes.input(op, 0)
+    if len(x) < 2:
+        raise FlatError(f"{op.name} of {list(x)}")
+    return out * x[-2 if op.option(0, "b") else -1]  # adj_x: the first matrix is transposed
+
+
+MACS: dict[str, WorkRule] = {
+    "CONV_2D": _per_output,
+    "FULLY_CONNECTED": _per_output,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "TRANSPOSE_CONV": _transposed,
+    "CONV_3D": _volume,
+    "BATCH_MATMUL": _matrices,
+}

@@ -1,0 +1,1 @@
+"""The command `edge-asc`: one file for each group of verbs."""

@@ -1,0 +1,67 @@
+"""The verb of simulated recording devices: devices."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_asc.cli.model import AsJson
+
+EXAMPLES = {
+    "devices": (
+        "edge-asc devices",
+        "edge-asc devices --only unseen:12 --json",
+        "edge-asc devices --plot devices.png",
+        "edge-asc devices street.wav --only seen:2,unseen:3 --out heard",
+    )
+}
+
+
+def devices(
+    audio: Annotated[
+        Path | None, typer.Argument(metavar="[AUDIO]", help="Write what they make of this file.")
+    ] = None,
+    only: Annotated[
+        str, typer.Option(metavar="LIST", help="seen:N, unseen:N, seen-I, unseen-I.")
+    ] = "seen:8,unseen:9",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write [the working folder].")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Draw their frequency responses.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List simulated recording devices, and let people hear them.
+
+    Generated filters, noise and clipping; they are no microphones of this machine. `seen` devices
+    are for training, `unseen` ones, of other kinds, for tests alone.
+    """
+    from edge_asc.audio.microphones.choice import parse_devices
+
+    chosen = parse_devices(only)
+    if not chosen:
+        raise typer.BadParameter(f"--only {only} names no device")
+    if out and not audio:
+        raise typer.BadParameter("--out goes with AUDIO")
+    if plot:
+        from edge_asc.audio.microphones.plot import save_responses
+
+        save_responses(chosen, plot)
+    if audio:
+        from edge_asc.audio.microphones.listening import write_heard
+
+        written = write_heard(audio, chosen, out or Path())
+        print(
+            json.dumps([str(path) for path in written]) if as_json else "\n".join(map(str, written))
+        )
+    elif as_json:
+        import msgspec
+
+        print(json.dumps(msgspec.to_builtins(chosen), indent=2))
+    else:
+        from edge_asc.audio.microphones.listening import device_table
+        from edge_asc.cli.console import tables
+
+        tables().print(device_table(chosen))

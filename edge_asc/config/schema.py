@@ -1,0 +1,258 @@
+"""A run's whole configuration: TOML presets, `--set` overrides, checks that name the key.
+
+Every section is a frozen struct; what is wrong is said in one line with the full key.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import tomllib
+from msgspec import Meta, Struct, field
+
+from edge_asc.config.errors import did_you_mean, explain
+from edge_asc.config.preset_files import PRESETS as PRESETS
+from edge_asc.config.preset_files import read_preset
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.metadata import MOST_VIEWS
+
+Count = Annotated[int, Meta(ge=1)]
+Whole = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Speed = Annotated[float, Meta(ge=0.5, le=2)]
+Devices = Annotated[int, Meta(ge=0, le=64)]
+Views = Annotated[int, Meta(ge=1, le=MOST_VIEWS)]
+Half = Annotated[float, Meta(ge=0, le=0.5)]
+BelowOne = Annotated[float, Meta(ge=0, lt=1)]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the TOML file; a key it does not have is an error."""
+
+
+class ModelConfig(Section, frozen=True):
+    """Which network, by its name in `edge_asc.models.MODELS`."""
+
+    name: str
+    abstract: bool = False  # also train a head for the abstract classes
+    options: dict[str, Any] = {}  # the network's further constructor arguments
+
+
+class DataConfig(Section, frozen=True):
+    """What the network sees of the clips, and which clips choose the model."""
+
+    clip_s: Positive | None = None  # clips are padded or cut to this; None: the data set's length
+    target: Literal["scene", "abstract"] = "scene"  # abstract: coarser classes are the labels
+    crop_s: Positive | None = 5.0  # training sees random crops of this length; None: whole clips
+    views: Views = 1  # a finished network hears each window so often, shifted in time, and averages
+    val_fraction: Half = 0.1  # of the training folds, by recording; 0: no validation
+    speeds: tuple[Speed, ...] = (1.0,)  # training clips are played at one of these, pitch and all
+    devices: Devices = 0  # and heard through one of so many simulated devices, or through none
+    balanced: bool = False  # draw classes equally often
+    ram_limit_bytes: Whole = 2 * 1024**3  # larger feature sets stay memory-mapped
+
+
+class TrainConfig(Section, frozen=True):
+    """One optimisation: epochs, optimiser, learning rate, loss, averaging, precision."""
+
+    epochs: Count = 120
+    plain_part: Fraction = 0.0  # last part of them: no simulated devices, responses, noise
+    batch_size: Count = 32  # clips per step, all processes together
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: Positive = 5e-3  # the highest
+    weight_decay: NonNegative = 1e-2
+    momentum: BelowOne = 0.9  # sgd; adamw's first beta
+    nesterov: bool = False  # sgd
+    clip_norm: NonNegative = 0.0  # largest gradient norm; 0: any
+
+    schedule: Literal["one-cycle", "warm-restarts", "cosine", "constant"] = "one-cycle"
+    warmup_epochs: NonNegative = 10.0  # at most a third of the run is taken
+    warmup_from: NonNegative = 2e-4  # learning rate of the first step
+    min_learning_rate: NonNegative = 1e-6
+    restart_epochs: Positive = 80.0  # warm-restarts: length of one cosine
+
+    label_smoothing: BelowOne = 0.0
+    scene_weight: Positive = 1.0  # loss = scene_weight * CE + abstract_weight * CE(abstract)
+    abstract_weight: Positive = 1.0
+    balance: Literal["fixed", "gradnorm"] = "fixed"  # gradnorm: the two weights are learnt
+    gradnorm_alpha: NonNegative = 1.5  # how much a task that lags behind is favoured
+    gradnorm_learning_rate: Positive = 0.025  # of the two weights
+
+    distill_weight: Fraction = 0.5  # of the teachers' loss, where there are; labels: the rest
+    distill_temperature: Positive = 2.0  # softens teachers' and student's answers
+
+    sparsity: BelowOne = 0.0  # part of the weights that training makes zero; see pruning.py
+    ema: BelowOne = 0.0  # decay per step of the averaged weights; 0: no averaging
+    select: Literal["last", "best"] = "last"  # best: by validation accuracy
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    channels_last: bool = False
+    compile: bool = False  # torch.compile; needs a C++ compiler
+    fast_maximum: bool = True  # cheaper gradient of maxima: a tie gives all of it to one side
+    checkpoint_epochs: Count = 1  # write last.ckpt every so many epochs
+
+
+class AugmentConfig(Section, frozen=True):
+    """Random changes to a batch; 0 or false turns one off."""
+
+    gain_db: NonNegative = 0.0  # uniform in +- this, before normalisation
+    response_db: NonNegative = 0.0  # frequency response, uniform in +- this at points along mels
+    response_points: Count = 6  # most of them; how many, each batch draws anew from 6 on
+    noise_probability: Fraction = 0.0  # of a batch to be heard above coloured noise
+    noise_snr_db: float = 10.0  # the lowest; the highest is 30 dB above it
+    sound_mix: Fraction = 0.0  # part of the batches in which sounds are mixed, not features
+    roll: Fraction = 0.0  # circular shift of time, uniform in +- this part of the crop
+    mixup_alpha: NonNegative = 0.0  # weights of pairs are drawn from Beta(this, this)
+    freq_mixstyle_probability: Fraction = 0.0
+    freq_mixstyle_alpha: Positive = 0.3
+    frequency_masks: Whole = 0
+    frequency_mask_mels: Whole = 0  # widest
+    time_masks: Whole = 0
+    time_mask_frames: Whole = 0  # widest
+    per_clip: bool = True  # draw masks and mixup weight for every clip, else once per batch
+
+
+class QuantizeConfig(Section, frozen=True):
+    """Quantisation-aware training: what differs from the `train` section."""
+
+    epochs: Count = 20
+    learning_rate: Positive = 3e-4
+    warmup_epochs: NonNegative = 1.0
+    weight_decay: NonNegative = 0.0
+    ema: BelowOne = 0.0
+    batch_size: Count | None = None  # None: as in training
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    calibration_clips: Count = 128
+
+    def schedule(self, train: TrainConfig) -> TrainConfig:
+        """Return the training section of the quantised network: short cosine, not compiled."""
+        return msgspec.structs.replace(
+            train,
+            epochs=self.epochs,
+            plain_part=1.0 if train.plain_part else 0.0,  # as training ended
+            batch_size=self.batch_size or train.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            schedule="cosine",
+            warmup_epochs=self.warmup_epochs,
+            warmup_from=self.learning_rate / 10,
+            min_learning_rate=self.learning_rate / 100,
+            ema=self.ema,
+            precision=self.precision,
+            compile=False,
+            balance="fixed",  # fine-tuning is too short to learn weights anew
+            fast_maximum=False,  # on a grid of 255 steps ties are common
+        )
+
+
+class Config(Section, frozen=True):
+    """Everything that decides a run but the data set, the fold and the seed."""
+
+    name: str
+    frontend: dict[str, Any]
+    model: ModelConfig
+    data: DataConfig = field(default_factory=DataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
+    rule: str = "edge-128k"  # the budget that export enforces
+    precision: Literal["float32", "float16", "int8"] = "int8"  # what it is meant to ship in
+
+    def front_end(self) -> FrontEnd:
+        """Return the front end, without data set statistics."""
+        return FrontEnd.from_dict(self.frontend)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain tables, as `config_from_dict` takes them."""
+        return msgspec.to_builtins(self)
+
+
+def load_preset(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a preset by name, or any TOML file, and apply `section.key=value` overrides.
+
+    Raises:
+        ValueError: unknown preset, bad TOML, unknown key, wrong type or value out of range.
+        OSError: the file cannot be read.
+    """
+    tables = read_preset(name_or_path)
+    where = str(tables["name"])
+    for override in overrides:
+        _override(tables, override)
+    return config_from_dict(tables, where=where)
+
+
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """Return a configuration with `section.key=value` overrides applied, checked again.
+
+    Raises:
+        ValueError: as `load_preset`.
+    """
+    tables = config.to_dict()
+    for override in overrides:
+        _override(tables, override)
+    return config_from_dict(tables, where=config.name)
+
+
+def config_from_dict(tables: Mapping[str, Any], where: str = "config") -> Config:
+    """Build a checked configuration from nested tables; `where` begins the error lines.
+
+    Raises:
+        ValueError: unknown key, wrong type, value out of range, or values at odds.
+    """
+    try:
+        config = msgspec.convert(tables, Config)
+        _check_together(config)
+        config.front_end()
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{where}: {explain(Config, str(error), tables)}") from error
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    return config
+
+
+def _override(tables: dict[str, Any], override: str) -> None:
+    """Set one `section.key=value`; the value is TOML, or a bare string."""
+    key, equals, text = override.partition("=")
+    *sections, last = key.strip().split(".")
+    if not equals or not last:
+        raise ValueError(f"override {override!r} is not of the form section.key=value")
+    table = tables
+    for section in sections:
+        table = table.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise ValueError(f"override {override!r}: {section} is a value, not a section")
+    table[last] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _check_together(config: Config) -> None:
+    """Refuse front end keys that do not exist, and values that are legal only alone."""
+    train = config.train
+    names = [f.name for f in dataclasses.fields(FrontEnd)]
+    for key in config.frontend:
+        if key not in names:
+            raise ValueError(did_you_mean(["frontend"], key, names))
+    if train.nesterov and not (train.optimizer == "sgd" and train.momentum > 0):
+        raise ValueError("train.nesterov needs train.optimizer = 'sgd' and train.momentum > 0")
+    if train.balance == "gradnorm" and not config.model.abstract:
+        raise ValueError("train.balance = 'gradnorm' needs two losses: model.abstract = true")
+    if train.balance == "gradnorm" and train.compile:  # compiled backward passes run only once
+        raise ValueError("train.balance = 'gradnorm' needs train.compile = false")
+    if 1.0 not in config.data.speeds or len(set(config.data.speeds)) < len(config.data.speeds):
+        raise ValueError("data.speeds must differ, with 1.0 among them, as clips are tested")
+    if config.data.target == "abstract" and config.model.abstract:
+        raise ValueError("data.target = 'abstract' needs model.abstract = false")
+    if train.select == "best" and config.data.val_fraction == 0:
+        raise ValueError("train.select = 'best' needs data.val_fraction above 0, found 0")
+    if train.select == "best" and train.sparsity:  # the best may come before the zeros
+        raise ValueError("train.sparsity needs train.select = 'last'")

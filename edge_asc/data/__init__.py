@@ -1,0 +1,1 @@
+"""Data sets: clips, labels, folds, and the features kept of them."""

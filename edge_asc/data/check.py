@@ -1,0 +1,181 @@
+"""Decode every file of a data set once, before anyone trains on it."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from edge_asc.audio.decode import AudioError, AudioInfo, load_audio, probe
+from edge_asc.data.dataset import Clip, SceneDataset
+
+_CLIPS_PER_TASK = 16
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What one file turned out to be."""
+
+    info: AudioInfo | None  # None for a bad file
+    silent: bool = False  # every sample is zero
+    problem: str = ""  # one line, "" for a good file
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a data set holds.
+
+    Attributes:
+        name: of the data set.
+        root: its folder.
+        license_note: what the data may be used for.
+        recordings: number of recordings; clips of one are never split.
+        labels: clips by scene, in the order of a model's outputs.
+        abstract_labels: clips by coarser class.
+        devices: clips by device; "" where the data set names none.
+        folds: clips by fold; "none" counts those in no fold.
+        unseen_devices: fold → devices that occur in its test clips alone.
+        files: one entry per clip, in order.
+        warnings: lines on what is legal but will trouble a training.
+    """
+
+    name: str
+    root: str
+    license_note: str
+    recordings: int
+    labels: dict[str, int]
+    abstract_labels: dict[str, int]
+    devices: dict[str, int]
+    folds: dict[str, int]
+    unseen_devices: dict[str, list[str]]
+    files: tuple[FileFacts, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def bad(self) -> list[str]:
+        """One line for every file that is missing, empty, truncated or cannot be decoded."""
+        return [file.problem for file in self.files if file.problem]
+
+    @property
+    def duration_s(self) -> dict[str, float]:
+        """Total, shortest, median and longest length of the good files in seconds."""
+        lengths = [info.duration_s for info in self._headers()] or [0.0]
+        return {
+            "total": round(sum(lengths), 3),
+            "min": min(lengths),
+            "median": median(lengths),
+            "max": max(lengths),
+        }
+
+    def formats(self) -> dict[str, int]:
+        """Good files by "rate Hz, channels, coding"."""
+        return count(
+            f"{i.sample_rate_hz} Hz, {i.channels} ch, {i.subtype}" for i in self._headers()
+        )
+
+    def _headers(self) -> Iterator[AudioInfo]:
+        return (file.info for file in self.files if file.info is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        kept = {key: value for key, value in vars(self).items() if key != "files"}
+        return {
+            **kept,
+            "clips": len(self.files),
+            "duration_s": self.duration_s,
+            "formats": self.formats(),
+            "warnings": list(self.warnings),
+            "bad": self.bad,
+        }
+
+
+def check_dataset(
+    dataset: SceneDataset,
+    on_progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+) -> CheckReport:
+    """Decode every file to its end; bad ones are listed, none stops the check.
+
+    Args:
+        dataset: an opened data set.
+        on_progress: called with (files done, files in all).
+        workers: threads that decode; None means one per core.
+    """
+    files: list[FileFacts] = []
+    for facts in _facts(dataset.clips, workers or os.cpu_count() or 1):
+        files.extend(facts)
+        if on_progress is not None:
+            on_progress(len(files), len(dataset.clips))
+    clips = dataset.clips
+    by_label = count(clip.label for clip in clips)
+    return CheckReport(
+        name=dataset.name,
+        root=str(dataset.root),
+        license_note=dataset.license_note,
+        recordings=len({clip.recording for clip in clips}),
+        labels={label: by_label.get(label, 0) for label in dataset.labels},
+        abstract_labels=count(clip.abstract for clip in clips if clip.abstract),
+        devices=count(clip.device for clip in clips),
+        folds=count("none" if clip.fold is None else str(clip.fold) for clip in clips),
+        unseen_devices=_unseen_devices(dataset),
+        files=tuple(files),
+        warnings=(*_thin_labels(dataset), *_torn_recordings(clips), *_silent(clips, files)),
+    )
+
+
+def count(names: Iterable[str]) -> dict[str, int]:
+    """How often each name occurs, in the order of the names."""
+    return dict(sorted(Counter(names).items()))
+
+
+def _facts(clips: Sequence[Clip], workers: int) -> Iterator[list[FileFacts]]:
+    starts = range(0, len(clips), _CLIPS_PER_TASK)
+    parts = (clips[start : start + _CLIPS_PER_TASK] for start in starts)
+    with ThreadPoolExecutor(workers) as pool:  # threads do: decoding runs outside the interpreter
+        yield from pool.map(lambda part: [_check_file(clip) for clip in part], parts)
+
+
+def _check_file(clip: Clip) -> FileFacts:
+    try:
+        info = probe(clip.path)
+        audio = load_audio(clip.path, info.sample_rate_hz)
+    except AudioError as error:
+        listed = f" ({clip.listed})" if clip.listed else ""
+        return FileFacts(None, problem=f"{error}{listed}")
+    return FileFacts(info, silent=not audio.any())
+
+
+def _unseen_devices(dataset: SceneDataset) -> dict[str, list[str]]:
+    """Fold → unseen devices, for the folds that can be split at all."""
+    present = {clip.fold for clip in dataset.clips} - {None}
+    folds = [fold for fold in dataset.folds if fold in present and len(present) > 1]
+    return {str(fold): list(dataset.unseen_devices(fold)) for fold in folds}
+
+
+def _thin_labels(dataset: SceneDataset) -> Iterator[str]:
+    recordings: dict[str, set[str]] = {label: set() for label in dataset.labels}
+    for clip in dataset.clips:
+        recordings[clip.label].add(clip.recording)
+    for label, names in recordings.items():
+        if not names:
+            yield f"{label}: no clips"
+        elif len(names) < 3:
+            yield f"{label}: {len(names)} recording(s), too few for training, validation and test"
+
+
+def _torn_recordings(clips: Iterable[Clip]) -> Iterator[str]:
+    folds: dict[str, set[int]] = {}
+    for clip in clips:
+        if clip.fold is not None:
+            folds.setdefault(clip.recording, set()).add(clip.fold)
+    torn = sorted(name for name, found in folds.items() if len(found) > 1)
+    if torn:
+        yield f"{len(torn)} recording(s) have clips in several folds: {', '.join(torn[:5])}"
+
+
+def _silent(clips: Sequence[Clip], files: Sequence[FileFacts]) -> Iterator[str]:
+    silent = [clip.path.name for clip, file in zip(clips, files, strict=True) if file.silent]
+    if silent:
+        yield f"{len(silent)} file(s) are digital silence: {', '.join(silent[:5])}"

@@ -1,0 +1,293 @@
+"""Fit a file's temperatures and threshold on clips its network was not trained on; store them.
+
+Letters: N clips, W windows of a clip, S classes of a head.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.rules import enforce, rules_named
+from edge_asc.data.dataset import Clip, SceneDataset, split_validation
+from edge_asc.data.open import open_dataset
+from edge_asc.evaluation import confidence as scaling
+from edge_asc.evaluation.predictors import FileScorer
+from edge_asc.files import atomic_write
+from edge_asc.runtime.metadata import Calibration, ModelCard, read_card
+from edge_asc.runtime.rewrite import replace_card
+
+TARGET_ACCURACY = 0.95
+DIGITS = 4  # of what is stored for people to read
+
+OnProgress = Callable[[int, int], Any]  # clips done, clips in all
+
+
+@dataclass(frozen=True)
+class Held:
+    """Clips that a network was not trained on.
+
+    Args:
+        clips: these clips.
+        folds: their folds.
+        how: why they are thought unseen, in words.
+    """
+
+    clips: tuple[Clip, ...]
+    folds: tuple[int, ...]
+    how: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network or several said of clips it had not seen.
+
+    Args:
+        logits: of each head, `[N, W, S]`.
+        truth: of each head, class indices `[N]`.
+        folds: of the clips.
+        how: which clips those were, in words.
+    """
+
+    logits: tuple[np.ndarray, ...]
+    truth: tuple[np.ndarray, ...]
+    folds: tuple[int, ...]
+    how: str
+
+
+def calibrate(
+    file: Path,
+    data: Path,
+    *,
+    fold: int | None = None,
+    others: Sequence[Path] = (),
+    run: Path | None = None,
+    target: float = TARGET_ACCURACY,
+    crops: str = "3",
+    out: Path | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+) -> dict[str, Any]:
+    """Fit, store, and tell what came of it.
+
+    Args:
+        file: `.tflite` or `.onnx`.
+        data: data set.
+        fold: whose clips to use; None: what the file says was held out.
+        others: files of the same network trained on other folds; each answers for the fold it has
+            not seen, and the file takes the temperature of all their answers together.
+        run: the file's run; its validation clips are used.
+        target: accuracy that the threshold shall give.
+        crops: windows of a clip, as `evaluate` takes them.
+        out: file to write; None: `file` itself.
+        on_progress: called after each clip.
+
+    Raises:
+        ValueError: clips the network was trained on, unknown labels, an unusable file.
+        OverBudget: with the calibration inside, the file would be over its rule.
+        OSError: a file cannot be read or written.
+    """
+    if not 0 < target <= 1:
+        raise ValueError(f"target {target} must be above 0 and at most 1")
+    if sum((bool(others), run is not None, fold is not None)) > 1:
+        raise ValueError("give one of --fold, --from, --run")
+    card, dataset = read_card(file), open_dataset(data)
+    if others:
+        asked = [(path, held_out(read_card(path), dataset, None, path)) for path in others]
+    elif run is not None:
+        asked = [(file, of_run(card, dataset, run, file))]
+    else:
+        asked = [(file, held_out(card, dataset, fold, file))]
+    for path, _ in asked:
+        _check_same(card, read_card(path), path)
+    answers = gather(asked, dataset, crops, on_progress)
+    found = fit(answers, dataset.name, target)
+    path = out or file
+    file_bytes = store(file, found, path)
+    fields = msgspec.to_builtins(found) | {"temperature": found.temperature}
+    return {"file": str(path), "file_bytes": file_bytes, **fields}
+
+
+def held_out(card: ModelCard, dataset: SceneDataset, fold: int | None, file: Path) -> Held:
+    """The clips of the fold that was held out; of other data, those that are asked for.
+
+    Raises:
+        ValueError: the network was trained on the clips asked for, or on all there are.
+    """
+    made_of = card.provenance
+    if made_of.get("dataset") == dataset.name:
+        kept = made_of.get("fold")
+        if kept is None:
+            raise ValueError(
+                f"{file}: trained on all of {dataset.name}; give the files of its"
+                " cross-validation with --from"
+            )
+        if fold not in (None, kept):
+            raise ValueError(
+                f"{file}: trained on fold {fold} of {dataset.name}; only fold {kept} was held out"
+            )
+        return Held(dataset.split(kept)[1], (kept,), f"fold {kept}, held out in training")
+    source = made_of.get("dataset") or "data it does not name"
+    if fold is not None:
+        return Held(dataset.split(fold)[1], (fold,), f"fold {fold}; the file was made of {source}")
+    return Held(dataset.clips, dataset.folds, f"all clips; the file was made of {source}")
+
+
+def of_run(card: ModelCard, dataset: SceneDataset, folder: Path, file: Path) -> Held:
+    """The validation clips of the run that a file was exported from.
+
+    Raises:
+        ValueError: another run's file, other data, or a run without validation.
+    """
+    from edge_asc.training.run_folder import read_run
+
+    run = read_run(folder)
+    same = {"dataset": run.dataset, "fold": run.fold, "seed": run.seed}
+    if dataset.name != run.dataset or any(card.provenance.get(k) != v for k, v in same.items()):
+        raise ValueError(f"{file}: not of {folder}, which had {run.dataset}, fold {run.fold}")
+    part = run.settings().data.val_fraction
+    clips = dataset.clips if run.fold is None else dataset.split(run.fold)[0]
+    _, chosen = split_validation(clips, part, run.seed)
+    if not chosen:
+        raise ValueError(f"{folder}: trained without validation (data.val_fraction = 0)")
+    folds = sorted({clip.fold for clip in chosen if clip.fold is not None})
+    return Held(chosen, tuple(folds), "validation clips of its run, which chose its epoch")
+
+
+def _check_same(card: ModelCard, other: ModelCard, path: Path) -> None:
+    if (card.labels, card.abstract_labels) != (other.labels, other.abstract_labels):
+        raise ValueError(f"{path}: has other labels than the file to calibrate")
+    if (card.name, card.precision) != (other.name, other.precision):
+        raise ValueError(
+            f"{path}: is {other.name} in {other.precision},"
+            f" the file to calibrate {card.name} in {card.precision}"
+        )
+
+
+def gather(
+    asked: Sequence[tuple[Path, Held]], dataset: SceneDataset, crops: str, on_progress: OnProgress
+) -> Answers:
+    """Logits of clips that the files have not seen, pooled.
+
+    Raises:
+        ValueError: two files answer for the same fold, or a clip's scene is none of the file's.
+    """
+    folds = [fold for _, held in asked for fold in held.folds]
+    if len(set(folds)) < len(folds):
+        raise ValueError("two of the files had the same fold held out")
+    total, done = sum(len(held.clips) for _, held in asked), 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        on_progress(done, total)
+
+    parts = [_of_file(path, held.clips, dataset, crops, count) for path, held in asked]
+    logits, truth = (
+        tuple(np.concatenate(head) for head in zip(*some, strict=True))
+        for some in zip(*parts, strict=True)
+    )
+    how = asked[0][1].how
+    if len(asked) > 1:
+        how = f"each clip by the one of {len(asked)} networks that was not trained on its fold"
+    return Answers(logits, truth, tuple(sorted(folds)), how)
+
+
+def _of_file(
+    path: Path,
+    clips: Sequence[Clip],
+    dataset: SceneDataset,
+    crops: str,
+    on_clip: Callable[[], Any],
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Logits `[N, W, S]` and truth `[N]` of each head that the data set has labels for."""
+    scorer = FileScorer(path)
+    heads = [(list(scorer.labels), [clip.label for clip in clips])]
+    if scorer.abstract_labels and dataset.abstract_labels:
+        of_clip = [dataset.abstract_of(clip.label) for clip in clips]
+        heads.append((list(scorer.abstract_labels), of_clip))
+    truth = tuple(_indices(known, given) for known, given in heads)
+    n_samples = round(max(dataset.clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
+    found = scorer.window_logits([clip.path for clip in clips], n_samples, crops, on_clip)
+    logits = tuple(
+        np.array([[window[head] for window in windows] for windows in found])
+        for head in range(len(heads))
+    )
+    return logits, truth
+
+
+def _indices(known: list[str], given: Sequence[str]) -> np.ndarray:
+    if unknown := sorted(set(given) - set(known)):
+        raise ValueError(
+            f"the model does not know {', '.join(unknown)}; its scenes are {', '.join(known)}"
+        )
+    return np.array([known.index(label) for label in given])
+
+
+def fit(answers: Answers, dataset: str, target: float) -> Calibration:
+    """Temperatures and threshold of pooled answers, and what they change on the same clips."""
+    temperatures = [
+        scaling.fit_temperature(logits, truth)
+        for logits, truth in zip(answers.logits, answers.truth, strict=True)
+    ]
+    scene, truth = answers.logits[0], answers.truth[0]
+    before, after = (scaling.mean_probabilities(scene, t) for t in (1.0, temperatures[0]))
+    losses = [scaling.log_loss(p, truth) for p in (before, after)]
+    errors = [scaling.calibration_error(p, truth) for p in (before, after)]
+    return Calibration(
+        temperature=temperatures[0],
+        abstract_temperature=temperatures[1] if len(temperatures) > 1 else 1.0,
+        threshold=scaling.choose_threshold(after, truth, target),
+        target_accuracy=target,
+        dataset=dataset,
+        folds=list(answers.folds),
+        how=answers.how,
+        clips=len(truth),
+        log_loss=[round(value, DIGITS) for value in losses],
+        calibration_error=[round(value, DIGITS) for value in errors],
+    )
+
+
+def store(file: Path, found: Calibration, out: Path) -> int:
+    """Write the file with its calibration, whole or not at all; how many bytes it has.
+
+    Raises:
+        OverBudget: it would be over the rule that its export enforced.
+    """
+    card = msgspec.structs.replace(read_card(file), calibration=found)
+    data = replace_card(file, card, out)
+    if card.budget.get("enforced"):
+        inventory = inventory_of_file(data, audio_s=card.clip_s, name=out.name)
+        for rule in rules_named(card.budget["rule"]):
+            enforce(inventory, rule)
+    with atomic_write(out) as temporary:
+        temporary.write_bytes(data)
+    return len(data)
+
+
+def calibration_text(result: dict[str, Any]) -> str:
+    """What `calibrate` found, for people."""
+    folds = ", ".join(map(str, result.get("folds", [])))
+    (loss, new_loss), (error, new_error) = result["log_loss"], result["calibration_error"]
+    lines = [
+        f"{result['file']}: calibrated, {result['file_bytes']:,} bytes",
+        f"  clips              {result['clips']} of {result['dataset']}, fold {folds}",
+        f"                     {result['how']}",
+        f"  temperature        {result['temperature']:.3f}",
+        f"  log loss           {loss:.4f} -> {new_loss:.4f} nats",
+        f"  calibration error  {100 * error:.1f} -> {100 * new_error:.1f} %"
+        f" ({scaling.BINS} bins of equal width)",
+    ]
+    return "\n".join([*lines, f"  unsure             {_threshold_text(result)}"])
+
+
+def _threshold_text(result: dict[str, Any]) -> str:
+    threshold, target = result.get("threshold"), result["target_accuracy"]
+    if threshold is None:
+        return f"no threshold: at no confidence {100 * target:g} % of the clips are right"
+    if threshold == 0:
+        return f"never: {100 * target:g} % and more of all clips are right"
+    return f"below {100 * threshold:.1f} %: above, {100 * target:g} % are right"

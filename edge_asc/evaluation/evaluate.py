@@ -1,0 +1,264 @@
+"""How good a model is on the test clips of a fold: a file in its runtime, or a run in torch."""
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_asc.audio.microphones.filters import Device
+from edge_asc.data.dataset import Clip, SceneDataset
+from edge_asc.data.open import open_dataset
+from edge_asc.evaluation import confidence as temperature
+from edge_asc.evaluation.by_microphone import simulated_figures
+from edge_asc.evaluation.joint import JointScorer
+from edge_asc.evaluation.metrics import abstract_metrics, device_metrics, scene_metrics
+from edge_asc.evaluation.predictors import FileScorer, RunScorer, Scorer, TrainedOn
+from edge_asc.evaluation.unknown import measure_unknown
+from edge_asc.files import atomic_write
+from edge_asc.frontend.windows import CROPS
+from edge_asc.runtime.classifier import Prediction
+from edge_asc.runtime.metadata import Calibration
+
+OnProgress = Callable[[int, int], Any]  # clips done, clips in all
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation's figures and the predictions behind them.
+
+    Args:
+        figures: what `--json` prints.
+        labels: scenes in the order of the probabilities.
+        clips: the test clips.
+        scene: probabilities `[N, S]`.
+    """
+
+    figures: dict[str, Any]
+    labels: tuple[str, ...]
+    clips: tuple[Clip, ...]
+    scene: np.ndarray
+
+    def save(self, folder: Path) -> None:
+        """Write metrics.json, predictions.csv, confusion.png and confidence.png."""
+        from edge_asc.evaluation.confidence_plot import save_confidence
+        from edge_asc.training.plots import save_confusion
+        from edge_asc.training.run_folder import write_json
+
+        write_json(folder / "metrics.json", self.figures)
+        self._save_predictions(folder / "predictions.csv")
+        save_confusion(self.figures["confusion"], self.labels, folder / "confusion.png")
+        save_confidence(self.figures, folder / "confidence.png")
+
+    def _save_predictions(self, path: Path) -> None:
+        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "label", "predicted", *(f"p_{s}" for s in self.labels)])
+            for clip, row in zip(self.clips, self.scene, strict=True):
+                predicted = self.labels[int(row.argmax())]
+                writer.writerow([clip.path, clip.label, predicted, *(f"{p:.6g}" for p in row)])
+
+
+def evaluate(
+    target: Path,
+    data: Path,
+    *,
+    fold: int | None = None,
+    crops: str = "3",
+    clip_s: float | None = None,
+    views: int | None = None,
+    runtime: str | None = None,
+    joint: bool = False,
+    joint_with: Path | None = None,
+    unknown: Path | None = None,
+    devices: Sequence[Device] = (),
+    on_progress: OnProgress = lambda done, total: None,
+) -> Evaluation:
+    """Evaluate a model file or a run folder.
+
+    Args:
+        target: `.tflite`, `.onnx` or run folder.
+        data: data set, as `open_dataset` takes it.
+        fold: whose clips to test on; by default the one that the model was not trained on.
+        crops: "1" whole clips; "3" start, middle and end; "slide" windows that overlap by half.
+            Windows are as long as the model's training crops; probabilities are averaged.
+        clip_s: seconds that clips are padded or cut to; None: the data set's length.
+        views: how often each window is heard (`edge_asc.runtime.tta`); None: as the model says.
+        runtime: for a file, a key of `RUNTIMES`.
+        joint: let the model's own abstract head be the prior of its scenes
+            (`edge_asc.evaluation.joint`).
+        joint_with: a model file or run whose abstract classes are that prior.
+        unknown: sounds that the model was not taught (`edge_asc.evaluation.unknown`); for a file.
+        devices: simulated devices through which the clips are heard as well.
+        on_progress: called after each clip, with every device.
+
+    Raises:
+        ValueError: an unknown fold, labels that the model does not know, an unusable file.
+        OSError: a file cannot be read.
+    """
+    if crops not in CROPS:
+        raise ValueError(f"crops {crops!r} is not one of {', '.join(CROPS)}")
+    scorer = open_scorer(target, runtime, views)
+    dataset = as_labelled(open_dataset(data), scorer.labels)
+    chosen = choose_fold(dataset, fold, scorer.trained_on)
+    train, test = dataset.split(chosen)
+    check_labels(test, scorer.labels)
+    if unknown and not isinstance(scorer, FileScorer):
+        raise ValueError(f"{target}: --unknown goes with a model file")
+    models = [scorer, *([open_scorer(joint_with)] if joint_with else [])]
+    if joint or joint_with:
+        scorer = JointScorer(scorer, models[-1], dataset)
+    clip_s = clip_s or dataset.clip_s
+    hear = _Listening(scorer, test, clip_s, crops, on_progress, 1 + len(devices))
+    predictions = hear(None)
+    scene = np.stack([p.scene for p in predictions])
+    heard = {d.name: np.stack([p.scene for p in hear(d)]) for d in devices}
+    figures = {
+        **scorer.facts(),
+        "dataset": dataset.name,
+        "fold": chosen,
+        "crops": crops,
+        "window_s": scorer.clip_s,
+        "views": scorer.views,
+        "clip_s": clip_s,
+        **figures_of(predictions, test, train, scorer, dataset),
+        **simulated_figures(scene, heard, _truth(test, scorer)),
+        **confidence_figures(scene, test, scorer),
+        "warnings": [
+            *(line for m in models for line in leaks(dataset, chosen, m.trained_on)),
+            *fitted_here(dataset, chosen, scorer.calibration),
+        ],
+    }
+    if unknown and isinstance(models[0], FileScorer):
+        figures["unknown"] = measure_unknown(models[0], unknown, crops, on_progress)
+    return Evaluation(figures, tuple(scorer.labels), tuple(test), scene)
+
+
+def open_scorer(target: Path, runtime: str | None = None, views: int | None = None) -> Scorer:
+    """A scorer for a run folder or a model file."""
+    if not target.is_dir():
+        return FileScorer(target, runtime, views)
+    if runtime is not None:
+        raise ValueError(f"{target}: a run is evaluated in torch; --runtime goes with a model file")
+    return RunScorer(target, views)
+
+
+def as_labelled(dataset: SceneDataset, labels: Sequence[str]) -> SceneDataset:
+    """The data set with its abstract classes as labels, where these are what a model knows."""
+    knows_groups = set(labels) <= set(dataset.abstract_labels)
+    return dataset.abstracted() if knows_groups else dataset
+
+
+def choose_fold(dataset: SceneDataset, fold: int | None, trained_on: TrainedOn) -> int:
+    """The fold asked for; else the one held out in training; else the only one.
+
+    Raises:
+        ValueError: there are several and none is named; or there is no such fold.
+    """
+    name, held_out = trained_on
+    if fold is not None:
+        dataset.split(fold)  # says which folds there are
+        return fold
+    if name == dataset.name and held_out in dataset.folds and held_out is not None:
+        return held_out
+    if len(dataset.folds) == 1:
+        return dataset.folds[0]
+    folds = ", ".join(map(str, dataset.folds))
+    raise ValueError(f"{dataset.name} has the folds {folds}: choose one with --fold")
+
+
+def leaks(dataset: SceneDataset, fold: int, trained_on: TrainedOn) -> list[str]:
+    """Why the figures may be no test at all, one line each."""
+    name, held_out = trained_on
+    if name != dataset.name or held_out == fold:
+        return []
+    kept = "no fold was held out" if held_out is None else f"fold {held_out} was held out"
+    return [f"fold {fold} of {name} was in the training data of this model ({kept})"]
+
+
+def fitted_here(dataset: SceneDataset, fold: int, given: Calibration | None) -> list[str]:
+    """Why figures of confidence are no test, in a line; empty where they are."""
+    if given is None or given.dataset != dataset.name or fold not in given.folds:
+        return []
+    return [f"temperature and threshold were fitted on fold {fold} of {dataset.name} among others"]
+
+
+def confidence_figures(scene: np.ndarray, test: Sequence[Clip], scorer: Scorer) -> dict[str, Any]:
+    """Reliability by bins, accuracy by coverage, and what the file's threshold does."""
+    truth = np.array([list(scorer.labels).index(clip.label) for clip in test])
+    found: dict[str, Any] = {
+        "reliability": temperature.reliability(scene, truth),
+        "coverage": temperature.coverage(scene, truth),
+    }
+    given = scorer.calibration
+    if given is not None:
+        found["temperature"] = given.temperature
+        if given.threshold is not None:
+            found["above_threshold"] = temperature.above(scene, truth, given.threshold)
+    return found
+
+
+def check_labels(clips: Sequence[Clip], labels: Sequence[str]) -> None:
+    """Raise ValueError when a clip's scene is none of the model's."""
+    unknown = sorted({clip.label for clip in clips} - set(labels))
+    if unknown:
+        known = ", ".join(labels)
+        raise ValueError(f"the model does not know {', '.join(unknown)}; its scenes are {known}")
+
+
+def figures_of(
+    predictions: Sequence[Prediction],
+    test: Sequence[Clip],
+    train: Sequence[Clip],
+    scorer: Scorer,
+    dataset: SceneDataset,
+) -> dict[str, Any]:
+    """All metrics of the predictions."""
+    scene = np.stack([p.scene for p in predictions])
+    truth = _truth(test, scorer)
+    found = scene_metrics(scene, truth, scorer.labels)
+    seen = frozenset(clip.device for clip in train)
+    found |= device_metrics(scene.argmax(1) == truth, [clip.device for clip in test], seen)
+    if set(scorer.labels) <= set(dataset.abstract_map):
+        heads = [p.abstract for p in predictions if p.abstract is not None]
+        found |= abstract_metrics(
+            scene,
+            np.stack(heads) if heads else None,
+            truth,
+            scorer.labels,
+            dataset.abstract_map,
+            scorer.abstract_labels or dataset.abstract_labels,
+        )
+    return found
+
+
+def _truth(test: Sequence[Clip], scorer: Scorer) -> np.ndarray:
+    return np.array([list(scorer.labels).index(clip.label) for clip in test])
+
+
+class _Listening:
+    """Predictions of the test clips, pass by pass, with one count over all passes."""
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        clips: Sequence[Clip],
+        clip_s: float,
+        crops: str,
+        on_progress: OnProgress,
+        n_passes: int,
+    ) -> None:
+        self._scorer, self._crops, self._on_progress = scorer, crops, on_progress
+        self._paths = [clip.path for clip in clips]
+        # One rule everywhere: audio shorter than the window is filled up with silence.
+        self._n_samples = round(max(clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
+        self._done, self._total = 0, n_passes * len(clips)
+
+    def __call__(self, device: Device | None) -> list[Prediction]:
+        return self._scorer.predict(self._paths, self._n_samples, self._crops, self._count, device)
+
+    def _count(self) -> None:
+        self._done += 1
+        self._on_progress(self._done, self._total)

@@ -1,0 +1,149 @@
+"""What was found of one window: figures for machines and words for titles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_asc.evaluation.explain.axes import Geometry, hz_of_mel, seconds_of_frame
+from edge_asc.evaluation.explain.excerpt import Excerpt
+from edge_asc.evaluation.explain.occlusion import Occlusion
+
+if TYPE_CHECKING:
+    from edge_asc.evaluation.explain.block_maps import BlockMaps, FoundBlock
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What both ways of looking have in common.
+
+    Attributes:
+        model: name, and what ran it.
+        labels: scenes in the order of the probabilities.
+        excerpt: what the network saw.
+        probabilities: of the untouched input, `[S]`.
+    """
+
+    model: str
+    labels: Sequence[str]
+    excerpt: Excerpt
+    probabilities: np.ndarray
+
+    @property
+    def scene(self) -> str:
+        """The likeliest scene."""
+        return self.labels[int(self.probabilities.argmax())]
+
+    @property
+    def headline(self) -> str:
+        """Scene and probability."""
+        return f"{self.scene} {100 * self.probabilities.max():.1f} %"
+
+    def figures(self) -> dict[str, Any]:
+        """What was heard, as JSON has it."""
+        given = (float(p) for p in self.probabilities)
+        return {
+            "model": self.model,
+            "audio": str(self.excerpt.path),
+            "audio_s": self.excerpt.audio_s,
+            "start_s": self.excerpt.start_s,
+            "window_s": self.excerpt.window_s,
+            "scene": self.scene,
+            "probability": float(self.probabilities.max()),
+            "probabilities": dict(zip(self.labels, given, strict=True)),
+        }
+
+
+@dataclass(frozen=True)
+class ExplainedBlock(Explained):
+    """The maps of one block.
+
+    Attributes:
+        found: the block.
+        n_blocks: of the network.
+        maps: before attention, after it, after the maximum.
+        channels: those to show, counted from 0.
+        chosen: whether somebody named these channels.
+    """
+
+    found: "FoundBlock"
+    n_blocks: int
+    maps: "BlockMaps"
+    channels: tuple[int, ...]
+    chosen: bool
+
+    def figures(self) -> dict[str, Any]:
+        """Shares and axes; channels and blocks are counted from 1."""
+        maps, (n_channels, n_rows, n_columns) = self.maps, self.maps.before.shape
+        shares = maps.share_by_channel
+        keeps = maps.keeps_larger
+        return super().figures() | {
+            "shows": "block",
+            "block": self.found.number,
+            "block_name": self.found.name,
+            "blocks": self.n_blocks,
+            "combine": "max" if keeps else "replace",
+            "channels": n_channels,
+            "shown_channels": [channel + 1 for channel in self.channels],
+            "kept_share": float(shares.mean()) if keeps else None,
+            "kept_share_per_channel": [round(float(s), 6) for s in shares] if keeps else None,
+            **axes_of(self.excerpt, self.found.geometry, n_rows, n_columns),
+        }
+
+
+@dataclass(frozen=True)
+class ExplainedPatches(Explained):
+    """How the probability falls where patches are hidden.
+
+    Attributes:
+        occlusion: the patches.
+        hidden_by: what stood in their place, in words.
+    """
+
+    occlusion: Occlusion
+    hidden_by: str
+
+    def figures(self) -> dict[str, Any]:
+        """All drops, and the patch that costs most."""
+        found = self.occlusion
+        row, column = found.largest
+        return super().figures() | {
+            "shows": "occlusion",
+            "hidden_by": self.hidden_by,
+            "patches": found.drops.size,
+            "patch_mels": found.mels[0][1] - found.mels[0][0],
+            "patch_frames": found.frames[0][1] - found.frames[0][0],
+            "largest_drop": self.box(row, column),
+            "mean_drop": float(found.drops.mean()),
+            "drops": [[round(float(d), 6) for d in drops] for drops in found.drops],
+            "drops_hz": [self.hz(bounds) for bounds in found.mels],
+            "drops_s": [self.seconds(bounds) for bounds in found.frames],
+        }
+
+    def box(self, row: int, column: int) -> dict[str, Any]:
+        """One patch in hertz and seconds, and what hiding it costs."""
+        found = self.occlusion
+        where = {"hz": self.hz(found.mels[row]), "s": self.seconds(found.frames[column])}
+        return where | {"drop": float(found.drops[row, column])}
+
+    def hz(self, bounds: tuple[int, int]) -> list[float]:
+        """Lower and upper end of a stretch of mels."""
+        ends = hz_of_mel(self.excerpt.frontend, np.array(bounds) - 0.5)
+        return [round(float(f), 1) for f in ends]
+
+    def seconds(self, bounds: tuple[int, int]) -> list[float]:
+        """Begin and end of a stretch of frames."""
+        ends = seconds_of_frame(self.excerpt.frontend, np.array(bounds) - 0.5, self.excerpt.start_s)
+        return [round(float(s), 3) for s in ends]
+
+
+def axes_of(excerpt: Excerpt, geometry: Geometry, n_rows: int, n_columns: int) -> dict[str, Any]:
+    """Centres of a map's rows in Hz and of its columns in seconds of the file."""
+    hz = hz_of_mel(excerpt.frontend, geometry.mels.position(range(n_rows)))
+    frames = geometry.frames.position(range(n_columns))
+    seconds = seconds_of_frame(excerpt.frontend, frames, excerpt.start_s)
+    return {
+        "rows_hz": [round(float(f), 1) for f in hz],
+        "columns_s": [round(float(s), 3) for s in seconds],
+    }

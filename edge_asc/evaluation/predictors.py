@@ -1,0 +1,247 @@
+"""Probabilities of clips, from a model file in its runtime or from a run in torch.
+
+Letters: N clips, S scenes, A abstract classes, M mels, F frames. Both decode alike, cut the same
+windows from raw features, normalise each window and average the probabilities over the windows;
+they differ in who computes: numpy and an inference runtime, or torch.
+"""
+
+import os
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from edge_asc.audio.decode import fit_length, load_audio
+from edge_asc.audio.microphones.filters import Device
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.frontend.windows import cut
+from edge_asc.runtime.classifier import Classifier, Prediction, mean_prediction
+from edge_asc.runtime.metadata import Calibration
+
+BATCH_CLIPS = 32
+LATENCY_RUNS = 20
+
+Audio = np.ndarray
+OnClip = Callable[[], Any]
+TrainedOn = tuple[str | None, int | None]  # data set, fold held out
+
+
+class Scorer(Protocol):
+    """A model under evaluation.
+
+    Attributes:
+        labels: scenes in the order of the probabilities.
+        abstract_labels: classes of the abstract head, empty without one.
+        frontend: its features.
+        window_frames: frames of one window.
+        clip_s: seconds of one window.
+        views: how often each window is heard (`edge_asc.runtime.tta`).
+        trained_on: data set and fold held out, as far as the model says.
+        calibration: what its file says of its confidence.
+    """
+
+    labels: Sequence[str]
+    abstract_labels: Sequence[str]
+    frontend: FrontEnd
+    window_frames: int
+    clip_s: float
+    views: int
+    trained_on: TrainedOn
+    calibration: Calibration | None
+
+    def facts(self) -> dict[str, Any]:
+        """What ran: model, runtime, size."""
+
+    def predict(
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        on_clip: OnClip,
+        device: Device | None = None,
+    ) -> list[Prediction]:
+        """Mean prediction over the windows of each clip, cut or filled up to `n_samples`.
+
+        With a device: of what it makes of the clips.
+        """
+
+
+class FileScorer:
+    """A `.tflite` or `.onnx` file; clips run in parallel, each on one thread."""
+
+    def __init__(self, path: Path, runtime: str | None = None, views: int | None = None) -> None:
+        self._path, self._own = path, threading.local()
+        first = self._own.classifier = Classifier.load(path, runtime, views=views)
+        self.views = first.views
+        self._runtime = first.runtime  # also for the other threads: what ran is what is told
+        self.labels: Sequence[str] = first.card.labels
+        self.abstract_labels: Sequence[str] = first.card.abstract_labels
+        self.frontend = first.frontend
+        self.window_frames, self.clip_s = first.window_frames, first.card.clip_s
+        trained = first.card.provenance
+        self.trained_on: TrainedOn = (trained.get("dataset"), trained.get("fold"))
+        self.calibration: Calibration | None = first.card.calibration
+
+    def facts(self) -> dict[str, Any]:
+        """Model, file, runtime, and the milliseconds of one window on one thread."""
+        classifier = self._classifier()
+        return {
+            "model": classifier.card.name,
+            "file": str(self._path),
+            "file_bytes": classifier.file_bytes,
+            "precision": classifier.card.precision,
+            "runtime": classifier.runtime,
+            "runtime_version": classifier.runtime_version,
+            "window_latency_ms": latency_ms(classifier),
+        }
+
+    def predict(
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        on_clip: OnClip,
+        device: Device | None = None,
+    ) -> list[Prediction]:
+        """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
+        clips = self.window_logits(paths, n_samples, crops, on_clip, device)
+        return [mean_prediction(self.predictions(windows)) for windows in clips]
+
+    def predictions(self, windows: Sequence[tuple[np.ndarray, ...]]) -> list[Prediction]:
+        """Probabilities of what `window_logits` gave for a clip."""
+        return [self._classifier().prediction(logits) for logits in windows]
+
+    def window_logits(
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        on_clip: OnClip,
+        device: Device | None = None,
+    ) -> list[list[tuple[np.ndarray, ...]]]:
+        """Logits of each head, of every window of each clip."""
+
+        def of_one(path: Path) -> list[tuple[np.ndarray, ...]]:
+            raw = self.frontend.raw(read_clip(path, self.frontend, n_samples, device))
+            windows = cut(raw, self.window_frames, crops)
+            return [self._classifier().logits(self.frontend.normalize(w)) for w in windows]
+
+        # Threads are enough: decoding, numpy's transforms and the runtimes all release the lock.
+        found = []
+        for logits in in_parallel(of_one, paths):
+            found.append(logits)
+            on_clip()
+        return found
+
+    def _classifier(self) -> Classifier:
+        if not hasattr(self._own, "classifier"):
+            self._own.classifier = Classifier.load(self._path, self._runtime, views=self.views)
+        classifier: Classifier = self._own.classifier
+        return classifier
+
+
+class RunScorer:
+    """A run folder: torch front end and torch network, in batches."""
+
+    def __init__(self, folder: Path, views: int | None = None) -> None:
+        from edge_asc.models.tta import SeveralViews
+        from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+        from edge_asc.training.run_folder import load_network, read_run
+
+        run = read_run(folder)
+        self._folder, self._name = folder, run.settings().name
+        self.labels: Sequence[str] = run.labels
+        self.abstract_labels: Sequence[str] = run.abstract_labels
+        self.frontend = run.front_end()
+        self.window_frames, self.clip_s = run.n_frames, run.clip_s
+        self.trained_on: TrainedOn = (run.dataset, run.fold)
+        self.calibration: Calibration | None = None
+        self.views = run.settings().data.views if views is None else views
+        self._network = SeveralViews(load_network(folder), self.views)
+        self._torch_frontend = TorchFrontEnd(self.frontend)
+
+    def facts(self) -> dict[str, Any]:
+        """Model, folder and torch's version."""
+        import torch
+
+        return {
+            "model": self._name,
+            "file": str(self._folder),
+            "precision": "float32",
+            "runtime": "torch",
+            "runtime_version": str(torch.__version__),
+        }
+
+    def predict(
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        on_clip: OnClip,
+        device: Device | None = None,
+    ) -> list[Prediction]:
+        """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
+        clips = in_parallel(lambda path: read_clip(path, self.frontend, n_samples, device), paths)
+        predictions: list[Prediction] = []
+        while batch := list(islice(clips, BATCH_CLIPS)):
+            predictions += self._predict_batch(np.stack(batch), crops)
+            for _ in batch:
+                on_clip()
+        return predictions
+
+    def _predict_batch(self, audio: np.ndarray, crops: str) -> list[Prediction]:
+        """Predictions of clips `[B, N]`."""
+        import torch
+
+        with torch.inference_mode():
+            raw = self._torch_frontend.raw(torch.from_numpy(audio))  # [B, 1, M, F]
+            windows = [
+                [logits.double().softmax(1) for logits in self._network(features)]
+                for features in map(
+                    self._torch_frontend.normalize, cut(raw, self.window_frames, crops)
+                )
+            ]
+        heads = [torch.stack(head).mean(0).numpy() for head in zip(*windows, strict=True)]
+        return [Prediction(*one) for one in zip(*heads, strict=True)]
+
+
+def read_clip(
+    path: Path, frontend: FrontEnd, n_samples: int, device: Device | None = None
+) -> Audio:
+    """Audio `[n_samples]` of a file, as the device hears it, cut or filled up with silence."""
+    audio = load_audio(path, frontend.sample_rate_hz)
+    if device is not None:
+        audio = device.hear(audio, frontend.sample_rate_hz, path.name)
+    return fit_length(audio, n_samples)
+
+
+def latency_ms(classifier: Classifier, n_frames: int | None = None) -> float:
+    """Median milliseconds of one prediction, without the front end; one window by default."""
+    shape = (classifier.frontend.n_mels, n_frames or classifier.window_frames)
+    features = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    times_s = []
+    for _ in range(LATENCY_RUNS):
+        start_s = time.perf_counter()
+        classifier.logits(features)
+        times_s.append(time.perf_counter() - start_s)
+    return 1000 * statistics.median(times_s)
+
+
+def in_parallel(function: Callable[[Path], Any], paths: Sequence[Path]) -> Iterator[Any]:
+    """`map` over all cores, in order; a few items ahead, so that memory does not grow."""
+    n_workers = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(n_workers)
+    waiting = iter(paths)
+    try:
+        ahead = [pool.submit(function, path) for path in islice(waiting, 4 * n_workers)]
+        while ahead:
+            yield ahead.pop(0).result()
+            ahead += [pool.submit(function, path) for path in islice(waiting, 1)]
+    finally:  # after an error or Ctrl-C, the clips not yet begun are left
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,104 @@
+"""An evaluation's figures for people."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from edge_asc.runtime.tta import heard
+
+
+def print_evaluation(figures: dict[str, Any], console: Console | None = None) -> None:
+    """Print the figures of `edge_asc.evaluation.evaluate.Evaluation`."""
+    console = console or Console()
+    console.print(_headline(figures), highlight=False)
+    console.print(_summary(figures))
+    console.print(_shares("scene", figures["per_class"]))
+    if "per_device" in figures:
+        console.print(_shares("device", figures["per_device"]))
+    if "simulated" in figures:
+        console.print(_simulated(figures["simulated"]))
+
+
+def _headline(figures: dict[str, Any]) -> str:
+    size = f", {figures['file_bytes']:,} bytes" if "file_bytes" in figures else ""
+    return (
+        f"{figures['file']}: {figures['model']}, {figures['precision']}{size},"
+        f" on {figures['runtime']} {figures['runtime_version']}\n"
+        f"{figures['dataset']}, fold {figures['fold']}, {figures['clips']} clips,"
+        f" crops {figures['crops']} of {figures['window_s']:g} s{heard(figures['views'])}"
+    )
+
+
+def _summary(figures: dict[str, Any]) -> Table:
+    table = Table(show_header=False, box=None)
+    table.add_row("accuracy", f"{percent(figures['accuracy'])}  ({figures['correct']} clips)")
+    if "joint_with" in figures:
+        table.add_row("joint with", figures["joint_with"])
+    table.add_row("macro accuracy", percent(figures["macro_accuracy"]))
+    table.add_row("log loss", f"{figures['log_loss']:.4f} nats")
+    table.add_row("calibration error", percent(figures["calibration_error"]))
+    for name, value in _confidence(figures):
+        table.add_row(name, value)
+    for name, value in figures.get("abstract_accuracy", {}).items():
+        table.add_row(f"abstract, {name.replace('_', ' ')}", percent(value))
+    for name in ("seen_devices", "unseen_devices"):
+        row = figures.get(name)
+        if row and row["clips"]:
+            table.add_row(name.replace("_", " "), f"{percent(row['accuracy'])}  of {row['clips']}")
+    if "window_latency_ms" in figures:
+        table.add_row("one window", f"{figures['window_latency_ms']:.2f} ms on one thread")
+    return table
+
+
+def _confidence(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Temperature, threshold, and what becomes of sounds that the model was not taught."""
+    if "temperature" in figures:
+        yield "temperature", f"{figures['temperature']:.3f}"
+    if kept := figures.get("above_threshold"):
+        named = f"{percent(kept['coverage'])} of the clips, {percent(kept['accuracy'])} right"
+        yield f"above {percent(kept['threshold'])}", named
+    if found := figures.get("unknown"):
+        left_out = f", without {', '.join(found['left_out'])}" if found["left_out"] else ""
+        yield "unknown sounds", f"{found['clips']} clips of {found['data']}{left_out}"
+        shares = found["sure"]
+        sure = f"{percent(shares['after'])}, uncalibrated {percent(shares['before'])}"
+        yield f"  named with over {percent(found['sure_above'])}", sure
+        if found["named"] is not None:
+            yield "  named, above the threshold", percent(found["named"])
+
+
+def _shares(what: str, rows: dict[str, dict[str, Any]]) -> Table:
+    table = Table(box=None)
+    table.add_column(what)
+    table.add_column("clips", justify="right")
+    table.add_column("accuracy", justify="right")
+    for name, row in rows.items():
+        table.add_row(name or "unknown", str(row["clips"]), percent(row["accuracy"]))
+    return table
+
+
+def _simulated(figures: dict[str, Any]) -> Table:
+    """Accuracy by simulated device, then the mean of each set and what it loses against clean."""
+    table = Table(box=None)
+    for name in ("simulated device", "family", "accuracy", "points lost"):
+        table.add_column(
+            name, justify="left" if name in ("simulated device", "family") else "right"
+        )
+    table.add_row("clean", "", percent(figures["clean"]), "")
+    for name, row in figures["per_device"].items():
+        table.add_row(name, row["family"], percent(row["accuracy"]), _points(row["loss"]))
+    for which, row in figures["sets"].items():
+        name = f"mean of {row['devices']} {which}"
+        table.add_row(name, "", percent(row["accuracy"]), _points(row["loss"]))
+    return table
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def percent(share: float | None) -> str:
+    """A share between 0 and 1 as people read it."""
+    return "-" if share is None else f"{100 * share:.1f} %"

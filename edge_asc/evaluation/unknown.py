@@ -1,0 +1,108 @@
+"""How sure a file is of sounds it cannot know: each answer is wrong, so each sure one is a harm."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_asc.audio.decode import AUDIO_SUFFIXES
+from edge_asc.data.open import open_dataset
+from edge_asc.evaluation.predictors import FileScorer
+from edge_asc.runtime.classifier import mean_prediction, softmax
+
+SURE = 0.9
+SHOWN = 3  # labels that take the most of them
+
+OnProgress = Callable[[int, int], Any]  # clips done, clips in all
+
+
+@dataclass(frozen=True)
+class Strange:
+    """Sounds of classes that a model was not taught.
+
+    Args:
+        name: of the data.
+        paths: audio files.
+        left_out: classes of the data that the model knows by the same name.
+        clip_s: seconds that clips are cut or filled up to; 0: one window.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    left_out: tuple[str, ...]
+    clip_s: float
+
+
+def find_strange(path: Path, labels: Sequence[str]) -> Strange:
+    """Clips of a data set whose classes a model has not, or all audio files of a folder.
+
+    Raises:
+        ValueError: nothing is left.
+        OSError: no such folder.
+    """
+    if path.is_dir() and (loose := _loose_audio(path)):
+        return Strange(path.name, loose, (), 0.0)
+    dataset = open_dataset(path)
+    kept = tuple(clip.path for clip in dataset.clips if clip.label not in labels)
+    shared = {clip.label for clip in dataset.clips} & set(labels)
+    if not kept:
+        raise ValueError(f"{path}: the model knows every class of {dataset.name}")
+    left_out = tuple(label for label in labels if label in shared)
+    return Strange(dataset.name, kept, left_out, dataset.clip_s)
+
+
+def _loose_audio(folder: Path) -> tuple[Path, ...]:
+    """Audio files right inside a folder without a table; they have no labels."""
+    if any(folder.glob("*.csv")) or (folder / "meta").is_dir():
+        return ()
+    files = (p for p in folder.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES)
+    return tuple(sorted(files))
+
+
+def measure_unknown(
+    scorer: FileScorer, path: Path, crops: str, on_progress: OnProgress
+) -> dict[str, Any]:
+    """How many strange clips are named with confidence.
+
+    Returns:
+        data, clips, left_out, sure (share above `SURE`; before: without the file's temperature),
+        mean_confidence (both), named (share at or above the file's threshold; None without one),
+        named_as (the labels that most of the sure ones got).
+    """
+    strange, done = find_strange(path, scorer.labels), 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        on_progress(done, len(strange.paths))
+
+    n_samples = round(max(strange.clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
+    clips = scorer.window_logits(strange.paths, n_samples, crops, count)
+    calibrated = np.stack([mean_prediction(scorer.predictions(c)).scene for c in clips])
+    plain = np.stack([np.mean([softmax(w[0]) for w in c], axis=0) for c in clips])
+    confidence, before = calibrated.max(axis=1), plain.max(axis=1)
+    threshold = scorer.calibration.threshold if scorer.calibration else None
+    return {
+        "data": strange.name,
+        "clips": len(strange.paths),
+        "left_out": list(strange.left_out),
+        "sure_above": SURE,
+        "sure": {"before": _share(before > SURE), "after": _share(confidence > SURE)},
+        "mean_confidence": {"before": float(before.mean()), "after": float(confidence.mean())},
+        "threshold": threshold,
+        "named": None if threshold is None else _share(confidence >= threshold),
+        "named_as": _most(calibrated[confidence > SURE], scorer.labels),
+    }
+
+
+def _share(chosen: np.ndarray) -> float:
+    return float(chosen.mean())
+
+
+def _most(probabilities: np.ndarray, labels: Sequence[str]) -> dict[str, int]:
+    """Clips by the label they got, the most frequent first."""
+    counts = np.bincount(probabilities.argmax(axis=1), minlength=len(labels))
+    order = np.argsort(-counts, kind="stable")[:SHOWN]
+    return {labels[i]: int(counts[i]) for i in order if counts[i]}

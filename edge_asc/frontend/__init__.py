@@ -1,0 +1,1 @@
+"""From samples to features, in numpy: whole clips and streams."""

@@ -1,0 +1,208 @@
+"""Batch norm and constant factors absorbed into the convolutions, exactly.
+
+No tool folds AMFM's maximum → batch norm, and fake quantisation does not commute with it, so it is
+done on the graph before quantisation-aware training. With s, t the scale and shift of an `affine`:
+
+- conv, linear → affine: weights · s, bias · s + t.
+- max(u, v) of a convolution's halves → affine, sg = sign(s):
+  s · max(u, v) + t = sg · max(|s| u + sg t, |s| v + sg t), so |s| and sg t go into the convolution;
+  the signs stay as an affine without shift, which the next rule takes.
+- affine → conv, linear: the input channels are scaled. A shift goes into the bias, unless the
+  convolution pads with zeros, which the shift would have moved.
+- affine → global mean, flatten, max pool (s > 0): the two change places.
+- What is left becomes a depthwise 1 x 1 convolution: the same numbers, one op more.
+
+Also here: relu into the convolution before it, and means and average pools as convolutions with
+constant weights (exact to a tenth of a percent of the int8 steps, where TFLite's MEAN is not).
+"""
+
+from copy import deepcopy
+
+import numpy as np
+
+from edge_asc.graph.graph import Graph, Node
+
+
+def fold(graph: Graph) -> Graph:
+    """Return a graph of the same function without `affine`, `channel_mean` and `avg_pool`."""
+    graph = deepcopy(graph)
+    shapes = graph.shapes(n_frames=_FRAMES)
+    _means_as_convolutions(graph, {name: shape[0] for name, shape in shapes.items()})
+    while any(_fold_step(graph, node) for node in graph.nodes if node.op == "affine"):
+        pass
+    for node in list(graph.nodes):
+        if node.op == "affine":
+            _as_depthwise(node, shapes[node.inputs[0]][0])
+        elif node.op == "relu":
+            _fold_relu(graph, node)
+    for node in graph.nodes:
+        node.tensors = {k: np.asarray(v, np.float32) for k, v in node.tensors.items()}
+    return graph
+
+
+_FRAMES = 251  # any length will do: only channels are read off
+
+
+def _fold_step(graph: Graph, affine: Node) -> bool:
+    """Apply the first rule that fits this affine; False when none does."""
+    rules = (_into_producer, _through_maximum, _into_consumers, _swap_with_consumer)
+    return any(rule(graph, affine) for rule in rules)
+
+
+def _scale_shift(affine: Node, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and shift as float64 `[channels]` (a constant factor is stored as one number)."""
+    return (
+        np.broadcast_to(affine.tensors["scale"], channels).astype(np.float64),
+        np.broadcast_to(affine.tensors["shift"], channels).astype(np.float64),
+    )
+
+
+def _only_reader(graph: Graph, value: str, node: Node) -> bool:
+    return graph.consumers(value) == [node] and not graph.is_output(value)
+
+
+def _bypass(graph: Graph, affine: Node) -> None:
+    """Take an affine out; its readers read its input."""
+    (source,) = affine.inputs
+    _rename_reads(graph, affine.output, source)
+    graph.nodes.remove(affine)
+
+
+def _rename_reads(graph: Graph, old: str, new: str) -> None:
+    for node in graph.nodes:
+        node.inputs = tuple(new if name == old else name for name in node.inputs)
+    graph.outputs = {k: new if v == old else v for k, v in graph.outputs.items()}
+
+
+def _scale_outputs(node: Node, scale: np.ndarray, shift: np.ndarray) -> None:
+    weight, bias = node.tensors["weight"], node.tensors["bias"]
+    node.tensors["weight"] = weight * _column(scale, weight.ndim)
+    node.tensors["bias"] = bias * scale + shift
+
+
+def _column(values: np.ndarray, ndim: int) -> np.ndarray:
+    return values.reshape(-1, *[1] * (ndim - 1))
+
+
+def _into_producer(graph: Graph, affine: Node) -> bool:
+    producer = graph.producer(affine.inputs[0])
+    if producer is None or producer.op not in ("conv", "linear"):
+        return False
+    if producer.attributes.get("relu") or not _only_reader(graph, producer.output, affine):
+        return False
+    _scale_outputs(producer, *_scale_shift(affine, len(producer.tensors["weight"])))
+    _bypass(graph, affine)
+    return True
+
+
+def _through_maximum(graph: Graph, affine: Node) -> bool:
+    maximum = graph.producer(affine.inputs[0])
+    if maximum is None or maximum.op != "max" or not _only_reader(graph, maximum.output, affine):
+        return False
+    split = graph.producer(maximum.inputs[0])
+    if split is None or split.op != "split" or split.outputs != maximum.inputs:
+        return False
+    conv = graph.producer(split.inputs[0])
+    if conv is None or conv.op not in ("conv", "linear"):
+        return False
+    if not _only_reader(graph, conv.output, split) or (affine.tensors["shift"] == 0).all():
+        return False  # without a shift only signs are left: the next rules' work
+    scale, shift = _scale_shift(affine, len(conv.tensors["weight"]) // 2)
+    sign = np.where(scale < 0, -1.0, 1.0)
+    _scale_outputs(conv, np.tile(np.abs(scale), 2), np.tile(sign * shift, 2))
+    affine.tensors = {"scale": sign, "shift": np.zeros_like(sign)}
+    if (sign > 0).all():
+        _bypass(graph, affine)
+    return True
+
+
+def _into_consumers(graph: Graph, affine: Node) -> bool:
+    readers = graph.consumers(affine.output)
+    if not readers or graph.is_output(affine.output):
+        return False
+    shifts = bool((affine.tensors["shift"] != 0).any())
+    if not all(_takes_affine(reader, shifts) for reader in readers):
+        return False
+    for reader in readers:
+        _scale_inputs(reader, affine)
+    _bypass(graph, affine)
+    return True
+
+
+def _takes_affine(node: Node, shifts: bool) -> bool:
+    if node.op == "linear":
+        return True
+    return node.op == "conv" and not (shifts and any(node.attributes["padding"]))
+
+
+def _scale_inputs(node: Node, affine: Node) -> None:
+    weight = node.tensors["weight"]
+    depthwise = node.attributes.get("groups", 1) > 1
+    channels = len(weight) if depthwise else weight.shape[1]
+    known = np.size(affine.tensors["scale"])
+    repeat = channels // known if node.op == "linear" and known > 1 else 1  # flattened [C, M, F]
+    scale, shift = (np.repeat(v, repeat) for v in _scale_shift(affine, channels // repeat))
+    leading = (-1, 1) if depthwise else (1, -1)
+    spread = (*leading, *[1] * (weight.ndim - 2))
+    node.tensors["bias"] = node.tensors["bias"] + (weight * shift.reshape(spread)).reshape(
+        len(weight), -1
+    ).sum(1)
+    node.tensors["weight"] = weight * scale.reshape(spread)
+
+
+def _swap_with_consumer(graph: Graph, affine: Node) -> bool:
+    readers = graph.consumers(affine.output)
+    if len(readers) != 1 or graph.is_output(affine.output) or len(readers[0].outputs) != 1:
+        return False
+    (reader,) = readers
+    positive = bool((affine.tensors["scale"] > 0).all())
+    if reader.op not in ("global_mean", "flatten") and not (reader.op == "max_pool" and positive):
+        return False
+    source, middle, result = affine.inputs[0], affine.output, reader.output
+    if reader.op == "flatten" and not _flattens_into_linear(graph, result):
+        return False
+    _rename_reads(graph, result, f"{result}_n")
+    reader.inputs, reader.outputs = (source,), (middle,)
+    affine.inputs, affine.outputs = (middle,), (f"{result}_n",)
+    graph.nodes.remove(affine)
+    graph.nodes.insert(graph.nodes.index(reader) + 1, affine)
+    return True
+
+
+def _flattens_into_linear(graph: Graph, value: str) -> bool:
+    readers = graph.consumers(value)
+    return bool(readers) and all(node.op == "linear" for node in readers)
+
+
+def _as_depthwise(affine: Node, channels: int) -> None:
+    scale, shift = _scale_shift(affine, channels)
+    affine.op = "conv"
+    affine.attributes = {"stride": (1, 1), "padding": (0, 0), "groups": channels}
+    affine.tensors = {"weight": scale.reshape(-1, 1, 1, 1), "bias": shift}
+
+
+def _fold_relu(graph: Graph, relu: Node) -> None:
+    producer = graph.producer(relu.inputs[0])
+    if producer is None or producer.op not in ("conv", "linear", "add"):
+        return
+    if _only_reader(graph, producer.output, relu):
+        producer.attributes["relu"] = True
+        producer.outputs = relu.outputs
+        graph.nodes.remove(relu)
+
+
+def _means_as_convolutions(graph: Graph, channels: dict[str, int]) -> None:
+    for node in graph.nodes:
+        n = channels[node.inputs[0]]
+        if node.op == "channel_mean":
+            weight = np.full((1, n, 1, 1), 1 / n)
+            node.attributes = {"stride": (1, 1), "padding": (0, 0), "groups": 1}
+        elif node.op == "avg_pool":
+            kernel = node.attributes.pop("kernel")
+            weight = np.full((n, 1, *kernel), 1 / np.prod(kernel))
+            node.attributes["groups"] = n
+        else:
+            continue
+        node.op = "conv"
+        node.attributes["constant"] = True  # not a parameter: training must not move it
+        node.tensors = {"weight": weight, "bias": np.zeros(len(weight))}

@@ -1,0 +1,149 @@
+"""A torch module that runs a graph: float to be trained, or quantised as the files compute it.
+
+Every node is a module of its own (`n0`, `n1`, …) that calls one torch function, so that NNCF names
+its ops after nodes and the way back from a trained module to the graph is a table look-up.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edge_asc.graph.graph import Graph, Grid, Node
+
+
+def module_name(index: int) -> str:
+    """Name of the module that runs a graph's node."""
+    return f"n{index}"
+
+
+def fake_quantise(x: Tensor, grid: Grid) -> Tensor:
+    """Round to the grid's 256 numbers; gradients pass inside its range."""
+    return torch.fake_quantize_per_tensor_affine(x, grid.scale, grid.zero_point, -128, 127)
+
+
+class GraphNetwork(nn.Module):
+    """`[B, 1, M, F]` → tuple of logits, as the network that the graph was traced from.
+
+    A quantised graph runs on dequantised weights and rounds each value to its grid, which is what
+    the integer kernels compute up to their rounding of the last step.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        for index, node in enumerate(graph.nodes):
+            self.add_module(module_name(index), make_module(node))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the logits in the order of `graph.outputs`."""
+        values = self.values(x)
+        return tuple(values[name] for name in self.graph.outputs.values())
+
+    def values(self, x: Tensor) -> dict[str, Tensor]:
+        """Every value of the graph by name, for calibration and tests."""
+        values = {self.graph.input: self._on_grid(self.graph.input, x)}
+        for index, node in enumerate(self.graph.nodes):
+            results = self.get_submodule(module_name(index))(*(values[v] for v in node.inputs))
+            for name, result in zip(node.outputs, _as_tuple(results), strict=True):
+                values[name] = self._on_grid(name, result)
+        return values
+
+    def _on_grid(self, name: str, x: Tensor) -> Tensor:
+        grid = self.graph.grids.get(name)
+        return x if grid is None else fake_quantise(x, grid)
+
+    @torch.no_grad()
+    def trained_graph(self) -> Graph:
+        """The graph with the weights that this module holds now."""
+        graph = deepcopy(self.graph)
+        for index, node in enumerate(graph.nodes):
+            for name in node.tensors:
+                tensor = getattr(self.get_submodule(module_name(index)), name)
+                node.tensors[name] = tensor.detach().float().cpu().numpy().copy()
+        return graph
+
+
+def _as_tuple(values: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (values,) if isinstance(values, Tensor) else tuple(values)
+
+
+class Convolution(nn.Module):
+    """A `conv` or `linear` node; its weights are parameters unless the node says constant."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        weight, bias = (torch.from_numpy(t) for t in dequantised(node))
+        trainable = not node.attributes.get("constant")
+        self.weight = nn.Parameter(weight, requires_grad=trainable)
+        self.bias = nn.Parameter(bias, requires_grad=trainable)
+        self.window = {k: node.attributes[k] for k in ("stride", "padding", "groups")
+                       if k in node.attributes}  # fmt: skip
+        self.relu = bool(node.attributes.get("relu"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve, then clip at zero where the node holds the relu."""
+        if self.window:
+            y = F.conv2d(x, self.weight, self.bias, **self.window)
+        else:
+            y = F.linear(x, self.weight, self.bias)
+        return F.relu(y) if self.relu else y
+
+
+def dequantised(node: Node) -> tuple[np.ndarray, np.ndarray]:
+    """Weight and bias as float32, whether the node holds floats or integers."""
+    weight, bias = node.tensors["weight"], node.tensors["bias"]
+    if "weight_scale" in node.tensors:
+        scale = node.tensors["weight_scale"].astype(np.float64)
+        weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
+        bias = bias * (scale * node.attributes["input_scale"])
+    return weight.astype(np.float32), bias.astype(np.float32)
+
+
+class Function(nn.Module):
+    """A node without tensors."""
+
+    def __init__(self, function: Callable[..., Tensor | Sequence[Tensor]]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: Tensor) -> Tensor | Sequence[Tensor]:
+        """Call the function."""
+        return self.function(*inputs)
+
+
+def make_module(node: Node) -> nn.Module:
+    """The module that runs one node of a folded graph."""
+    if node.op in ("conv", "linear"):
+        return Convolution(node)
+    if node.op == "max_pool":
+        kernel, stride, padding = (node.attributes[k] for k in ("kernel", "stride", "padding"))
+        ceil = node.attributes["ceil"]
+        return Function(lambda x: F.max_pool2d(x, kernel, stride, padding, ceil_mode=ceil))
+    if node.op == "concat":
+        axis = node.attributes["axis"] + 1  # the batch axis comes first
+        return Function(lambda *parts: torch.cat(parts, dim=axis))
+    if node.op == "leaky_relu":
+        slope = node.attributes["slope"]
+        return Function(lambda x: F.leaky_relu(x, slope))
+    if node.op == "add" and node.attributes.get("relu"):
+        return Function(lambda a, b: F.relu(torch.add(a, b)))
+    return Function(FUNCTIONS[node.op])
+
+
+FUNCTIONS: dict[str, Callable[..., Tensor | Sequence[Tensor]]] = {
+    "split": lambda x: torch.chunk(x, 2, dim=1),
+    "max": torch.max,
+    "add": torch.add,
+    "mul": torch.mul,
+    "sigmoid": torch.sigmoid,
+    "relu": F.relu,
+    "global_mean": lambda x: F.adaptive_avg_pool2d(x, 1),
+    "global_max": lambda x: F.adaptive_max_pool2d(x, 1),
+    "channel_max": lambda x: torch.max(x, dim=1, keepdim=True)[0],
+    "flatten": lambda x: torch.flatten(x, 1),
+    "transpose": lambda x: torch.transpose(x, 1, 3),
+}

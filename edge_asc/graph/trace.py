@@ -1,0 +1,223 @@
+"""torch network → float graph, by symbolic tracing.
+
+Works for any network made of the modules and functions in the tables below; another op is an error
+that names it. Dropout and Identity vanish.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from edge_asc.graph.graph import Graph, Node
+
+OUTPUT_NAMES = ("scene", "abstract")
+
+
+def trace(network: nn.Module, n_mels: int) -> Graph:
+    """Read the graph of a network in eval mode, batch norm still apart.
+
+    Raises:
+        ValueError: an op that the graph does not have.
+    """
+    training = network.training
+    try:
+        traced = fx.symbolic_trace(network.eval())
+    finally:
+        network.train(training)
+    return _Reader(traced, n_mels).graph
+
+
+def array(tensor: Tensor) -> np.ndarray:
+    """Float32 numbers of a parameter."""
+    return tensor.detach().float().cpu().numpy()
+
+
+def pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    """A size that torch lets one write as one number."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+class _Reader:
+    def __init__(self, traced: fx.GraphModule, n_mels: int) -> None:
+        self.modules = dict(traced.named_modules())
+        self.nodes: list[Node] = []
+        self.names: dict[Any, Any] = {}  # fx node -> value name, or names where it has several
+        for fx_node in traced.graph.nodes:
+            self.read(fx_node)
+        outputs = dict(zip(OUTPUT_NAMES, self.outputs, strict=False))
+        self.graph = Graph(self.nodes, self.input, n_mels, outputs)
+
+    def read(self, node: fx.Node) -> None:
+        if node.op == "placeholder":
+            self.input = self.names[node] = node.name
+        elif node.op == "output":
+            self.outputs = [self.names[value] for value in node.args[0]]  # type: ignore[union-attr]
+        elif node.op == "call_module":
+            self.read_module(node, self.modules[str(node.target)])
+        else:
+            self.read_function(node)
+
+    def emit(self, op: str, node: fx.Node, *inputs: Any, **fields: Any) -> None:
+        names = tuple(self.names[value] for value in inputs)
+        self.nodes.append(Node(op, names, (node.name,), **fields))
+        self.names[node] = node.name
+
+    def read_module(self, node: fx.Node, module: nn.Module) -> None:
+        x = node.args[0]
+        if isinstance(module, nn.Identity | nn.Dropout):
+            self.names[node] = self.names[x]
+        elif (reader := MODULE_READERS.get(type(module))) is None:
+            raise ValueError(f"layer {node.target}: {type(module).__name__} has no op in the graph")
+        else:
+            op, fields = reader(module)
+            self.emit(op, node, x, **fields)
+
+    def read_function(self, node: fx.Node) -> None:
+        target = getattr(Tensor, node.target) if isinstance(node.target, str) else node.target
+        reader = FUNCTION_READERS.get(target)
+        if reader is None:
+            raise ValueError(f"function {node.name}: {node.target} has no op in the graph")
+        reader(self, node)
+
+
+def _conv(conv: nn.Module) -> tuple[str, dict]:
+    assert isinstance(conv, nn.Conv2d)
+    if conv.dilation != (1, 1) or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
+        raise ValueError(f"{conv}: only plain zero-padded convolutions have an op in the graph")
+    if conv.groups not in (1, conv.in_channels):
+        raise ValueError(f"{conv}: groups must be 1 or the number of input channels")
+    bias = np.zeros(conv.out_channels, np.float32) if conv.bias is None else array(conv.bias)
+    tensors = {"weight": array(conv.weight), "bias": bias}
+    attributes = {"stride": conv.stride, "padding": conv.padding, "groups": conv.groups}
+    return "conv", {"attributes": attributes, "tensors": tensors}
+
+
+def _linear(linear: nn.Module) -> tuple[str, dict]:
+    assert isinstance(linear, nn.Linear)
+    return "linear", {"tensors": {"weight": array(linear.weight), "bias": array(linear.bias)}}
+
+
+def _batch_norm(norm: nn.Module) -> tuple[str, dict]:
+    assert isinstance(norm, nn.BatchNorm2d)
+    mean, var, weight, bias = (
+        t.detach().double().cpu().numpy()
+        for t in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        if t is not None
+    )
+    scale = weight / np.sqrt(var + norm.eps)
+    return "affine", {"tensors": {"scale": scale, "shift": bias - mean * scale}}
+
+
+def _max_pool(pool: nn.Module) -> tuple[str, dict]:
+    assert isinstance(pool, nn.MaxPool2d)
+    return "max_pool", {"attributes": _window(pool) | {"ceil": pool.ceil_mode}}
+
+
+def _avg_pool(pool: nn.Module) -> tuple[str, dict]:
+    assert isinstance(pool, nn.AvgPool2d)
+    if pool.ceil_mode or not pool.count_include_pad:
+        raise ValueError(f"{pool}: average pooling must count its padding and round down")
+    return "avg_pool", {"attributes": _window(pool)}
+
+
+def _window(pool: Any) -> dict[str, tuple[int, int]]:
+    return {name: pair(getattr(pool, f"{name}{end}"))
+            for name, end in (("kernel", "_size"), ("stride", ""), ("padding", ""))}  # fmt: skip
+
+
+MODULE_READERS: dict[type[nn.Module], Callable[[nn.Module], tuple[str, dict]]] = {
+    nn.Conv2d: _conv,
+    nn.Linear: _linear,
+    nn.BatchNorm2d: _batch_norm,
+    nn.MaxPool2d: _max_pool,
+    nn.AvgPool2d: _avg_pool,
+    nn.ReLU: lambda module: ("relu", {}),
+    nn.LeakyReLU: lambda module: (
+        "leaky_relu",
+        {"attributes": {"slope": module.negative_slope}},
+    ),
+}
+
+
+def _unary(op: str) -> Callable[[_Reader, fx.Node], None]:
+    return lambda reader, node: reader.emit(op, node, node.args[0])
+
+
+def _binary(op: str) -> Callable[[_Reader, fx.Node], None]:
+    def read(reader: _Reader, node: fx.Node) -> None:
+        values = [arg for arg in node.args if isinstance(arg, fx.Node)]
+        factors = [arg for arg in node.args if isinstance(arg, int | float)]
+        if not factors:
+            reader.emit(op, node, *values)
+        elif op == "mul":
+            scale = {"scale": np.array(factors, np.float64), "shift": np.zeros(1)}
+            reader.emit("affine", node, *values, tensors=scale)
+        else:
+            raise ValueError(f"function {node.name}: {op} with a constant has no op in the graph")
+
+    return read
+
+
+def _chunk(reader: _Reader, node: fx.Node) -> None:
+    if node.args[1] != 2 or node.kwargs.get("dim") != 1:
+        raise ValueError(f"function {node.name}: only chunk(2, dim=1) has an op in the graph")
+    names = (f"{node.name}_a", f"{node.name}_b")
+    reader.nodes.append(Node("split", (reader.names[node.args[0]],), names))
+    reader.names[node] = names
+
+
+def _getitem(reader: _Reader, node: fx.Node) -> None:
+    whole, index = node.args
+    reader.names[node] = reader.names[whole][index]
+
+
+def _transpose(reader: _Reader, node: fx.Node) -> None:
+    if node.args[1:] != (1, 3):
+        raise ValueError(f"function {node.name}: only transpose(1, 3) has an op in the graph")
+    reader.emit("transpose", node, node.args[0])
+
+
+def _cat(reader: _Reader, node: fx.Node) -> None:
+    axis = node.kwargs["dim"] - 1  # type: ignore[operator]
+    reader.emit("concat", node, *node.args[0], attributes={"axis": axis})  # type: ignore[misc]
+
+
+def _over_channels(op: str) -> Callable[[_Reader, fx.Node], None]:
+    def read(reader: _Reader, node: fx.Node) -> None:
+        if node.args[1:] != (1,) or not node.kwargs.get("keepdim"):
+            raise ValueError(f"function {node.name}: only {op} over dim 1 with keepdim")
+        reader.emit(op, node, node.args[0])
+
+    return read
+
+
+def _to_one(op: str) -> Callable[[_Reader, fx.Node], None]:
+    def read(reader: _Reader, node: fx.Node) -> None:
+        if node.args[1:] != (1,):
+            raise ValueError(f"function {node.name}: only adaptive pooling to 1 x 1")
+        reader.emit(op, node, node.args[0])
+
+    return read
+
+
+FUNCTION_READERS: dict[Any, Callable[[_Reader, fx.Node], None]] = {
+    torch.max: _binary("max"),
+    operator.mul: _binary("mul"),
+    operator.add: _binary("add"),
+    operator.getitem: _getitem,
+    F.relu: _unary("relu"),
+    torch.sigmoid: _unary("sigmoid"),
+    torch.cat: _cat,
+    Tensor.chunk: _chunk,
+    Tensor.flatten: _unary("flatten"),
+    Tensor.transpose: _transpose,
+    Tensor.amax: _over_channels("channel_max"),
+    Tensor.mean: _over_channels("channel_mean"),
+    F.adaptive_avg_pool2d: _to_one("global_mean"),
+    F.adaptive_max_pool2d: _to_one("global_max"),
+}

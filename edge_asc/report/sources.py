@@ -1,0 +1,165 @@
+"""What a report is made of: everything that was measured of a run and lies in its folder."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_asc.training.run_folder import Run, read_run
+
+TRAINED, QUANTISED = "metrics.json", "quantized/metrics.json"
+PARTS = {"val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Figures of one model on one set of clips.
+
+    Attributes:
+        model: what answered: precision, runtime, file.
+        clips: which clips: "test", "validation", or a data set and fold.
+        figures: `accuracy`, `confusion`, …
+        labels: scenes in the order of `confusion`.
+    """
+
+    model: str
+    clips: str
+    figures: dict[str, Any]
+    labels: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """Model and clips."""
+        return f"{self.model}, {self.clips}"
+
+    @property
+    def per_class(self) -> dict[str, float | None]:
+        """Accuracy by scene; None for one without clips."""
+        rows = self.figures["confusion"]
+        return {
+            label: row[i] / sum(row) if sum(row) else None
+            for i, (label, row) in enumerate(zip(self.labels, rows, strict=True))
+        }
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A run folder, read.
+
+    Attributes:
+        folder: of the run.
+        run: its description.
+        summary: its metrics.json; empty while it trains.
+        measured: trained network, int8 network, and every evaluation in the folder.
+        rows: its metrics.csv; empty where there is none.
+        quantised_rows: that of int8 training.
+        exports: model files.
+        parity: how they agree with torch, by their names.
+    """
+
+    folder: Path
+    run: Run
+    summary: dict[str, Any]
+    measured: tuple[Measured, ...]
+    rows: list[dict[str, float]]
+    quantised_rows: list[dict[str, float]]
+    exports: tuple[Path, ...]
+    parity: dict[str, Any]
+
+
+def read_sources(folder: Path) -> Sources:
+    """Read all that a run's folder holds.
+
+    Raises:
+        ValueError: no run, or a file in it is malformed.
+        OSError: a file cannot be read.
+    """
+    run = read_run(folder)
+    files = [p for s in (".tflite", ".onnx") for p in sorted(folder.glob(f"export/*{s}"))]
+    return Sources(
+        folder=folder,
+        run=run,
+        summary=_json(folder / TRAINED),
+        measured=(
+            *_of_training(folder, run),
+            *_of_quantising(folder, run),
+            *_of_evaluations(folder),
+        ),
+        rows=_rows(folder / "metrics.csv"),
+        quantised_rows=_rows(folder / "quantized" / "metrics.csv"),
+        exports=tuple(files),
+        parity=_json(folder / "export" / "parity.json"),
+    )
+
+
+def _of_training(folder: Path, run: Run) -> list[Measured]:
+    return _parts(folder / TRAINED, "float32 in torch", run.labels)
+
+
+def _of_quantising(folder: Path, run: Run) -> list[Measured]:
+    method = {"qat": "trained on", "ptq": "calibrated"}.get(
+        _json(folder / QUANTISED).get("method", ""), ""
+    )
+    return _parts(folder / QUANTISED, f"int8 in torch, {method}".rstrip(", "), run.labels)
+
+
+def _parts(path: Path, model: str, labels: Sequence[str]) -> list[Measured]:
+    figures = _json(path)
+    return [
+        _checked(path, Measured(model, name, figures[key], labels))
+        for key, name in PARTS.items()
+        if key in figures
+    ]
+
+
+def _of_evaluations(folder: Path) -> list[Measured]:
+    """What `edge-asc evaluate --out` has left anywhere in the folder."""
+    found = []
+    for path in sorted(folder.rglob("metrics.json")):
+        figures = _json(path)
+        if {"runtime", "confusion", "per_class"} <= figures.keys():
+            file = Path(str(figures.get("file"))).name
+            model = f"{figures.get('precision')} on {figures['runtime']} ({file})"
+            clips = f"{figures.get('dataset')} fold {figures.get('fold')}"
+            if "joint_with" in figures:
+                model += f", joint with {Path(str(figures['joint_with'])).name}"
+            found.append(_checked(path, Measured(model, clips, figures, [*figures["per_class"]])))
+    return found
+
+
+def _checked(path: Path, measured: Measured) -> Measured:
+    n, figures = len(measured.labels), measured.figures
+    rows = figures.get("confusion") if isinstance(figures, dict) else None
+    is_matrix = isinstance(rows, list) and [len(row) for row in rows] == [n] * n
+    if not (is_matrix and isinstance(figures.get("accuracy"), float | int)):
+        raise ValueError(f"{path}: its confusion matrix or accuracy is not that of {n} scenes")
+    return measured
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _rows(path: Path) -> list[dict[str, float]]:
+    """Figures by epoch; what was not measured is left out."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [{k: _number(v) for k, v in row.items() if k} for row in csv.DictReader(file)]
+    return [{k: v for k, v in row.items() if math.isfinite(v)} for row in rows if "epoch" in row]
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan

@@ -1,0 +1,1 @@
+"""A model file that answers: its metadata, its runtimes, its answers on audio."""

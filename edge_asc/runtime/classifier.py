@@ -1,0 +1,265 @@
+"""A model file that answers: `Classifier.load(path).predict(features)`.
+
+The file says everything about itself (labels, front end, window); which runtime runs it is chosen
+by its format, or by name, and is always told: `Classifier.runtime`, `Classifier.description`.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.metadata import (
+    Calibration,
+    Format,
+    ModelCard,
+    check_views,
+    file_format,
+    one_line,
+    read_card,
+)
+from edge_asc.runtime.sessions import OnnxSession, Session, open_litert, open_tflite_runtime
+from edge_asc.runtime.tta import mean_logits, shifts
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An inference library.
+
+    Args:
+        package: its name on the package index.
+        module: its name in `import`.
+        format: of the files it runs.
+        open: makes a session of a file's bytes and a number of threads.
+    """
+
+    package: str
+    module: str
+    format: Format
+    open: Callable[[bytes, int], Session]
+
+    @property
+    def version(self) -> str | None:
+        """Of the installed package; None when it is not installed."""
+        if not self.installed:
+            return None
+        if found := getattr(sys.modules.get(self.module), "__version__", None):
+            return str(found)  # much quicker than to look up the package's metadata
+        return _version_of(self.package)
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package is there; whether it works is another matter."""
+        return self.module in sys.modules or importlib.util.find_spec(self.module) is not None
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be used here; None when it can."""
+        if not self.installed:
+            return f"not installed (pip install {self.package})"
+        numpy_2 = int(np.__version__.split(".")[0]) >= 2
+        if self.module == "tflite_runtime" and numpy_2:
+            # Its import succeeds and the first Interpreter() dies in a SystemError.
+            return f"needs numpy < 2, found numpy {np.__version__} (pip install 'numpy<2')"
+        return None
+
+
+def _version_of(package: str) -> str:
+    from importlib import metadata  # takes as long as the rest of this module
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "of unknown version"
+
+
+# In order of preference for their format.
+RUNTIMES: dict[str, Runtime] = {
+    "litert": Runtime("ai-edge-litert", "ai_edge_litert", "tflite", open_litert),
+    "tflite": Runtime("tflite-runtime", "tflite_runtime", "tflite", open_tflite_runtime),
+    "onnxruntime": Runtime("onnxruntime", "onnxruntime", "onnx", OnnxSession),
+}
+
+
+def available_runtimes() -> dict[str, str]:
+    """Version by name of the runtimes that can be used here."""
+    return {name: r.version or "" for name, r in RUNTIMES.items() if r.problem is None}
+
+
+def choose_runtime(file_format: Format, name: str | None = None) -> str:
+    """The named runtime, or the first installed one that runs files of this format.
+
+    An installed runtime that cannot be used is an error, not a reason to take the next one.
+
+    Raises:
+        ValueError: an unknown name, or no usable runtime; says what to install.
+    """
+    if name is not None and name not in RUNTIMES:
+        raise ValueError(f"runtime {name!r} is not one of {', '.join(RUNTIMES)}")
+    fitting = [n for n, r in RUNTIMES.items() if r.format == file_format]
+    if name is not None and name not in fitting:
+        raise ValueError(f"{name} does not run .{file_format} files ({' or '.join(fitting)} does)")
+    chosen = name or next((n for n in fitting if RUNTIMES[n].installed), fitting[0])
+    problem = RUNTIMES[chosen].problem
+    if problem:
+        raise ValueError(f"runtime {chosen}: {problem}")
+    return chosen
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probabilities of one window.
+
+    Args:
+        scene: `[S]`, in the order of `ModelCard.labels`.
+        abstract: `[A]`, in the order of `ModelCard.abstract_labels`; None without such a head.
+    """
+
+    scene: np.ndarray
+    abstract: np.ndarray | None = None
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities `[..., S]`, float64, of logits `[..., S]`; flatter the higher the temperature.
+
+    The order of the classes is the same at every temperature.
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted / temperature)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def mean_prediction(predictions: Sequence[Prediction]) -> Prediction:
+    """Probabilities averaged over windows."""
+    scene = np.mean([p.scene for p in predictions], axis=0)
+    abstract = [p.abstract for p in predictions if p.abstract is not None]
+    return Prediction(scene, np.mean(abstract, axis=0) if abstract else None)
+
+
+class Classifier:
+    """A loaded model file; use one per thread."""
+
+    def __init__(
+        self, path: Path, card: ModelCard, runtime: str, session: Session, views: int | None = None
+    ) -> None:
+        self.path = path
+        self.card = card
+        self.views = card.views if views is None else views
+        self.frontend = FrontEnd.from_dict(card.frontend)
+        self.runtime = runtime
+        self.runtime_version = RUNTIMES[runtime].version or ""
+        self.file_bytes = path.stat().st_size
+        self._session = session
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        runtime: str | None = None,
+        threads: int = 1,
+        views: int | None = None,
+    ) -> "Classifier":
+        """Open a `.tflite` or `.onnx` file made by `edge-asc export`.
+
+        Args:
+            path: the file.
+            runtime: a key of `RUNTIMES`; by default the file's format chooses.
+            threads: of the runtime's kernels.
+            views: how often each window is heard (`edge_asc.runtime.tta`); None: as the file says.
+
+        Raises:
+            ValueError: not such a file, or no runtime for it.
+            OSError: the file cannot be read.
+        """
+        path = Path(path)
+        check_views(1 if views is None else views)
+        card = read_card(path)
+        content = path.read_bytes()
+        try:
+            name = choose_runtime(file_format(content), runtime)
+            session = RUNTIMES[name].open(content, threads)
+        except Exception as error:  # each runtime has exceptions of its own, without a common base
+            raise ValueError(f"{path}: {one_line(error)}") from error
+        return cls(path, card, name, session, views)
+
+    @property
+    def window_samples(self) -> int:
+        """Length of the window that the model was trained on."""
+        return round(self.card.clip_s * self.frontend.sample_rate_hz)
+
+    @property
+    def window_frames(self) -> int:
+        """Frames of that window."""
+        return self.frontend.n_frames(self.window_samples)
+
+    @property
+    def temperatures(self) -> tuple[float, float]:
+        """Of the scenes and of the abstract classes; 1 where the file was not calibrated."""
+        given = self.card.calibration or Calibration()
+        return given.temperature, given.abstract_temperature
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability below which an answer is better not given; None where nobody chose one."""
+        return self.card.calibration.threshold if self.card.calibration else None
+
+    @property
+    def description(self) -> str:
+        """Model, precision, size and runtime in one line."""
+        return (
+            f"{self.card.name} ({self.card.precision}, {self.file_bytes:,} bytes)"
+            f" on {self.runtime} {self.runtime_version}"
+        )
+
+    def logits(self, features: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Scene logits `[S]` and, where the model has them, abstract logits `[A]`, float32.
+
+        Of several views, the logits of their mean probabilities.
+
+        Args:
+            features: `[M, F]`, normalised (`FrontEnd.features` or `FrontEnd.normalize`).
+
+        Raises:
+            ValueError: wrong shape, NaN or Inf in it, or a length that the file does not take.
+        """
+        n_mels = self.frontend.n_mels
+        if features.ndim != 2 or features.shape[0] != n_mels or features.shape[1] == 0:
+            raise ValueError(f"features {list(features.shape)}: the model takes [{n_mels}, frames]")
+        if not np.isfinite(features).all():
+            raise ValueError("features hold NaN or Inf")
+        moved = (np.roll(features, shift, 1) for shift in shifts(features.shape[1], self.views))
+        return tuple(mean_logits(head) for head in zip(*map(self._outputs, moved), strict=True))
+
+    def _outputs(self, features: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Logits of one view."""
+        try:
+            outputs = self._session.run(features)
+        except Exception as error:  # see load()
+            what = f"{self.path}: {self.runtime}, {features.shape[1]} frames"
+            raise ValueError(f"{what}: {one_line(error)}") from error
+        return tuple(self._checked(outputs, *head) for head in self._heads())
+
+    def predict(self, features: np.ndarray) -> Prediction:
+        """Probabilities of normalised features `[M, F]`; raises like `logits`."""
+        return self.prediction(self.logits(features))
+
+    def prediction(self, logits: Sequence[np.ndarray]) -> Prediction:
+        """Probabilities of what `logits` gave, at the file's temperatures."""
+        pairs = zip(logits, self.temperatures, strict=False)
+        scene, *abstract = (softmax(one, temperature) for one, temperature in pairs)
+        return Prediction(scene, abstract[0] if abstract else None)
+
+    def _heads(self) -> list[tuple[str, int]]:
+        heads = [("scene", len(self.card.labels)), ("abstract", len(self.card.abstract_labels))]
+        return [head for head in heads if head[1]]
+
+    def _checked(self, outputs: dict[str, np.ndarray], name: str, n: int) -> np.ndarray:
+        found = outputs.get(name)
+        if found is None or found.shape != (n,):
+            what = "absent" if found is None else f"of shape {list(found.shape)}"
+            raise ValueError(f"{self.path}: output {name!r} is {what}, its labels say [{n}]")
+        return found

@@ -1,0 +1,90 @@
+"""Classified files for people and for programs."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from edge_asc.runtime.classifier import Prediction
+from edge_asc.runtime.classify import FileResult, Window, ranking
+from edge_asc.runtime.metadata import ModelCard
+
+BAR = 20  # characters of probability 1
+
+
+def result_text(
+    result: FileResult, card: ModelCard, top: int, threshold: float | None = None
+) -> str:
+    """A file's likeliest scenes and, when it has several windows, what came when."""
+    lines = [f"{result.path}  {result.duration_s:.1f} s"]
+    width = max(map(len, [*card.labels, *card.abstract_labels]))
+    for label, p in ranking(result.mean.scene, card.labels, top):
+        lines.append(f"  {label:{width}} {100 * p:5.1f} %  {'#' * round(BAR * p)}".rstrip())
+    if is_unsure(result.mean, threshold):
+        lines.append(f"  unsure: nothing reaches {100 * (threshold or 0):.1f} %")
+    if result.mean.abstract is not None:
+        label, p = ranking(result.mean.abstract, card.abstract_labels, 1)[0]
+        lines.append(f"  {label:{width}} {100 * p:5.1f} %  (abstract)")
+    if len(result.timeline) > 1:
+        lines += [f"    {line}" for line in timeline_text(result, card)]
+    return "\n".join(lines)
+
+
+def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
+    """Whether the likeliest scene is below the threshold; never without one."""
+    return threshold is not None and float(prediction.scene.max()) < threshold
+
+
+def timeline_text(result: FileResult, card: ModelCard) -> Iterator[str]:
+    """One line for each stretch of windows with the same likeliest scene."""
+
+    def scene(window: Window) -> int:
+        return int(window.prediction.scene.argmax())
+
+    for index, run in groupby(result.timeline, scene):
+        windows = list(run)
+        mean = sum(float(w.prediction.scene[index]) for w in windows) / len(windows)
+        span = f"{clock(windows[0].start_s)} to {clock(windows[-1].end_s)}"
+        yield f"{span}  {card.labels[index]} {100 * mean:.0f} %"
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03.5` or `2:03.5`."""
+    tenths = round(10 * seconds)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"
+    return f"{hours}:{text}" if hours else text
+
+
+def result_dict(
+    result: FileResult, card: ModelCard, top: int, threshold: float | None = None
+) -> dict[str, Any]:
+    """A file's result as JSON has it; probabilities by label."""
+    return {
+        "path": str(result.path),
+        "duration_s": result.duration_s,
+        "top": [
+            {"scene": label, "probability": p}
+            for label, p in ranking(result.mean.scene, card.labels, top)
+        ],
+        **prediction_dict(result.mean, card),
+        "threshold": threshold,
+        "unsure": is_unsure(result.mean, threshold),
+        "timeline": [
+            {"start_s": w.start_s, "end_s": w.end_s, **prediction_dict(w.prediction, card)}
+            for w in result.timeline
+        ],
+    }
+
+
+def prediction_dict(prediction: Prediction, card: ModelCard) -> dict[str, Any]:
+    """Probabilities by label, and the likeliest label."""
+    found: dict[str, Any] = {
+        "scene": card.labels[int(prediction.scene.argmax())],
+        "probabilities": dict(zip(card.labels, prediction.scene.tolist(), strict=True)),
+    }
+    if prediction.abstract is not None:
+        found["abstract"] = card.abstract_labels[int(prediction.abstract.argmax())]
+        values = prediction.abstract.tolist()
+        found["abstract_probabilities"] = dict(zip(card.abstract_labels, values, strict=True))
+    return found

@@ -1,0 +1,118 @@
+"""What a bug report needs, and what a model file says of itself; as text and as JSON."""
+
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edge_asc import __version__
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.classifier import RUNTIMES
+from edge_asc.runtime.metadata import ModelCard, read_card
+from edge_asc.runtime.tta import heard
+
+RUNTIME_PACKAGES = ("numpy", "msgspec", "soundfile", "soxr", "typer", "rich", "sounddevice")
+TRAINING_PACKAGES = (
+    *("torch", "torchaudio", "lightning", "nncf", "torchao", "onnx", "flatbuffers"),
+    *("torchmetrics", "matplotlib", "scikit-learn"),
+)
+
+
+def machine_info() -> dict[str, Any]:
+    """Versions, machine and runtimes here; nothing heavy is imported to find out."""
+    return {
+        "edge_asc": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "executable": sys.executable,
+        "runtimes": {
+            name: {"version": runtime.version, "problem": runtime.problem}
+            for name, runtime in RUNTIMES.items()
+        },
+        "packages": {p: _version(p) for p in (*RUNTIME_PACKAGES, *TRAINING_PACKAGES)},
+    }
+
+
+def machine_text(info: dict[str, Any]) -> str:
+    """`machine_info` for people: one fact a line."""
+    lines = [
+        f"edge-asc  {info['edge_asc']}",
+        f"Python    {info['python']} ({info['executable']})",
+        f"platform  {info['platform']}, {info['machine']}, {info['cpus']} cores",
+        "runtimes",
+    ]
+    for name, runtime in info["runtimes"].items():
+        version = f"{runtime['version']}: " if runtime["version"] and runtime["problem"] else ""
+        lines.append(f"  {name:14}{version}{runtime['problem'] or runtime['version']}")
+    lines.append("packages")
+    lines += [f"  {name:14}{version or '-'}" for name, version in info["packages"].items()]
+    return "\n".join(lines)
+
+
+def file_info(path: Path) -> dict[str, Any]:
+    """Card and size of a model file.
+
+    Raises:
+        ValueError: not a model file of ours.
+        OSError: it cannot be read.
+    """
+    card = read_card(path)
+    FrontEnd.from_dict(card.frontend)
+    fields = {name: getattr(card, name) for name in card.__struct_fields__}
+    fields["calibration"] = card.calibration and msgspec.to_builtins(card.calibration)
+    return {"file": str(path), "file_bytes": path.stat().st_size, **fields}
+
+
+def file_text(info: dict[str, Any]) -> str:
+    """`file_info` for people."""
+    card = ModelCard(**{name: info[name] for name in ModelCard.__struct_fields__})
+    lines = [
+        f"{info['file']}: {card.name}, {card.precision}, {info['file_bytes']:,} bytes",
+        f"  window      {card.clip_s:g} s{heard(card.views)}",
+        f"  front end   {_frontend_line(FrontEnd.from_dict(card.frontend))}",
+        f"  scenes      {', '.join(card.labels)}",
+    ]
+    if card.abstract_labels:
+        lines.append(f"  abstract    {', '.join(card.abstract_labels)}")
+    lines += _section("budget", card.budget) + _section("provenance", card.provenance)
+    lines += _section("confidence", info["calibration"] or {})
+    lines += [f"  warning     {warning}" for warning in card.warnings]
+    return "\n".join(lines)
+
+
+def _frontend_line(frontend: FrontEnd) -> str:
+    spectrum = "log-mel" if frontend.log else "mel power"
+    hop_ms = 1000 * frontend.hop_length / frontend.sample_rate_hz
+    window_ms = 1000 * frontend.win_length / frontend.sample_rate_hz
+    relative = " relative to their means" if frontend.relative else ""
+    return (
+        f"{frontend.sample_rate_hz} Hz, {frontend.n_mels} {spectrum} bins{relative},"
+        f" window {window_ms:g} ms every {hop_ms:g} ms, normalisation {frontend.normalization}"
+    )
+
+
+def _section(title: str, values: dict[str, Any]) -> list[str]:
+    lines = [f"{key}: {_value(value)}" for key, value in values.items()]
+    return [f"  {title if not i else '':11} {line}" for i, line in enumerate(lines)]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_value(v)}" for k, v in value.items())
+    return f"{value:,}" if type(value) is int and value >= 10_000 else str(value)
+
+
+def _version(package: str) -> str | None:
+    if package == "numpy":
+        return np.__version__  # the one in use, wherever it came from
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

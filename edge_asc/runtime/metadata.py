@@ -1,0 +1,231 @@
+"""What a model file says of itself: labels, front end, precision, provenance, budget.
+
+A model is one file. Its card is JSON in the metadata of the `.tflite` (`Model.metadata`) or
+`.onnx` (`metadata_props`) under the key `edge_asc`, and is read here with the standard library, so
+that a Raspberry Pi needs neither flatbuffers nor onnx for it.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from edge_asc.runtime.flatbuffer import Flat, FlatError, Table
+from edge_asc.runtime.protobuf import ProtoError, messages
+
+METADATA_KEY = "edge_asc"
+MOST_VIEWS = 100
+SCHEMA = 1  # raised when older readers would misread a newer card
+
+Precision = Literal["float32", "float16", "int8"]
+Format = Literal["tflite", "onnx"]
+
+ONNX_GRAPH, ONNX_METADATA_PROPS = 7, 14  # field numbers of ModelProto
+ENTRY_KEY, ENTRY_VALUE = 1, 2  # and of StringStringEntryProto
+TFLITE_BUFFERS, TFLITE_METADATA = 4, 6  # slots of Model
+
+
+class Calibration(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What was learnt about a file's confidence, from clips its network was not trained on.
+
+    Attributes:
+        temperature: By which scene logits are divided before the softmax.
+        abstract_temperature: The same for the abstract head.
+        threshold: Smallest probability of the likeliest scene that is worth a name.
+        target_accuracy: What was wanted of the clips above the threshold.
+        dataset: Name of the data set it was fitted on.
+        folds: Its folds, whose clips were used.
+        how: Which clips those were, in words.
+        clips: Their number.
+        log_loss: Mean over these clips before and after, nats.
+        calibration_error: The same of the expected calibration error, as a share.
+    """
+
+    temperature: float = 1.0
+    abstract_temperature: float = 1.0
+    threshold: float | None = None
+    target_accuracy: float | None = None
+    dataset: str = ""
+    folds: list[int] = []
+    how: str = ""
+    clips: int = 0
+    log_loss: list[float] = []
+    calibration_error: list[float] = []
+
+    def __post_init__(self) -> None:
+        for value in (self.temperature, self.abstract_temperature):
+            if not 0 < value < float("inf"):
+                raise ValueError(f"card with a temperature of {value}; it must be above 0")
+        if self.threshold is not None and not 0 <= self.threshold < 1:
+            raise ValueError(f"card with threshold {self.threshold}; it must be from 0 to below 1")
+
+
+class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
+    """All that a model file carries besides its numbers. Unknown keys are left alone.
+
+    Attributes:
+        schema: Version of this layout.
+        name: The preset the network was built from.
+        labels: Scenes, in the order of the output `scene`.
+        abstract_labels: Abstract classes, in the order of the output `abstract`; may be empty.
+        frontend: `FrontEnd.to_dict()`, with the statistics of its normalisation.
+        clip_s: Seconds of audio the network saw in training.
+        views: How often it is asked about a window, shifted in time; the mean is its answer.
+        precision: What the weights are stored as.
+        provenance: Data set, fold, seed, versions, git commit, date.
+        budget: Rule, and whether the export enforced it.
+        warnings: What a user should know, one line each.
+        calibration: What its probabilities are worth; None where nobody asked.
+    """
+
+    schema: int = SCHEMA
+    name: str
+    labels: list[str]
+    abstract_labels: list[str] = []
+    frontend: dict[str, Any]
+    clip_s: float
+    views: int = 1
+    precision: Precision
+    provenance: dict[str, Any] = {}
+    budget: dict[str, Any] = {}
+    warnings: list[str] = []
+    calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        check_schema(self.schema)
+        if not self.labels:
+            raise ValueError("card without labels")
+        for labels in (self.labels, self.abstract_labels):
+            if len(set(labels)) < len(labels):
+                raise ValueError(f"card with a label twice: {', '.join(labels)}")
+        if not 0 < self.clip_s < float("inf"):
+            raise ValueError(f"card with clip_s {self.clip_s}; it must be above 0 s")
+        check_views(self.views)
+
+
+def check_views(views: int) -> None:
+    """Raise ValueError unless a window can be heard so many times."""
+    if not 1 <= views <= MOST_VIEWS:
+        raise ValueError(f"views must be 1 to {MOST_VIEWS}, found {views}")
+
+
+class _Version(msgspec.Struct):
+    """What is read first: a newer card may differ in all the rest."""
+
+    schema: int
+
+
+def check_schema(schema: int) -> None:
+    """Raise unless this reader understands cards of this version."""
+    if not 1 <= schema <= SCHEMA:
+        raise ValueError(f"schema {schema}; this edge-asc reads 1 to {SCHEMA}: update edge-asc")
+
+
+def card_to_json(card: ModelCard) -> bytes:
+    """The card as compact JSON (UTF-8)."""
+    fields = msgspec.structs.asdict(card)
+    if card.calibration is None:
+        del fields["calibration"]  # bytes count
+    if card.views == 1:
+        del fields["views"]
+    return msgspec.json.encode(fields)
+
+
+def card_from_json(data: bytes) -> ModelCard:
+    """The card from JSON.
+
+    Raises:
+        ValueError: not JSON, or a field that is missing or illegal; one line that names it.
+    """
+    try:
+        check_schema(msgspec.json.decode(data, type=_Version).schema)
+        return msgspec.json.decode(data, type=ModelCard)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ValueError(f"model card: {one_line(error)}") from None
+
+
+def read_card(path: Path | str) -> ModelCard:
+    """The card of a `.tflite` or `.onnx` file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: not a model file, or one that carries no valid card.
+    """
+    metadata = read_metadata(path)
+    if METADATA_KEY not in metadata:
+        raise ValueError(f"{path}: not made by edge-asc (no {METADATA_KEY!r} in its metadata)")
+    try:
+        return card_from_json(metadata[METADATA_KEY])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_metadata(path: Path | str) -> dict[str, bytes]:
+    """All metadata entries of a `.tflite` or `.onnx` file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: not a model file, or a damaged one.
+    """
+    return metadata_of(Path(path).read_bytes(), str(path))
+
+
+def metadata_of(data: bytes, name: str = "model") -> dict[str, bytes]:
+    """All metadata entries of a model in memory; `name` stands in the errors."""
+    read = {"tflite": _tflite_metadata, "onnx": _onnx_metadata}[file_format(data, name)]
+    try:
+        return read(data)
+    except (FlatError, ProtoError) as error:
+        raise ValueError(f"{name}: damaged model file: {error}") from None
+
+
+def file_format(data: bytes, name: str = "model") -> Format:
+    """Which format the bytes are in; told by the bytes, not by the file's name.
+
+    Raises:
+        ValueError: neither a TFLite nor an ONNX file.
+    """
+    if data[4:8] == b"TFL3":
+        return "tflite"
+    try:
+        if any(messages(data, ONNX_GRAPH)):
+            return "onnx"
+    except ProtoError:
+        pass
+    raise ValueError(f"{name}: neither a TFLite nor an ONNX model ({len(data)} bytes)")
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message with its line breaks taken out."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _tflite_metadata(data: bytes) -> dict[str, bytes]:
+    model = Flat(data).root()
+    buffers = model.tables(TFLITE_BUFFERS)
+    return {
+        entry.text(0): _buffer(buffers, entry.integer(1, "I"))
+        for entry in model.tables(TFLITE_METADATA)
+    }
+
+
+def _buffer(buffers: list[Table], index: int) -> bytes:
+    if index >= len(buffers):
+        raise FlatError(f"metadata in buffer {index} of {len(buffers)}")
+    raw = buffers[index].raw(0)
+    if raw is None:
+        return b""
+    buffers[index].flat.allowance.spend(len(raw) // 16)
+    return bytes(raw)
+
+
+def _onnx_metadata(data: bytes) -> dict[str, bytes]:
+    entries: dict[str, bytes] = {}
+    for entry in messages(data, ONNX_METADATA_PROPS):
+        entries[_last(entry, ENTRY_KEY).decode("utf-8", "replace")] = _last(entry, ENTRY_VALUE)
+    return entries
+
+
+def _last(message: memoryview, number: int) -> bytes:
+    """A field's bytes; of a field given twice the last counts, as in every protobuf reader."""
+    return bytes([b"", *messages(message, number)][-1])

@@ -1,0 +1,105 @@
+"""A new card in an old file: metadata is replaced, the network's bytes stay as they are.
+
+The exporter puts a TFLite file's card at its end, so that there is nothing to move. In a file that
+has it elsewhere, the old card's place is left empty and counts on.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edge_asc.runtime.flatbuffer import Flat, FlatError, Table
+from edge_asc.runtime.metadata import (
+    ENTRY_KEY,
+    ENTRY_VALUE,
+    METADATA_KEY,
+    ONNX_METADATA_PROPS,
+    TFLITE_BUFFERS,
+    TFLITE_METADATA,
+    Format,
+    ModelCard,
+    card_to_json,
+    file_format,
+    metadata_of,
+)
+from edge_asc.runtime.protobuf import BYTES, ProtoError, messages, spans
+
+ALIGNMENT_BYTES = 16  # of buffers, by the TFLite format
+
+
+def with_card(data: bytes, card: ModelCard, name: str = "model") -> bytes:
+    """The bytes of a model file with another card.
+
+    Raises:
+        ValueError: no model file, a damaged one, or one without a card.
+    """
+    if METADATA_KEY not in metadata_of(data, name):
+        raise ValueError(f"{name}: not made by edge-asc (no {METADATA_KEY!r} in its metadata)")
+    try:
+        return WRITERS[file_format(data, name)](data, card_to_json(card))
+    except (FlatError, ProtoError) as error:
+        raise ValueError(f"{name}: damaged model file: {error}") from None
+
+
+def _in_tflite(data: bytes, content: bytes) -> bytes:
+    field = _buffer_of_card(data)
+    vector = Flat(data).follow(field)
+    length = Flat(data).integer("I", vector)
+    end = vector + 4 + length
+    changed = bytearray(data)
+    if any(data[end:]) or len(data) - end >= ALIGNMENT_BYTES:  # something lies behind it
+        changed[vector + 4 : end] = bytes(length)
+        changed += bytes(-(len(data) + 4) % ALIGNMENT_BYTES)
+        vector = len(changed)
+        struct.pack_into("<I", changed, field, vector - field)
+    changed[vector:] = struct.pack("<I", len(content)) + content
+    return bytes(changed + bytes(-len(changed) % ALIGNMENT_BYTES))
+
+
+def _buffer_of_card(data: bytes) -> int:
+    """Where the file says at which byte its card begins."""
+    model = Flat(data).root()
+    entries = [e for e in model.tables(TFLITE_METADATA) if e.text(0) == METADATA_KEY]
+    buffers: list[Table] = model.tables(TFLITE_BUFFERS)
+    field = buffers[entries[-1].integer(1, "I")].at(0)  # of two entries, readers take the last
+    if field is None:
+        raise FlatError("the card's buffer is empty")
+    return field
+
+
+def _in_onnx(data: bytes, content: bytes) -> bytes:
+    kept = b"".join(_without_card(data))
+    entry = _field(ENTRY_KEY, METADATA_KEY.encode()) + _field(ENTRY_VALUE, content)
+    return kept + _field(ONNX_METADATA_PROPS, entry)
+
+
+def _without_card(data: bytes) -> Iterator[memoryview]:
+    for number, value, span in spans(data):
+        is_entry = number == ONNX_METADATA_PROPS and isinstance(value, memoryview)
+        if is_entry and METADATA_KEY.encode() in map(bytes, messages(value, ENTRY_KEY)):  # type: ignore[arg-type]
+            continue
+        yield span
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A length-delimited field."""
+    return _varint(number << 3 | BYTES) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*parts, value])
+
+
+WRITERS: dict[Format, Callable[[bytes, bytes], bytes]] = {"tflite": _in_tflite, "onnx": _in_onnx}
+
+
+def replace_card(path: Path, card: ModelCard, out: Path) -> bytes:
+    """The bytes of `path` with another card, after a check that a reader finds it."""
+    data = with_card(path.read_bytes(), card, str(path))
+    if metadata_of(data, str(out))[METADATA_KEY] != card_to_json(card):
+        raise ValueError(f"{path}: the card could not be replaced")
+    return data

@@ -1,0 +1,186 @@
+"""The models inside the package: `NAME.tflite`, perhaps `NAME.onnx`, and a card `NAME.md`.
+
+A card is Markdown for people. Before it, between two lines of `---`, stand facts for programs: a
+line `key: value` each, the value in JSON, which YAML readers take too. `default: true` marks the
+model that is used where none is named.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_asc.files import atomic_write
+
+FOLDER = Path(__file__).parent
+FENCE = "---"
+REQUIRED = ("summary", "data", "licence", "accuracy_int8", "sha256")
+
+
+@dataclass(frozen=True)
+class ZooModel:
+    """A model of the zoo.
+
+    Args:
+        name: as the commands take it.
+        facts: what stands before the card's text.
+        card: the text, Markdown.
+        tflite: the file.
+        onnx: the same network as ONNX; None where only the other one is shipped.
+    """
+
+    name: str
+    facts: dict[str, Any]
+    card: str
+    tflite: Path
+    onnx: Path | None
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it answers where no model is named."""
+        return bool(self.facts.get("default"))
+
+    def file(self, file_format: str) -> Path:
+        """The file in a format.
+
+        Raises:
+            ValueError: it is not shipped in this one.
+        """
+        path = {"tflite": self.tflite, "onnx": self.onnx}[file_format]
+        if path is None:
+            raise ValueError(f"{self.name} comes as .tflite only")
+        return path
+
+
+def zoo_models(folder: Path | None = None) -> list[ZooModel]:
+    """All models, the default first, then by name.
+
+    Raises:
+        ValueError: a model without a proper card, or a card of another file.
+    """
+    files = sorted((folder or FOLDER).glob("*.tflite"))
+    models = [_read(path) for path in files]
+    return sorted(models, key=lambda model: (not model.is_default, model.name))
+
+
+def _read(tflite: Path) -> ZooModel:
+    path, onnx = tflite.with_suffix(".md"), tflite.with_suffix(".onnx")
+    if not path.is_file():
+        raise ValueError(f"{tflite}: a model without its card {path.name}")
+    facts, text = parse_card(path.read_text("utf-8"), str(path))
+    if facts["sha256"] != digest(tflite):
+        raise ValueError(f"{path}: speaks of another file than {tflite.name} (sha256)")
+    return ZooModel(tflite.stem, facts, text, tflite, onnx if onnx.is_file() else None)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def parse_card(content: str, name: str = "card") -> tuple[dict[str, Any], str]:
+    """Facts and text of a card.
+
+    Raises:
+        ValueError: no facts, a line that is none, or a fact that every card must have is missing.
+    """
+    first, *lines = content.splitlines()
+    if first != FENCE or FENCE not in lines:
+        raise ValueError(f"{name}: no facts between two lines of {FENCE}")
+    end = lines.index(FENCE)
+    facts = dict(_fact(line, f"{name} line {i}") for i, line in enumerate(lines[:end], 2))
+    if absent := [key for key in REQUIRED if key not in facts]:
+        raise ValueError(f"{name}: no {', '.join(absent)} among its facts")
+    return facts, "\n".join(lines[end + 1 :]).strip()
+
+
+def _fact(line: str, where: str) -> tuple[str, Any]:
+    key, colon, value = line.partition(": ")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        what = f"the value of {key!r} is no JSON" if colon else "not 'key: value'"
+        raise ValueError(f"{where}: {what}") from None
+
+
+def card_text(facts: dict[str, Any], text: str) -> str:
+    """A card as it lies in the zoo; `parse_card` reads it."""
+    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in facts.items()]
+    return "\n".join([FENCE, *lines, FENCE, "", text.strip(), ""])
+
+
+def find_model(name: str) -> ZooModel:
+    """The model of a name.
+
+    Raises:
+        ValueError: there is none; says which there are.
+    """
+    models = {model.name: model for model in zoo_models()}
+    if name not in models:
+        known = ", ".join(models) or "none"
+        raise ValueError(f"no model {name!r} in the zoo; it holds {known}")
+    return models[name]
+
+
+def default_model() -> ZooModel:
+    """The model that answers where none is named.
+
+    Raises:
+        ValueError: the zoo has none.
+    """
+    models = zoo_models()
+    if not models or not models[0].is_default:
+        raise ValueError("which model? This edge-asc comes without one: --model FILE")
+    return models[0]
+
+
+def model_or_default(model: Path | None, say: Callable[[str], Any]) -> Path:
+    """The file, the zoo's model of that name, or its default, of which a line is said."""
+    if model is None:
+        chosen = default_model()
+        say(f"model {chosen.name}: {chosen.facts['summary']}")
+        return chosen.tflite
+    if model.suffix or model.exists():
+        return model
+    return next((one.tflite for one in zoo_models() if one.name == str(model)), model)
+
+
+def copy_model(model: ZooModel, file_format: str, out: Path) -> Path:
+    """Copy a model out of the package, into a folder or under a name; where it went.
+
+    Raises:
+        OSError: it cannot be written there.
+    """
+    source = model.file(file_format)
+    target = out / source.name if out.is_dir() else out
+    with atomic_write(target) as temporary:
+        temporary.write_bytes(source.read_bytes())
+    return target
+
+
+def model_facts(model: ZooModel) -> dict[str, Any]:
+    """A model as JSON has it."""
+    return {
+        "name": model.name,
+        "default": model.is_default,
+        "tflite": str(model.tflite),
+        "tflite_bytes": model.tflite.stat().st_size,
+        "onnx": str(model.onnx) if model.onnx else None,
+        "onnx_bytes": model.onnx.stat().st_size if model.onnx else None,
+        **{key: value for key, value in model.facts.items() if key != "default"},
+    }
+
+
+def models_text(models: list[ZooModel]) -> str:
+    """The list for people."""
+    if not models:
+        return "no models: this edge-asc comes without any"
+    width = max(len(model.name) for model in models)
+    return "\n".join(
+        f"{'*' if model.is_default else ' '} {model.name:{width}}"
+        f"  {model.tflite.stat().st_size:>7,} bytes"
+        f"  {100 * model.facts['accuracy_int8']:5.1f} %  {model.facts['summary']}"
+        for model in models
+    )

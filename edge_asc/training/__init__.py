@@ -1,0 +1,1 @@
+"""From a data set and a configuration to trained weights in a run folder."""

@@ -1,0 +1,1 @@
+"""Random changes to the batches that a network learns from."""

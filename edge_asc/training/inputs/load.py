@@ -1,0 +1,123 @@
+"""From a data set and a configuration to the features that a run works on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_asc.config.schema import Config, DataConfig
+from edge_asc.data.cache import FeatureCache
+from edge_asc.data.cache_files import joined
+from edge_asc.data.dataset import Clip, SceneDataset, split_validation
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.training.inputs.batches import FeatureStore
+
+Version = tuple[float, int | None]  # speed, and which of a clip's devices hears it
+AS_IT_IS: Version = (1.0, None)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run works on.
+
+    Attributes:
+        train: clips that train.
+        val: clips that choose, from the training folds; None without validation.
+        test: clips of the test fold; None where every clip trains.
+        frontend: with the statistics of the training clips, where it needs them.
+        n_frames: frames of one input of the network.
+        clip_s: the same in seconds of audio.
+    """
+
+    train: FeatureStore
+    val: FeatureStore | None
+    test: FeatureStore | None
+    frontend: FrontEnd
+    n_frames: int
+    clip_s: float
+
+
+def labelled(config: Config, dataset: SceneDataset) -> SceneDataset:
+    """The data set with the labels that `data.target` names.
+
+    Raises:
+        ValueError: these are the abstract classes, and the data set has none.
+    """
+    return dataset.abstracted() if config.data.target == "abstract" else dataset
+
+
+def abstract_labels(config: Config, dataset: SceneDataset) -> list[str]:
+    """Return the abstract classes that the network is to learn, none without `model.abstract`.
+
+    Raises:
+        ValueError: they are asked for and the data set has none.
+    """
+    if not config.model.abstract:
+        return []
+    if not dataset.abstract_labels:
+        raise ValueError(
+            f"{dataset.name} has no abstract classes, which model.abstract = true needs; "
+            "set model.abstract=false"
+        )
+    return list(dataset.abstract_labels)
+
+
+def prepare(
+    config: Config,
+    dataset: SceneDataset,
+    fold: int | None,
+    seed: int,
+    progress: bool = True,
+    cache: Path | None = None,
+) -> Material:
+    """Split, compute or read features, and take statistics of the training clips alone.
+
+    Raises:
+        ValueError: no such fold, or a file that cannot be read.
+    """
+    frontend = config.front_end()
+    clip_s = config.data.clip_s or dataset.clip_s
+    clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
+    train_clips, val = split_validation(clips, config.data.val_fraction, seed)
+
+    def store(
+        clips: Sequence[Clip], versions: Sequence[Version] = (AS_IT_IS,)
+    ) -> FeatureStore | None:
+        if not clips:
+            return None
+        caches = [FeatureCache(frontend, clip_s, cache, None, *version) for version in versions]
+        return FeatureStore(
+            joined([c.load(clips, progress) for c in caches]),
+            *_classes(clips, dataset, config.model.abstract),
+            config.data.ram_limit_bytes,
+            len(versions),
+            sum(device is None for _, device in versions),
+        )
+
+    train_store = store(train_clips, versions_of(config.data))
+    assert train_store is not None  # the splits leave no training set empty
+    if frontend.normalization == "dataset":
+        frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))
+    crop_s = min(clip_s, config.data.crop_s or clip_s)
+    n_frames = frontend.n_frames(round(crop_s * frontend.sample_rate_hz))
+    return Material(train_store, store(val), store(test), frontend, n_frames, crop_s)
+
+
+def versions_of(data: DataConfig) -> list[Version]:
+    """The versions of training clips: other speeds, or a device, never both.
+
+    As they are comes first: theirs are the statistics, examples and calibration.
+    """
+    played: list[Version] = [(speed, None) for speed in data.speeds if speed != 1]
+    return [AS_IT_IS, *played, *((1.0, number) for number in range(data.devices))]
+
+
+def _classes(
+    clips: Sequence[Clip], dataset: SceneDataset, abstract: bool
+) -> tuple[list[list[int]], list[int]]:
+    """Class numbers per label set, and the number of classes of each."""
+    labels = [[dataset.scene_index(c.label) for c in clips]]
+    sizes = [len(dataset.labels)]
+    if abstract:
+        labels.append([dataset.abstract_index(c.label) for c in clips])
+        sizes.append(len(dataset.abstract_labels))
+    return labels, sizes

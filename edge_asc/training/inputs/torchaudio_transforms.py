@@ -1,0 +1,37 @@
+"""torchaudio's transforms, also where torchaudio's compiled half cannot be loaded.
+
+Wheels of torchaudio for x86-64 are linked against CUDA, so that `import torchaudio` fails beside a
+CPU build of torch. The transforms are plain Python: with an empty stand-in for the compiled half
+they import and work. Reading files does not; `edge_asc.audio.decode` does that.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+from typing import NoReturn
+
+
+def _no_alignment(*_: object, **__: object) -> NoReturn:
+    raise RuntimeError("forced alignment needs torchaudio's compiled half, which cannot be loaded")
+
+
+def _stand_in() -> ModuleType:
+    extension = ModuleType("torchaudio._extension")
+    nothing = {"_IS_TORCHAUDIO_EXT_AVAILABLE": False, "_IS_ALIGN_AVAILABLE": False}
+    vars(extension).update(nothing)
+    vars(extension).update(fail_if_no_align=lambda _: _no_alignment)
+    vars(extension).update(_check_cuda_version=lambda: None)
+    return extension
+
+
+try:
+    importlib.import_module("torchaudio")
+except ModuleNotFoundError as error:
+    raise ImportError("torchaudio is needed: pip install edge-asc[train]") from error
+except (ImportError, OSError, RuntimeError):  # a library is missing, or of another CUDA version
+    sys.modules["torchaudio._extension"] = _stand_in()
+    importlib.import_module("torchaudio")
+
+from torchaudio.transforms import FrequencyMasking, MelSpectrogram, TimeMasking  # noqa: E402
+
+__all__ = ["FrequencyMasking", "MelSpectrogram", "TimeMasking"]

@@ -1,0 +1,1 @@
+"""What is minimised beside the plain cross entropy."""

@@ -1,0 +1,75 @@
+"""The learning rate as a formula of the step, and the optimiser it is given to.
+
+A formula has no state: a resumed run has the right rate at once.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from edge_asc.config.schema import TrainConfig
+
+
+def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
+    """Learning rate of optimiser step `step` (from 0).
+
+    A straight line from `warmup_from` to `learning_rate` over the warm-up (at most a third of the
+    run, so that a shortened run still comes down), then
+    `constant`; `cosine` and `one-cycle`: half a cosine down to `min_learning_rate` at the last
+    step; `warm-restarts`: such a half cosine every `restart_epochs`, starting after the warm-up.
+    `one-cycle` differs from `cosine` in its warm-up, which is half a cosine as well.
+    """
+    warmup_steps = round(min(config.warmup_epochs, config.epochs / 3) * steps_per_epoch)
+    if step < warmup_steps:
+        part = step / warmup_steps
+        part = _half_cosine(part) if config.schedule == "one-cycle" else part
+        return config.warmup_from + (config.learning_rate - config.warmup_from) * part
+    if config.schedule == "constant":
+        return config.learning_rate
+    done = step - warmup_steps
+    if config.schedule == "warm-restarts":
+        period = max(1, round(config.restart_epochs * steps_per_epoch))
+        part = done % period / period
+    else:
+        part = done / max(1, config.epochs * steps_per_epoch - 1 - warmup_steps)
+    floor = min(config.min_learning_rate, config.learning_rate)
+    return config.learning_rate + (floor - config.learning_rate) * _half_cosine(min(part, 1.0))
+
+
+def _half_cosine(part: float) -> float:
+    """0 → 1 without corners at either end."""
+    return 0.5 - 0.5 * math.cos(math.pi * part)
+
+
+def build_optimizer(
+    network: nn.Module, config: TrainConfig, rate: torch.Tensor | None = None
+) -> torch.optim.Optimizer:
+    """Build the optimiser over every trainable parameter, decay on all of them.
+
+    Args:
+        network: what it trains.
+        config: optimisation.
+        rate: where the learning rate stands, read in every step, on the network's device; None: it
+            is set from outside.
+    """
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    learning_rate = config.learning_rate if rate is None else rate
+    fused = None if rate is None else True  # of the kernels, these alone read it on a CPU too
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=learning_rate,
+            momentum=config.momentum,
+            nesterov=config.nesterov,
+            weight_decay=config.weight_decay,
+            fused=fused,
+        )
+    return torch.optim.AdamW(
+        parameters,
+        lr=learning_rate,
+        betas=(config.momentum, 0.999),
+        weight_decay=config.weight_decay,
+        fused=fused,
+        capturable=rate is not None and rate.is_cuda,
+    )

@@ -1,0 +1,258 @@
+"""A training run: data set and fold → features → network → run folder."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from edge_asc.config.schema import Config, config_from_dict
+from edge_asc.data.dataset import SceneDataset
+from edge_asc.files import atomic_write
+from edge_asc.models import build
+from edge_asc.models.tta import SeveralViews
+from edge_asc.training.callbacks.history import snapshot
+from edge_asc.training.callbacks.loggers import check_loggers
+from edge_asc.training.fit import Fitted, fit
+from edge_asc.training.inputs.batches import FeatureStore
+from edge_asc.training.inputs.examples import save_examples
+from edge_asc.training.inputs.load import Material, abstract_labels, labelled, prepare
+from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.losses.distillation import load_teachers
+from edge_asc.training.placement import HERE, Placement, is_main_process
+from edge_asc.training.plots import save_confusion, save_curves
+from edge_asc.training.run_folder import Run, provenance, read_run, write_json
+from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
+from edge_asc.training.validate import Scores, predict, score
+
+
+def train(
+    config: Config,
+    dataset: SceneDataset,
+    fold: int | None,
+    folder: Path | str,
+    *,
+    data: str = "",
+    init: Path | None = None,
+    teachers: Sequence[Path | str] = (),
+    seed: int = 0,
+    resume: bool = False,
+    placement: Placement = HERE,
+    progress: bool = True,
+    loggers: Sequence[str] = (),
+    cache: Path | None = None,
+) -> Path:
+    """Train on all folds but one, and write a run folder.
+
+    Args:
+        config: the whole configuration.
+        dataset: an opened data set.
+        fold: the test fold, kept out of training and validation; None: train on every clip.
+        folder: the run folder; new, or an unfinished run with `resume`.
+        data: path of the data set as the user gave it; "" means `dataset.root`.
+        init: a finished run to begin with: its weights, but for the heads.
+        teachers: finished runs that it learns from; none has seen the test fold.
+        seed: of everything random, 0 or more.
+        resume: go on where a killed run stopped; a new folder starts from the beginning.
+        placement: processes and machines.
+        progress: show progress.
+        loggers: any of `edge_asc.training.callbacks.loggers.LOGGERS`.
+        cache: folder of the feature cache; None: the user's.
+
+    Returns:
+        The run folder, in every process; only the main process has written it.
+
+    Raises:
+        ValueError: settings, data and network do not fit together, or the folder is taken.
+        OSError: a file cannot be read or written.
+    """
+    folder = Path(folder)
+    check_loggers(loggers)
+    network, material, taught_by = begin(
+        config,
+        dataset,
+        fold,
+        folder,
+        data=data,
+        init=init,
+        teachers=teachers,
+        seed=seed,
+        resume=resume,
+        progress=progress,
+        cache=cache,
+    )
+    fitted = fit(
+        network,
+        material.frontend,
+        material.train,
+        material.val,
+        config.train,
+        config.augment,
+        folder,
+        n_frames=material.n_frames,
+        balanced=config.data.balanced,
+        seed=seed,
+        teachers=taught_by,
+        resume=resume,
+        placement=placement,
+        progress=progress,
+        loggers=loggers,
+    )
+    if fitted.is_main:
+        save_results(folder, fitted, material)
+    return folder
+
+
+def begin(
+    config: Config,
+    dataset: SceneDataset,
+    fold: int | None,
+    folder: Path,
+    *,
+    data: str = "",
+    init: Path | None = None,
+    teachers: Sequence[Path | str] = (),
+    seed: int = 0,
+    resume: bool = False,
+    progress: bool = True,
+    cache: Path | None = None,
+    material: Material | None = None,
+) -> tuple[nn.Module, Material, list[nn.Module]]:
+    """All that comes before the first step: material, new network, teachers, run.json.
+
+    Args: as `train`.
+        material: what another run of the same settings and fold has prepared.
+
+    Raises:
+        ValueError, OSError: as `train`.
+    """
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, found {seed}")
+    dataset = labelled(config, dataset)
+    if init is not None:
+        check_untested(init, dataset, fold)
+    labels = abstract_labels(config, dataset)
+    progress = progress and is_main_process()
+    material = material or prepare(config, dataset, fold, seed, progress, cache)
+    torch.manual_seed(seed)
+    network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
+    _check_input(network, config, material)
+    begun = None if init is None else begin_with(network, init)
+    if begun and is_main_process():
+        print(f"began with {begun}", file=sys.stderr)
+    source = data or str(dataset.root)
+    run = _describe(config, dataset, fold, seed, source, labels, material, begun, teachers)
+    taught_by = load_teachers(teachers, run, dataset)
+    if is_main_process():
+        _open_folder(folder, run, resume)
+    return network, material, taught_by
+
+
+def _check_input(network: nn.Module, config: Config, material: Material) -> None:
+    """Let the network see one silent input, so that a misfit is told before training."""
+    shape = (1, 1, material.frontend.n_mels, material.n_frames)
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros(shape))
+    except RuntimeError as error:
+        line = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"model {config.model.name} does not take {material.frontend.n_mels} mels x "
+            f"{material.n_frames} frames, {material.clip_s:g} s ({line})"
+        ) from error
+
+
+def _describe(
+    config: Config,
+    dataset: SceneDataset,
+    fold: int | None,
+    seed: int,
+    data: str,
+    abstract: list[str],
+    material: Material,
+    begun: Transfer | None,
+    teachers: Sequence[Path | str],
+) -> Run:
+    return Run(
+        config=config.to_dict(),
+        dataset=dataset.name,
+        data=data,
+        fold=fold,
+        seed=seed,
+        labels=list(dataset.labels),
+        abstract_labels=abstract,
+        frontend=material.frontend.to_dict(),
+        clip_s=material.clip_s,
+        n_frames=material.n_frames,
+        provenance=provenance()
+        | {"data_licence": dataset.license_note}
+        | ({"began_with": begun.to_dict()} if begun else {}),
+        init=begun.run if begun else "",
+        teachers=[str(folder) for folder in teachers],
+    )
+
+
+def _open_folder(folder: Path, run: Run, resume: bool) -> None:
+    """Write run.json, or see that the run to resume is the same one.
+
+    Raises:
+        ValueError: the folder holds a run, and it is not to be resumed or was another one.
+    """
+    if not (folder / "run.json").exists():
+        write_json(folder / "run.json", run)
+        return
+    if not resume:
+        raise ValueError(f"{folder} holds a run already; resume it or name another folder")
+    before = read_run(folder)
+    old = config_from_dict(before.config, where=f"{folder}/run.json").to_dict()
+    for key, was, now in _differences(old | _decided(before), run.config | _decided(run)):
+        raise ValueError(f"{folder} was started with {key} = {was!r}, not {now!r}")
+
+
+def _decided(run: Run) -> dict[str, Any]:
+    """What decides a run beside its configuration."""
+    keys = ("fold", "seed", "dataset", "init", "teachers")
+    return {key: getattr(run, key) for key in keys}
+
+
+def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """Return keys whose values differ between two nested tables, with both values."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [] if old == new else [(key, old, new)]
+    names = sorted({*old, *new})
+    return [d for n in names for d in _differences(old.get(n), new.get(n), f"{key}.{n}".strip("."))]
+
+
+def save_results(folder: Path, fitted: Fitted, material: Material) -> None:
+    """Write weights.pt, metrics.json, examples.npy, curves.png and confusion.png.
+
+    The confusion matrix is that of the test fold; of the validation clips where there is none.
+    """
+    metrics: dict[str, Any] = {
+        "epochs": len(fitted.rows),
+        "weights_of_epoch": fitted.epoch,
+        "train_seconds": round(sum(row["seconds"] for row in fitted.rows), 3),
+        "parameters": sum(p.numel() for p in fitted.network.parameters()),
+        "train_clips": len(material.train),
+    }
+    settings = read_run(folder).settings()
+    asked = SeveralViews(fitted.network, settings.data.views)
+    shown: Scores | None = None
+    for name, store in (("val", material.val), ("test", material.test)):
+        if store is not None:
+            shown = _score(asked, material, store)
+            metrics[name] = shown.to_dict(has_abstract=len(store.labels) > 1)
+    if shown is not None:
+        save_confusion(shown.confusion.numpy(), read_run(folder).labels, folder / "confusion.png")
+    save_curves(fitted.rows, folder / "curves.png")
+    save_examples(folder, material.train, material.frontend, material.n_frames)
+    write_json(folder / "metrics.json", metrics)
+    with atomic_write(folder / "weights.pt") as temporary:
+        torch.save(snapshot(fitted.network.cpu()), temporary)
+
+
+def _score(network: nn.Module, material: Material, store: FeatureStore) -> Scores:
+    normalize = TorchFrontEnd(material.frontend).normalize
+    return score(predict(network, normalize, store, material.n_frames), store.labels)

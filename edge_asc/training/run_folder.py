@@ -1,0 +1,203 @@
+"""A run folder: what was trained, on what, by which versions; and how to find and load it.
+
+`run.json` (written first), `last.ckpt` (to resume), `metrics.csv`, then `weights.pt` (a plain
+state dict), `metrics.json`, `curves.png`, `confusion.png`.
+"""
+
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+import edge_asc
+from edge_asc import __version__
+from edge_asc.config.schema import Config, config_from_dict
+from edge_asc.files import atomic_write
+from edge_asc.frontend.front_end import FrontEnd
+
+if TYPE_CHECKING:
+    from torch import nn
+
+DEFAULT_ROOT = Path("edge-asc-runs")
+SCHEMA = 1
+PACKAGES = ("torch", "torchaudio", "lightning", "nncf", "numpy", "soundfile", "soxr", "msgspec")
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What `run.json` holds.
+
+    Attributes:
+        config: `Config.to_dict()`, every default filled in.
+        dataset: name of the data set.
+        data: path of the data set as it was given.
+        fold: the test fold; None: trained on every clip.
+        seed: of weights, order, crops, augmentation and validation split.
+        labels: scenes in the order of the logits.
+        abstract_labels: abstract classes in the order of their head; empty without one.
+        frontend: `FrontEnd.to_dict()` with the statistics of the training clips.
+        clip_s: audio in one input of the network, in seconds.
+        n_frames: the same in frames.
+        provenance: versions, git commit, date, command.
+        init: run folder whose trunk it began with; "" where all weights were new.
+        teachers: run folders that taught it.
+        schema: version of this description.
+    """
+
+    config: dict[str, Any]
+    dataset: str
+    data: str
+    fold: int | None
+    seed: int
+    labels: list[str]
+    abstract_labels: list[str]
+    frontend: dict[str, Any]
+    clip_s: float
+    n_frames: int
+    provenance: dict[str, Any]
+    init: str = ""
+    teachers: list[str] = []
+    schema: int = SCHEMA
+
+    def settings(self) -> Config:
+        """Return the configuration."""
+        return config_from_dict(self.config, where="run.json")
+
+    def front_end(self) -> FrontEnd:
+        """Return the front end with its statistics."""
+        return FrontEnd.from_dict(self.frontend)
+
+
+def read_run(folder: Path | str) -> Run:
+    """Read a run's description.
+
+    Raises:
+        ValueError: the folder holds no run, or its run.json is malformed.
+    """
+    path = Path(folder) / "run.json"
+    if not path.is_file():
+        raise ValueError(f"{folder} is not a run folder: it has no run.json")
+    try:
+        run = msgspec.json.decode(path.read_bytes(), type=Run)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if run.schema != SCHEMA:
+        raise ValueError(f"{path}: schema {run.schema}, this version reads {SCHEMA}")
+    return run
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write readable JSON, whole or not at all."""
+    with atomic_write(path) as temporary:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        temporary.write_text(_NUMBERS.sub(_on_one_line, text) + "\n", encoding="utf-8")
+
+
+_NUMBERS = re.compile(r"\[[\s\d,.eE+-]+\]")  # a list of numbers, spread over lines
+
+
+def _on_one_line(numbers: re.Match[str]) -> str:
+    return " ".join(numbers.group().split()).replace("[ ", "[").replace(" ]", "]")
+
+
+def newest_run(root: Path | str = DEFAULT_ROOT, finished: bool = False) -> Path:
+    """Return the run folder under `root` that was started last; `finished` passes over others.
+
+    Raises:
+        ValueError: there is none.
+    """
+    runs = sorted(Path(root).glob("*/run.json"), key=lambda p: (p.stat().st_mtime_ns, p))
+    if finished:
+        runs = [path for path in runs if (path.parent / "weights.pt").is_file()]
+    if not runs:
+        what = "finished run" if finished else "run"
+        raise ValueError(f"no {what} under {root}; train one first, or name a run folder")
+    return runs[-1].parent
+
+
+def new_run_folder(name: str, root: Path | str = DEFAULT_ROOT) -> Path:
+    """Return an unused path under `root`, named by time and `name`; nothing is created."""
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name.replace('/', '-')}"
+    folder, n = Path(root) / stem, 1
+    while folder.exists():
+        n += 1
+        folder = Path(root) / f"{stem}-{n}"
+    return folder
+
+
+def load_network(folder: Path | str, weights: Path | str | None = None) -> "nn.Module":
+    """Build a run's network with its final weights, in evaluation mode, on the CPU.
+
+    Raises:
+        ValueError: no run, not finished yet, or weights of another network.
+    """
+    import torch
+
+    from edge_asc.models import build
+
+    run = read_run(folder)
+    path = Path(weights) if weights else Path(folder) / "weights.pt"
+    if not path.is_file():
+        raise ValueError(f"{path} is not there: the run is not finished (train with --resume)")
+    model = run.settings().model
+    network = build(model.name, model.options, len(run.labels), len(run.abstract_labels))
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except RuntimeError as error:
+        raise ValueError(f"{path}: weights of another network ({_first_line(error)})") from error
+    return network.eval()
+
+
+def provenance(command: Sequence[str] = ()) -> dict[str, Any]:
+    """Say what made a run: versions, git commit, date, processor, command."""
+    return {
+        "edge_asc": __version__,
+        "python": platform.python_version(),
+        "versions": {name: v for name in PACKAGES if (v := _version(name))},
+        "git": git_commit(),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "command": list(command) or [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout this package runs from, with `+changes` where files differ.
+
+    None where the package does not run from a checkout.
+    """
+    root = Path(edge_asc.__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    commit = _git(root, "rev-parse", "HEAD")
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return commit and commit + ("+changes" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip()

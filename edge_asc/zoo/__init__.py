@@ -1,1 +1,0 @@
-"""Model files that come with edge-asc, each with its card (`edge_asc.model_zoo` reads them)."""

@@ -1,0 +1,177 @@
+"""A run → model files that keep their budget and compute what was trained, or no files at all."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from edge_asc.budget.inventory import Inventory
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.rules import Rule, enforce, rules_named
+from edge_asc.export import parity
+from edge_asc.export.to_onnx import to_onnx
+from edge_asc.export.to_tflite import to_tflite
+from edge_asc.files import atomic_write
+from edge_asc.graph.fold import fold
+from edge_asc.graph.graph import Graph
+from edge_asc.graph.trace import trace
+from edge_asc.quantize import qat
+from edge_asc.quantize.half import round_to_half
+from edge_asc.quantize.run import FOLDER, SETTINGS, load_quantised
+from edge_asc.runtime.metadata import METADATA_KEY, Format, ModelCard, Precision, card_to_json
+from edge_asc.training.inputs.examples import load_examples
+from edge_asc.training.run_folder import Run, load_network, read_run, write_json
+
+WRITERS = {"tflite": to_tflite, "onnx": to_onnx}
+PARITY_FILE = "parity.json"
+LICENCE_CHARACTERS = 80  # of the data's licence, in a card
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written: where, how large, and how it agrees with torch."""
+
+    path: Path
+    file_bytes: int
+    parity: dict[str, Any]
+
+
+def export_run(
+    run: Path,
+    *,
+    precision: Precision,
+    formats: Sequence[Format] = ("tflite",),
+    rule: str = "edge-128k",
+    views: int | None = None,
+    out: Path | None = None,
+    enforced: bool = True,
+) -> list[Exported]:
+    """Write a run's network as model files, and parity.json beside them.
+
+    Args:
+        run: a finished run; for int8 a quantised one.
+        precision: of the weights; int8 also of the activations.
+        formats: which files to write.
+        rule: the size rule.
+        views: how often the files hear a window (`edge_asc.runtime.tta`); None: as the settings
+            say.
+        out: folder; None: RUN/export.
+        enforced: write nothing that is over the rule; else write it with a warning inside.
+
+    Raises:
+        OverBudget: a file would be over the rule; none is written.
+        ParityError: a file computes something else than torch; it is not written.
+        ValueError: no such run, rule or format, or the run has no int8 network.
+    """
+    rules = rules_named(rule)
+    description = read_run(run)
+    examples = load_examples(run)
+    graph = deployment_graph(run, precision)
+    card = model_card(run, description, precision, rule, enforced)
+    if views is not None:
+        card = msgspec.structs.replace(card, views=views)
+    stem = f"{description.dataset}-{precision}"
+    files: dict[Format, bytes] = {}
+    for file_format in formats:
+        data = write_file(graph, card, file_format, description.n_frames)
+        over = _judge(data, f"{stem}.{file_format}", description, rules, enforced)
+        if over:
+            warned = msgspec.structs.replace(card, warnings=over)
+            data = write_file(graph, warned, file_format, description.n_frames)
+        files[file_format] = data
+    folder = out or run / "export"
+    return [
+        _place(folder / f"{stem}.{file_format}", data, graph, examples)
+        for file_format, data in files.items()
+    ]
+
+
+def deployment_graph(run: Path, precision: Precision) -> Graph:
+    """The graph whose numbers a file of this precision holds."""
+    if precision == "int8":
+        return qat.freeze(load_quantised(run))
+    graph = fold(trace(load_network(run), read_run(run).front_end().n_mels))
+    return round_to_half(graph) if precision == "float16" else graph
+
+
+def write_file(graph: Graph, card: ModelCard, file_format: Format, n_frames: int) -> bytes:
+    """The bytes of a model file."""
+    if file_format not in get_args(Format):
+        raise ValueError(f"format {file_format!r} is not one of {', '.join(get_args(Format))}")
+    metadata = {METADATA_KEY: card_to_json(card)}
+    return WRITERS[file_format](graph, n_frames, metadata, half=card.precision == "float16")
+
+
+def model_card(
+    run: Path, description: Run, precision: Precision, rule: str, enforced: bool = True
+) -> ModelCard:
+    """What the file will say of itself."""
+    made_by = description.provenance
+    provenance = {
+        "dataset": description.dataset,
+        "fold": description.fold,
+        "seed": description.seed,
+        "date": made_by.get("date"),
+        "git": made_by.get("git"),
+        "edge_asc": made_by.get("edge_asc"),
+        "torch": made_by.get("versions", {}).get("torch"),
+    }
+    if licence := made_by.get("data_licence"):
+        provenance["data_licence"] = licence[:LICENCE_CHARACTERS]
+    if "imported" in made_by:  # weights of others: which file they came from
+        provenance["imported"] = made_by["imported"]
+    if precision == "int8":
+        method = msgspec.json.decode((run / FOLDER / SETTINGS).read_bytes())["method"]
+        provenance |= {"quantised": method, "nncf": made_by.get("versions", {}).get("nncf")}
+    return ModelCard(
+        name=description.settings().name,
+        labels=description.labels,
+        abstract_labels=description.abstract_labels,
+        frontend=description.frontend,
+        clip_s=description.clip_s,
+        views=description.settings().data.views,
+        precision=precision,
+        provenance=provenance,
+        budget={"rule": rule, "enforced": enforced},
+    )
+
+
+def _judge(
+    data: bytes, name: str, description: Run, rules: Sequence[Rule], enforced: bool
+) -> list[str]:
+    """What is over the rule, one line each; raises instead where the rule is enforced."""
+    inventory: Inventory = inventory_of_file(
+        data,
+        frames=description.n_frames,
+        audio_s=description.clip_s,
+        name=name,
+    )
+    if enforced:
+        for rule in rules:
+            enforce(inventory, rule)
+    return [
+        f"over {rule.name}: {verdict}"
+        for rule in rules
+        for verdict in rule.measure(inventory)
+        if not verdict.ok
+    ]
+
+
+def _place(path: Path, data: bytes, graph: Graph, examples: Any) -> Exported:
+    """Try the file where it will lie, then give it its name."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+        result = parity.compare(temporary, graph, examples)
+        parity.check(path.name, result)
+    figures = asdict(result)
+    _remember(path, figures)
+    return Exported(path, len(data), figures)
+
+
+def _remember(path: Path, figures: dict[str, Any]) -> None:
+    """Add a file's figures to parity.json."""
+    record = path.parent / PARITY_FILE
+    known = msgspec.json.decode(record.read_bytes()) if record.is_file() else {}
+    write_json(record, {**known, path.name: figures})

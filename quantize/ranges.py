@@ -1,0 +1,72 @@
+"""Ranges of a graph's values on real data, one for every set of values that shares a grid."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge_asc.graph.graph import Graph, scale_groups
+from edge_asc.graph.network import GraphNetwork
+
+Range = tuple[float, float]
+
+
+@torch.no_grad()
+def calibrate(network: GraphNetwork, batches: Iterable[Tensor]) -> list[Range]:
+    """Range (low <= 0 <= high) of each of the graph's `scale_groups`.
+
+    The range of a value is the mean over clips of its smallest and largest number, which one odd
+    clip does not stretch; logits keep their extremes. A group covers those of its values that are
+    computed with: what a maximum throws away needs no place on the grid.
+    """
+    network.eval()
+    values = set(network.graph.arithmetic_values())
+    lows: dict[str, list[Tensor]] = {name: [] for name in values}
+    highs: dict[str, list[Tensor]] = {name: [] for name in values}
+    for batch in batches:
+        for name, value in network.values(batch).items():
+            if name in values:
+                flat = value.flatten(1)
+                lows[name].append(flat.amin(1))
+                highs[name].append(flat.amax(1))
+    if not any(lows.values()):
+        raise ValueError("calibration needs at least one clip")
+    groups = scale_groups(network.graph)
+    ranges = [_group_range(network, group & values, lows, highs) for group in groups]
+    return _widened(network.graph, groups, ranges)
+
+
+def _group_range(
+    network: GraphNetwork,
+    group: set[str],
+    lows: dict[str, list[Tensor]],
+    highs: dict[str, list[Tensor]],
+) -> Range:
+    low, high = 0.0, 0.0
+    for name in group:
+        low_of_clips, high_of_clips = torch.cat(lows[name]), torch.cat(highs[name])
+        if network.graph.is_output(name):
+            low = min(low, float(low_of_clips.min()))
+            high = max(high, float(high_of_clips.max()))
+        else:
+            low = min(low, float(low_of_clips.mean()))
+            high = max(high, float(high_of_clips.mean()))
+    return low, max(high, low + 1e-3)  # a value that is always zero still needs a grid
+
+
+def _widened(graph: Graph, groups: list[set[str]], ranges: list[Range]) -> list[Range]:
+    """The ranges, none of them finer than a 128th of the step of the sums it is rounded from.
+
+    A layer whose units are all dead would have such a range. It can hold no more than the sums do,
+    and XNNPACK refuses to multiply by 256 or more.
+    """
+    group_of = {value: index for index, group in enumerate(groups) for value in group}
+    ranges = list(ranges)
+    for node in graph.nodes:
+        if node.op in ("conv", "linear"):
+            (low, high), out = ranges[group_of[node.inputs[0]]], group_of[node.output]
+            step = (high - low) / 255 * float(np.abs(node.tensors["weight"]).max()) / 127
+            lowest = ranges[out][0]
+            ranges[out] = lowest, max(ranges[out][1], lowest + step * 255 / 128)
+    return ranges

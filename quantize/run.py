@@ -1,0 +1,193 @@
+"""A trained run → its int8 network: folded, calibrated, trained on with rounding in place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import nn
+
+from edge_asc.config.schema import Config, config_from_dict, with_overrides
+from edge_asc.data.dataset import SceneDataset
+from edge_asc.data.open import open_dataset
+from edge_asc.graph.fold import fold
+from edge_asc.graph.network import GraphNetwork
+from edge_asc.graph.trace import trace
+from edge_asc.models.tta import SeveralViews
+from edge_asc.quantize import qat
+from edge_asc.training.fit import fit
+from edge_asc.training.inputs.batches import FeatureStore
+from edge_asc.training.inputs.examples import inputs, spread
+from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.losses.distillation import load_teachers
+from edge_asc.training.plots import save_confusion, save_curves
+from edge_asc.training.run import Material, labelled, prepare
+from edge_asc.training.run_folder import Run, load_network, provenance, read_run, write_json
+from edge_asc.training.validate import predict, score
+
+FOLDER = "quantized"
+SETTINGS = "quantize.json"
+CALIBRATION_BATCH = 16  # clips
+
+
+def quantize_run(
+    run: Path,
+    *,
+    ptq: bool = False,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    data: Path | None = None,
+    teachers: Sequence[Path | str] = (),
+    progress: bool = True,
+    cache: Path | None = None,
+) -> Path:
+    """Quantise a finished run, into RUN/quantized.
+
+    Args:
+        run: the run folder.
+        ptq: calibrate only, without training on.
+        overrides: `quantize.key=value`, or another section's.
+        resume: go on with quantisation-aware training that was interrupted, with its settings.
+        data: where the run's data set is now; None: where it was.
+        teachers: finished runs that the network goes on to learn from; RUN can be one.
+        progress: show progress.
+        cache: folder of the feature cache; None: the user's.
+
+    Returns:
+        RUN/quantized, with weights.pt, nncf.json, quantize.json, metrics.json.
+
+    Raises:
+        ValueError: no finished run, quantised already (without `resume`), or other settings than
+            those of the training to resume.
+        OSError: the data set cannot be read.
+    """
+    description = read_run(run)
+    folder = run / FOLDER
+    if (folder / "weights.pt").exists():
+        if resume:
+            return folder
+        raise ValueError(f"{folder} is there already; delete it to quantise again")
+    if not (resume or ptq) and (folder / "last.ckpt").exists():
+        raise ValueError(f"{folder} was interrupted: go on with --resume, or delete it")
+    names = [str(folder) for folder in teachers]
+    before, names_before = (_settings_before(folder) if resume else None) or (None, names)
+    config = with_overrides(before or description.settings(), overrides)
+    if before not in (None, config):
+        raise ValueError(f"{folder} was started with other settings: resume it without --set")
+    if names not in ([], names_before):
+        raise ValueError(f"{folder} was started with other teachers: resume it without --teacher")
+    network = float_network(run, description)
+    dataset = _dataset_of(run, description, data)
+    taught_by = load_teachers(names_before, description, dataset)
+    material = prepare(config, dataset, description.fold, description.seed, progress, cache)
+    frontend = description.front_end()
+    clips = spread(material.train, config.quantize.calibration_clips)
+    features = inputs(material.train, clips, frontend, description.n_frames)
+    quantised = qat.prepare(network, features.split(CALIBRATION_BATCH))
+    method = "ptq" if ptq else "qat"
+    settings = {"method": method, "config": config.to_dict(), "teachers": names_before}
+    write_json(folder / SETTINGS, settings | {"provenance": provenance()})
+    trained = (quantised, description, config, material, taught_by, folder, resume, progress)
+    rows = [] if ptq else _train(*trained)
+    _save_results(folder, quantised.eval(), description, material, rows)
+    qat.save(quantised, folder)  # last of all: weights.pt says that the rest is there
+    return folder
+
+
+def _dataset_of(run: Path, description: Run, data: Path | None) -> SceneDataset:
+    """The run's data set, where it is now."""
+    if not (data or description.data):
+        raise ValueError(f"{run} knows of no data set (it was imported): name one with --data")
+    dataset = labelled(description.settings(), open_dataset(data or description.data))
+    if list(dataset.labels) != description.labels:
+        raise ValueError(f"{dataset.root}: scenes of {dataset.name} are not those of {run}")
+    return dataset
+
+
+def _settings_before(folder: Path) -> tuple[Config, list[str]] | None:
+    """Settings and teachers of an interrupted quantisation; None where there was none."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        return None
+    settings = msgspec.json.decode(path.read_bytes())
+    return config_from_dict(settings["config"], where=str(path)), settings.get("teachers", [])
+
+
+def float_network(run: Path, description: Run) -> GraphNetwork:
+    """The run's network, folded, as a module of its graph."""
+    graph = fold(trace(load_network(run), description.front_end().n_mels))
+    return GraphNetwork(graph).eval()
+
+
+def load_quantised(run: Path) -> GraphNetwork:
+    """The quantised network of a run.
+
+    Raises:
+        ValueError: the run has not been quantised.
+    """
+    folder = run / FOLDER
+    if not (folder / "weights.pt").exists():
+        raise ValueError(
+            f"{run} has no int8 network yet: run `edge-asc quantize {run}`"
+            " (or, quicker and less accurate, with --ptq)"
+        )
+    return qat.load(float_network(run, read_run(run)), folder).eval()
+
+
+def _train(
+    quantised: GraphNetwork,
+    description: Run,
+    config: Config,
+    material: Material,
+    teachers: list[nn.Module],
+    folder: Path,
+    resume: bool,
+    progress: bool,
+) -> list[dict[str, Any]]:
+    fitted = fit(
+        quantised,
+        description.front_end(),
+        material.train,
+        material.val,
+        config.quantize.schedule(config.train),
+        config.augment,
+        folder,
+        n_frames=description.n_frames,
+        balanced=config.data.balanced,
+        seed=description.seed,
+        teachers=teachers,
+        resume=resume,
+        progress=progress,
+    )
+    return fitted.rows
+
+
+@torch.no_grad()
+def _save_results(
+    folder: Path,
+    quantised: GraphNetwork,
+    description: Run,
+    material: Material,
+    rows: list[dict[str, Any]],
+) -> None:
+    """Score the integer network and write metrics.json, confusion.png and curves.png."""
+    normalize = TorchFrontEnd(description.front_end()).normalize
+    frozen = GraphNetwork(qat.freeze(quantised)).eval()
+    asked = SeveralViews(frozen, description.settings().data.views)
+    metrics: dict[str, Any] = {"method": "qat" if rows else "ptq", "epochs": len(rows)}
+    for name, store in (("val", material.val), ("test", material.test)):
+        if store is not None:
+            metrics[name] = _score(asked, normalize, store, description, folder)
+    if rows:
+        save_curves(rows, folder / "curves.png")
+    write_json(folder / "metrics.json", metrics)
+
+
+def _score(
+    network: nn.Module, normalize: Any, store: FeatureStore, description: Run, folder: Path
+) -> dict[str, Any]:
+    probabilities = predict(network, normalize, store, description.n_frames)
+    scores = score(probabilities, store.labels)
+    save_confusion(scores.confusion.numpy(), description.labels, folder / "confusion.png")
+    return scores.to_dict(has_abstract=len(store.labels) > 1)

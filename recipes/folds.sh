@@ -1,0 +1,64 @@
+#!/bin/sh
+# The folds of a data set: train, quantise, export, evaluate from the files.
+# Usage: recipes/folds.sh NAME DATA PRESET [FOLD...]
+#   NAME   of the results: runs in recipes/out/NAME, files in recipes/artifacts/NAME
+#   FOLD   1 to 5, or all: a network of all clips, which nothing is left to test
+#   TRAIN, QUANTIZE  further options of these verbs, for every network
+#   TEACHERS="NAME..."  learn from the runs of these names as well, each fold from its own
+#   SIDE_BY_SIDE=1  train all folds at once, for a GPU
+# Goes on where it was interrupted, network by network and epoch by epoch. Folds may run side by
+# side, each with OMP_NUM_THREADS=1.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+usage="usage: recipes/folds.sh NAME DATA PRESET [FOLD...]"
+name=${1:?$usage} data=${2:?$usage} preset=${3:?$usage}
+shift 3
+folds=${*:-1 2 3 4 5}
+work=$here/out/$name
+artifacts=$here/artifacts/$name
+mkdir -p "$work" "$artifacts"
+
+if [ -n "${SIDE_BY_SIDE:-}" ] && [ "$folds" != all ]; then
+    together=
+    for fold in $folds; do together="$together --fold $fold"; done
+    for teacher in ${TEACHERS:-}; do together="$together --teacher $here/out/$teacher"; done
+    # shellcheck disable=SC2086
+    edge-asc train-folds "$preset" --data "$data" --out "$work" --resume $together \
+        --set data.val_fraction=0 --set train.compile=true ${TRAIN:-}
+fi
+
+for fold in $folds; do
+    run=$work/fold$fold
+    [ "$fold" != all ] || run=$work/all
+    held_out="--fold $fold"
+    [ "$fold" != all ] || held_out=
+    teachers=
+    for teacher in ${TEACHERS:-}; do
+        teachers="$teachers --teacher $here/out/$teacher/$(basename "$run")"
+    done
+    # No epoch is chosen by validation, so every clip that may train does.
+    # shellcheck disable=SC2086
+    [ -f "$run/weights.pt" ] || edge-asc train "$preset" --data "$data" $held_out --out "$work" \
+        --name "$(basename "$run")" --resume --set data.val_fraction=0 --set train.compile=true \
+        $teachers ${TRAIN:-}
+    # Its own answers before rounding teach a network that is rounded.
+    # shellcheck disable=SC2086
+    [ -f "$run/quantized/weights.pt" ] ||
+        edge-asc quantize "$run" --resume --data "$data" --teacher "$run" ${QUANTIZE:-}
+    [ -n "$(ls "$run"/export/*-int8.onnx 2>/dev/null)" ] ||
+        edge-asc export "$run" --int8 --format all
+    [ "$fold" != all ] || continue
+    [ -n "$(ls "$run"/export/*-float16.onnx 2>/dev/null)" ] ||
+        edge-asc export "$run" --fp16 --format all --no-enforce # twice the int8 file's size
+    for variant in float16.tflite float16.onnx int8.tflite int8.onnx; do
+        file=$artifacts/fold$fold-$variant
+        cp "$run"/export/*-"$variant" "$file"
+        [ -f "$run/evaluations/$variant/metrics.json" ] || edge-asc evaluate "$file" \
+            --data "$data" --fold "$fold" --out "$run/evaluations/$variant"
+    done
+    [ -f "$run/evaluations/torch/metrics.json" ] ||
+        edge-asc evaluate "$run" --data "$data" --fold "$fold" --out "$run/evaluations/torch"
+done
+
+[ -z "$(ls -d "$work"/fold*/evaluations 2>/dev/null)" ] ||
+    python "$here/tables.py" folds "$work" "$artifacts/results.json"

@@ -1,0 +1,259 @@
+"""Tables from evaluations, for people and for RESULTS.md.
+
+- `tables.py files FOLDER`: evaluations (*.json) of one run's files
+- `tables.py folds FOLDER OUT.json`: collect fold1 ... foldN, each with evaluations
+- `tables.py results OUT.json`: the collected figures as a Markdown table
+- `tables.py curve OUT.json...`: collected figures of several sizes, a row each, as Markdown
+- `tables.py seeds SEED OUT.json ...`: collected figures of several seeds, a row each, as Markdown
+- `tables.py sizes`: every preset in every format, as Markdown
+- `tables.py where`: date and machine, for under a table
+- `tables.py fill FILE.md NAME`: put standard input between NAME's markers
+"""
+
+import csv
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+VARIANTS = {  # evaluation -> how the tables call it
+    "torch": "float32, torch",
+    "float16.tflite": "float16 TFLite",
+    "float16.onnx": "float16 ONNX",
+    "int8.tflite": "int8 TFLite",
+    "int8.onnx": "int8 ONNX",
+}
+PACKAGES = ("torch", "nncf", "onnxruntime", "ai-edge-litert")
+
+
+def files(folder: Path) -> None:
+    """Print accuracy and size of a run's files."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("file", "bytes", "accuracy", "log loss", "ms a window")
+    for path in sorted(folder.glob("*.json")):
+        figures = json.loads(path.read_text())
+        if "accuracy" in figures:
+            table.add_row(
+                path.name.removesuffix(".json"),
+                f"{figures['file_bytes']:,}" if "file_bytes" in figures else "",
+                f"{figures['accuracy']:.1%}",
+                f"{figures['log_loss']:.3f}",
+                f"{figures['window_latency_ms']:.2f}" if "window_latency_ms" in figures else "",
+            )
+    Console().print(table)
+
+
+def folds(folder: Path, out: Path) -> None:
+    """Collect the figures of all folds into one file."""
+    collected: dict[str, Any] = {"made": made(), "macs_per_s": _macs_per_s(folder), "folds": {}}
+    for fold in sorted(folder.glob("fold*"), key=lambda p: p.name):
+        rows = {
+            variant: _figures(fold / "evaluations" / variant)
+            for variant in VARIANTS
+            if (fold / "evaluations" / variant / "metrics.json").is_file()
+        }
+        if len(rows) == len(VARIANTS):
+            rows["agreement"] = _agreement(fold / "evaluations", "int8.tflite", "int8.onnx")
+            collected["folds"][fold.name.removeprefix("fold")] = rows
+    out.write_text(json.dumps(collected, indent=1) + "\n")
+
+
+def _macs_per_s(folder: Path) -> int:
+    from edge_asc.export.count import budget_of
+
+    finished = next(folder.glob("fold*/weights.pt"))  # others may train beside it
+    (inventory,) = budget_of(str(finished.parent), "float32")
+    return inventory.per_second(inventory.macs)
+
+
+def made() -> dict[str, Any]:
+    """When, on what and by which versions."""
+    return {
+        "date": date.today().isoformat(),
+        "machine": f"{_processor()}, {platform.machine()}",
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} cores of {names[0]}" if names else platform.processor()
+
+
+def _figures(folder: Path) -> dict[str, Any]:
+    figures = json.loads((folder / "metrics.json").read_text())
+    kept = ("accuracy", "log_loss", "calibration_error", "clips", "file_bytes", "window_latency_ms")
+    return {key: figures[key] for key in kept if key in figures}
+
+
+def _agreement(folder: Path, one: str, other: str) -> dict[str, int]:
+    pairs = list(zip(_predicted(folder / one), _predicted(folder / other), strict=True))
+    return {"clips": len(pairs), "same": sum(a == b for a, b in pairs)}
+
+
+def _predicted(folder: Path) -> list[str]:
+    with (folder / "predictions.csv").open(newline="") as file:
+        return [row["predicted"] for row in csv.DictReader(file)]
+
+
+def results(path: Path) -> None:
+    """Print mean ± standard deviation over the folds."""
+    collected = json.loads(path.read_text())
+    if not collected["folds"]:
+        raise SystemExit(f"{path}: no fold is complete yet")
+    rows = []
+    for variant, name in VARIANTS.items():
+        per_fold = [fold[variant] for fold in collected["folds"].values()]
+        accuracies = [100 * figures["accuracy"] for figures in per_fold]
+        sizes = {figures["file_bytes"] for figures in per_fold if "file_bytes" in figures}
+        times = [f["window_latency_ms"] for f in per_fold if "window_latency_ms" in f]
+        rows.append([
+            name,
+            mean_sd(accuracies),
+            *(f"{accuracy:.2f}" for accuracy in accuracies),
+            _span(sizes),
+            f"{statistics.median(times):.2f}" if times else "",
+        ])  # fmt: skip
+    numbers = [f"fold {fold}" for fold in collected["folds"]]
+    columns = ["", "mean ± sd, %", *numbers, "file bytes", "ms, 5 s clip"]
+    print(markdown(columns, rows))
+    same = [fold["agreement"] for fold in collected["folds"].values()]
+    agreeing, clips = sum(s["same"] for s in same), sum(s["clips"] for s in same)
+    print(f"\nint8 TFLite and int8 ONNX name the same scene on {agreeing} of {clips} clips.")
+    print(f"{collected['macs_per_s']:,} MACs per second of audio in every row.")
+    print(made_line(collected["made"]))
+
+
+def curve(paths: Sequence[Path]) -> None:
+    """Print what each size of the int8 file reaches, the largest first."""
+    rows, lines = [], set()
+    for path in paths:
+        collected = json.loads(path.read_text())
+        lines.add(made_line(collected["made"]))
+        files = [fold["int8.tflite"] for fold in collected["folds"].values()]
+        floats = [100 * fold["torch"]["accuracy"] for fold in collected["folds"].values()]
+        ints = [100 * figures["accuracy"] for figures in files]
+        times_ms = [figures["window_latency_ms"] for figures in files]
+        largest = max(figures["file_bytes"] for figures in files)
+        rows.append((largest, [
+            f"{largest:,}",
+            mean_sd(ints),
+            mean_sd(floats),
+            f"{collected['macs_per_s']:,}",
+            f"{statistics.median(times_ms):.2f}",
+            str(len(files)),
+        ]))  # fmt: skip
+    columns = ["int8 TFLite bytes", "int8, %", "float32, %", "MACs per s", "ms, 5 s clip", "folds"]
+    print(markdown(columns, [row for _, row in sorted(rows, reverse=True)]))
+    print("", *sorted(lines), sep="\n")  # sizes may have been measured on different days
+
+
+def seeds(arguments: Sequence[str]) -> None:
+    """Print what networks reach that differ in their seed alone: SEED OUT.json, and so on."""
+    rows, means = [], []
+    for seed, path in zip(arguments[::2], arguments[1::2], strict=True):
+        collected = json.loads(Path(path).read_text())
+        folds = collected["folds"].values()
+        floats, ints = (
+            [100 * fold[variant]["accuracy"] for fold in folds]
+            for variant in ("torch", "int8.tflite")
+        )
+        means.append((statistics.mean(floats), statistics.mean(ints)))
+        rows.append([seed, mean_sd(floats), mean_sd(ints), *(f"{value:.2f}" for value in ints)])
+    rows.append(["all", *(mean_sd(of_seeds) for of_seeds in zip(*means, strict=True))])
+    rows[-1] += [""] * (len(rows[0]) - 3)
+    numbers = [f"int8, fold {number}" for number in collected["folds"]]
+    print(markdown(["seed", "float32, %", "int8 TFLite, %", *numbers], rows))
+    print("\n± over the folds; in the last row over the means of the seeds.")
+    print(made_line(collected["made"]))
+
+
+def mean_sd(values: Sequence[float]) -> str:
+    """Mean ± standard deviation, the mean alone of one value."""
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.2f}{spread}"
+
+
+def _span(values: Iterable[int]) -> str:
+    ordered = sorted(values)
+    if not ordered:
+        return ""
+    first, last = ordered[0], ordered[-1]
+    return f"{last:,}" if first == last else f"{first:,}-{last:,}"
+
+
+def made_line(what: dict[str, Any]) -> str:
+    """The line under a table, of what `made` gave."""
+    versions = ", ".join(f"{name} {number}" for name, number in what["versions"].items())
+    return f"{what['date']}; {what['machine']}; {versions}."
+
+
+def sizes() -> None:
+    """Print parameters, operations and file bytes of every preset that is no row of the paper's."""
+    from edge_asc.config.schema import PRESETS, load_preset
+    from edge_asc.export.count import budget_of
+    from edge_asc.export.preset_budget import preset_files
+
+    rows = []
+    for preset in (name for name in PRESETS if not name.startswith("paper/")):
+        (inventory,) = budget_of(preset, "float32")
+        cells = [preset, f"{inventory.parameters:,}", f"{inventory.per_second(inventory.macs):,}"]
+        for precision in ("float32", "float16", "int8"):
+            written = preset_files(load_preset(preset), precision)
+            cells += [f"{len(written['tflite']):,}", f"{len(written['onnx']):,}"]
+        rows.append(cells)
+    formats = [f"{p} {f}" for p in ("float32", "float16", "int8") for f in ("TFLite", "ONNX")]
+    print(markdown(["preset", "parameters", "MACs per s", *formats], rows))
+    print(f"\nFile bytes with ten scenes, written before training. {made_line(made())}")
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; all columns but the first are numbers."""
+    rule = ["---", *["---:"] * (len(columns) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [columns, rule, *rows])
+
+
+def fill(path: Path, name: str) -> None:
+    """Replace what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    text = path.read_text()
+    if begin not in text or end not in text:
+        raise SystemExit(f"{path}: no markers {begin} … {end}")
+    head, tail = text.partition(begin)[0], text.partition(end)[2]
+    path.write_text(f"{head}{begin}\n{sys.stdin.read().strip()}\n{end}{tail}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run one of the commands of the module's docstring."""
+    match arguments:
+        case ["files", folder]:
+            files(Path(folder))
+        case ["folds", folder, out]:
+            folds(Path(folder), Path(out))
+        case ["results", path]:
+            results(Path(path))
+        case ["curve", *paths]:
+            curve([Path(path) for path in paths])
+        case ["seeds", *pairs] if pairs and len(pairs) % 2 == 0:
+            seeds(pairs)
+        case ["sizes"]:
+            sizes()
+        case ["where"]:
+            print("\n{date}; {machine}.".format(**made()))
+        case ["fill", path, name]:
+            fill(Path(path), name)
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

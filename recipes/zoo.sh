@@ -1,0 +1,33 @@
+#!/bin/sh
+# The models that ship: one network on all clips of ESC-10 for each size, quantised, calibrated by
+# the answers of the folds' files, with a card of their measured numbers.
+# Usage: recipes/zoo.sh DATA [SIZE...]     DATA: ESC-10 (44.1 kHz), after recipes/esc10.sh
+# 128k is the default model. ZOO: where the models go.
+# ESC-10 alone may be shipped (CC BY); ESC-50 is for non-commercial use.
+# Goes on where it was interrupted, network by network and epoch by epoch.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+data=${1:?usage: recipes/zoo.sh DATA [SIZE...]}
+shift
+zoo=${ZOO:-$here/../edge_asc/zoo}
+free=$here/out/zoo/data # all but two clips
+python "$here/zoo_card.py" select "$data" "$free"
+
+for size in ${*:-128k 128k-relative 32k}; do
+    name=esc10/$size default=
+    [ "$size" != 128k ] || name=esc10 default=--default
+    "$here/folds.sh" "$name" "$free" "esc10/$size" all
+    all=$here/out/$name/all
+    from=
+    for fold in 1 2 3 4 5; do
+        from="$from --from $here/artifacts/$name/fold$fold-int8.tflite"
+    done
+    for suffix in tflite onnx; do
+        # shellcheck disable=SC2086
+        edge-asc calibrate "$all/export/ESC-10-int8.$suffix" --data "$data" $from \
+            --target 0.98 --out "$all/esc10-$size.$suffix"
+    done
+    python "$here/zoo_card.py" settle "$all/esc10-$size" "$here/artifacts/$name/results.json" \
+        "$free" "$zoo" $default
+done
+edge-asc models
