@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from process import usage
 from soak import RATE_HZ, audio
 
-from edge_asc.runtime.metadata import read_card
+from edge_asc.runtime.metadata import read_metadata
 from virtual_mic import VirtualMic
 
 SETTLE_S = 10.0  # after the first decision
@@ -51,7 +51,7 @@ def measured(python: str, model: Path, seconds: float, mic: VirtualMic) -> dict[
         "runtime": described(python, model),
         "cpu_share": (after.cpu_s - before.cpu_s) / taken_s,
         "rss_bytes": after.rss_bytes,
-        "start_s": first_s - read_card(model).clip_s,
+        "start_s": first_s - read_metadata(model).clip_s,
         "latency_ms": statistics.median(latency),
         "latency_worst_ms": latency[-1],
         "inference_ms": statistics.median(d["inference_ms"] for d in decisions),

@@ -24,7 +24,7 @@ from process import usage
 from edge_asc.data.synthetic import Take, render
 from edge_asc.data.synthetic_scenes import SCENES
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.metadata import read_card
+from edge_asc.runtime.metadata import read_metadata
 
 HOP_S = 1.0
 RATE_HZ = 44100
@@ -50,9 +50,9 @@ def pieces(scenes: np.ndarray, n_samples: int) -> Iterator[bytes]:
 
 def due(model: Path, n_samples: int) -> int:
     """Decisions that this much audio makes due."""
-    card = read_card(model)
-    frontend = FrontEnd.from_dict(card.frontend)
-    window = frontend.n_frames(round(card.clip_s * frontend.sample_rate_hz))
+    metadata = read_metadata(model)
+    frontend = FrontEnd.from_dict(metadata.frontend)
+    window = frontend.n_frames(round(metadata.clip_s * frontend.sample_rate_hz))
     hop = round(HOP_S * frontend.frames_per_s)
     n_frames = frontend.n_frames(n_samples * frontend.sample_rate_hz // RATE_HZ)
     return 1 + (n_frames - window) // hop

@@ -30,7 +30,7 @@ class Listening:
 
     model: Path
     source: str = "mic"
-    device: str | None = None
+    microphone: str | None = None
     raw: Pcm | None = None
     follow: bool = False
     realtime: bool = False
@@ -138,7 +138,7 @@ def open_source(wanted: Listening) -> Source:
         awaited = os.environ.pop(AWAITED, None)
         # A service waits: nobody is there to plug it in and start again.
         wait = awaited is not None or "NOTIFY_SOCKET" in os.environ
-        return Microphone(awaited or wanted.device, wait=wait)
+        return Microphone(awaited or wanted.microphone, wait=wait)
     if wanted.source == "-":
         from edge_asc.demo.sources.pipe import PipeSource
 
@@ -156,14 +156,14 @@ def open_source(wanted: Listening) -> Source:
 def _outputs(wanted: Listening, classifier: Classifier, stack: ExitStack) -> Iterator[Output]:
     """Every output, closed by the stack; what shows on the terminal comes last, and leaves first.
 
-    Each is imported when it is asked for: a device without a network pays for none of it.
+    Each is imported when it is asked for: a machine without a network pays for none of it.
     """
 
     def kept(output: Output) -> Output:
         stack.callback(output.close)
         return output
 
-    card = classifier.card
+    metadata = classifier.metadata
     if os.environ.get("NOTIFY_SOCKET"):
         from edge_asc.demo.outputs.notify import SystemdOutput
 
@@ -175,11 +175,11 @@ def _outputs(wanted: Listening, classifier: Classifier, stack: ExitStack) -> Ite
     if wanted.mqtt:
         from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
 
-        yield kept(MqttOutput(wanted.mqtt, card))
+        yield kept(MqttOutput(wanted.mqtt, metadata))
     if wanted.metrics:
         from edge_asc.demo.outputs.prometheus import PrometheusOutput
 
-        yield kept(PrometheusOutput(wanted.metrics, card))
+        yield kept(PrometheusOutput(wanted.metrics, metadata))
     if wanted.web:
         yield kept(_web(wanted, classifier))
     yield kept(_view(wanted, classifier))
@@ -192,7 +192,7 @@ def _web(wanted: Listening, classifier: Classifier) -> Output:
     token = os.environ.get(WEB_TOKEN)
     return WebOutput(
         wanted.web,
-        classifier.card,
+        classifier.metadata,
         classifier.frontend,
         token=token,
         stream_audio=wanted.stream_audio,
@@ -207,7 +207,7 @@ def _view(wanted: Listening, classifier: Classifier) -> Output:
     if wanted.view == "terminal":
         from edge_asc.demo.outputs.terminal.terminal import TerminalOutput
 
-        return TerminalOutput(classifier.description, classifier.card, wanted.hop_s)
+        return TerminalOutput(classifier.description, classifier.metadata, wanted.hop_s)
     print(f"edge-asc: {classifier.description}", file=sys.stderr, flush=True)
-    width = max(map(len, classifier.card.labels))
+    width = max(map(len, classifier.metadata.labels))
     return PlainOutput(width, quiet=wanted.view == "quiet")

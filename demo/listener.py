@@ -82,5 +82,5 @@ class Listener:
         frontend = self._classifier.frontend
         prediction = self._classifier.predict(frontend.normalize(raw))
         taken_s = time.perf_counter() - started
-        end_s = first / frontend.frames_per_s + self._classifier.card.clip_s
+        end_s = first / frontend.frames_per_s + self._classifier.metadata.clip_s
         return Heard(end_s, prediction, taken_s)

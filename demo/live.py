@@ -86,7 +86,7 @@ class Live:
         self._source, self._classifier, self._output = source, classifier, output
         self._listener = Listener(classifier, hop_s, output.on_frames)
         self._smoother = Smoother(smoothing or Smoothing(), self._listener.hop_s)
-        self._gate = Gate(gate_dbfs, math.ceil(classifier.card.clip_s / self._listener.hop_s))
+        self._gate = Gate(gate_dbfs, math.ceil(classifier.metadata.clip_s / self._listener.hop_s))
         self._started_s, self._started_unix_s = time.monotonic(), time.time()
         self._resampler: Resampler | None = None
         self._joint = Joint()
@@ -170,7 +170,7 @@ class Live:
         if self._resampler is not None:
             self._hear(self._resampler(np.empty(0, np.float32), last=True), None, last=True)
         if not self._n_decisions:
-            window_s = self._classifier.card.clip_s
+            window_s = self._classifier.metadata.clip_s
             self._notice(
                 f"{self._source.name}: {self.position_s:.1f} s of audio,"
                 f" less than one window of {window_s:g} s"
@@ -178,14 +178,14 @@ class Live:
 
     def _decide(self, heard: Heard, end_s: float | None) -> None:
         smoothed = self._smoother.update(heard.prediction)
-        card = self._classifier.card
-        scene = UNSURE if smoothed.shown is None else card.labels[smoothed.shown]
+        metadata = self._classifier.metadata
+        scene = UNSURE if smoothed.shown is None else metadata.labels[smoothed.shown]
         level_dbfs, peak_dbfs = self._level.take()
         if not self._gate.is_open(level_dbfs):
             scene = UNSURE
             self._smoother.reset()  # a microphone's own noise does not weigh on what is heard next
         time_s, self._latency_ms = self._when(heard.end_s, end_s)
-        by_label = prediction_dict(smoothed.mean, card) | {"scene": scene}
+        by_label = prediction_dict(smoothed.mean, metadata) | {"scene": scene}
         decision = Decision(
             **by_label,
             time_s=time_s,

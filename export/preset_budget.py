@@ -12,7 +12,7 @@ from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.network.reader import inventory_of_torch
 from edge_asc.config.schema import Config, load_preset
 from edge_asc.data.labels import TAU_GROUPS, TAU_SCENES
-from edge_asc.export.run import LICENCE_CHARACTERS, deployment_graph, model_card, write_file
+from edge_asc.export.run import LICENCE_CHARACTERS, deployment_graph, model_metadata, write_file
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph
@@ -20,7 +20,7 @@ from edge_asc.graph.trace import trace
 from edge_asc.models import build
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
-from edge_asc.runtime.metadata import Format, ModelCard, Precision
+from edge_asc.runtime.metadata import Format, Metadata, Precision
 from edge_asc.training.callbacks.prune import prune
 from edge_asc.training.run_folder import load_network, read_run
 
@@ -52,7 +52,7 @@ def preset_file(
     if frontend.normalization == "dataset":
         # Four digits a number, as trained statistics have.
         frontend = frontend.with_statistics([-1.234] * n_mels, [1.234] * n_mels)
-    card = ModelCard(
+    metadata = Metadata(
         name=config.name,
         labels=list(scenes),
         abstract_labels=labels,
@@ -69,7 +69,7 @@ def preset_file(
         },
         budget={"rule": config.rule, "enforced": True},
     )
-    return write_file(graph, card, file_format, n_frames)
+    return write_file(graph, metadata, file_format, n_frames)
 
 
 def _unsettle(network: nn.Module) -> None:
@@ -142,9 +142,9 @@ def of_run(run: Path, precision: Precision | None = None) -> Inventory:
         name=f"{run.name} ({precision})",
     )
     graph = deployment_graph(run, precision)
-    card = model_card(run, description, precision, description.settings().rule)
-    files = {f: write_file(graph, card, f, description.n_frames) for f in get_args(Format)}
-    return _with_files(replace(counted, views=card.views), files)
+    metadata = model_metadata(run, description, precision, description.settings().rule)
+    files = {f: write_file(graph, metadata, f, description.n_frames) for f in get_args(Format)}
+    return _with_files(replace(counted, views=metadata.views), files)
 
 
 def _with_files(counted: Inventory, files: dict[Format, bytes]) -> Inventory:

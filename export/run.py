@@ -20,13 +20,13 @@ from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
 from edge_asc.quantize.run import FOLDER, SETTINGS, load_quantised
-from edge_asc.runtime.metadata import METADATA_KEY, Format, ModelCard, Precision, card_to_json
+from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
 from edge_asc.training.inputs.examples import load_examples
 from edge_asc.training.run_folder import Run, load_network, read_run, write_json
 
 WRITERS = {"tflite": to_tflite, "onnx": to_onnx}
 PARITY_FILE = "parity.json"
-LICENCE_CHARACTERS = 80  # of the data's licence, in a card
+LICENCE_CHARACTERS = 80  # of the data's licence, in metadata
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,16 @@ def export_run(
     description = read_run(run)
     examples = load_examples(run)
     graph = deployment_graph(run, precision)
-    card = model_card(run, description, precision, rule, enforced)
+    metadata = model_metadata(run, description, precision, rule, enforced)
     if views is not None:
-        card = msgspec.structs.replace(card, views=views)
+        metadata = msgspec.structs.replace(metadata, views=views)
     stem = f"{description.dataset}-{precision}"
     files: dict[Format, bytes] = {}
     for file_format in formats:
-        data = write_file(graph, card, file_format, description.n_frames)
+        data = write_file(graph, metadata, file_format, description.n_frames)
         over = _judge(data, f"{stem}.{file_format}", description, rules, enforced)
         if over:
-            warned = msgspec.structs.replace(card, warnings=over)
+            warned = msgspec.structs.replace(metadata, warnings=over)
             data = write_file(graph, warned, file_format, description.n_frames)
         files[file_format] = data
     folder = out or run / "export"
@@ -96,17 +96,17 @@ def deployment_graph(run: Path, precision: Precision) -> Graph:
     return round_to_half(graph) if precision == "float16" else graph
 
 
-def write_file(graph: Graph, card: ModelCard, file_format: Format, n_frames: int) -> bytes:
+def write_file(graph: Graph, metadata: Metadata, file_format: Format, n_frames: int) -> bytes:
     """The bytes of a model file."""
     if file_format not in get_args(Format):
         raise ValueError(f"format {file_format!r} is not one of {', '.join(get_args(Format))}")
-    metadata = {METADATA_KEY: card_to_json(card)}
-    return WRITERS[file_format](graph, n_frames, metadata, half=card.precision == "float16")
+    entries = {METADATA_KEY: metadata_to_json(metadata)}
+    return WRITERS[file_format](graph, n_frames, entries, half=metadata.precision == "float16")
 
 
-def model_card(
+def model_metadata(
     run: Path, description: Run, precision: Precision, rule: str, enforced: bool = True
-) -> ModelCard:
+) -> Metadata:
     """What the file will say of itself."""
     made_by = description.provenance
     provenance = {
@@ -125,7 +125,7 @@ def model_card(
     if precision == "int8":
         method = msgspec.json.decode((run / FOLDER / SETTINGS).read_bytes())["method"]
         provenance |= {"quantised": method, "nncf": made_by.get("versions", {}).get("nncf")}
-    return ModelCard(
+    return Metadata(
         name=description.settings().name,
         labels=description.labels,
         abstract_labels=description.abstract_labels,

@@ -1,26 +1,26 @@
 #!/bin/sh
 # What each means of training is worth: the 32 KB network of ESC-10, one means left out at a time, all
-# else equal, five folds; on clean clips and through simulated devices.
+# else equal, five folds; on clean clips and through simulated microphones.
 # Usage: recipes/ablation.sh DATA [ROW...]     DATA: ESC-10; rows: see settings below
-# FOLDS="1 2"   EPOCHS=1 for a quick look   DEVICES=seen:2,unseen:3   OUT=DIR runs and results there
+# FOLDS="1 2"   EPOCHS=1 for a quick look   MICROPHONES=seen:2,unseen:3   OUT=DIR runs and results there
 # Goes on where it was interrupted. Rows may run side by side, each with OMP_NUM_THREADS=1.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: recipes/ablation.sh DATA [ROW...]}
 shift
-rows=${*:-all relative plain relative-plain no-devices no-responses no-speeds no-mixup no-masks \
+rows=${*:-all relative plain relative-plain no-microphones no-responses no-speeds no-mixup no-masks \
     no-smoothing no-average no-stem}
 work=${OUT:-$here/out/ablation}
 results=${OUT:-$here/artifacts/esc10}/ablation.json
-devices=${DEVICES:-clean,seen:6,unseen:6} # two of each unseen family
+microphones=${MICROPHONES:-clean,seen:6,unseen:6} # two of each unseen family
 
 settings() { # ROW
     case $1 in
     all) ;; # but relative features, which came after all others
     relative) echo "--set frontend.relative=true" ;;
     relative-plain) settings relative && settings plain ;;
-    plain) settings no-devices && settings no-responses && settings no-speeds ;;
-    no-devices) echo "--set data.devices=0" ;;
+    plain) settings no-microphones && settings no-responses && settings no-speeds ;;
+    no-microphones) echo "--set data.microphones=0" ;;
     no-responses) echo "--set augment.response_db=0 --set augment.noise_probability=0" ;;
     no-speeds) echo "--set data.speeds=[1.0]" ;;
     no-mixup) echo "--set augment.mixup_alpha=0" ;;
@@ -41,7 +41,7 @@ for row in $rows; do
             --out "$work/$row" --name "fold$fold" --resume --set "train.epochs=${EPOCHS:-150}" \
             --set train.compile=true --set frontend.relative=false $own
         [ -f "$run/evaluation/metrics.json" ] || edge-asc evaluate "$run" --data "$data" \
-            --fold "$fold" --devices "$devices" --out "$run/evaluation"
+            --fold "$fold" --microphones "$microphones" --out "$run/evaluation"
     done
 done
 

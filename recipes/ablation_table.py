@@ -1,8 +1,8 @@
-"""Tables of `recipes/ablation.sh` and `recipes/devices.sh`.
+"""Tables of `recipes/ablation.sh` and `recipes/microphones.sh`.
 
 - `ablation_table.py collect FOLDER OUT.json`: ROW/foldN/evaluation into one file
 - `ablation_table.py table OUT.json`: the same as a Markdown table
-- `ablation_table.py devices FOLDER`: NAME/foldN of `devices.sh` as a Markdown table
+- `ablation_table.py microphones FOLDER`: NAME/foldN of `microphones.sh` as a Markdown table
 """
 
 import json
@@ -17,7 +17,7 @@ from tables import made, made_line, markdown, mean_sd
 ROWS = {  # row -> how the table calls it
     "all": "all but relative features",
     "relative": "with relative features as well",
-    "no-devices": "without simulated devices",
+    "no-microphones": "without simulated microphones",
     "no-responses": "without random responses and noise",
     "no-speeds": "without speeds",
     "plain": "plain: without these three",
@@ -28,11 +28,16 @@ ROWS = {  # row -> how the table calls it
     "no-average": "without averaged weights",
     "no-stem": "without the stem of stride 4",
 }
-LOST = ("seen devices", "unseen devices", "lost on unseen", "part of what plain training loses")
+LOST = (
+    "seen microphones",
+    "unseen microphones",
+    "lost on unseen",
+    "part of what plain training loses",
+)
 
 
 def collect(folder: Path, out: Path) -> None:
-    """Keep clean accuracy and that through devices of every row and fold."""
+    """Keep clean accuracy and that through microphones of every row and fold."""
     rows: dict[str, dict[str, Any]] = {}
     for row in ROWS:
         for path in sorted((folder / row).glob("fold*/evaluation/metrics.json")):
@@ -56,21 +61,21 @@ def table(path: Path) -> None:
     for row, of_folds in figures.items():
         clean = _clean(of_folds)
         difference = f"{statistics.mean(clean) - clean_of_all:+.2f}"
-        cells.append([ROWS[row], mean_sd(clean), difference, *_through_devices(of_folds, lost)])
+        cells.append([ROWS[row], mean_sd(clean), difference, *_through_microphones(of_folds, lost)])
     print(markdown(["trained with", "clean", "difference", *LOST], cells))
     counted = " and ".join(
-        f"{row['devices']} {which}" for which, row in figures["all"][0]["sets"].items()
+        f"{row['microphones']} {which}" for which, row in figures["all"][0]["sets"].items()
     )
-    print(f"\nFloat32, %, mean ± sd over fold {', '.join(folds)}; {counted} devices.")
+    print(f"\nFloat32, %, mean ± sd over fold {', '.join(folds)}; {counted} microphones.")
     print(made_line(collected["made"]))
 
 
 def _clean(folds: Sequence[dict[str, Any]]) -> list[float]:
-    """Accuracy without devices of every fold, %."""
+    """Accuracy without microphones of every fold, %."""
     return [100 * fold["clean"] for fold in folds]
 
 
-def _through_devices(folds: Sequence[dict[str, Any]], lost_by_plain: float) -> list[str]:
+def _through_microphones(folds: Sequence[dict[str, Any]], lost_by_plain: float) -> list[str]:
     """The cells of `LOST`; `lost_by_plain`: what plain training loses, a share."""
     sets = ("seen", "unseen")
     means = [statistics.mean(fold["sets"][which]["accuracy"] for fold in folds) for which in sets]
@@ -82,25 +87,25 @@ def _through_devices(folds: Sequence[dict[str, Any]], lost_by_plain: float) -> l
 
 
 def _lost(folds: Sequence[dict[str, Any]]) -> float:
-    """Accuracy lost on unseen devices, a share."""
+    """Accuracy lost on unseen microphones, a share."""
     return statistics.mean(fold["sets"]["unseen"]["loss"] for fold in folds)
 
 
 FILES = {
     "plain": "none: plain training (preset compact-int8)",
-    "esc10": "devices (preset esc10/128k)",
-    "128k-relative": "devices, with relative features (preset esc10/128k-relative)",
+    "esc10": "microphones (preset esc10/128k)",
+    "128k-relative": "microphones, with relative features (preset esc10/128k-relative)",
 }
 FAMILIES = ("cased", "voice", "sloped")
 
 
-def devices(folder: Path) -> None:
+def microphones(folder: Path) -> None:
     """Print accuracy of int8 files, and what each unseen family costs; means over the folds."""
     figures = {name: _simulated(folder / name) for name in FILES}
     lost = _lost(figures["plain"])
     rows = []
     for name, folds in figures.items():
-        cells = [FILES[name], mean_sd(_clean(folds)), *_through_devices(folds, lost)]
+        cells = [FILES[name], mean_sd(_clean(folds)), *_through_microphones(folds, lost)]
         for family in FAMILIES:
             cells.append(f"{100 * statistics.mean(_lost_on(fold, family) for fold in folds):.2f}")
         rows.append(cells)
@@ -115,7 +120,7 @@ def _simulated(folder: Path) -> list[dict[str, Any]]:
 
 
 def _lost_on(fold: dict[str, Any], family: str) -> float:
-    rows = fold["per_device"].values()
+    rows = fold["per_microphone"].values()
     return statistics.mean(row["loss"] for row in rows if row["family"] == family)
 
 
@@ -126,8 +131,8 @@ def main(arguments: Sequence[str]) -> None:
             collect(Path(folder), Path(out))
         case ["table", path]:
             table(Path(path))
-        case ["devices", folder]:
-            devices(Path(folder))
+        case ["microphones", folder]:
+            microphones(Path(folder))
         case _:
             raise SystemExit(__doc__)
 

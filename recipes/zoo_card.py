@@ -17,7 +17,7 @@ from typing import Any
 
 from tables import made_line, markdown, mean_sd
 
-from edge_asc.runtime.metadata import ModelCard, read_card
+from edge_asc.runtime.metadata import Metadata, read_metadata
 from edge_asc.runtime.zoo.models import card_text, digest
 
 FOLDS = range(1, 6)
@@ -50,7 +50,7 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     for suffix in ("tflite", "onnx"):
         shutil.copyfile(f"{model}.{suffix}", zoo / f"{name}.{suffix}")
     file = zoo / f"{name}.tflite"
-    card, figures = read_card(file), measured(json.loads(results.read_text()))
+    card, figures = read_metadata(file), measured(json.loads(results.read_text()))
     seeds = means_of_seeds(results, figures["int8"])
     clips, recorded_by = sources(data / "meta.csv")
     suited = ", for microphones unlike its data's" if card.frontend.get("relative") else ""
@@ -129,7 +129,7 @@ def sources(table: Path) -> tuple[int, str]:
 
 def body(
     name: str,
-    card: ModelCard,
+    card: Metadata,
     facts: dict[str, Any],
     figures: dict[str, Any],
     file: Path,

@@ -1,4 +1,4 @@
-"""A card survives the way into a file and back; damaged files end in one line."""
+"""Metadata survives the way into a file and back; damaged files end in one line."""
 
 import struct
 from pathlib import Path
@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from edge_asc.runtime.metadata import (
     METADATA_KEY,
-    ModelCard,
-    card_from_json,
-    card_to_json,
+    Metadata,
+    entries_of,
     file_format,
-    metadata_of,
-    read_card,
+    metadata_from_json,
+    metadata_to_json,
+    read_entries,
     read_metadata,
 )
 from edge_asc.runtime.protobuf import ProtoError, fields
 from tflite_files import TFLiteFile
 
-CARD = ModelCard(
+METADATA = Metadata(
     name="compact-int8",
     labels=["airport", "tram (Straßenbahn)"],
     abstract_labels=["indoor", "transport"],
@@ -65,18 +65,20 @@ WRITERS = {"tflite": tflite_with, "onnx": onnx_with}
 @pytest.mark.parametrize("format", WRITERS)
 def test_card_comes_back_from_a_file(format: str, tmp_path: Path) -> None:
     path = tmp_path / f"model.{format}"
-    path.write_bytes(WRITERS[format]({"min_runtime": b"1.5", METADATA_KEY: card_to_json(CARD)}))
-    assert read_card(path) == CARD
-    assert read_metadata(path)["min_runtime"] == b"1.5"
+    path.write_bytes(
+        WRITERS[format]({"min_runtime": b"1.5", METADATA_KEY: metadata_to_json(METADATA)})
+    )
+    assert read_metadata(path) == METADATA
+    assert read_entries(path)["min_runtime"] == b"1.5"
     assert file_format(path.read_bytes()) == format
 
 
 @pytest.mark.parametrize("format", WRITERS)
-def test_file_without_a_card_names_itself(format: str, tmp_path: Path) -> None:
+def test_file_without_a_metadata_names_itself(format: str, tmp_path: Path) -> None:
     path = tmp_path / "other.bin"
     path.write_bytes(WRITERS[format]({}))
     with pytest.raises(ValueError, match=r"other\.bin: not made by edge-asc"):
-        read_card(path)
+        read_metadata(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"\0\0\0\0TFL3", b"RIFF....WAVE", bytes(100)])
@@ -84,18 +86,18 @@ def test_no_model_file(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"clip\.wav: (neither|damaged)"):
-        read_card(path)
+        read_metadata(path)
 
 
 def test_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="absent"):
-        read_card(tmp_path / "absent.tflite")
+        read_metadata(tmp_path / "absent.tflite")
 
 
 def test_json_is_compact_and_keeps_unknown_keys_of_newer_writers_out() -> None:
-    text = card_to_json(CARD)
+    text = metadata_to_json(METADATA)
     assert b'": ' not in text and b"\n" not in text
-    assert card_from_json(text[:-1] + b',"new":1}') == CARD
+    assert metadata_from_json(text[:-1] + b',"new":1}') == METADATA
 
 
 @pytest.mark.parametrize(
@@ -111,11 +113,11 @@ def test_json_is_compact_and_keeps_unknown_keys_of_newer_writers_out() -> None:
         ((b'"mean":[0.5,1e-9]', b'"mean":' + b"[" * 100_000), "."),
     ],
 )
-def test_illegal_card_is_one_line(change: tuple[bytes, bytes], complaint: str) -> None:
-    data = card_to_json(CARD).replace(*change, 1)
-    assert data != card_to_json(CARD)
+def test_illegal_metadata_is_one_line(change: tuple[bytes, bytes], complaint: str) -> None:
+    data = metadata_to_json(METADATA).replace(*change, 1)
+    assert data != metadata_to_json(METADATA)
     with pytest.raises(ValueError, match=complaint) as caught:
-        card_from_json(data)
+        metadata_from_json(data)
     assert "\n" not in str(caught.value)
 
 
@@ -125,7 +127,7 @@ VICTIMS = {name: write({METADATA_KEY: b'{"a":1}' * 8}) for name, write in WRITER
 def assert_reads_or_complains(data: bytes) -> None:
     """The law for bytes nobody vouches for: entries, or a ValueError of one line."""
     try:
-        entries = metadata_of(data, "victim")
+        entries = entries_of(data, "victim")
     except ValueError as error:
         assert str(error).startswith("victim: ") and "\n" not in str(error)
     else:
@@ -162,13 +164,13 @@ def test_entries_that_share_one_name_do_not_take_forever() -> None:
     body += struct.pack("<HHHH", 6, 8, 4, 0)  # vtable of the entry: slot 0 only
     body += struct.pack("<iI", 8, 4) + struct.pack("<I", size) + b"a" * size
     with pytest.raises(ValueError, match="overlap"):
-        metadata_of(body)
+        entries_of(body)
 
 
 def test_backward_offsets_are_outside() -> None:
     """Offsets are unsigned: a table cannot be reached backwards, nor before the file."""
     with pytest.raises(ValueError, match="damaged"):
-        metadata_of(b"\xff\xff\xff\xffTFL3" + bytes(64))
+        entries_of(b"\xff\xff\xff\xffTFL3" + bytes(64))
 
 
 def test_proto_wire_by_hand() -> None:

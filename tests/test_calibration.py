@@ -24,15 +24,15 @@ from edge_asc.export.preset_budget import preset_files
 from edge_asc.runtime.classifier import Classifier, softmax
 from edge_asc.runtime.metadata import (
     Calibration,
-    card_from_json,
-    card_to_json,
-    metadata_of,
-    read_card,
+    entries_of,
+    metadata_from_json,
+    metadata_to_json,
+    read_entries,
     read_metadata,
 )
-from edge_asc.runtime.rewrite import ALIGNMENT_BYTES, with_card
+from edge_asc.runtime.rewrite import ALIGNMENT_BYTES, with_metadata
 from edge_asc.training.run_folder import Run, write_json
-from tiny_models import ABSTRACT_LABELS, ABSTRACT_OF, FRONTEND, LABELS, card, tone, write_model
+from tiny_models import ABSTRACT_LABELS, ABSTRACT_OF, FRONTEND, LABELS, metadata, tone, write_model
 from tiny_models import write_tone as write
 
 FORMATS = ("tflite", "onnx")
@@ -136,7 +136,7 @@ def test_a_file_keeps_its_network_and_its_ranking(
     plain = Classifier.load(path)
     for n in (FOUND, msgspec.structs.replace(FOUND, how="x" * 1000), FOUND):
         store(path, n, path)
-        assert read_card(path).calibration == n
+        assert read_metadata(path).calibration == n
     scaled = Classifier.load(path)
     features = FRONTEND.features(tone("middle"))
     assert [a.tolist() for a in scaled.logits(features)] == [
@@ -150,51 +150,51 @@ def test_a_file_keeps_its_network_and_its_ranking(
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_card_is_replaced_not_added(suffix: str, tmp_path: Path) -> None:
-    """Once it lies at the end, a file's length follows its card."""
+def test_a_metadata_is_replaced_not_added(suffix: str, tmp_path: Path) -> None:
+    """Once it lies at the end, a file's length follows its metadata."""
     path = write_model(tmp_path / f"m.{suffix}")
-    short, long = card(name="a"), card(name="a" * 500)
-    once = with_card(path.read_bytes(), short)
-    assert with_card(with_card(once, long), short) == once
-    assert abs(len(with_card(once, long)) - len(once) - 499) < 16
-    path.write_bytes(with_card(once, long))
-    assert list(read_metadata(path)) == ["edge_asc"]
-    assert read_card(path) == long
+    short, long = metadata(name="a"), metadata(name="a" * 500)
+    once = with_metadata(path.read_bytes(), short)
+    assert with_metadata(with_metadata(once, long), short) == once
+    assert abs(len(with_metadata(once, long)) - len(once) - 499) < 16
+    path.write_bytes(with_metadata(once, long))
+    assert list(read_entries(path)) == ["edge_asc"]
+    assert read_metadata(path) == long
     Classifier.load(path).predict(FRONTEND.features(tone("low")))
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_an_exported_file_grows_by_its_card_alone(suffix: str) -> None:
+def test_an_exported_file_grows_by_its_metadata_alone(suffix: str) -> None:
     data = preset_files(load_preset("nano"), "int8")[suffix]
-    old = card_from_json(metadata_of(data)["edge_asc"])
+    old = metadata_from_json(entries_of(data)["edge_asc"])
     new = msgspec.structs.replace(old, calibration=FOUND)
-    grown = len(with_card(data, new)) - len(data)
-    assert grown <= len(card_to_json(new)) - len(card_to_json(old)) + ALIGNMENT_BYTES
+    grown = len(with_metadata(data, new)) - len(data)
+    assert grown <= len(metadata_to_json(new)) - len(metadata_to_json(old)) + ALIGNMENT_BYTES
 
 
 def test_other_metadata_stays(tmp_path: Path) -> None:
-    from test_artifact import CARD, METADATA_KEY, WRITERS
+    from test_artifact import METADATA, METADATA_KEY, WRITERS
 
     for writer in WRITERS.values():
-        data = writer({METADATA_KEY: card_to_json(CARD), "min_runtime": b"1.5"})
+        data = writer({METADATA_KEY: metadata_to_json(METADATA), "min_runtime": b"1.5"})
         path = tmp_path / "m"
-        path.write_bytes(with_card(data, card()))
-        assert read_metadata(path)["min_runtime"] == b"1.5"
-        assert read_card(path) == card()
+        path.write_bytes(with_metadata(data, metadata()))
+        assert read_entries(path)["min_runtime"] == b"1.5"
+        assert read_metadata(path) == metadata()
 
 
-def test_a_card_without_calibration_is_as_it_was() -> None:
-    assert b"calibration" not in card_to_json(card())
-    assert card_from_json(card_to_json(card())).calibration is None
-    kept = card(calibration=FOUND)
-    assert card_from_json(card_to_json(kept)) == kept
+def test_a_metadata_without_calibration_is_as_it_was() -> None:
+    assert b"calibration" not in metadata_to_json(metadata())
+    assert metadata_from_json(metadata_to_json(metadata())).calibration is None
+    kept = metadata(calibration=FOUND)
+    assert metadata_from_json(metadata_to_json(kept)) == kept
 
 
 @pytest.mark.parametrize("values", [{"temperature": 0}, {"threshold": 1}, {"temperature": -1}])
 def test_an_illegal_calibration_is_one_line(values: dict[str, float]) -> None:
-    data = json.loads(card_to_json(card())) | {"calibration": values}
-    with pytest.raises(ValueError, match="card with") as caught:
-        card_from_json(json.dumps(data).encode())
+    data = json.loads(metadata_to_json(metadata())) | {"calibration": values}
+    with pytest.raises(ValueError, match="metadata with") as caught:
+        metadata_from_json(json.dumps(data).encode())
     assert "\n" not in str(caught.value)
 
 
@@ -222,7 +222,7 @@ def test_it_is_fitted_on_the_fold_that_was_held_out(data: Path, tmp_path: Path) 
     path = model_of(tmp_path, data, 2)
     result = calibrate(path, data)
     assert (result["folds"], result["clips"]) == ([2], 12)
-    found = read_card(path).calibration
+    found = read_metadata(path).calibration
     assert found is not None and found.temperature > 1  # it is sure and sometimes wrong
     assert found.abstract_temperature != 1
     assert result["log_loss"][1] < result["log_loss"][0]
@@ -255,10 +255,10 @@ def test_a_file_of_all_folds_takes_the_answers_of_the_folds_own_files(
     result = calibrate(path, data, others=files)
     assert (result["clips"], result["folds"]) == (24, [1, 2])
     assert "not trained on its fold" in result["how"]
-    assert all(read_card(file).calibration is None for file in files)
+    assert all(read_metadata(file).calibration is None for file in files)
     with pytest.raises(ValueError, match="same fold"):
         calibrate(path, data, others=[files[0], files[0]])
-    other = write_model(tmp_path / "float.tflite", provenance=read_card(files[0]).provenance)
+    other = write_model(tmp_path / "float.tflite", provenance=read_metadata(files[0]).provenance)
     with pytest.raises(ValueError, match="other labels"):
         calibrate(path, data, others=[other])
 

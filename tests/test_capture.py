@@ -7,7 +7,7 @@ import pytest
 
 from edge_asc.demo.sources import capture as capture_module
 from edge_asc.demo.sources.capture import RING_S, Capture
-from edge_asc.demo.sources.devices import Device
+from edge_asc.demo.sources.microphones import Device
 from edge_asc.demo.sources.source import SourceCounts
 from memory import held_bytes
 from virtual_mic import MISSING

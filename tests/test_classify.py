@@ -135,7 +135,7 @@ def test_a_file_with_two_scenes_has_both_on_its_timeline(
     np.testing.assert_allclose(
         result.mean.scene, np.mean([w.prediction.scene for w in result.timeline], axis=0)
     )
-    text = result_text(result, classifier.card, top=2)
+    text = result_text(result, classifier.metadata, top=2)
     assert "0:00.0 to 0:0" in text
     assert re.search(r"0:03\.\d to 0:06\.0  high", text)
     assert "(abstract)" in text
@@ -221,7 +221,7 @@ def test_clock(seconds: float, text: str) -> None:
 
 def test_json_holds_every_probability(classifier: Classifier, tmp_path: Path) -> None:
     result = classify_file(write_tone(tmp_path / "x.wav", "low", 2.0), classifier)
-    found = json.loads(json.dumps(result_dict(result, classifier.card, top=1)))
+    found = json.loads(json.dumps(result_dict(result, classifier.metadata, top=1)))
     assert found["scene"] == "low"
     assert found["abstract"] == "dark"
     assert sum(found["probabilities"].values()) == pytest.approx(1)

@@ -29,7 +29,7 @@ from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.graph import Graph
 from edge_asc.quantize.run import quantize_run
 from edge_asc.runtime.classifier import Classifier
-from edge_asc.runtime.metadata import Format, ModelCard, Precision, read_card
+from edge_asc.runtime.metadata import Format, Metadata, Precision, read_metadata
 from edge_asc.training.run_folder import read_run
 from edge_asc.training.step import SceneModule
 
@@ -136,27 +136,27 @@ def test_int8_files_agree_on_what_is_not_a_tie(
 def test_cards_are_complete(quantised_run: Path, files: dict[str, Exported]) -> None:
     described = read_run(quantised_run)
     for name, file in files.items():
-        card = read_card(file.path)
-        assert (card.name, card.labels) == ("compact-int8", described.labels)
-        assert card.abstract_labels == described.abstract_labels != []
-        frontend = FrontEnd.from_dict(card.frontend)
+        metadata = read_metadata(file.path)
+        assert (metadata.name, metadata.labels) == ("compact-int8", described.labels)
+        assert metadata.abstract_labels == described.abstract_labels != []
+        frontend = FrontEnd.from_dict(metadata.frontend)
         assert frontend == described.front_end()
         assert len(frontend.mean) == len(frontend.std) == frontend.n_mels
-        assert card.clip_s == 0.5
-        assert name == f"synthetic-{card.precision}{file.path.suffix}"
-        assert card.budget == {"rule": "edge-128k", "enforced": True}
-        assert card.warnings == []
-        check_provenance(card, quantised_run.name)
+        assert metadata.clip_s == 0.5
+        assert name == f"synthetic-{metadata.precision}{file.path.suffix}"
+        assert metadata.budget == {"rule": "edge-128k", "enforced": True}
+        assert metadata.warnings == []
+        check_provenance(metadata, quantised_run.name)
 
 
-def check_provenance(card: ModelCard, method: str) -> None:
+def check_provenance(metadata: Metadata, method: str) -> None:
     keys = {"dataset", "data_licence", "fold", "seed", "date", "git", "edge_asc", "torch"}
-    if card.precision == "int8":
-        assert card.provenance["quantised"] == method
+    if metadata.precision == "int8":
+        assert metadata.provenance["quantised"] == method
         keys |= {"quantised", "nncf"}
-    assert set(card.provenance) == keys
-    assert (card.provenance["fold"], card.provenance["seed"]) == (1, 0)
-    assert card.provenance["torch"] == torch.__version__
+    assert set(metadata.provenance) == keys
+    assert (metadata.provenance["fold"], metadata.provenance["seed"]) == (1, 0)
+    assert metadata.provenance["torch"] == torch.__version__
 
 
 def test_files_name_no_path_of_this_machine(files: dict[str, Exported], scenes: Path) -> None:
@@ -196,9 +196,11 @@ def test_over_budget_of_the_command_is_exit_code_3(cli: Cli, run: Path) -> None:
     for file_format in FORMATS:
         path = run / "export" / f"synthetic-float16.{file_format}"
         assert f"{path}  {path.stat().st_size:,} bytes" in out
-        card = read_card(path)
-        assert card.budget == {"rule": "dcase2022", "enforced": False}
-        assert any(line.startswith("over dcase2022: weights not in int8") for line in card.warnings)
+        metadata = read_metadata(path)
+        assert metadata.budget == {"rule": "dcase2022", "enforced": False}
+        assert any(
+            line.startswith("over dcase2022: weights not in int8") for line in metadata.warnings
+        )
 
 
 @pytest.mark.usefixtures("tight")

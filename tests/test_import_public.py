@@ -20,7 +20,7 @@ from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.run import export_run
 from edge_asc.models import build
 from edge_asc.quantize.run import quantize_run
-from edge_asc.runtime.metadata import read_card
+from edge_asc.runtime.metadata import read_metadata
 from edge_asc.training.run_folder import load_network, read_run
 from edge_asc.training.start_from.public_names import convert, layer_pairs, read_checkpoint
 from public_network import State, logits, random_state
@@ -217,5 +217,5 @@ def test_the_run_is_evaluated_quantised_and_exported(imported: Path, tau: Path) 
             imported, precision=precision, formats=("tflite", "onnx"), enforced=False
         )
         assert [file.parity["clips"] for file in files] == [N_EXAMPLES, N_EXAMPLES]
-        assert read_card(files[0].path).provenance["imported"]["file"] == "best.pt"
+        assert read_metadata(files[0].path).provenance["imported"]["file"] == "best.pt"
     assert len(json.loads((imported / "export" / "parity.json").read_text())) == 6

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edge_asc.budget.rules import RULES
-from edge_asc.runtime.metadata import read_card
+from edge_asc.runtime.metadata import read_metadata
 from edge_asc.runtime.zoo.models import zoo_models
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,7 @@ def test_files_are_those_that_were_measured(path: Path) -> None:
             file = path.parent / f"fold{fold}-{variant}"
             assert file.stat().st_size == rows[variant]["file_bytes"]
             assert file.stat().st_size <= limit.most or not variant.startswith("int8")
-            assert read_card(file).provenance["fold"] == int(fold)
+            assert read_metadata(file).provenance["fold"] == int(fold)
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: str(path.parent.relative_to(ARTIFACTS)))
@@ -50,7 +50,7 @@ def test_no_kept_file_has_seen_its_test_fold() -> None:
     files = sorted(ARTIFACTS.glob("esc*/**/fold*-int8.tflite"))
     assert {"plain", "128k-relative"} < {path.parent.name for path in files}  # kept for comparisons
     for path in files:
-        assert path.name.startswith(f"fold{read_card(path).provenance['fold']}-"), path
+        assert path.name.startswith(f"fold{read_metadata(path).provenance['fold']}-"), path
 
 
 def test_a_shipped_model_has_the_accuracy_of_its_folds() -> None:

@@ -426,7 +426,7 @@ def test_what_is_too_quiet_is_unsure(classifier: Classifier) -> None:
     always, gated = (
         heard(classifier, Played(*blocks), 1.0, gate_dbfs=gate).decisions for gate in (None, -40)
     )
-    hops = math.ceil(classifier.card.clip_s / Listener(classifier, 1.0).hop_s)  # of one window
+    hops = math.ceil(classifier.metadata.clip_s / Listener(classifier, 1.0).hop_s)  # of one window
     loud = [decision.level_dbfs >= -40 for decision in gated]
     assert [decision.scene != UNSURE for decision in gated] == [
         any(loud[max(0, i - hops + 1) : i + 1]) for i in range(len(loud))

@@ -189,7 +189,7 @@ def test_without_any_microphone_one_line_says_so(model: Path, tmp_path: Path) ->
     config.write_text("pcm.default { type null }\nctl.default { type null }\n")
     environment = {**os.environ, "ALSA_CONFIG_PATH": str(config), "PULSE_SERVER": "unix:/nowhere"}
     command = [sys.executable, "-m", "edge_asc", "live", "--model", str(model)]
-    asked = [*command, "--device", "no such thing"]
+    asked = [*command, "--microphone", "no such thing"]
     done = subprocess.run(asked, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == ""

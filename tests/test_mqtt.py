@@ -35,7 +35,7 @@ from edge_asc.demo.outputs.mqtt.link import UNACKNOWLEDGED
 from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
 from edge_asc.demo.outputs.mqtt.settings import credentials, parse_url, tls_context
 
-CARD = tiny_models.card(abstract_labels=list(tiny_models.ABSTRACT_LABELS))
+METADATA = tiny_models.metadata(abstract_labels=list(tiny_models.ABSTRACT_LABELS))
 TOPICS = Topics("edge_asc", "kitchen")
 CLOSES_S = 1.0  # 0.3 s and what a busy machine takes
 CALL_S = 1.0  # a call of the live loop takes microseconds; a busy machine may stop any thread
@@ -94,7 +94,7 @@ def publishing(
     """A listener called `kitchen` that publishes to a broker."""
     port = broker if isinstance(broker, int) else broker.port
     url = f"mqtts://localhost:{port}" if tls else f"mqtt://127.0.0.1:{port}"
-    output = MqttOutput(url, CARD, node="kitchen", environment=environment or {})
+    output = MqttOutput(url, METADATA, node="kitchen", environment=environment or {})
     try:
         yield Live(output)
     finally:
@@ -143,7 +143,7 @@ def test_decisions_arrive_and_who_comes_late_knows_what_there_is(broker: Broker)
         with Ear(broker, "#") as late:
             until(lambda: late.payloads(TOPICS.discovery) and late.payloads(TOPICS.availability))
             assert all(retained for _, _, retained in late.messages[:2])
-            assert late.payloads(TOPICS.discovery) == [discovery_payload(TOPICS, CARD)]
+            assert late.payloads(TOPICS.discovery) == [discovery_payload(TOPICS, METADATA)]
             assert late.payloads(TOPICS.availability) == [b"online"]
     assert live.notices == [f"MQTT mqtt://127.0.0.1:{broker.port}: connected"]
 
@@ -246,8 +246,8 @@ def test_closing_does_not_wait_for_a_broker_that_is_away() -> None:
 DIES = """
 import sys, time
 sys.path.insert(0, {tests!r})
-from test_mqtt import Live, MqttOutput, CARD
-live = Live(MqttOutput("mqtt://127.0.0.1:{port}", CARD, node="kitchen", environment={{}}))
+from test_mqtt import Live, MqttOutput, METADATA
+live = Live(MqttOutput("mqtt://127.0.0.1:{port}", METADATA, node="kitchen", environment={{}}))
 live.until(lambda: live.output._link._underway == {{}} and live.output._n_announced)
 print("online", flush=True)
 live.until(lambda: False, 60)
@@ -429,8 +429,8 @@ def test_a_home_assistant_that_starts_is_told_what_there_is(broker: Broker) -> N
 # Payloads
 
 
-def components(card: Any = CARD, topics: Topics = TOPICS) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(discovery_payload(topics, card))["components"]
+def components(metadata: Any = METADATA, topics: Topics = TOPICS) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(discovery_payload(topics, metadata))["components"]
     return found
 
 
@@ -445,7 +445,7 @@ def rendered(component: dict[str, Any], topics: Topics, state: bytes, healthy: b
 
 
 def test_the_description_obeys_home_assistant() -> None:
-    payload = json.loads(discovery_payload(TOPICS, CARD))
+    payload = json.loads(discovery_payload(TOPICS, METADATA))
     assert payload["device"]["identifiers"] == ["edge_asc_kitchen"]
     assert payload["origin"]["name"] == "edge-asc"
     assert payload["availability"] == [{"topic": TOPICS.availability}]
@@ -455,7 +455,7 @@ def test_the_description_obeys_home_assistant() -> None:
         assert component["platform"] == "sensor"
         assert re.fullmatch(r"sensor\.[a-z0-9_]+", component["default_entity_id"])
         assert component["expire_after"] > 3 * home_assistant.STATE_S
-        assert ("options" in component) == (component.get("device_class") == "enum")
+        assert ("options" in component) == (component.get("microphone_class") == "enum")
         assert ("state_class" in component) == ("unit_of_measurement" in component)
         assert not ("options" in component and "unit_of_measurement" in component)
     assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", TOPICS.discovery)
@@ -489,7 +489,7 @@ def test_what_is_not_known_is_none_and_every_choice_is_an_option() -> None:
 
 
 def test_a_model_without_abstract_classes_has_no_sensors_for_them() -> None:
-    assert not [key for key in components(tiny_models.card()) if "abstract" in key]
+    assert not [key for key in components(tiny_models.metadata()) if "abstract" in key]
 
 
 @settings(max_examples=60, deadline=None)
@@ -498,11 +498,11 @@ def test_any_labels_make_a_sound_description(labels: list[str]) -> None:
     try:
         json.dumps(labels, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return  # a lone surrogate: no card can hold it
-    card = tiny_models.card(abstract_labels=labels)
+        return  # a lone surrogate: no metadata can hold it
+    metadata = tiny_models.metadata(abstract_labels=labels)
     shares = {label: round(0.1 + i / 100, 4) for i, label in enumerate(labels)}
     state = state_payload(decision(abstract=labels[0], abstract_probabilities=shares))
-    found = {k: c for k, c in components(card).items() if k.startswith("abstract_")}
+    found = {k: c for k, c in components(metadata).items() if k.startswith("abstract_")}
     values = [float(rendered(c, TOPICS, state, b"{}")) for c in found.values()]
     assert values == [pytest.approx(100 * share, abs=0.051) for share in shares.values()]
     assert all(re.fullmatch(r"[a-z0-9_]+", key) for key in found)
@@ -535,7 +535,7 @@ def test_addresses(url: str, host: str, port: int, tls: bool, base: str) -> None
 )
 def test_illegal_addresses_are_one_line(url: str) -> None:
     with pytest.raises(ValueError, match="MQTT") as caught:
-        MqttOutput(url, CARD, environment={})
+        MqttOutput(url, METADATA, environment={})
     assert "\n" not in str(caught.value)
 
 
@@ -569,7 +569,7 @@ def test_settings_that_contradict_each_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("node", ["a b", "küche", "a/b", "a+"])
 def test_a_node_that_cannot_stand_in_a_topic(node: str) -> None:
     with pytest.raises(ValueError, match="MQTT node"):
-        MqttOutput("mqtt://broker", CARD, node=node, environment={})
+        MqttOutput("mqtt://broker", METADATA, node=node, environment={})
 
 
 def test_paho_is_imported_by_who_needs_it_alone() -> None:

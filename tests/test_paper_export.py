@@ -14,7 +14,7 @@ from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
-from edge_asc.runtime.metadata import Format, ModelCard
+from edge_asc.runtime.metadata import Format, Metadata
 from networks import Case
 from taught import clips, taught_graph
 
@@ -37,7 +37,7 @@ def test_export_agrees_at_the_papers_size(case: Case, tmp_path: Path) -> None:
     assert spread(int8, x) > parity.MOST_STEPS
     graphs = {"float32": graph, "float16": round_to_half(graph), "int8": int8}
     for precision, written in graphs.items():
-        card = ModelCard(
+        metadata = Metadata(
             name=case.name,
             labels=list(TAU_SCENES),
             abstract_labels=list(TAU_GROUPS) if case.n_abstract else [],
@@ -47,7 +47,7 @@ def test_export_agrees_at_the_papers_size(case: Case, tmp_path: Path) -> None:
         )
         for file_format in get_args(Format):
             path = tmp_path / f"{precision}.{file_format}"
-            path.write_bytes(write_file(written, card, file_format, N_FRAMES))
+            path.write_bytes(write_file(written, metadata, file_format, N_FRAMES))
             parity.check(path.name, parity.compare(path, written, x[:, 0].numpy()))
 
 

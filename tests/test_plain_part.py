@@ -1,4 +1,4 @@
-"""The last part of a training: no simulated devices, responses, noise; all else as before."""
+"""The last part of a training: no simulated microphones, responses, noise; all else as before."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ N_CLIPS = 40
 
 
 def versions(n_versions: int) -> FeatureStore:
-    """The clips of `store`, each louder in every further version; two are through no device."""
+    """The clips of `store`, each louder in every further version; two are through no microphone."""
     once = store(N_CLIPS)
     arrays = [np.asarray(a) + louder for louder in range(n_versions) for a in once.arrays]
     labels = [y.tolist() for y in once.labels]
     return FeatureStore(arrays, labels, once.n_classes, n_versions=n_versions, n_plain=2)
 
 
-def test_clips_and_crops_stay_and_devices_go() -> None:
+def test_clips_and_crops_stay_and_microphones_go() -> None:
     epochs = Epochs(versions(4), 8, CROP, seed=0, plain_from=3)
     always = Epochs(versions(4), 8, CROP, seed=0)
     for epoch in range(6):
@@ -35,7 +35,9 @@ def test_clips_and_crops_stay_and_devices_go() -> None:
         assert largest >= N_CLIPS
 
 
-def test_plain_throughout_is_training_without_devices_responses_and_noise(tmp_path: Path) -> None:
+def test_plain_throughout_is_training_without_microphones_responses_and_noise(
+    tmp_path: Path,
+) -> None:
     changed = small_fit(tmp_path / "a", plain_part=1.0, train_store=versions(4), augment=SOUNDS)
     without = small_fit(tmp_path / "b", train_store=versions(2))
     assert_same_weights(changed.network.state_dict(), without.network.state_dict())

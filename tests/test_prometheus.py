@@ -18,7 +18,7 @@ from edge_asc.cli.errors import said
 from edge_asc.demo.events import UNSURE, Decision, Health
 from edge_asc.demo.outputs.prometheus import PrometheusOutput
 
-CARD = tiny_models.card(abstract_labels=list(tiny_models.ABSTRACT_LABELS), precision="int8")
+METADATA = tiny_models.metadata(abstract_labels=list(tiny_models.ABSTRACT_LABELS), precision="int8")
 CLOSES_S = 1.0  # 0.3 s and what a busy machine takes
 
 
@@ -45,7 +45,7 @@ def health(**changes: Any) -> Health:
 
 @pytest.fixture
 def output() -> Iterator[PrometheusOutput]:
-    output = PrometheusOutput(0, CARD)
+    output = PrometheusOutput(0, METADATA)
     yield output
     output.close()
 
@@ -142,7 +142,7 @@ def test_promtool_has_no_objection(output: PrometheusOutput) -> None:
 
 def test_a_port_that_is_taken_is_one_line(output: PrometheusOutput) -> None:
     with pytest.raises(OSError, match="metrics") as caught:
-        PrometheusOutput(f"127.0.0.1:{output.port}", CARD)
+        PrometheusOutput(f"127.0.0.1:{output.port}", METADATA)
     assert said(caught.value) == f"metrics at 127.0.0.1:{output.port}: address already in use"
 
 
@@ -158,7 +158,7 @@ def test_closing_frees_the_port_and_does_not_wait(output: PrometheusOutput) -> N
         begin_s = time.monotonic()
         output.close()
         assert time.monotonic() - begin_s < CLOSES_S
-        again = PrometheusOutput(output.port, CARD)
+        again = PrometheusOutput(output.port, METADATA)
         scrape(again)
         again.close()
     until(lambda: threading.active_count() <= n_threads)
@@ -169,4 +169,4 @@ def test_closing_frees_the_port_and_does_not_wait(output: PrometheusOutput) -> N
 )
 def test_illegal_addresses(address: str) -> None:
     with pytest.raises(ValueError, match="metrics address"):
-        PrometheusOutput(address, CARD)
+        PrometheusOutput(address, METADATA)

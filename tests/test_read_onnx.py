@@ -26,7 +26,7 @@ from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.metadata import METADATA_KEY, ModelCard, card_to_json
+from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
 from networks import CASES, Case
 
 
@@ -218,13 +218,13 @@ def test_operators_exist() -> None:
     assert others <= {"QGemm", "QuickGelu"} | {name for name in others if name[:7] == "QLinear"}
 
 
-def test_length_comes_from_the_card() -> None:
+def test_length_comes_from_the_metadata() -> None:
     front_end = FrontEnd(sample_rate_hz=8000, n_fft=256, win_length=256, hop_length=200, n_mels=40)
-    card = ModelCard(name="t", labels=["a"], frontend=front_end.to_dict(), clip_s=2.0,
+    metadata = Metadata(name="t", labels=["a"], frontend=front_end.to_dict(), clip_s=2.0,
                      precision="float32")  # fmt: skip
     node = helper.make_node("Conv", ["x", "w"], ["y"])
-    metadata = {METADATA_KEY: card_to_json(card).decode()}
-    data = file_of([node], {"w": ones(2, 1, 1, 1)}, ["N", 1, 40, "F"], metadata)
+    entries = {METADATA_KEY: metadata_to_json(metadata).decode()}
+    data = file_of([node], {"w": ones(2, 1, 1, 1)}, ["N", 1, 40, "F"], entries)
     inventory = read_onnx(data)
     assert (inventory.input_shape, inventory.audio_s) == ((1, 1, 40, 81), 2.0)
     assert inventory.macs == 2 * 40 * 81

@@ -26,7 +26,7 @@ from edge_asc.budget.tflite.schema import TYPES, count_nonzero, read_subgraphs
 from edge_asc.budget.tflite.shapes import RULES, Shapes
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.metadata import METADATA_KEY, ModelCard, card_to_json
+from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
 from networks import ANY_LENGTH, CASES, Case
 from tflite_files import TFLiteFile, options
 
@@ -226,17 +226,17 @@ def test_nonzero_of_types_that_numpy_lacks() -> None:
 FRONT_END = FrontEnd(sample_rate_hz=8000, n_fft=256, win_length=256, hop_length=200, n_mels=40)
 
 
-def card(clip_s: float) -> bytes:
-    made = ModelCard(name="t", labels=["a"], frontend=FRONT_END.to_dict(), clip_s=clip_s,
+def metadata(clip_s: float) -> bytes:
+    made = Metadata(name="t", labels=["a"], frontend=FRONT_END.to_dict(), clip_s=clip_s,
                      precision="float32")  # fmt: skip
-    return card_to_json(made)
+    return metadata_to_json(made)
 
 
 COMPACT = CASES[0]
 
 
-def test_length_comes_from_the_card() -> None:
-    data = to_tflite(COMPACT.graph(), COMPACT.n_frames, {METADATA_KEY: card(clip_s=2.0)})
+def test_length_comes_from_the_metadata() -> None:
+    data = to_tflite(COMPACT.graph(), COMPACT.n_frames, {METADATA_KEY: metadata(clip_s=2.0)})
     as_trained = read_tflite(data)
     assert as_trained.input_shape == (1, 40, 81, 1)  # 1 + 2 s x 8000 Hz / 200
     assert as_trained.audio_s == 2.0 and not as_trained.notes
@@ -246,12 +246,12 @@ def test_length_comes_from_the_card() -> None:
     assert read_tflite(data, audio_s=4.0).audio_s == 4.0
 
 
-def test_length_without_a_card() -> None:
+def test_length_without_a_metadata() -> None:
     data = to_tflite(COMPACT.graph(), COMPACT.n_frames, {METADATA_KEY: b"{}"})
     inventory = read_tflite(data)
     assert inventory.input_shape == (1, 40, COMPACT.n_frames, 1) and inventory.audio_s == 1.0
     assert [note.split(":")[0] for note in inventory.notes] == [
-        "its card cannot be read", "dynamic input counted at its stored length",
+        "its metadata cannot be read", "dynamic input counted at its stored length",
         "the file does not say how much audio its input holds"]  # fmt: skip
 
 

@@ -162,7 +162,7 @@ def test_features_that_no_model_may_see(bad: np.ndarray, message: str, tmp_path:
         classifier.logits(bad)
 
 
-def test_a_card_that_does_not_fit_the_outputs(tmp_path: Path) -> None:
+def test_a_metadata_that_does_not_fit_the_outputs(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.tflite", labels=["one", "two"])
     classifier = Classifier.load(path)
     with pytest.raises(ValueError, match=r"output 'scene' is of shape \[3\], its labels say \[2\]"):

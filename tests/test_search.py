@@ -178,7 +178,7 @@ def test_a_space_with_nothing_new_in_it_ends(
 
 
 def test_the_price_is_that_of_the_file_before_and_after_training(run: Path, scenes: Path) -> None:
-    """The same bytes but for the numbers in the card; the same work."""
+    """The same bytes but for the numbers in the metadata; the same work."""
     from edge_asc.export.run import export_run
     from edge_asc.quantize.run import quantize_run
     from edge_asc.training.run_folder import read_run

@@ -21,7 +21,7 @@ needs_systemd = pytest.mark.skipif(
 )
 PLAIN = ["--model", "model.tflite"]
 EVERYTHING = [
-    *("--model=m 100 % $HOME.tflite", "--device", 'The "good" mic', "--log", "scenes.jsonl"),
+    *("--model=m 100 % $HOME.tflite", "--microphone", 'The "good" mic', "--log", "scenes.jsonl"),
     *("--web", "0.0.0.0:80", "--mqtt", "mqtt://broker/a b", "--metrics=9100", "--install-service"),
 ]
 MOST_EXPOSED = {"offline": 1.2, "online": 1.9}  # of 10; systemd calls up to 4 ok
@@ -123,7 +123,7 @@ def test_exposure(arguments: list[str], kind: str, tmp_path: Path) -> None:
 def test_the_command_line_of_the_service() -> None:
     assert list(service.service_arguments(EVERYTHING)) == [
         "--model=/usr/local/share/edge-asc/m 100 % $HOME.tflite",
-        *("--device", 'The "good" mic', "--log=/var/lib/edge-asc/scenes.jsonl"),
+        *("--microphone", 'The "good" mic', "--log=/var/lib/edge-asc/scenes.jsonl"),
         *("--web", "0.0.0.0:80", "--mqtt", "mqtt://broker/a b", "--metrics=9100", "--quiet"),
     ]
 

@@ -32,7 +32,7 @@ from edge_asc.demo.outputs.terminal.strip import CELL_S, N_CELLS, Strip, shares,
 from edge_asc.demo.outputs.terminal.style import ASCII, MAX_BAR, Glyphs, bar, clean, duration, keys
 from edge_asc.demo.outputs.terminal.terminal import REDRAW_S, TerminalOutput, _Screen
 from edge_asc.demo.outputs.terminal.view import MIN_SCENES, Picture, draw
-from edge_asc.runtime.metadata import ModelCard
+from edge_asc.runtime.metadata import Metadata
 
 RATE_HZ = tiny_models.FRONTEND.sample_rate_hz
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
@@ -41,8 +41,8 @@ LOADED_S = 5.0  # what takes milliseconds may take so long on a loaded machine
 LABELS = [f"scene{i:02}" for i in range(10)]
 
 
-def card(labels: list[str], abstract: tuple[str, ...] = (), clip_s: float = 5.0) -> ModelCard:
-    return tiny_models.card(labels=labels, abstract_labels=list(abstract), clip_s=clip_s)
+def metadata(labels: list[str], abstract: tuple[str, ...] = (), clip_s: float = 5.0) -> Metadata:
+    return tiny_models.metadata(labels=labels, abstract_labels=list(abstract), clip_s=clip_s)
 
 
 def decision(probabilities: dict[str, float], scene: str | None = None, **more: Any) -> Decision:
@@ -62,7 +62,7 @@ def some_decision(seed: int = 0, **more: Any) -> Decision:
 
 
 def picture(labels: list[str], abstract: tuple[str, ...] = (), **fields: Any) -> Picture:
-    return Picture("model", card(labels, abstract), Strip(1.0), Meter(RATE_HZ), **fields)
+    return Picture("model", metadata(labels, abstract), Strip(1.0), Meter(RATE_HZ), **fields)
 
 
 def drawn(
@@ -138,7 +138,7 @@ def pictures(draw_value: Callable[[Any], Any]) -> Picture:
     probability = st.floats(0, 1)
     if draw_value(st.booleans()):
         values = {label: draw_value(probability) for label in labels}
-        by_class = {label: draw_value(probability) for label in shown.card.abstract_labels}
+        by_class = {label: draw_value(probability) for label in shown.metadata.abstract_labels}
         scene = draw_value(st.sampled_from([UNSURE, *labels]))
         shown.decision = decision(values, scene, abstract_probabilities=by_class)
         shown.strip.add(1000.0, scene)
@@ -396,7 +396,7 @@ def console(file: io.StringIO) -> Console:
 
 def test_the_terminal_is_given_back_with_the_last_picture() -> None:
     file = Noted()
-    output = TerminalOutput("model on runtime", card(LABELS), 1.0, console(file))
+    output = TerminalOutput("model on runtime", metadata(LABELS), 1.0, console(file))
     output.on_decision(some_decision(scene=LABELS[3]))
     output.close()
     output.close()
@@ -408,7 +408,7 @@ def test_the_terminal_is_given_back_with_the_last_picture() -> None:
 
 def test_it_is_drawn_at_most_four_times_a_second_and_only_where_it_changed() -> None:
     file = Noted()
-    output = TerminalOutput("model", card(LABELS), 1.0, console(file))
+    output = TerminalOutput("model", metadata(LABELS), 1.0, console(file))
     begin_s = time.monotonic()
     for i in range(60):
         output.on_decision(some_decision(i))
@@ -441,7 +441,7 @@ def test_rows_that_are_written_make_up_the_whole_picture() -> None:
 
 def test_a_terminal_that_stands_still_stops_nobody() -> None:
     file = Noted(held=True)
-    output = TerminalOutput("model", card(LABELS), 1.0, console(file))
+    output = TerminalOutput("model", metadata(LABELS), 1.0, console(file))
     assert file.begun.wait(10)
     begin_s = time.monotonic()
     for i in range(100):
@@ -458,7 +458,7 @@ def test_a_terminal_that_stands_still_stops_nobody() -> None:
 
 def test_what_was_heard_before_the_microphone_went_is_no_longer_shown() -> None:
     file = Noted()
-    output = TerminalOutput("model", card(LABELS), 1.0, console(file))
+    output = TerminalOutput("model", metadata(LABELS), 1.0, console(file))
     output.on_audio(np.ones(5 * RATE_HZ, np.float32))
     output.on_decision(some_decision(scene=LABELS[3]))
     output.on_health(Health(time_s=0.0, state="lost", source="mic", audio_age_s=3.0))
@@ -473,7 +473,7 @@ def test_what_was_heard_before_the_microphone_went_is_no_longer_shown() -> None:
 def test_no_terminal_is_an_error_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     with pytest.raises(ValueError, match=r"no terminal to draw on: use --plain or --json$"):
-        TerminalOutput("model", card(LABELS), 1.0)
+        TerminalOutput("model", metadata(LABELS), 1.0)
 
 
 LISTENER = """

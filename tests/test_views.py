@@ -17,10 +17,10 @@ from edge_asc.export.preset_budget import of_preset
 from edge_asc.export.run import export_run, write_file
 from edge_asc.models.tta import SeveralViews
 from edge_asc.runtime.classifier import Classifier, softmax
-from edge_asc.runtime.metadata import Format, card_from_json, card_to_json, read_card
+from edge_asc.runtime.metadata import Format, metadata_from_json, metadata_to_json, read_metadata
 from edge_asc.runtime.tta import mean_logits, shifts
 from networks import Case
-from tiny_models import card, write_model
+from tiny_models import metadata, write_model
 
 FORMATS = get_args(Format)
 CASE = Case("compact", 12, 32, n_abstract=2, options={"channels": [8, 8, 12], "reduction": 4})
@@ -67,7 +67,7 @@ def test_a_shift_by_a_step_only_changes_the_order_of_the_views() -> None:
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_a_file_answers_as_torch_does(file_format: Format, tmp_path: Path) -> None:
     labels = {"labels": [str(i) for i in range(10)], "abstract_labels": ["a", "b"]}
-    described = card(**labels, frontend=card().frontend | {"n_mels": 12}, views=3)
+    described = metadata(**labels, frontend=metadata().frontend | {"n_mels": 12}, views=3)
     path = tmp_path / f"m.{file_format}"
     path.write_bytes(write_file(CASE.graph(), described, file_format, CASE.n_frames))
     x = CASE.inputs(1)
@@ -80,13 +80,13 @@ def test_a_file_answers_as_torch_does(file_format: Format, tmp_path: Path) -> No
     assert np.abs(alone[0] - theirs[0]).max() > 100 * LOGIT_TOLERANCE
 
 
-def test_the_card_keeps_the_number_and_one_costs_no_byte() -> None:
-    assert b"views" not in card_to_json(card())
-    assert card_from_json(card_to_json(card())).views == 1
-    assert card_from_json(card_to_json(card(views=4))) == card(views=4)
+def test_the_metadata_keeps_the_number_and_one_costs_no_byte() -> None:
+    assert b"views" not in metadata_to_json(metadata())
+    assert metadata_from_json(metadata_to_json(metadata())).views == 1
+    assert metadata_from_json(metadata_to_json(metadata(views=4))) == metadata(views=4)
     for wrong in (0, 101):
         with pytest.raises(ValueError, match=f"views must be 1 to 100, found {wrong}"):
-            card(views=wrong)
+            metadata(views=wrong)
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -112,7 +112,7 @@ def test_run_and_file_hear_as_often_as_they_are_told(run: Path, scenes: Path) ->
     assert asked.figures["views"] == 3
     told = evaluate(plain.path, scenes, views=3)
     (kept,) = export_run(run, precision="float32", views=3, enforced=False)
-    assert read_card(kept.path).views == 3
+    assert read_metadata(kept.path).views == 3
     stored = evaluate(kept.path, scenes)
     np.testing.assert_array_equal(stored.scene, told.scene)
     # As without views: the two front ends differ in the last digits of float32.

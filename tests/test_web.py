@@ -153,8 +153,8 @@ def test_a_new_page_is_told_everything() -> None:
         with browser(output) as page:
             told = hear(page, "hello")
             header, content = hear_bytes(page)
-    assert told["card"]["labels"] == list(LABELS)
-    assert told["card"]["abstract_labels"] == ["dark", "bright"]
+    assert told["metadata"]["labels"] == list(LABELS)
+    assert told["metadata"]["abstract_labels"] == ["dark", "bright"]
     assert told["spectrogram"]["edges_hz"] == band_edges_hz(FRONTEND)
     assert told["audio_rate_hz"] is None
     assert [s[2] for s in told["day"]["segments"]] == ["low", "high"]

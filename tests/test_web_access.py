@@ -17,7 +17,7 @@ from edge_asc.demo.outputs.web.access import (
 )
 from edge_asc.demo.outputs.web.address import is_loopback
 from edge_asc.demo.outputs.web.web import WebOutput
-from tiny_models import FRONTEND, card
+from tiny_models import FRONTEND, metadata
 from web_feed import TOKEN, browser, eventually, hear, request, serving
 
 EVERYWHERE = "0.0.0.0:0"
@@ -96,7 +96,7 @@ def test_ipv6() -> None:
 )
 def test_an_address_that_cannot_be_had_is_one_line(address: str, said: str) -> None:
     with pytest.raises(OSError) as caught:
-        WebOutput(address, card(), FRONTEND, token=TOKEN, stream_audio=False)
+        WebOutput(address, metadata(), FRONTEND, token=TOKEN, stream_audio=False)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -105,7 +105,7 @@ def test_a_busy_port_is_one_line() -> None:
     with serving() as output:
         port = urlsplit(output.url).port
         with pytest.raises(OSError, match=rf"^web address {port}: address already in use$"):
-            WebOutput(str(port), card(), FRONTEND, token=None, stream_audio=False)
+            WebOutput(str(port), metadata(), FRONTEND, token=None, stream_audio=False)
 
 
 # ------------------------------------------------------------------------------- no token
@@ -155,7 +155,7 @@ def test_only_our_page_opens_the_socket(origin: str | None, token: str | None) -
 @pytest.mark.parametrize("address", [EVERYWHERE, "[::]:0"])
 def test_other_machines_need_a_token(address: str) -> None:
     with pytest.raises(ValueError, match=r"needs a token: set EDGE_ASC_WEB_TOKEN.*token_urlsafe"):
-        WebOutput(address, card(), FRONTEND, token=None, stream_audio=False)
+        WebOutput(address, metadata(), FRONTEND, token=None, stream_audio=False)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_other_machines_need_a_token(address: str) -> None:
 )
 def test_a_poor_token_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="web token"):
-        WebOutput("0", card(), FRONTEND, token=token, stream_audio=False)
+        WebOutput("0", metadata(), FRONTEND, token=token, stream_audio=False)
 
 
 def test_without_the_token_there_is_only_the_form() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from command import Cli
 from edge_asc.budget.rules import RULES
-from edge_asc.runtime.metadata import read_card
+from edge_asc.runtime.metadata import read_metadata
 from edge_asc.runtime.zoo import models as model_zoo
 from edge_asc.runtime.zoo.models import card_text, digest, parse_card, zoo_models
 from tiny_models import write_model, write_tone
@@ -43,7 +43,7 @@ def test_the_models_of_this_package_keep_the_rules() -> None:
     (limit,) = RULES["edge-128k"].limits
     for model in models:
         assert model.tflite.stat().st_size <= limit.most
-        card = read_card(model.tflite)
+        card = read_metadata(model.tflite)
         assert card.provenance["dataset"] == "ESC-10" and card.provenance["fold"] is None
         assert card.calibration is not None
         assert "must not" in model.card and "CC BY" in model.card

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.metadata import METADATA_KEY, ModelCard, card_to_json
+from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
 from tflite_files import TFLiteFile, options
 
 FRONTEND = FrontEnd(
@@ -65,8 +65,8 @@ def abstract_head() -> Head:
     return join @ weights, join @ bias
 
 
-def card(**changes: Any) -> ModelCard:
-    """The card of the model."""
+def metadata(**changes: Any) -> Metadata:
+    """The metadata of the model."""
     fields: dict[str, Any] = {
         "name": "tiny",
         "labels": list(LABELS),
@@ -75,12 +75,12 @@ def card(**changes: Any) -> ModelCard:
         "clip_s": CLIP_S,
         "precision": "float32",
     }
-    return ModelCard(**{**fields, **changes})
+    return Metadata(**{**fields, **changes})
 
 
 def write_model(path: Path, fixed_frames: int | None = None, **changes: Any) -> Path:
-    """Write the model in the format of the suffix; `changes` are fields of its card."""
-    described = card(**changes)
+    """Write the model in the format of the suffix; `changes` are fields of its metadata."""
+    described = metadata(**changes)
     heads = {"scene": scene_head()}
     if described.abstract_labels:
         heads["abstract"] = abstract_head()
@@ -90,7 +90,7 @@ def write_model(path: Path, fixed_frames: int | None = None, **changes: Any) -> 
 
 
 def _write_tflite(
-    path: Path, described: ModelCard, heads: dict[str, Head], fixed_frames: int | None
+    path: Path, described: Metadata, heads: dict[str, Head], fixed_frames: int | None
 ) -> None:
     file, int8 = TFLiteFile(), described.precision == "int8"
     kind, mels = "int8" if int8 else "float32", FRONTEND.n_mels
@@ -105,7 +105,7 @@ def _write_tflite(
         _set_grid(file, mean, *MEAN_GRID)
     outputs = [_tflite_head(file, mean, name, *head, int8) for name, head in heads.items()]
     file.graph.inputs, file.graph.outputs = [x], outputs
-    file.metadata(METADATA_KEY, card_to_json(described))
+    file.metadata(METADATA_KEY, metadata_to_json(described))
     path.write_bytes(file.bytes())
 
 
@@ -133,7 +133,7 @@ def _set_grid(file: TFLiteFile, tensor: int, scale: float, zero_point: int) -> N
 
 
 def _write_onnx(
-    path: Path, described: ModelCard, heads: dict[str, Head], fixed_frames: int | None
+    path: Path, described: Metadata, heads: dict[str, Head], fixed_frames: int | None
 ) -> None:
     import onnx
     from onnx import helper, numpy_helper
@@ -152,6 +152,6 @@ def _write_onnx(
     inputs = [helper.make_tensor_value_info("x", 1, shape)]
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    helper.set_model_props(model, {METADATA_KEY: card_to_json(described).decode()})
+    helper.set_model_props(model, {METADATA_KEY: metadata_to_json(described).decode()})
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())

@@ -17,7 +17,7 @@ from edge_asc.demo.events import Decision, Health
 from edge_asc.demo.outputs.web.messages import HEADER
 from edge_asc.demo.outputs.web.web import WebOutput
 from edge_asc.frontend.front_end import FrontEnd
-from tiny_models import FRONTEND, LABELS, card
+from tiny_models import FRONTEND, LABELS, metadata
 
 PATIENCE_S = 20.0  # for what happens at once on an idle machine
 TOKEN = "a token of sufficient length".replace(" ", "-")
@@ -42,9 +42,9 @@ def noon() -> Iterator[None]:
 def serving(
     address: str = "0", frontend: FrontEnd = FRONTEND, **options: Any
 ) -> Iterator[WebOutput]:
-    """A page on loopback, at a free port; `options` are of `WebOutput` and of the model's card."""
+    """A page on loopback, at a free port; `options` are of it and of the model's metadata."""
     own = {"token": options.pop("token", None), "stream_audio": options.pop("stream_audio", False)}
-    output = WebOutput(address, card(frontend=frontend.to_dict(), **options), frontend, **own)
+    output = WebOutput(address, metadata(frontend=frontend.to_dict(), **options), frontend, **own)
     try:
         yield output
     finally:

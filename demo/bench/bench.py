@@ -25,7 +25,7 @@ from edge_asc.demo.bench.report import (
 )
 from edge_asc.demo.doctor.findings import run_python
 from edge_asc.runtime.classifier import RUNTIMES, choose_runtime
-from edge_asc.runtime.metadata import file_format, read_card
+from edge_asc.runtime.metadata import file_format, read_metadata
 
 __all__ = ["Report", "as_dict", "measure", "text"]
 
@@ -54,7 +54,7 @@ def measure(
     """
     if not 0 < seconds < float("inf"):
         raise ValueError(f"{seconds} s of measuring must be above 0 s")
-    card, content = read_card(path), path.read_bytes()
+    metadata, content = read_metadata(path), path.read_bytes()
     names = _runtimes(content)
     problems = [f"{name}: {p}" for name in names if (p := RUNTIMES[name].problem)]
     before_c = machine.temperature_c()
@@ -66,17 +66,17 @@ def measure(
         try:
             results += _measure_runtime(path, name, seconds, threads, front_end, on_part)
             on_part(f"edge-asc live with {name}")
-            live.append(measure_live(path, card.clip_s, name))
+            live.append(measure_live(path, metadata.clip_s, name))
         except ValueError as error:
             problems.append(f"{name}: {error}")
     if not results:
         raise ValueError(f"{path}: {'; '.join(problems)}")
     return Report(
         file=str(path),
-        model=card.name,
-        precision=card.precision,
+        model=metadata.name,
+        precision=metadata.precision,
         file_bytes=len(content),
-        window_s=card.clip_s,
+        window_s=metadata.clip_s,
         hop_s=HOP_S,
         board=machine.board(),
         cpus=os.cpu_count() or 1,

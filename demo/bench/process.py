@@ -16,7 +16,7 @@ from edge_asc.demo.machine import rss_bytes
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.frontend.stream import FeatureStream
 from edge_asc.runtime.classifier import Classifier
-from edge_asc.runtime.metadata import read_card
+from edge_asc.runtime.metadata import read_metadata
 
 BLOCK_S = 0.1  # as a microphone gives it
 MIN_RUNS, MAX_STRETCH = 100, 10  # at least so many, unless that takes ten times as long
@@ -87,7 +87,7 @@ def noise(frontend: FrontEnd, seconds: float) -> np.ndarray:
 
 def front_end(path: Path, seconds: float) -> Run:
     """A second of audio through the stream of features, in blocks as a microphone gives them."""
-    frontend = FrontEnd.from_dict(read_card(path).frontend)
+    frontend = FrontEnd.from_dict(read_metadata(path).frontend)
     stream = FeatureStream(frontend)
     blocks = np.array_split(noise(frontend, 1.0), round(1 / BLOCK_S))
 
@@ -102,7 +102,7 @@ def model(path: Path, seconds: float, runtime: str, threads: int) -> Run:
     """A window through normalisation, network and softmax."""
     classifier = Classifier.load(path, runtime, threads)
     frontend = classifier.frontend
-    raw = frontend.raw(noise(frontend, classifier.card.clip_s))
+    raw = frontend.raw(noise(frontend, classifier.metadata.clip_s))
 
     def one_window() -> None:
         classifier.predict(frontend.normalize(raw))

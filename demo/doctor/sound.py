@@ -79,7 +79,7 @@ def _cure(error: OSError) -> str:
 
 
 def _microphones() -> Iterator[Finding]:
-    from edge_asc.demo.sources.devices import list_devices
+    from edge_asc.demo.sources.microphones import list_devices
 
     devices = list_devices()
     for found in devices:
@@ -97,7 +97,7 @@ def _microphones() -> Iterator[Finding]:
     if default:
         yield Finding("default", "ok", default[0])
     else:
-        cure = f"choose one: edge-asc live --device '{devices[0].lasting_name}'"
+        cure = f"choose one: edge-asc live --microphone '{devices[0].lasting_name}'"
         yield Finding("default", "warn", "no default microphone", cure)
 
 

@@ -27,7 +27,7 @@ from edge_asc import __version__
 from edge_asc.demo.events import UNSURE, Decision, Health, State
 from edge_asc.demo.outputs.address import parse_address
 from edge_asc.demo.outputs.output import Output
-from edge_asc.runtime.metadata import ModelCard
+from edge_asc.runtime.metadata import Metadata
 
 INFERENCE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 LATENCY_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -60,16 +60,16 @@ class PrometheusOutput(Output):
 
     Args:
         address: `PORT` or `HOST:PORT`; without a host only this machine can read them.
-        card: of the model.
+        metadata: of the model.
 
     Raises:
         ValueError: not an address.
         OSError: the port is taken.
     """
 
-    def __init__(self, address: str | int, card: ModelCard) -> None:
+    def __init__(self, address: str | int, metadata: Metadata) -> None:
         host, port = parse_address(str(address), "metrics")
-        self._card = card
+        self._metadata = metadata
         self._health: Health | None = None
         self._decision: Decision | None = None
         disable_created_metrics()  # series that say nothing the process' start does not
@@ -77,7 +77,7 @@ class PrometheusOutput(Output):
         self._decisions = Counter(
             "edge_asc_decisions", "Decisions made.", ["scene"], registry=registry
         )
-        for scene in (*card.labels, UNSURE):
+        for scene in (*metadata.labels, UNSURE):
             self._decisions.labels(scene)
         self._inference = Histogram(
             "edge_asc_inference_seconds",
@@ -92,7 +92,9 @@ class PrometheusOutput(Output):
             registry=registry,
         )
         build = Info("edge_asc_build", "What runs.", registry=registry)
-        build.info({"version": __version__, "model": card.name, "precision": card.precision})
+        build.info(
+            {"version": __version__, "model": metadata.name, "precision": metadata.precision}
+        )
         ProcessCollector(registry=registry)
         registry.register(self)  # `collect` below
         try:
@@ -137,7 +139,7 @@ class PrometheusOutput(Output):
             yield from self._decision_metrics(self._decision)
 
     def _decision_metrics(self, decision: Decision) -> Iterator[Metric]:
-        scenes = (*self._card.labels, UNSURE)
+        scenes = (*self._metadata.labels, UNSURE)
         shown = {scene: float(scene == decision.scene) for scene in scenes}
         yield _labelled("scene", "Whether this is the scene that is shown.", "scene", shown)
         text = "Smoothed probability."

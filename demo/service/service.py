@@ -16,7 +16,7 @@ from pathlib import Path
 from edge_asc.demo.outputs.mqtt.settings import CREDENTIAL
 from edge_asc.demo.service.systemd_unit import NAME, STATE, unit_text
 from edge_asc.files import atomic_write
-from edge_asc.runtime.metadata import read_card
+from edge_asc.runtime.metadata import read_metadata
 
 UNIT = Path(f"/etc/systemd/system/{NAME}.service")
 MODELS = Path(f"/usr/local/share/{NAME}")
@@ -56,7 +56,7 @@ def install(arguments: Sequence[str], print_only: bool = False) -> str:
         OSError: a file cannot be read or written.
     """
     text, model = unit(arguments, program()), value_of(arguments, "--model")
-    read_card(model)
+    read_metadata(model)
     if print_only:
         return text
     if os.geteuid() != 0:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.demo.sources.devices import Device, recording_format
+from edge_asc.demo.sources.microphones import Device, recording_format
 from edge_asc.demo.sources.portaudio import errors_of, sounddevice
 from edge_asc.demo.sources.ring import Ring
 from edge_asc.demo.sources.source import Block, SourceCounts

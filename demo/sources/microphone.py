@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from edge_asc.demo.events import State
 from edge_asc.demo.sources.capture import Capture, capture_of
-from edge_asc.demo.sources.devices import Device, find, find_again, inputs
+from edge_asc.demo.sources.microphones import Device, find, find_again, inputs
 from edge_asc.demo.sources.portaudio import GuardedCall, NoMicrophone, reinitialise
 from edge_asc.demo.sources.recovery import Recovery
 from edge_asc.demo.sources.source import Block, CaptureHung, SourceCounts

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.metadata import METADATA_KEY, card_from_json
+from edge_asc.runtime.metadata import METADATA_KEY, metadata_from_json
 
 
 @dataclass
@@ -13,7 +13,7 @@ class Length:
     Attributes:
         frames: To count for; None leaves the input as it is stored.
         audio_s: Seconds as the user gave them.
-        frontend: Of the file's card; None where it has none.
+        frontend: Of the file's metadata; None where it has none.
         clip_s: Seconds the file's network was trained on.
         notes: What had to be taken for granted.
         views: How often the network is asked about one input.
@@ -51,8 +51,8 @@ class Length:
         return max(counted_frames - 1, 1) / self.frontend.frames_per_s
 
 
-def length_of(metadata: dict[str, bytes], frames: int | None, audio_s: float | None) -> Length:
-    """Put together what the user says and what the file's card says.
+def length_of(entries: dict[str, bytes], frames: int | None, audio_s: float | None) -> Length:
+    """Put together what the user says and what the file's metadata says.
 
     Raises:
         ValueError: frames or seconds that no input can have.
@@ -62,11 +62,11 @@ def length_of(metadata: dict[str, bytes], frames: int | None, audio_s: float | N
     if audio_s is not None and not 0 < audio_s < float("inf"):
         raise ValueError(f"seconds of audio must be above 0, not {audio_s}")
     length = Length(frames, audio_s, None, 0.0, [])
-    if METADATA_KEY in metadata:
+    if METADATA_KEY in entries:
         try:
-            card = card_from_json(metadata[METADATA_KEY])
-            length.frontend, length.clip_s = FrontEnd.from_dict(card.frontend), card.clip_s
-            length.views = card.views
+            metadata = metadata_from_json(entries[METADATA_KEY])
+            length.frontend, length.clip_s = FrontEnd.from_dict(metadata.frontend), metadata.clip_s
+            length.views = metadata.views
         except ValueError as error:
-            length.notes.append(f"its card cannot be read: {error}")
+            length.notes.append(f"its metadata cannot be read: {error}")
     return length

@@ -98,7 +98,7 @@ for group, words, function in (
     (app, "classify", model.classify),
     (app, "explain", explaining.explain),
     (app, "report", explaining.report),
-    (app, "devices", simulating.devices),
+    (app, "microphones", simulating.microphones),
     (app, "info", model.info),
     (app, "live", listening.live),
     (app, "doctor", listening.doctor),

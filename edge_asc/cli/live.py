@@ -18,8 +18,8 @@ WEB_ADDRESS = "127.0.0.1:8765"  # of a --web without one
 EXAMPLES = {
     "live": (
         "edge-asc live --model model.tflite",
-        "edge-asc live --model model.tflite --list-devices",
-        "edge-asc live --model model.tflite --device 'USB PnP' --web --log scenes.jsonl",
+        "edge-asc live --model model.tflite --list-microphones",
+        "edge-asc live --model model.tflite --microphone 'USB PnP' --web --log scenes.jsonl",
         "edge-asc live --model model.tflite --source walk.wav --json",
         "arecord -f S16_LE -r 44100 | edge-asc live --model model.tflite --source -",
         "sudo edge-asc live --model model.tflite --mqtt mqtt://broker --install-service",
@@ -29,7 +29,11 @@ EXAMPLES = {
         "edge-asc log summary scenes.jsonl --plot week.png",
         "edge-asc log summary kitchen.csv --json",
     ),
-    "doctor": ("edge-asc doctor", "edge-asc doctor --device 'USB PnP'", "edge-asc doctor --json"),
+    "doctor": (
+        "edge-asc doctor",
+        "edge-asc doctor --microphone 'USB PnP'",
+        "edge-asc doctor --json",
+    ),
     "bench": (
         "edge-asc bench",
         "edge-asc bench model.tflite",
@@ -60,12 +64,12 @@ def live(
         str,
         typer.Option(metavar="mic|FILE|-", help="A microphone, a recording, or WAV on stdin."),
     ] = "mic",
-    device: Annotated[
+    microphone: Annotated[
         str | None,
         typer.Option(metavar="NAME|INDEX", help="Microphone [the system's default]."),
     ] = None,
-    list_devices: Annotated[
-        bool, typer.Option("--list-devices", help="Print the microphones, and end.")
+    list_microphones: Annotated[
+        bool, typer.Option("--list-microphones", help="Print the microphones, and end.")
     ] = False,
     raw: Annotated[
         str | None,
@@ -138,8 +142,8 @@ def live(
 
     Secrets (web token, MQTT password) come from the environment or files, never from here.
     """
-    if list_devices:
-        from edge_asc.demo.sources.devices import list_text
+    if list_microphones:
+        from edge_asc.demo.sources.microphones import list_text
 
         print(list_text())
         return
@@ -152,7 +156,7 @@ def live(
     wanted = Listening(
         model=model_or_default(model, complain),
         source=source,
-        device=device,
+        microphone=microphone,
         raw=raw,  # type: ignore[arg-type]  # parsed by its callback
         follow=follow,
         realtime=realtime,
@@ -216,7 +220,7 @@ def log_summary(
 
 
 def doctor(
-    device: Annotated[
+    microphone: Annotated[
         str | None,
         typer.Option(metavar="NAME|INDEX", help="Microphone [the system's default]."),
     ] = None,
@@ -234,7 +238,9 @@ def doctor(
     def show(finding: "Finding") -> None:
         print(checks.finding_text(finding), flush=True)
 
-    findings = checks.examine(device, recording, on_finding=(lambda _: None) if as_json else show)
+    findings = checks.examine(
+        microphone, recording, on_finding=(lambda _: None) if as_json else show
+    )
     if as_json:
         print(json.dumps(checks.as_dict(findings), indent=2))
     else:

@@ -1,4 +1,4 @@
-"""The verb of simulated recording devices: devices."""
+"""The verb of simulated microphones: microphones."""
 
 import json
 from pathlib import Path
@@ -9,16 +9,16 @@ import typer
 from edge_asc.cli.model import AsJson
 
 EXAMPLES = {
-    "devices": (
-        "edge-asc devices",
-        "edge-asc devices --only unseen:12 --json",
-        "edge-asc devices --plot devices.png",
-        "edge-asc devices street.wav --only seen:2,unseen:3 --out heard",
+    "microphones": (
+        "edge-asc microphones",
+        "edge-asc microphones --only unseen:12 --json",
+        "edge-asc microphones --plot microphones.png",
+        "edge-asc microphones street.wav --only seen:2,unseen:3 --out heard",
     )
 }
 
 
-def devices(
+def microphones(
     audio: Annotated[
         Path | None, typer.Argument(metavar="[AUDIO]", help="Write what they make of this file.")
     ] = None,
@@ -33,16 +33,16 @@ def devices(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List simulated recording devices, and let people hear them.
+    """List simulated microphones, and let people hear them.
 
-    Generated filters, noise and clipping; they are no microphones of this machine. `seen` devices
-    are for training, `unseen` ones, of other kinds, for tests alone.
+    Generated filters, noise and clipping; they are no microphones of this machine. `seen` ones are
+    for training, `unseen` ones, of other kinds, for tests alone.
     """
-    from edge_asc.audio.microphones.choice import parse_devices
+    from edge_asc.audio.microphones.choice import parse_microphones
 
-    chosen = parse_devices(only)
+    chosen = parse_microphones(only)
     if not chosen:
-        raise typer.BadParameter(f"--only {only} names no device")
+        raise typer.BadParameter(f"--only {only} names no microphone")
     if out and not audio:
         raise typer.BadParameter("--out goes with AUDIO")
     if plot:
@@ -61,7 +61,7 @@ def devices(
 
         print(json.dumps(msgspec.to_builtins(chosen), indent=2))
     else:
-        from edge_asc.audio.microphones.listening import device_table
+        from edge_asc.audio.microphones.listening import microphone_table
         from edge_asc.cli.console import tables
 
-        tables().print(device_table(chosen))
+        tables().print(microphone_table(chosen))

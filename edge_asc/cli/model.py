@@ -23,7 +23,7 @@ EXAMPLES = {
         "edge-asc evaluate model.onnx --data DIR --fold 1 --crops slide --json",
         "edge-asc evaluate model.tflite --data DIR --curve confidence.png --unknown OTHER",
         "edge-asc evaluate edge-asc-runs/scenes --data DIR --joint-with edge-asc-runs/groups",
-        "edge-asc evaluate model.tflite --data DIR --fold 1 --devices clean,seen:5,unseen:5",
+        "edge-asc evaluate model.tflite --data DIR --fold 1 --microphones clean,seen:5,unseen:5",
     ),
     "classify": (
         "edge-asc classify street.wav",
@@ -156,9 +156,9 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE|RUN", help="Weigh scenes by this model's abstract classes."),
     ] = None,
-    devices: Annotated[
+    microphones: Annotated[
         str,
-        typer.Option(metavar="LIST", help="Also through simulated devices: seen:5,unseen:5."),
+        typer.Option(metavar="LIST", help="Also through simulated microphones: seen:5,unseen:5."),
     ] = "clean",
     as_json: AsJson = False,
     out: Annotated[
@@ -178,11 +178,11 @@ def evaluate(
 
     A file runs in its own runtime with the numpy front end, a run in torch.
     """
-    from edge_asc.audio.microphones.choice import parse_devices
+    from edge_asc.audio.microphones.choice import parse_microphones
     from edge_asc.cli.console import progress_bar, tables
     from edge_asc.evaluation.evaluate import evaluate as measure
 
-    heard_by = parse_devices(devices)
+    heard_by = parse_microphones(microphones)
     if joint and joint_with:
         raise typer.BadParameter("give one of --joint, --joint-with")
     with progress_bar("clips") as on_progress:
@@ -197,7 +197,7 @@ def evaluate(
             joint=joint,
             joint_with=joint_with,
             unknown=unknown,
-            devices=heard_by,
+            microphones=heard_by,
             on_progress=on_progress,
         )
     for warning in result.figures["warnings"]:
@@ -260,12 +260,12 @@ def classify(
     least = classifier.threshold if floor is None else floor
     results = classify_all(find_audio(audio), classifier, hop, on_error)
     if as_json:
-        files = [result_dict(result, classifier.card, top, least) for result in results]
+        files = [result_dict(result, classifier.metadata, top, least) for result in results]
         print(json.dumps({**model_dict(classifier), "files": files, "failed": failed}, indent=2))
     else:
         print(classifier.description)
         for result in results:
-            print(result_text(result, classifier.card, top, least), flush=True)
+            print(result_text(result, classifier.metadata, top, least), flush=True)
     if failed:
         raise typer.Exit(ERROR)
 
@@ -273,13 +273,13 @@ def classify(
 def model_dict(classifier: Any) -> dict[str, Any]:
     """Which model in which runtime, as JSON has it."""
     return {
-        "model": classifier.card.name,
+        "model": classifier.metadata.name,
         "file": str(classifier.path),
         "file_bytes": classifier.file_bytes,
-        "precision": classifier.card.precision,
+        "precision": classifier.metadata.precision,
         "runtime": classifier.runtime,
         "runtime_version": classifier.runtime_version,
-        "window_s": classifier.card.clip_s,
+        "window_s": classifier.metadata.clip_s,
     }
 
 
@@ -287,7 +287,7 @@ def info(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Model file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a model file's card, or versions for a bug report."""
+    """Print a model file's metadata, or versions for a bug report."""
     from edge_asc.runtime.info import file_info, file_text, machine_info, machine_text
 
     if file is None:

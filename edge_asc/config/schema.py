@@ -24,7 +24,7 @@ Positive = Annotated[float, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Speed = Annotated[float, Meta(ge=0.5, le=2)]
-Devices = Annotated[int, Meta(ge=0, le=64)]
+Microphones = Annotated[int, Meta(ge=0, le=64)]
 Views = Annotated[int, Meta(ge=1, le=MOST_VIEWS)]
 Half = Annotated[float, Meta(ge=0, le=0.5)]
 BelowOne = Annotated[float, Meta(ge=0, lt=1)]
@@ -51,7 +51,7 @@ class DataConfig(Section, frozen=True):
     views: Views = 1  # a finished network hears each window so often, shifted in time, and averages
     val_fraction: Half = 0.1  # of the training folds, by recording; 0: no validation
     speeds: tuple[Speed, ...] = (1.0,)  # training clips are played at one of these, pitch and all
-    devices: Devices = 0  # and heard through one of so many simulated devices, or through none
+    microphones: Microphones = 0  # heard through one of so many simulated ones, or none
     balanced: bool = False  # draw classes equally often
     ram_limit_bytes: Whole = 2 * 1024**3  # larger feature sets stay memory-mapped
 
@@ -60,7 +60,7 @@ class TrainConfig(Section, frozen=True):
     """One optimisation: epochs, optimiser, learning rate, loss, averaging, precision."""
 
     epochs: Count = 120
-    plain_part: Fraction = 0.0  # last part of them: no simulated devices, responses, noise
+    plain_part: Fraction = 0.0  # last part of them: no simulated microphones, responses, noise
     batch_size: Count = 32  # clips per step, all processes together
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Positive = 5e-3  # the highest

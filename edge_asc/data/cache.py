@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_asc.audio.decode import AudioError, fit_length, load_audio
-from edge_asc.audio.microphones.choice import device_for
+from edge_asc.audio.microphones.choice import microphone_for
 from edge_asc.data.cache_files import CachedFeatures, header, is_whole
 from edge_asc.data.dataset import Clip
 from edge_asc.files import atomic_write
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 FILE_VERSION = 1  # raise when decoding or resampling changes its numbers
-DEVICES_VERSION = 1  # raise when simulated devices do
+MICROPHONES_VERSION = 1  # raise when simulated microphones do
 HINT = "; `edge-asc data check` lists all bad files"
 MIN_CLIPS_FOR_POOL = 64  # below, starting processes takes longer than the work
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -56,7 +56,7 @@ class FeatureCache:
         folder: where to keep the files; None means `cache_folder()`.
         workers: processes that compute; None means one per core.
         speed: how fast the clips are played, as a tape is: pitch and length change together.
-        heard: which of each clip's seen devices hears it (`device_choice.device_for`); None: none.
+        heard: which of each clip's seen microphones hears it (`microphone_for`); None: none.
 
     Raises:
         ValueError: clip_s is too short for the front end, or 0.
@@ -81,7 +81,7 @@ class FeatureCache:
             raise ValueError(f"clip_s must be at least one window, {least_s:g} s, not {clip_s:g}")
         self.shape = (frontend.n_mels, frontend.n_frames(self.n_samples))
         name = f"{frontend.key()}-{clip_s:g}" + ("" if speed == 1 else f"-x{speed:g}")
-        name += "" if heard is None else f"-device{DEVICES_VERSION}-{heard}"
+        name += "" if heard is None else f"-microphone{MICROPHONES_VERSION}-{heard}"
         self.folder = Path(folder or cache_folder()) / name
 
     def path_of(self, clip: Clip) -> Path:
@@ -165,7 +165,7 @@ class FeatureCache:
         rate_hz = round(self.frontend.sample_rate_hz / self.speed)
         audio = load_audio(path, rate_hz)
         if self.heard is not None:
-            audio = device_for(path.name, self.heard).hear(audio, rate_hz, path.name)
+            audio = microphone_for(path.name, self.heard).hear(audio, rate_hz, path.name)
         whole = fit_length(audio, round(self.n_samples / self.speed))
         return whole if len(whole) == self.n_samples else np.resize(whole, self.n_samples)
 

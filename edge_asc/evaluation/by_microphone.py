@@ -1,4 +1,4 @@
-"""Accuracy through simulated devices, by device and by set.
+"""Accuracy through simulated microphones, by microphone and by set.
 
 Letters: N clips, S scenes.
 """
@@ -9,29 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.audio.microphones.choice import parse_devices
+from edge_asc.audio.microphones.choice import parse_microphones
 from edge_asc.audio.microphones.filters import SETS
 
 
 def simulated_figures(
     clean: np.ndarray, heard: Mapping[str, np.ndarray], truth: np.ndarray
 ) -> dict[str, Any]:
-    """What devices cost, under the key "simulated"; empty without devices.
+    """What microphones cost, under the key "simulated"; empty without microphones.
 
     Args:
         clean: probabilities of the clips as they are, `[N, S]`.
-        heard: the same by the name of the device that heard them.
+        heard: the same by the name of the microphone that heard them.
         truth: scene indices `[N]`.
 
     Returns:
-        clean (accuracy), per_device and sets (mean over the devices of "seen" and "unseen"), each
+        clean (accuracy), per_microphone and sets (mean over those of "seen" and "unseen"), each
         with accuracy and loss: the accuracy that is missing to clean.
     """
     if not heard:
         return {}
     base = _accuracy(clean, truth)
     found = {name: _accuracy(scene, truth) for name, scene in heard.items()}
-    per_device = {
+    per_microphone = {
         name: {"family": _family(name), "clips": len(truth), **_row(accuracy, base)}
         for name, accuracy in found.items()
     }
@@ -39,8 +39,8 @@ def simulated_figures(
     for which in SETS:
         if of_set := [a for name, a in found.items() if name.startswith(f"{which}-")]:
             mean = statistics.mean(of_set)  # exact: where all are as clean, nothing is lost
-            sets[which] = {"devices": len(of_set), **_row(mean, base)}
-    return {"simulated": {"clean": base, "per_device": per_device, "sets": sets}}
+            sets[which] = {"microphones": len(of_set), **_row(mean, base)}
+    return {"simulated": {"clean": base, "per_microphone": per_microphone, "sets": sets}}
 
 
 def _row(accuracy: float, clean: float) -> dict[str, float]:
@@ -52,5 +52,5 @@ def _accuracy(scene: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _family(name: str) -> str:
-    (device,) = parse_devices(name)
-    return device.parts.family
+    (microphone,) = parse_microphones(name)
+    return microphone.parts.family

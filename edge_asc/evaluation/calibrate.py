@@ -18,8 +18,8 @@ from edge_asc.data.open import open_dataset
 from edge_asc.evaluation import confidence as scaling
 from edge_asc.evaluation.predictors import FileScorer
 from edge_asc.files import atomic_write
-from edge_asc.runtime.metadata import Calibration, ModelCard, read_card
-from edge_asc.runtime.rewrite import replace_card
+from edge_asc.runtime.metadata import Calibration, Metadata, read_metadata
+from edge_asc.runtime.rewrite import replace_metadata
 
 TARGET_ACCURACY = 0.95
 DIGITS = 4  # of what is stored for people to read
@@ -94,15 +94,15 @@ def calibrate(
         raise ValueError(f"target {target} must be above 0 and at most 1")
     if sum((bool(others), run is not None, fold is not None)) > 1:
         raise ValueError("give one of --fold, --from, --run")
-    card, dataset = read_card(file), open_dataset(data)
+    metadata, dataset = read_metadata(file), open_dataset(data)
     if others:
-        asked = [(path, held_out(read_card(path), dataset, None, path)) for path in others]
+        asked = [(path, held_out(read_metadata(path), dataset, None, path)) for path in others]
     elif run is not None:
-        asked = [(file, of_run(card, dataset, run, file))]
+        asked = [(file, of_run(metadata, dataset, run, file))]
     else:
-        asked = [(file, held_out(card, dataset, fold, file))]
+        asked = [(file, held_out(metadata, dataset, fold, file))]
     for path, _ in asked:
-        _check_same(card, read_card(path), path)
+        _check_same(metadata, read_metadata(path), path)
     answers = gather(asked, dataset, crops, on_progress)
     found = fit(answers, dataset.name, target)
     path = out or file
@@ -111,13 +111,13 @@ def calibrate(
     return {"file": str(path), "file_bytes": file_bytes, **fields}
 
 
-def held_out(card: ModelCard, dataset: SceneDataset, fold: int | None, file: Path) -> Held:
+def held_out(metadata: Metadata, dataset: SceneDataset, fold: int | None, file: Path) -> Held:
     """The clips of the fold that was held out; of other data, those that are asked for.
 
     Raises:
         ValueError: the network was trained on the clips asked for, or on all there are.
     """
-    made_of = card.provenance
+    made_of = metadata.provenance
     if made_of.get("dataset") == dataset.name:
         kept = made_of.get("fold")
         if kept is None:
@@ -136,7 +136,7 @@ def held_out(card: ModelCard, dataset: SceneDataset, fold: int | None, file: Pat
     return Held(dataset.clips, dataset.folds, f"all clips; the file was made of {source}")
 
 
-def of_run(card: ModelCard, dataset: SceneDataset, folder: Path, file: Path) -> Held:
+def of_run(metadata: Metadata, dataset: SceneDataset, folder: Path, file: Path) -> Held:
     """The validation clips of the run that a file was exported from.
 
     Raises:
@@ -146,7 +146,7 @@ def of_run(card: ModelCard, dataset: SceneDataset, folder: Path, file: Path) -> 
 
     run = read_run(folder)
     same = {"dataset": run.dataset, "fold": run.fold, "seed": run.seed}
-    if dataset.name != run.dataset or any(card.provenance.get(k) != v for k, v in same.items()):
+    if dataset.name != run.dataset or any(metadata.provenance.get(k) != v for k, v in same.items()):
         raise ValueError(f"{file}: not of {folder}, which had {run.dataset}, fold {run.fold}")
     part = run.settings().data.val_fraction
     clips = dataset.clips if run.fold is None else dataset.split(run.fold)[0]
@@ -157,13 +157,13 @@ def of_run(card: ModelCard, dataset: SceneDataset, folder: Path, file: Path) -> 
     return Held(chosen, tuple(folds), "validation clips of its run, which chose its epoch")
 
 
-def _check_same(card: ModelCard, other: ModelCard, path: Path) -> None:
-    if (card.labels, card.abstract_labels) != (other.labels, other.abstract_labels):
+def _check_same(metadata: Metadata, other: Metadata, path: Path) -> None:
+    if (metadata.labels, metadata.abstract_labels) != (other.labels, other.abstract_labels):
         raise ValueError(f"{path}: has other labels than the file to calibrate")
-    if (card.name, card.precision) != (other.name, other.precision):
+    if (metadata.name, metadata.precision) != (other.name, other.precision):
         raise ValueError(
             f"{path}: is {other.name} in {other.precision},"
-            f" the file to calibrate {card.name} in {card.precision}"
+            f" the file to calibrate {metadata.name} in {metadata.precision}"
         )
 
 
@@ -257,11 +257,11 @@ def store(file: Path, found: Calibration, out: Path) -> int:
     Raises:
         OverBudget: it would be over the rule that its export enforced.
     """
-    card = msgspec.structs.replace(read_card(file), calibration=found)
-    data = replace_card(file, card, out)
-    if card.budget.get("enforced"):
-        inventory = inventory_of_file(data, audio_s=card.clip_s, name=out.name)
-        for rule in rules_named(card.budget["rule"]):
+    metadata = msgspec.structs.replace(read_metadata(file), calibration=found)
+    data = replace_metadata(file, metadata, out)
+    if metadata.budget.get("enforced"):
+        inventory = inventory_of_file(data, audio_s=metadata.clip_s, name=out.name)
+        for rule in rules_named(metadata.budget["rule"]):
             enforce(inventory, rule)
     with atomic_write(out) as temporary:
         temporary.write_bytes(data)

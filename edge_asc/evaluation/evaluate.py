@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.audio.microphones.filters import Device
+from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.open import open_dataset
 from edge_asc.evaluation import confidence as temperature
@@ -73,7 +73,7 @@ def evaluate(
     joint: bool = False,
     joint_with: Path | None = None,
     unknown: Path | None = None,
-    devices: Sequence[Device] = (),
+    microphones: Sequence[SimulatedMicrophone] = (),
     on_progress: OnProgress = lambda done, total: None,
 ) -> Evaluation:
     """Evaluate a model file or a run folder.
@@ -91,8 +91,8 @@ def evaluate(
             (`edge_asc.evaluation.joint`).
         joint_with: a model file or run whose abstract classes are that prior.
         unknown: sounds that the model was not taught (`edge_asc.evaluation.unknown`); for a file.
-        devices: simulated devices through which the clips are heard as well.
-        on_progress: called after each clip, with every device.
+        microphones: simulated microphones through which the clips are heard as well.
+        on_progress: called after each clip, with every microphone.
 
     Raises:
         ValueError: an unknown fold, labels that the model does not know, an unusable file.
@@ -111,10 +111,10 @@ def evaluate(
     if joint or joint_with:
         scorer = JointScorer(scorer, models[-1], dataset)
     clip_s = clip_s or dataset.clip_s
-    hear = _Listening(scorer, test, clip_s, crops, on_progress, 1 + len(devices))
+    hear = _Listening(scorer, test, clip_s, crops, on_progress, 1 + len(microphones))
     predictions = hear(None)
     scene = np.stack([p.scene for p in predictions])
-    heard = {d.name: np.stack([p.scene for p in hear(d)]) for d in devices}
+    heard = {d.name: np.stack([p.scene for p in hear(d)]) for d in microphones}
     figures = {
         **scorer.facts(),
         "dataset": dataset.name,
@@ -256,8 +256,10 @@ class _Listening:
         self._n_samples = round(max(clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
         self._done, self._total = 0, n_passes * len(clips)
 
-    def __call__(self, device: Device | None) -> list[Prediction]:
-        return self._scorer.predict(self._paths, self._n_samples, self._crops, self._count, device)
+    def __call__(self, microphone: SimulatedMicrophone | None) -> list[Prediction]:
+        return self._scorer.predict(
+            self._paths, self._n_samples, self._crops, self._count, microphone
+        )
 
     def _count(self) -> None:
         self._done += 1

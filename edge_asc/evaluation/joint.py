@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.audio.microphones.filters import Device
+from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.evaluation.predictors import OnClip, Scorer
 from edge_asc.runtime.classifier import Prediction
@@ -75,24 +75,28 @@ class JointScorer:
         n_samples: int,
         crops: str,
         on_clip: OnClip,
-        device: Device | None = None,
+        microphone: SimulatedMicrophone | None = None,
     ) -> list[Prediction]:
         """Joint predictions of clips; an abstract head's own probabilities stay as they are."""
-        own = self._scorer.predict(paths, n_samples, crops, on_clip, device)
+        own = self._scorer.predict(paths, n_samples, crops, on_clip, microphone)
         same = self._prior is self._scorer
-        given = own if same else self._priors(paths, n_samples, crops, device)
+        given = own if same else self._priors(paths, n_samples, crops, microphone)
         heads = [p.scene if p.abstract is None else p.abstract for p in given]
         abstract = np.stack(heads)[:, self._order]
         scene = joint_probabilities(np.stack([p.scene for p in own]), abstract, self._group)
         return [Prediction(row, p.abstract) for row, p in zip(scene, own, strict=True)]
 
     def _priors(
-        self, paths: Sequence[Path], n_samples: int, crops: str, device: Device | None
+        self,
+        paths: Sequence[Path],
+        n_samples: int,
+        crops: str,
+        microphone: SimulatedMicrophone | None,
     ) -> list[Prediction]:
         """The other model's predictions, of as many seconds at its own sample rate."""
         seconds = max(n_samples / self.frontend.sample_rate_hz, self._prior.clip_s)
         n_of_prior = round(seconds * self._prior.frontend.sample_rate_hz)
-        return self._prior.predict(paths, n_of_prior, crops, lambda: None, device)
+        return self._prior.predict(paths, n_of_prior, crops, lambda: None, microphone)
 
 
 def _order(prior: Scorer, wanted: Sequence[str]) -> list[int]:

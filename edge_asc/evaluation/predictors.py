@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_asc.audio.decode import fit_length, load_audio
-from edge_asc.audio.microphones.filters import Device
+from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.frontend.windows import cut
 from edge_asc.runtime.classifier import Classifier, Prediction, mean_prediction
@@ -64,11 +64,11 @@ class Scorer(Protocol):
         n_samples: int,
         crops: str,
         on_clip: OnClip,
-        device: Device | None = None,
+        microphone: SimulatedMicrophone | None = None,
     ) -> list[Prediction]:
         """Mean prediction over the windows of each clip, cut or filled up to `n_samples`.
 
-        With a device: of what it makes of the clips.
+        With a microphone: of what it makes of the clips.
         """
 
 
@@ -80,22 +80,22 @@ class FileScorer:
         first = self._own.classifier = Classifier.load(path, runtime, views=views)
         self.views = first.views
         self._runtime = first.runtime  # also for the other threads: what ran is what is told
-        self.labels: Sequence[str] = first.card.labels
-        self.abstract_labels: Sequence[str] = first.card.abstract_labels
+        self.labels: Sequence[str] = first.metadata.labels
+        self.abstract_labels: Sequence[str] = first.metadata.abstract_labels
         self.frontend = first.frontend
-        self.window_frames, self.clip_s = first.window_frames, first.card.clip_s
-        trained = first.card.provenance
+        self.window_frames, self.clip_s = first.window_frames, first.metadata.clip_s
+        trained = first.metadata.provenance
         self.trained_on: TrainedOn = (trained.get("dataset"), trained.get("fold"))
-        self.calibration: Calibration | None = first.card.calibration
+        self.calibration: Calibration | None = first.metadata.calibration
 
     def facts(self) -> dict[str, Any]:
         """Model, file, runtime, and the milliseconds of one window on one thread."""
         classifier = self._classifier()
         return {
-            "model": classifier.card.name,
+            "model": classifier.metadata.name,
             "file": str(self._path),
             "file_bytes": classifier.file_bytes,
-            "precision": classifier.card.precision,
+            "precision": classifier.metadata.precision,
             "runtime": classifier.runtime,
             "runtime_version": classifier.runtime_version,
             "window_latency_ms": latency_ms(classifier),
@@ -107,10 +107,10 @@ class FileScorer:
         n_samples: int,
         crops: str,
         on_clip: OnClip,
-        device: Device | None = None,
+        microphone: SimulatedMicrophone | None = None,
     ) -> list[Prediction]:
         """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
-        clips = self.window_logits(paths, n_samples, crops, on_clip, device)
+        clips = self.window_logits(paths, n_samples, crops, on_clip, microphone)
         return [mean_prediction(self.predictions(windows)) for windows in clips]
 
     def predictions(self, windows: Sequence[tuple[np.ndarray, ...]]) -> list[Prediction]:
@@ -123,12 +123,12 @@ class FileScorer:
         n_samples: int,
         crops: str,
         on_clip: OnClip,
-        device: Device | None = None,
+        microphone: SimulatedMicrophone | None = None,
     ) -> list[list[tuple[np.ndarray, ...]]]:
         """Logits of each head, of every window of each clip."""
 
         def of_one(path: Path) -> list[tuple[np.ndarray, ...]]:
-            raw = self.frontend.raw(read_clip(path, self.frontend, n_samples, device))
+            raw = self.frontend.raw(read_clip(path, self.frontend, n_samples, microphone))
             windows = cut(raw, self.window_frames, crops)
             return [self._classifier().logits(self.frontend.normalize(w)) for w in windows]
 
@@ -184,10 +184,12 @@ class RunScorer:
         n_samples: int,
         crops: str,
         on_clip: OnClip,
-        device: Device | None = None,
+        microphone: SimulatedMicrophone | None = None,
     ) -> list[Prediction]:
         """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
-        clips = in_parallel(lambda path: read_clip(path, self.frontend, n_samples, device), paths)
+        clips = in_parallel(
+            lambda path: read_clip(path, self.frontend, n_samples, microphone), paths
+        )
         predictions: list[Prediction] = []
         while batch := list(islice(clips, BATCH_CLIPS)):
             predictions += self._predict_batch(np.stack(batch), crops)
@@ -212,12 +214,12 @@ class RunScorer:
 
 
 def read_clip(
-    path: Path, frontend: FrontEnd, n_samples: int, device: Device | None = None
+    path: Path, frontend: FrontEnd, n_samples: int, microphone: SimulatedMicrophone | None = None
 ) -> Audio:
-    """Audio `[n_samples]` of a file, as the device hears it, cut or filled up with silence."""
+    """Audio `[n_samples]` of a file, as the microphone hears it, cut or filled up with silence."""
     audio = load_audio(path, frontend.sample_rate_hz)
-    if device is not None:
-        audio = device.hear(audio, frontend.sample_rate_hz, path.name)
+    if microphone is not None:
+        audio = microphone.hear(audio, frontend.sample_rate_hz, path.name)
     return fit_length(audio, n_samples)
 
 

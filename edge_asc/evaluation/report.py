@@ -80,17 +80,17 @@ def _shares(what: str, rows: dict[str, dict[str, Any]]) -> Table:
 
 
 def _simulated(figures: dict[str, Any]) -> Table:
-    """Accuracy by simulated device, then the mean of each set and what it loses against clean."""
+    """Accuracy by simulated microphone, then each set's mean and what it loses against clean."""
     table = Table(box=None)
-    for name in ("simulated device", "family", "accuracy", "points lost"):
+    for name in ("simulated microphone", "family", "accuracy", "points lost"):
         table.add_column(
-            name, justify="left" if name in ("simulated device", "family") else "right"
+            name, justify="left" if name in ("simulated microphone", "family") else "right"
         )
     table.add_row("clean", "", percent(figures["clean"]), "")
-    for name, row in figures["per_device"].items():
+    for name, row in figures["per_microphone"].items():
         table.add_row(name, row["family"], percent(row["accuracy"]), _points(row["loss"]))
     for which, row in figures["sets"].items():
-        name = f"mean of {row['devices']} {which}"
+        name = f"mean of {row['microphones']} {which}"
         table.add_row(name, "", percent(row["accuracy"]), _points(row["loss"]))
     return table
 

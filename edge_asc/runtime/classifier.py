@@ -16,11 +16,11 @@ from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.metadata import (
     Calibration,
     Format,
-    ModelCard,
+    Metadata,
     check_views,
     file_format,
     one_line,
-    read_card,
+    read_metadata,
 )
 from edge_asc.runtime.sessions import OnnxSession, Session, open_litert, open_tflite_runtime
 from edge_asc.runtime.tta import mean_logits, shifts
@@ -69,11 +69,11 @@ class Runtime:
 
 
 def _version_of(package: str) -> str:
-    from importlib import metadata  # takes as long as the rest of this module
+    import importlib.metadata  # takes as long as the rest of this module
 
     try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
         return "of unknown version"
 
 
@@ -115,8 +115,8 @@ class Prediction:
     """Probabilities of one window.
 
     Args:
-        scene: `[S]`, in the order of `ModelCard.labels`.
-        abstract: `[A]`, in the order of `ModelCard.abstract_labels`; None without such a head.
+        scene: `[S]`, in the order of `Metadata.labels`.
+        abstract: `[A]`, in the order of `Metadata.abstract_labels`; None without such a head.
     """
 
     scene: np.ndarray
@@ -144,12 +144,17 @@ class Classifier:
     """A loaded model file; use one per thread."""
 
     def __init__(
-        self, path: Path, card: ModelCard, runtime: str, session: Session, views: int | None = None
+        self,
+        path: Path,
+        metadata: Metadata,
+        runtime: str,
+        session: Session,
+        views: int | None = None,
     ) -> None:
         self.path = path
-        self.card = card
-        self.views = card.views if views is None else views
-        self.frontend = FrontEnd.from_dict(card.frontend)
+        self.metadata = metadata
+        self.views = metadata.views if views is None else views
+        self.frontend = FrontEnd.from_dict(metadata.frontend)
         self.runtime = runtime
         self.runtime_version = RUNTIMES[runtime].version or ""
         self.file_bytes = path.stat().st_size
@@ -177,19 +182,19 @@ class Classifier:
         """
         path = Path(path)
         check_views(1 if views is None else views)
-        card = read_card(path)
+        metadata = read_metadata(path)
         content = path.read_bytes()
         try:
             name = choose_runtime(file_format(content), runtime)
             session = RUNTIMES[name].open(content, threads)
         except Exception as error:  # each runtime has exceptions of its own, without a common base
             raise ValueError(f"{path}: {one_line(error)}") from error
-        return cls(path, card, name, session, views)
+        return cls(path, metadata, name, session, views)
 
     @property
     def window_samples(self) -> int:
         """Length of the window that the model was trained on."""
-        return round(self.card.clip_s * self.frontend.sample_rate_hz)
+        return round(self.metadata.clip_s * self.frontend.sample_rate_hz)
 
     @property
     def window_frames(self) -> int:
@@ -199,19 +204,19 @@ class Classifier:
     @property
     def temperatures(self) -> tuple[float, float]:
         """Of the scenes and of the abstract classes; 1 where the file was not calibrated."""
-        given = self.card.calibration or Calibration()
+        given = self.metadata.calibration or Calibration()
         return given.temperature, given.abstract_temperature
 
     @property
     def threshold(self) -> float | None:
         """Probability below which an answer is better not given; None where nobody chose one."""
-        return self.card.calibration.threshold if self.card.calibration else None
+        return self.metadata.calibration.threshold if self.metadata.calibration else None
 
     @property
     def description(self) -> str:
         """Model, precision, size and runtime in one line."""
         return (
-            f"{self.card.name} ({self.card.precision}, {self.file_bytes:,} bytes)"
+            f"{self.metadata.name} ({self.metadata.precision}, {self.file_bytes:,} bytes)"
             f" on {self.runtime} {self.runtime_version}"
         )
 
@@ -254,7 +259,10 @@ class Classifier:
         return Prediction(scene, abstract[0] if abstract else None)
 
     def _heads(self) -> list[tuple[str, int]]:
-        heads = [("scene", len(self.card.labels)), ("abstract", len(self.card.abstract_labels))]
+        heads = [
+            ("scene", len(self.metadata.labels)),
+            ("abstract", len(self.metadata.abstract_labels)),
+        ]
         return [head for head in heads if head[1]]
 
     def _checked(self, outputs: dict[str, np.ndarray], name: str, n: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Classify audio files of any length: windows over the file, in constant memory.
 
-A window is what the model was trained on (`ModelCard.clip_s`). A file's probabilities are the mean
+A window is what the model was trained on (`Metadata.clip_s`). A file's probabilities are the mean
 over its windows; a file shorter than one is filled up with silence, as in training.
 """
 
@@ -78,7 +78,7 @@ def windows(
         for first, raw in ready:
             start_s = first / frontend.frames_per_s
             prediction = classifier.predict(frontend.normalize(raw))
-            yield Window(start_s, start_s + classifier.card.clip_s, prediction)
+            yield Window(start_s, start_s + classifier.metadata.clip_s, prediction)
 
     for block in filled_up(audio, classifier.window_samples):
         yield from predicted(cutter.feed(frames.feed(block)))

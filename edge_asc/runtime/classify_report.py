@@ -6,26 +6,26 @@ from typing import Any
 
 from edge_asc.runtime.classifier import Prediction
 from edge_asc.runtime.classify import FileResult, Window, ranking
-from edge_asc.runtime.metadata import ModelCard
+from edge_asc.runtime.metadata import Metadata
 
 BAR = 20  # characters of probability 1
 
 
 def result_text(
-    result: FileResult, card: ModelCard, top: int, threshold: float | None = None
+    result: FileResult, metadata: Metadata, top: int, threshold: float | None = None
 ) -> str:
     """A file's likeliest scenes and, when it has several windows, what came when."""
     lines = [f"{result.path}  {result.duration_s:.1f} s"]
-    width = max(map(len, [*card.labels, *card.abstract_labels]))
-    for label, p in ranking(result.mean.scene, card.labels, top):
+    width = max(map(len, [*metadata.labels, *metadata.abstract_labels]))
+    for label, p in ranking(result.mean.scene, metadata.labels, top):
         lines.append(f"  {label:{width}} {100 * p:5.1f} %  {'#' * round(BAR * p)}".rstrip())
     if is_unsure(result.mean, threshold):
         lines.append(f"  unsure: nothing reaches {100 * (threshold or 0):.1f} %")
     if result.mean.abstract is not None:
-        label, p = ranking(result.mean.abstract, card.abstract_labels, 1)[0]
+        label, p = ranking(result.mean.abstract, metadata.abstract_labels, 1)[0]
         lines.append(f"  {label:{width}} {100 * p:5.1f} %  (abstract)")
     if len(result.timeline) > 1:
-        lines += [f"    {line}" for line in timeline_text(result, card)]
+        lines += [f"    {line}" for line in timeline_text(result, metadata)]
     return "\n".join(lines)
 
 
@@ -34,7 +34,7 @@ def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
     return threshold is not None and float(prediction.scene.max()) < threshold
 
 
-def timeline_text(result: FileResult, card: ModelCard) -> Iterator[str]:
+def timeline_text(result: FileResult, metadata: Metadata) -> Iterator[str]:
     """One line for each stretch of windows with the same likeliest scene."""
 
     def scene(window: Window) -> int:
@@ -44,7 +44,7 @@ def timeline_text(result: FileResult, card: ModelCard) -> Iterator[str]:
         windows = list(run)
         mean = sum(float(w.prediction.scene[index]) for w in windows) / len(windows)
         span = f"{clock(windows[0].start_s)} to {clock(windows[-1].end_s)}"
-        yield f"{span}  {card.labels[index]} {100 * mean:.0f} %"
+        yield f"{span}  {metadata.labels[index]} {100 * mean:.0f} %"
 
 
 def clock(seconds: float) -> str:
@@ -57,7 +57,7 @@ def clock(seconds: float) -> str:
 
 
 def result_dict(
-    result: FileResult, card: ModelCard, top: int, threshold: float | None = None
+    result: FileResult, metadata: Metadata, top: int, threshold: float | None = None
 ) -> dict[str, Any]:
     """A file's result as JSON has it; probabilities by label."""
     return {
@@ -65,26 +65,26 @@ def result_dict(
         "duration_s": result.duration_s,
         "top": [
             {"scene": label, "probability": p}
-            for label, p in ranking(result.mean.scene, card.labels, top)
+            for label, p in ranking(result.mean.scene, metadata.labels, top)
         ],
-        **prediction_dict(result.mean, card),
+        **prediction_dict(result.mean, metadata),
         "threshold": threshold,
         "unsure": is_unsure(result.mean, threshold),
         "timeline": [
-            {"start_s": w.start_s, "end_s": w.end_s, **prediction_dict(w.prediction, card)}
+            {"start_s": w.start_s, "end_s": w.end_s, **prediction_dict(w.prediction, metadata)}
             for w in result.timeline
         ],
     }
 
 
-def prediction_dict(prediction: Prediction, card: ModelCard) -> dict[str, Any]:
+def prediction_dict(prediction: Prediction, metadata: Metadata) -> dict[str, Any]:
     """Probabilities by label, and the likeliest label."""
     found: dict[str, Any] = {
-        "scene": card.labels[int(prediction.scene.argmax())],
-        "probabilities": dict(zip(card.labels, prediction.scene.tolist(), strict=True)),
+        "scene": metadata.labels[int(prediction.scene.argmax())],
+        "probabilities": dict(zip(metadata.labels, prediction.scene.tolist(), strict=True)),
     }
     if prediction.abstract is not None:
-        found["abstract"] = card.abstract_labels[int(prediction.abstract.argmax())]
+        found["abstract"] = metadata.abstract_labels[int(prediction.abstract.argmax())]
         values = prediction.abstract.tolist()
-        found["abstract_probabilities"] = dict(zip(card.abstract_labels, values, strict=True))
+        found["abstract_probabilities"] = dict(zip(metadata.abstract_labels, values, strict=True))
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from edge_asc import __version__
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.classifier import RUNTIMES
-from edge_asc.runtime.metadata import ModelCard, read_card
+from edge_asc.runtime.metadata import Metadata, read_metadata
 from edge_asc.runtime.tta import heard
 
 RUNTIME_PACKAGES = ("numpy", "msgspec", "soundfile", "soxr", "typer", "rich", "sounddevice")
@@ -63,27 +63,27 @@ def file_info(path: Path) -> dict[str, Any]:
         ValueError: not a model file of ours.
         OSError: it cannot be read.
     """
-    card = read_card(path)
-    FrontEnd.from_dict(card.frontend)
-    fields = {name: getattr(card, name) for name in card.__struct_fields__}
-    fields["calibration"] = card.calibration and msgspec.to_builtins(card.calibration)
+    metadata = read_metadata(path)
+    FrontEnd.from_dict(metadata.frontend)
+    fields = {name: getattr(metadata, name) for name in metadata.__struct_fields__}
+    fields["calibration"] = metadata.calibration and msgspec.to_builtins(metadata.calibration)
     return {"file": str(path), "file_bytes": path.stat().st_size, **fields}
 
 
 def file_text(info: dict[str, Any]) -> str:
     """`file_info` for people."""
-    card = ModelCard(**{name: info[name] for name in ModelCard.__struct_fields__})
+    metadata = Metadata(**{name: info[name] for name in Metadata.__struct_fields__})
     lines = [
-        f"{info['file']}: {card.name}, {card.precision}, {info['file_bytes']:,} bytes",
-        f"  window      {card.clip_s:g} s{heard(card.views)}",
-        f"  front end   {_frontend_line(FrontEnd.from_dict(card.frontend))}",
-        f"  scenes      {', '.join(card.labels)}",
+        f"{info['file']}: {metadata.name}, {metadata.precision}, {info['file_bytes']:,} bytes",
+        f"  window      {metadata.clip_s:g} s{heard(metadata.views)}",
+        f"  front end   {_frontend_line(FrontEnd.from_dict(metadata.frontend))}",
+        f"  scenes      {', '.join(metadata.labels)}",
     ]
-    if card.abstract_labels:
-        lines.append(f"  abstract    {', '.join(card.abstract_labels)}")
-    lines += _section("budget", card.budget) + _section("provenance", card.provenance)
+    if metadata.abstract_labels:
+        lines.append(f"  abstract    {', '.join(metadata.abstract_labels)}")
+    lines += _section("budget", metadata.budget) + _section("provenance", metadata.provenance)
     lines += _section("confidence", info["calibration"] or {})
-    lines += [f"  warning     {warning}" for warning in card.warnings]
+    lines += [f"  warning     {warning}" for warning in metadata.warnings]
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """What a model file says of itself: labels, front end, precision, provenance, budget.
 
-A model is one file. Its card is JSON in the metadata of the `.tflite` (`Model.metadata`) or
-`.onnx` (`metadata_props`) under the key `edge_asc`, and is read here with the standard library, so
+A model is one file. Its metadata are JSON in an entry of the `.tflite` (`Model.metadata`) or
+`.onnx` (`metadata_props`) under the key `edge_asc`, and are read here with the standard library, so
 that a Raspberry Pi needs neither flatbuffers nor onnx for it.
 """
 
@@ -15,7 +15,7 @@ from edge_asc.runtime.protobuf import ProtoError, messages
 
 METADATA_KEY = "edge_asc"
 MOST_VIEWS = 100
-SCHEMA = 1  # raised when older readers would misread a newer card
+SCHEMA = 1  # raised when older readers would misread a newer metadata
 
 Precision = Literal["float32", "float16", "int8"]
 Format = Literal["tflite", "onnx"]
@@ -55,12 +55,12 @@ class Calibration(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True)
     def __post_init__(self) -> None:
         for value in (self.temperature, self.abstract_temperature):
             if not 0 < value < float("inf"):
-                raise ValueError(f"card with a temperature of {value}; it must be above 0")
+                raise ValueError(f"metadata with a temperature of {value}; it must be above 0")
         if self.threshold is not None and not 0 <= self.threshold < 1:
-            raise ValueError(f"card with threshold {self.threshold}; it must be from 0 to below 1")
+            raise ValueError(f"metadata with threshold {self.threshold}; legal are 0 to below 1")
 
 
-class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
+class Metadata(msgspec.Struct, kw_only=True, frozen=True):
     """All that a model file carries besides its numbers. Unknown keys are left alone.
 
     Attributes:
@@ -94,12 +94,12 @@ class ModelCard(msgspec.Struct, kw_only=True, frozen=True):
     def __post_init__(self) -> None:
         check_schema(self.schema)
         if not self.labels:
-            raise ValueError("card without labels")
+            raise ValueError("metadata without labels")
         for labels in (self.labels, self.abstract_labels):
             if len(set(labels)) < len(labels):
-                raise ValueError(f"card with a label twice: {', '.join(labels)}")
+                raise ValueError(f"metadata with a label twice: {', '.join(labels)}")
         if not 0 < self.clip_s < float("inf"):
-            raise ValueError(f"card with clip_s {self.clip_s}; it must be above 0 s")
+            raise ValueError(f"metadata with clip_s {self.clip_s}; it must be above 0 s")
         check_views(self.views)
 
 
@@ -110,69 +110,69 @@ def check_views(views: int) -> None:
 
 
 class _Version(msgspec.Struct):
-    """What is read first: a newer card may differ in all the rest."""
+    """What is read first: a newer metadata may differ in all the rest."""
 
     schema: int
 
 
 def check_schema(schema: int) -> None:
-    """Raise unless this reader understands cards of this version."""
+    """Raise unless this reader understands metadata of this version."""
     if not 1 <= schema <= SCHEMA:
         raise ValueError(f"schema {schema}; this edge-asc reads 1 to {SCHEMA}: update edge-asc")
 
 
-def card_to_json(card: ModelCard) -> bytes:
-    """The card as compact JSON (UTF-8)."""
-    fields = msgspec.structs.asdict(card)
-    if card.calibration is None:
+def metadata_to_json(metadata: Metadata) -> bytes:
+    """The metadata as compact JSON (UTF-8)."""
+    fields = msgspec.structs.asdict(metadata)
+    if metadata.calibration is None:
         del fields["calibration"]  # bytes count
-    if card.views == 1:
+    if metadata.views == 1:
         del fields["views"]
     return msgspec.json.encode(fields)
 
 
-def card_from_json(data: bytes) -> ModelCard:
-    """The card from JSON.
+def metadata_from_json(data: bytes) -> Metadata:
+    """The metadata from JSON.
 
     Raises:
         ValueError: not JSON, or a field that is missing or illegal; one line that names it.
     """
     try:
         check_schema(msgspec.json.decode(data, type=_Version).schema)
-        return msgspec.json.decode(data, type=ModelCard)
+        return msgspec.json.decode(data, type=Metadata)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise ValueError(f"model card: {one_line(error)}") from None
+        raise ValueError(f"model metadata: {one_line(error)}") from None
 
 
-def read_card(path: Path | str) -> ModelCard:
-    """The card of a `.tflite` or `.onnx` file.
+def read_metadata(path: Path | str) -> Metadata:
+    """The metadata of a `.tflite` or `.onnx` file.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: not a model file, or one that carries no valid card.
+        ValueError: not a model file, or one that carries no valid metadata.
     """
-    metadata = read_metadata(path)
-    if METADATA_KEY not in metadata:
+    entries = read_entries(path)
+    if METADATA_KEY not in entries:
         raise ValueError(f"{path}: not made by edge-asc (no {METADATA_KEY!r} in its metadata)")
     try:
-        return card_from_json(metadata[METADATA_KEY])
+        return metadata_from_json(entries[METADATA_KEY])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def read_metadata(path: Path | str) -> dict[str, bytes]:
+def read_entries(path: Path | str) -> dict[str, bytes]:
     """All metadata entries of a `.tflite` or `.onnx` file.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: not a model file, or a damaged one.
     """
-    return metadata_of(Path(path).read_bytes(), str(path))
+    return entries_of(Path(path).read_bytes(), str(path))
 
 
-def metadata_of(data: bytes, name: str = "model") -> dict[str, bytes]:
+def entries_of(data: bytes, name: str = "model") -> dict[str, bytes]:
     """All metadata entries of a model in memory; `name` stands in the errors."""
-    read = {"tflite": _tflite_metadata, "onnx": _onnx_metadata}[file_format(data, name)]
+    read = {"tflite": _tflite_entries, "onnx": _onnx_entries}[file_format(data, name)]
     try:
         return read(data)
     except (FlatError, ProtoError) as error:
@@ -200,7 +200,7 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _tflite_metadata(data: bytes) -> dict[str, bytes]:
+def _tflite_entries(data: bytes) -> dict[str, bytes]:
     model = Flat(data).root()
     buffers = model.tables(TFLITE_BUFFERS)
     return {
@@ -219,7 +219,7 @@ def _buffer(buffers: list[Table], index: int) -> bytes:
     return bytes(raw)
 
 
-def _onnx_metadata(data: bytes) -> dict[str, bytes]:
+def _onnx_entries(data: bytes) -> dict[str, bytes]:
     entries: dict[str, bytes] = {}
     for entry in messages(data, ONNX_METADATA_PROPS):
         entries[_last(entry, ENTRY_KEY).decode("utf-8", "replace")] = _last(entry, ENTRY_VALUE)

@@ -1,7 +1,7 @@
-"""A new card in an old file: metadata is replaced, the network's bytes stay as they are.
+"""Other metadata in an old file: they are replaced, the network's bytes stay as they are.
 
-The exporter puts a TFLite file's card at its end, so that there is nothing to move. In a file that
-has it elsewhere, the old card's place is left empty and counts on.
+The exporter puts a TFLite file's metadata at its end, so that there is nothing to move. In a file
+that has them elsewhere, their old place is left empty and counts on.
 """
 
 import struct
@@ -17,32 +17,32 @@ from edge_asc.runtime.metadata import (
     TFLITE_BUFFERS,
     TFLITE_METADATA,
     Format,
-    ModelCard,
-    card_to_json,
+    Metadata,
+    entries_of,
     file_format,
-    metadata_of,
+    metadata_to_json,
 )
 from edge_asc.runtime.protobuf import BYTES, ProtoError, messages, spans
 
 ALIGNMENT_BYTES = 16  # of buffers, by the TFLite format
 
 
-def with_card(data: bytes, card: ModelCard, name: str = "model") -> bytes:
-    """The bytes of a model file with another card.
+def with_metadata(data: bytes, metadata: Metadata, name: str = "model") -> bytes:
+    """The bytes of a model file with other metadata.
 
     Raises:
-        ValueError: no model file, a damaged one, or one without a card.
+        ValueError: no model file, a damaged one, or one without metadata.
     """
-    if METADATA_KEY not in metadata_of(data, name):
+    if METADATA_KEY not in entries_of(data, name):
         raise ValueError(f"{name}: not made by edge-asc (no {METADATA_KEY!r} in its metadata)")
     try:
-        return WRITERS[file_format(data, name)](data, card_to_json(card))
+        return WRITERS[file_format(data, name)](data, metadata_to_json(metadata))
     except (FlatError, ProtoError) as error:
         raise ValueError(f"{name}: damaged model file: {error}") from None
 
 
 def _in_tflite(data: bytes, content: bytes) -> bytes:
-    field = _buffer_of_card(data)
+    field = _buffer_of_metadata(data)
     vector = Flat(data).follow(field)
     length = Flat(data).integer("I", vector)
     end = vector + 4 + length
@@ -56,24 +56,24 @@ def _in_tflite(data: bytes, content: bytes) -> bytes:
     return bytes(changed + bytes(-len(changed) % ALIGNMENT_BYTES))
 
 
-def _buffer_of_card(data: bytes) -> int:
-    """Where the file says at which byte its card begins."""
+def _buffer_of_metadata(data: bytes) -> int:
+    """Where the file says at which byte its metadata begin."""
     model = Flat(data).root()
     entries = [e for e in model.tables(TFLITE_METADATA) if e.text(0) == METADATA_KEY]
     buffers: list[Table] = model.tables(TFLITE_BUFFERS)
     field = buffers[entries[-1].integer(1, "I")].at(0)  # of two entries, readers take the last
     if field is None:
-        raise FlatError("the card's buffer is empty")
+        raise FlatError("the metadata's buffer is empty")
     return field
 
 
 def _in_onnx(data: bytes, content: bytes) -> bytes:
-    kept = b"".join(_without_card(data))
+    kept = b"".join(_without_metadata(data))
     entry = _field(ENTRY_KEY, METADATA_KEY.encode()) + _field(ENTRY_VALUE, content)
     return kept + _field(ONNX_METADATA_PROPS, entry)
 
 
-def _without_card(data: bytes) -> Iterator[memoryview]:
+def _without_metadata(data: bytes) -> Iterator[memoryview]:
     for number, value, span in spans(data):
         is_entry = number == ONNX_METADATA_PROPS and isinstance(value, memoryview)
         if is_entry and METADATA_KEY.encode() in map(bytes, messages(value, ENTRY_KEY)):  # type: ignore[arg-type]
@@ -97,9 +97,9 @@ def _varint(value: int) -> bytes:
 WRITERS: dict[Format, Callable[[bytes, bytes], bytes]] = {"tflite": _in_tflite, "onnx": _in_onnx}
 
 
-def replace_card(path: Path, card: ModelCard, out: Path) -> bytes:
-    """The bytes of `path` with another card, after a check that a reader finds it."""
-    data = with_card(path.read_bytes(), card, str(path))
-    if metadata_of(data, str(out))[METADATA_KEY] != card_to_json(card):
-        raise ValueError(f"{path}: the card could not be replaced")
+def replace_metadata(path: Path, metadata: Metadata, out: Path) -> bytes:
+    """The bytes of `path` with other metadata, after a check that a reader finds it."""
+    data = with_metadata(path.read_bytes(), metadata, str(path))
+    if entries_of(data, str(out))[METADATA_KEY] != metadata_to_json(metadata):
+        raise ValueError(f"{path}: the metadata could not be replaced")
     return data

@@ -45,7 +45,7 @@ def check_environment() -> None:
 
 
 def check_commands(folder: Path) -> None:
-    """Help, versions, a file's card, and a clip classified by it."""
+    """Help, versions, a file's metadata, and a clip classified by it."""
     assert "classify" in edge_asc("--help").stdout
     assert "litert" in edge_asc("info").stdout
     file = folder / f"{MODEL}.tflite"

@@ -22,7 +22,7 @@ from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
-from edge_asc.runtime.metadata import Format, ModelCard, Precision
+from edge_asc.runtime.metadata import Format, Metadata, Precision
 from networks import ANY_LENGTH, CASES, Case
 from taught import clips, taught_graph
 
@@ -48,9 +48,9 @@ def front_end(n_mels: int) -> FrontEnd:
     return FrontEnd(16000, 512, 400, 160, n_mels, normalization="clip")
 
 
-def card(name: str, case: Case, precision: Precision) -> ModelCard:
+def metadata(name: str, case: Case, precision: Precision) -> Metadata:
     """What the files say of themselves: the window is as long as the network's input."""
-    return ModelCard(
+    return Metadata(
         name=name,
         labels=[f"scene {i}" for i in range(10)],
         abstract_labels=[f"class {i}" for i in range(case.n_abstract)],
@@ -85,7 +85,7 @@ def write(folder: Path, name: str, case: Case) -> None:
     for precision, graph in deployment_graphs(case).items():
         stem = folder / f"{name}-{precision}"
         for file_format in FORMATS:
-            data = write_file(graph, card(name, case, precision), file_format, case.n_frames)
+            data = write_file(graph, metadata(name, case, precision), file_format, case.n_frames)
             stem.with_suffix(f".{file_format}").write_bytes(data)
         arrays: dict[str, Any] = reference(case, graph)
         np.savez(stem.with_suffix(".npz"), **arrays)

@@ -13,7 +13,7 @@ import msgspec
 
 from edge_asc import __version__
 from edge_asc.demo.events import UNSURE, Decision, Health, State, iso_time
-from edge_asc.runtime.metadata import ModelCard
+from edge_asc.runtime.metadata import Metadata
 
 PREFIX = "homeassistant"
 STATUS_TOPIC = f"{PREFIX}/status"  # "online" when Home Assistant has started
@@ -91,14 +91,14 @@ def _rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
-def discovery_payload(topics: Topics, card: ModelCard) -> bytes:
+def discovery_payload(topics: Topics, metadata: Metadata) -> bytes:
     """The device, with a sensor for the scene and one for each abstract class."""
     payload = {
         "device": {
             "identifiers": [topics.device],
             "name": f"Acoustic scene {topics.node}",
             "manufacturer": "edge-asc",
-            "model": f"{card.name}, {card.precision}",
+            "model": f"{metadata.name}, {metadata.precision}",
             "sw_version": __version__,
         },
         "origin": {"name": "edge-asc", "sw_version": __version__},
@@ -113,22 +113,22 @@ def discovery_payload(topics: Topics, card: ModelCard) -> bytes:
                 "expire_after": EXPIRE_S,
                 **component,
             }
-            for key, component in _components(topics, card).items()
+            for key, component in _components(topics, metadata).items()
         },
     }
     return json.dumps(payload, separators=(",", ":")).encode()
 
 
-def _components(topics: Topics, card: ModelCard) -> dict[str, dict[str, Any]]:
+def _components(topics: Topics, metadata: Metadata) -> dict[str, dict[str, Any]]:
     """What is particular to each sensor."""
     of_device = {"entity_category": "diagnostic", "state_topic": topics.health}
     sensors = {
-        "scene": _choice("Scene", "scene", [*card.labels, UNSURE]) | {"icon": "mdi:waveform"},
+        "scene": _choice("Scene", "scene", [*metadata.labels, UNSURE]) | {"icon": "mdi:waveform"},
         "confidence": _share("Confidence", "value_json.confidence"),
     }
-    if card.abstract_labels:
-        sensors["abstract"] = _choice("Kind of scene", "abstract", card.abstract_labels)
-    for key, label in _keys(card.abstract_labels).items():
+    if metadata.abstract_labels:
+        sensors["abstract"] = _choice("Kind of scene", "abstract", metadata.abstract_labels)
+    for key, label in _keys(metadata.abstract_labels).items():
         name = f"{label.replace('_', ' ').capitalize()}"
         sensors[key] = _share(name, f"value_json.abstract_probabilities[{_quoted(label)}]")
     sensors["latency"] = {
@@ -147,7 +147,12 @@ def _components(topics: Topics, card: ModelCard) -> dict[str, dict[str, Any]]:
 
 def _choice(name: str, key: str, options: list[str]) -> dict[str, Any]:
     template = f"{{{{ value_json.{key} }}}}"
-    return {"name": name, "device_class": "enum", "options": options, "value_template": template}
+    return {
+        "name": name,
+        "device_class": "enum",
+        "options": options,
+        "value_template": template,
+    }
 
 
 def _share(name: str, value: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from edge_asc.demo.outputs.mqtt.home_assistant import (
 from edge_asc.demo.outputs.mqtt.link import MqttLink
 from edge_asc.demo.outputs.mqtt.settings import credentials, parse_url, tls_context, topics_of
 from edge_asc.demo.outputs.output import Output
-from edge_asc.runtime.metadata import ModelCard
+from edge_asc.runtime.metadata import Metadata
 
 CHANGE_S = 1.0  # changes are sent no faster
 NEVER_S = float("-inf")
@@ -31,7 +31,7 @@ class MqttOutput(Output):
 
     Args:
         url: `mqtt://host[:1883][/base]` or `mqtts://…`; see `mqtt_settings` for what is secret.
-        card: of the model.
+        metadata: of the model.
         node: this listener's name among others on the broker; by default `EDGE_ASC_MQTT_NODE` or
             the host's name.
         environment: variables.
@@ -45,14 +45,14 @@ class MqttOutput(Output):
     def __init__(
         self,
         url: str,
-        card: ModelCard,
+        metadata: Metadata,
         *,
         node: str | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         address = parse_url(url)
         self._topics = topics_of(address, node, environment)
-        self._description = discovery_payload(self._topics, card)
+        self._description = discovery_payload(self._topics, metadata)
         self._decision: Decision | None = None
         self._health: Health | None = None
         self._sent_scene: str | None = None

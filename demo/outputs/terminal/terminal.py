@@ -23,7 +23,7 @@ from edge_asc.demo.outputs.terminal.meter import Meter
 from edge_asc.demo.outputs.terminal.strip import Strip
 from edge_asc.demo.outputs.terminal.style import ASCII, Glyphs, Line
 from edge_asc.demo.outputs.terminal.view import MENDED, Picture, draw
-from edge_asc.runtime.metadata import ModelCard
+from edge_asc.runtime.metadata import Metadata
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
@@ -38,7 +38,7 @@ class TerminalOutput(Output):
 
     Args:
         description: model and runtime (`Classifier.description`).
-        card: of the model.
+        metadata: of the model.
         hop_s: from one decision to the next.
         console: where to draw; by default standard output.
 
@@ -47,13 +47,13 @@ class TerminalOutput(Output):
     """
 
     def __init__(
-        self, description: str, card: ModelCard, hop_s: float, console: Console | None = None
+        self, description: str, metadata: Metadata, hop_s: float, console: Console | None = None
     ) -> None:
         self._own_file = None if console else _own_stdout()
         self._console = console or Console(file=self._own_file)
         self._glyphs = ASCII if self._console.options.ascii_only else Glyphs()
-        meter = Meter(int(card.frontend["sample_rate_hz"]))
-        self._picture = Picture(description, card, Strip(hop_s), meter)
+        meter = Meter(int(metadata.frontend["sample_rate_hz"]))
+        self._picture = Picture(description, metadata, Strip(hop_s), meter)
         self._lock = threading.Lock()  # held for as long as a picture is made, not while drawn
         self._changed, self._closing = threading.Event(), threading.Event()
         self._changed.set()

@@ -36,7 +36,7 @@ from edge_asc.demo.outputs.terminal.style import (
     duration,
     keys,
 )
-from edge_asc.runtime.metadata import ModelCard
+from edge_asc.runtime.metadata import Metadata
 
 MENDED = {"lost": "no audio", "silent": "only zeros"}
 METER_FLOOR_DBFS = -60.0
@@ -50,7 +50,7 @@ class Picture:
     """What there is to show."""
 
     description: str
-    card: ModelCard
+    metadata: Metadata
     strip: Strip
     meter: Meter
     decision: Decision | None = None
@@ -72,7 +72,7 @@ def draw(picture: Picture, width: int, height: int, glyphs: Glyphs) -> list[Line
         [*_health_rows(picture, width, glyphs)],
     ]
     room = height - sum(map(len, sections))
-    n_notice_rows = min(MAX_NOTICE_ROWS, max(1, room - len(picture.card.labels)))
+    n_notice_rows = min(MAX_NOTICE_ROWS, max(1, room - len(picture.metadata.labels)))
     sections.append(_notice_rows(picture, width, n_notice_rows))
     n_scenes = max(MIN_SCENES, room - len(sections[-1]))
     sections[2] = [*_scene_rows(picture, width, n_scenes, glyphs)]
@@ -107,7 +107,7 @@ def _header(picture: Picture) -> Iterator[Line]:
 
 
 def _headline(picture: Picture, glyphs: Glyphs) -> Line:
-    decision, health, card = picture.decision, picture.health, picture.card
+    decision, health, metadata = picture.decision, picture.health, picture.metadata
     if decision is not None:
         style = WARN if decision.scene == UNSURE else ACCENT
         shown_s = decision.position_s - picture.shown_since_s
@@ -119,13 +119,13 @@ def _headline(picture: Picture, glyphs: Glyphs) -> Line:
     if health is not None and health.state in MENDED:
         age = "" if health.audio_age_s is None else f" for {duration(health.audio_age_s)}"
         return [Segment(f"{MENDED[health.state]}{age}: it is opened again", BAD)]
-    heard_s = min(picture.meter.heard_s - picture.waiting_since_s, card.clip_s)
-    return [Segment(f"listening: {int(heard_s)} of {card.clip_s:g} s", WARN)]
+    heard_s = min(picture.meter.heard_s - picture.waiting_since_s, metadata.clip_s)
+    return [Segment(f"listening: {int(heard_s)} of {metadata.clip_s:g} s", WARN)]
 
 
 def _scene_rows(picture: Picture, width: int, n_rows: int, glyphs: Glyphs) -> Iterator[Line]:
     """A bar for each scene in the model's order; the likeliest ones where not all have room."""
-    labels, decision = picture.card.labels, picture.decision
+    labels, decision = picture.metadata.labels, picture.decision
     values = decision.probabilities if decision else {}
     letters = keys(tuple(labels))
     label_width = _label_width(picture)
@@ -142,14 +142,14 @@ def _abstract_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Lin
     decision = picture.decision
     values = (decision.abstract_probabilities if decision else None) or {}
     label_width = _label_width(picture)
-    for label in picture.card.abstract_labels:
+    for label in picture.metadata.abstract_labels:
         shown = decision is not None and decision.abstract == label
         value = values.get(label)
         yield _bar_row(label, value, Segment(" "), shown, width, label_width, glyphs)
 
 
 def _label_width(picture: Picture) -> int:
-    labels = (*picture.card.labels, *picture.card.abstract_labels)
+    labels = (*picture.metadata.labels, *picture.metadata.abstract_labels)
     return max(cell_len(clean(label)) for label in labels)
 
 
@@ -205,7 +205,7 @@ def _decibels(level_dbfs: float) -> str:
 
 def _strip_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """The last minutes, the time below them, and what the letters mean with each scene's share."""
-    labels = picture.card.labels
+    labels = picture.metadata.labels
     letters = {**keys(tuple(labels)), UNSURE: UNSURE_KEY}
     styles = {label: KEY_STYLES[i % len(KEY_STYLES)] for i, label in enumerate(labels)}
     now_s = picture.health.time_s if picture.health else 0.0

@@ -15,7 +15,7 @@ from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision, Health, Notice
 from edge_asc.demo.outputs.web.day import DayKeeper
 from edge_asc.demo.outputs.web.spectrogram import HISTORY_S, FrameHistory, description
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.metadata import ModelCard
+from edge_asc.runtime.metadata import Metadata
 
 N_NOTICES = 50
 
@@ -28,32 +28,32 @@ class LiveState:
     """The latest decision and health, the last notices and frames, and the day.
 
     Args:
-        card: of the model.
+        metadata: of the model.
         frontend: of the model.
         stream_audio: whether pages may play the audio.
         time_s: Unix time now.
     """
 
     def __init__(
-        self, card: ModelCard, frontend: FrontEnd, stream_audio: bool, time_s: float
+        self, metadata: Metadata, frontend: FrontEnd, stream_audio: bool, time_s: float
     ) -> None:
         self._lock = threading.Lock()
-        self._days = DayKeeper(card.clip_s, time_s)
+        self._days = DayKeeper(metadata.clip_s, time_s)
         self._frames = FrameHistory(round(HISTORY_S * frontend.frames_per_s), frontend.n_mels)
         self._notices: deque[Notice] = deque(maxlen=N_NOTICES)
         self.decision: Decision | None = None
         self.health: Health | None = None
-        self._model = card.name
+        self._model = metadata.name
         self._fixed = {
             "type": "hello",
             "version": __version__,
             "started_s": time_s,
-            "card": {
-                "name": card.name,
-                "precision": card.precision,
-                "labels": card.labels,
-                "abstract_labels": card.abstract_labels,
-                "clip_s": card.clip_s,
+            "metadata": {
+                "name": metadata.name,
+                "precision": metadata.precision,
+                "labels": metadata.labels,
+                "abstract_labels": metadata.abstract_labels,
+                "clip_s": metadata.clip_s,
             },
             "unsure": UNSURE,
             "silence_dbfs": SILENCE_DBFS,

@@ -21,7 +21,7 @@ from edge_asc.demo.outputs.web.server import ServerThread
 from edge_asc.demo.outputs.web.spectrogram import Decibels
 from edge_asc.demo.outputs.web.state import LiveState
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.metadata import ModelCard
+from edge_asc.runtime.metadata import Metadata
 
 SEND_EVERY_S = 0.09  # frames, audio and decisions; ten times a second when blocks are of 20 ms
 
@@ -31,7 +31,7 @@ class WebOutput(Output):
 
     Args:
         address: `HOST:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`; without a host on loopback.
-        card: of the model.
+        metadata: of the model.
         frontend: of the model.
         token: what visitors must know; may be None on loopback alone.
         stream_audio: whether visitors may listen.
@@ -44,7 +44,7 @@ class WebOutput(Output):
     def __init__(
         self,
         address: str,
-        card: ModelCard,
+        metadata: Metadata,
         frontend: FrontEnd,
         *,
         token: str | None,
@@ -55,7 +55,7 @@ class WebOutput(Output):
         listener = listen(address)
         self.url = url_of(listener)
         self._decibels = Decibels(frontend)
-        self._state = LiveState(card, frontend, stream_audio, time.time())
+        self._state = LiveState(metadata, frontend, stream_audio, time.time())
         self._hub = Hub()
         self._level = Level()
         self._audio: list[np.ndarray] | None = [] if stream_audio else None

@@ -1,39 +1,39 @@
-"""Which simulated devices: lists as people write them, and those that training clips get."""
+"""Which simulated microphones: lists as people write them, and those that training clips get."""
 
 from functools import cache
 from random import Random
 
-from edge_asc.audio.microphones.filters import SETS, Device
+from edge_asc.audio.microphones.filters import SETS, SimulatedMicrophone
 
-CLEAN = "clean"  # no device at all
+CLEAN = "clean"  # no microphone at all
 MOST = 64  # of one set; training hears through as many
 
 
-def parse_devices(text: str) -> list[Device]:
-    """Devices of a list such as "seen:5,unseen:5,clean"; "unseen-3" is that one alone.
+def parse_microphones(text: str) -> list[SimulatedMicrophone]:
+    """Microphones of a list such as "seen:5,unseen:5,clean"; "unseen-3" is that one alone.
 
-    "clean" stands for no device: it adds none.
+    "clean" stands for no microphone: it adds none.
 
     Raises:
-        ValueError: a part that is none of these, or a device named twice.
+        ValueError: a part that is none of these, or a microphone named twice.
     """
-    devices = [device for part in text.split(",") for device in _part(part.strip())]
-    names = [device.name for device in devices]
+    microphones = [microphone for part in text.split(",") for microphone in _part(part.strip())]
+    names = [microphone.name for microphone in microphones]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"devices {text!r} name {twice[0]} twice")
-    return devices
+        raise ValueError(f"microphones {text!r} name {twice[0]} twice")
+    return microphones
 
 
-def first_devices(which: str, count: int) -> list[Device]:
-    """The first devices of a set."""
-    return [Device.from_seed(which, index) for index in range(count)]
+def first_microphones(which: str, count: int) -> list[SimulatedMicrophone]:
+    """The first microphones of a set."""
+    return [SimulatedMicrophone.from_seed(which, index) for index in range(count)]
 
 
-def device_for(name: str, version: int) -> Device:
-    """The device that hears a training clip in one of its versions, 0 … 63.
+def microphone_for(name: str, version: int) -> SimulatedMicrophone:
+    """The microphone that hears a training clip in one of its versions, 0 … 63.
 
-    Every clip has the seen devices in an order of its own, so that a few versions of each bring
-    all devices into a training, not the same few.
+    Every clip has the seen microphones in an order of its own, so that a few versions of each bring
+    all microphones into a training, not the same few.
     """
     random = Random(name)
     drawn = [random.random() for _ in range(MOST)]  # not shuffle: Python may change that one
@@ -41,18 +41,18 @@ def device_for(name: str, version: int) -> Device:
 
 
 @cache
-def _seen(index: int) -> Device:
-    return Device.from_seed("seen", index)
+def _seen(index: int) -> SimulatedMicrophone:
+    return SimulatedMicrophone.from_seed("seen", index)
 
 
-def _part(part: str) -> list[Device]:
+def _part(part: str) -> list[SimulatedMicrophone]:
     if part == CLEAN:
         return []
     which, colon, number = part.partition(":") if ":" in part else part.rpartition("-")
     if which not in SETS or not (number.isascii() and number.isdigit()):
-        raise ValueError(f"devices are seen:N, unseen:N, seen-I, unseen-I or clean, not {part!r}")
+        raise ValueError(f"microphones are seen:N, unseen:N, seen-I, unseen-I, clean; not {part!r}")
     if colon == "-":
-        return [Device.from_seed(which, int(number))]
+        return [SimulatedMicrophone.from_seed(which, int(number))]
     if not 1 <= int(number) <= MOST:
-        raise ValueError(f"{part}: give 1 to {MOST} devices")
-    return first_devices(which, int(number))
+        raise ValueError(f"{part}: give 1 to {MOST} microphones")
+    return first_microphones(which, int(number))

@@ -1,7 +1,7 @@
-"""Families of simulated devices: which parts they have, and between which limits.
+"""Families of simulated microphones: which parts they have, and between which limits.
 
-Seen devices are of one family, `plain`: gentle edges of the band, broad resonances, noise between
-white and pink, hard clipping. No unseen device is like that. Their families are
+Seen microphones are of one family, `plain`: gentle edges of the band, broad resonances, noise
+between white and pink, hard clipping. No unseen microphone is like that. Their families are
 
 - `cased`: a reflection inside a case, which makes a comb over frequency,
 - `voice`: made for speech; steep edges that leave about 200 Hz to 5 or 7 kHz, soft clipping,
@@ -28,7 +28,7 @@ HUM_HARMONICS = 4
 
 @dataclass(frozen=True)
 class Noise:
-    """A device's own noise.
+    """A microphone's own noise.
 
     Attributes:
         level_db: root mean square, 0 dB is full scale.
@@ -56,7 +56,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a device is made of: response, then gain, then noise, then clipping.
+    """What a microphone is made of: response, then gain, then noise, then clipping.
 
     Attributes:
         family: a key of the sets in `FAMILIES`.
@@ -77,7 +77,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Family:
-    """Limits of the parts of its devices."""
+    """Limits of the parts of its microphones."""
 
     name: str
     high_pass_hz: Span
@@ -155,7 +155,7 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {"seen": (PLAIN,), "unseen": (CASED
 
 
 def draw(family: Family, random: Random) -> Parts:
-    """A device of the family; a new part is to be drawn last, so that old ones stay as they are."""
+    """A microphone of the family; new parts are drawn last, so that old ones stay the same."""
 
     # Of Python's generator only random() is promised to stay the same for ever.
     def uniform(limits: Span) -> float:

@@ -1,11 +1,11 @@
-"""Simulated recording devices: what a microphone and its electronics do to a sound.
+"""Simulated microphones: what a microphone and its electronics do to a sound.
 
-A sound goes through a frequency response and a gain, the device adds its own noise, and what is too
-loud is clipped. Devices come in two sets, *seen* (training may use them) and *unseen* (for tests
-alone). They share no random numbers and no family: unseen devices differ in kind, see
+A sound goes through a frequency response and a gain, the microphone adds its own noise, and what is
+too loud is clipped. Microphones come in two sets, *seen* (training may use them) and *unseen* (for
+tests alone). They share no random numbers and no family: unseen ones differ in kind, see
 `edge_asc.audio.microphones.families`.
 
-Everything follows from a device's name, by generators whose streams never change.
+Everything follows from a microphone's name, by generators whose streams never change.
 """
 
 import zlib
@@ -25,8 +25,8 @@ LARGEST_INDEX = 9999
 
 
 @dataclass(frozen=True)
-class Device:
-    """One simulated recording device.
+class SimulatedMicrophone:
+    """One simulated microphone.
 
     Attributes:
         name: "seen-3", "unseen-0"; all else follows from it.
@@ -37,22 +37,22 @@ class Device:
     parts: Parts
 
     @classmethod
-    def from_seed(cls, which: str, index: int) -> "Device":
-        """Device number `index` of the set "seen" or "unseen".
+    def from_seed(cls, which: str, index: int) -> "SimulatedMicrophone":
+        """SimulatedMicrophone number `index` of the set "seen" or "unseen".
 
         Raises:
             ValueError: no such set, or an index outside 0 … 9999.
         """
         if which not in FAMILIES:
-            raise ValueError(f"devices are {' or '.join(SETS)}, not {which!r}")
+            raise ValueError(f"microphones are {' or '.join(SETS)}, not {which!r}")
         if not 0 <= index <= LARGEST_INDEX:
-            raise ValueError(f"{which} devices are numbered 0 to {LARGEST_INDEX}, not {index}")
+            raise ValueError(f"{which} microphones are numbered 0 to {LARGEST_INDEX}, not {index}")
         families = FAMILIES[which]
-        family = families[index % len(families)]  # so that a few devices hold every family
+        family = families[index % len(families)]  # so that a few microphones hold every family
         return cls(f"{which}-{index}", draw(family, Random(f"edge-asc {which} device {index}")))
 
     def hear(self, audio: npt.NDArray[np.floating], sample_rate_hz: int, salt: str = "") -> Floats:
-        """What the device makes of a sound.
+        """What the microphone makes of a sound.
 
         Args:
             audio: samples `[N]`, full scale 1.
@@ -109,5 +109,5 @@ def _rms(samples: Doubles) -> float:
 
 
 @cache
-def _impulse(device: Device, sample_rate_hz: int) -> Doubles:
-    return device.parts.response.impulse(sample_rate_hz)
+def _impulse(microphone: SimulatedMicrophone, sample_rate_hz: int) -> Doubles:
+    return microphone.parts.response.impulse(sample_rate_hz)

@@ -1,24 +1,26 @@
-"""Simulated devices for people: a table of them, and a recording as each one hears it."""
+"""Simulated microphones for people: a table of them, and a recording as each one hears it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_asc.audio.decode import load_audio, probe
-from edge_asc.audio.microphones.filters import Device
+from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.files import atomic_write
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 COLUMNS = (
-    *("device", "family", "band, Hz", "resonances, dB at Hz", "slope, dB/octave"),
+    *("microphone", "family", "band, Hz", "resonances, dB at Hz", "slope, dB/octave"),
     *("reflection", "gain, dB", "noise, dBFS", "clips at, dBFS"),
 )
 
 
-def write_heard(audio: Path, devices: Sequence[Device], folder: Path) -> list[Path]:
-    """Write one 16-bit WAV per device, NAME-DEVICE.wav, mono at the file's own rate.
+def write_heard(
+    audio: Path, microphones: Sequence[SimulatedMicrophone], folder: Path
+) -> list[Path]:
+    """Write one 16-bit WAV per microphone, NAME-MICROPHONE.wav, mono at the file's own rate.
 
     Raises:
         AudioError: the file gives no usable audio.
@@ -30,29 +32,29 @@ def write_heard(audio: Path, devices: Sequence[Device], folder: Path) -> list[Pa
     samples = load_audio(audio, rate_hz)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for device in devices:
-        path = folder / f"{audio.stem}-{device.name}.wav"
-        heard = device.hear(samples, rate_hz, audio.name)
+    for microphone in microphones:
+        path = folder / f"{audio.stem}-{microphone.name}.wav"
+        heard = microphone.hear(samples, rate_hz, audio.name)
         with atomic_write(path) as temporary:
             soundfile.write(temporary, heard, rate_hz, format="WAV", subtype="PCM_16")
         written.append(path)
     return written
 
 
-def device_table(devices: Sequence[Device]) -> "Table":
+def microphone_table(microphones: Sequence[SimulatedMicrophone]) -> "Table":
     """Their parts, one row each."""
     from rich.table import Table
 
     table = Table(box=None)
     for column in COLUMNS:
         table.add_column(column)
-    for device in devices:
-        table.add_row(device.name, *_cells(device))
+    for microphone in microphones:
+        table.add_row(microphone.name, *_cells(microphone))
     return table
 
 
-def _cells(device: Device) -> list[str]:
-    parts, response = device.parts, device.parts.response
+def _cells(microphone: SimulatedMicrophone) -> list[str]:
+    parts, response = microphone.parts, microphone.parts.response
     bells = ", ".join(f"{b.gain_db:+.0f} at {b.centre_hz:.0f}" for b in response.bells)
     echo = f"{response.echo_share:.0%} after {response.echo_ms:.2f} ms"
     hum = f", hum {parts.noise.hum_hz:.0f} Hz" if parts.noise.hum_hz else ""

@@ -1,9 +1,10 @@
 """Frequency responses of simulated microphones, as curves in dB and as impulse responses.
 
-A response is a product of parts that real devices have: edges of the band, resonances and notches,
-a slope, and the comb that one reflection inside a case makes. It says its gain at any frequency, so
-that one device sounds alike at every sample rate. The impulse response has minimum phase: no echo
-before a sound, and the least delay that the gains allow. Cosines and logarithms of numpy alone.
+A response is a product of parts that real microphones have: edges of the band, resonances and
+notches, a slope, and the comb that one reflection inside a case makes. It says its gain at any
+frequency, so that one microphone sounds alike at every sample rate. The impulse response has
+minimum phase: no echo before a sound, and the least delay that the gains allow. Cosines and
+logarithms of numpy alone.
 """
 
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ from edge_asc.budget.onnx.stored import (
     stored_tensor,
     type_of,
 )
-from edge_asc.runtime.metadata import metadata_of, one_line
+from edge_asc.runtime.metadata import entries_of, one_line
 
 MAX_PARTS = 16  # a weight is unpacked by a scale, a zero point, perhaps a shape
 
@@ -48,8 +48,9 @@ def read_onnx(
 
     Args:
         source: Path, or the bytes of a file.
-        frames: Length of a dynamic time axis; the default is that of the clips in the file's card.
-        audio_s: Seconds of audio in the counted input, where the file's card does not tell.
+        frames: Length of a dynamic time axis; the default is that of the clips
+            that the file was trained on, as its metadata say.
+        audio_s: Seconds of audio in the counted input, where the file's metadata do not tell.
         name: Stands in tables and errors instead of the path.
 
     Raises:
@@ -58,7 +59,7 @@ def read_onnx(
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     name = name or ("model.onnx" if isinstance(source, bytes) else str(source))
-    length = length_of(metadata_of(data, name), frames, audio_s)
+    length = length_of(entries_of(data, name), frames, audio_s)
     try:
         model = onnx.load_model_from_string(data)
         if model.functions:

@@ -17,7 +17,7 @@ from edge_asc.budget.tflite.operators import (
 from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgraphs
 from edge_asc.budget.tflite.shapes import Shapes
 from edge_asc.runtime.flatbuffer import FlatError
-from edge_asc.runtime.metadata import metadata_of
+from edge_asc.runtime.metadata import entries_of
 
 Step = tuple[list[int], list[int]]  # tensors that an operator reads and makes
 STEERING = frozenset({"int32", "int64", "bool", "string", "resource", "variant"})
@@ -35,8 +35,9 @@ def read_tflite(
 
     Args:
         source: Path, or the bytes of a file.
-        frames: Length of a dynamic time axis; the default is that of the clips in the file's card.
-        audio_s: Seconds of audio in the counted input, where the file's card does not tell.
+        frames: Length of a dynamic time axis; the default is that of the clips
+            that the file was trained on, as its metadata say.
+        audio_s: Seconds of audio in the counted input, where the file's metadata do not tell.
         name: Stands in tables and errors instead of the path.
 
     Raises:
@@ -47,7 +48,7 @@ def read_tflite(
     name = name or ("model.tflite" if isinstance(source, bytes) else str(source))
     try:
         subgraphs = read_subgraphs(data)
-        length = length_of(metadata_of(data, name), frames, audio_s)
+        length = length_of(entries_of(data, name), frames, audio_s)
         return _Counter(subgraphs, length).inventory(name, len(data))
     except FlatError as error:
         raise ValueError(f"{name}: {error}") from None

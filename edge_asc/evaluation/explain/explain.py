@@ -120,10 +120,10 @@ class _Subject:
 
 def _file(path: Path, runtime: str | None) -> _Subject:
     classifier = Classifier.load(path, runtime)
-    window = (classifier.frontend, classifier.card.clip_s, classifier.window_frames)
+    window = (classifier.frontend, classifier.metadata.clip_s, classifier.window_frames)
     return _Subject(
         classifier.description,
-        classifier.card.labels,
+        classifier.metadata.labels,
         window,
         lambda features: classifier.predict(features).scene,
     )

@@ -11,7 +11,7 @@ from edge_asc.data.dataset import Clip, SceneDataset, split_validation
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.inputs.batches import FeatureStore
 
-Version = tuple[float, int | None]  # speed, and which of a clip's devices hears it
+Version = tuple[float, int | None]  # speed, and which of a clip's microphones hears it
 AS_IT_IS: Version = (1.0, None)
 
 
@@ -90,7 +90,7 @@ def prepare(
             *_classes(clips, dataset, config.model.abstract),
             config.data.ram_limit_bytes,
             len(versions),
-            sum(device is None for _, device in versions),
+            sum(microphone is None for _, microphone in versions),
         )
 
     train_store = store(train_clips, versions_of(config.data))
@@ -103,12 +103,12 @@ def prepare(
 
 
 def versions_of(data: DataConfig) -> list[Version]:
-    """The versions of training clips: other speeds, or a device, never both.
+    """The versions of training clips: other speeds, or a microphone, never both.
 
     As they are comes first: theirs are the statistics, examples and calibration.
     """
     played: list[Version] = [(speed, None) for speed in data.speeds if speed != 1]
-    return [AS_IT_IS, *played, *((1.0, number) for number in range(data.devices))]
+    return [AS_IT_IS, *played, *((1.0, number) for number in range(data.microphones))]
 
 
 def _classes(

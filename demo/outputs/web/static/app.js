@@ -55,13 +55,13 @@ function welcome(message) {
 
 // Another version of the page, or another model: nothing here fits it.
 function isOther(old, message) {
-  const identity = ({ page, card, spectrogram }) => JSON.stringify([page, card, spectrogram]);
+  const identity = ({ page, metadata, spectrogram }) => JSON.stringify([page, metadata, spectrogram]);
   return identity(old) !== identity(message);
 }
 
-function build({ card, unsure, silence_dbfs, spectrogram: plot, audio_rate_hz }) {
-  $("model").textContent = `${label(card.name)}, ${card.precision}`;
-  const palette = new ScenePalette(card.labels, unsure);
+function build({ metadata, unsure, silence_dbfs, spectrogram: plot, audio_rate_hz }) {
+  $("model").textContent = `${label(metadata.name)}, ${metadata.precision}`;
+  const palette = new ScenePalette(metadata.labels, unsure);
   scenes = new Scenes(hello, palette);
   day = new DayView(palette, machineTime);
   health = new HealthView(silence_dbfs);

@@ -9,10 +9,10 @@ export class Scenes {
   constructor(hello, palette) {
     this.unsure = hello.unsure;
     this.palette = palette;
-    this.bars = makeBars(document.querySelector("#scenes .bars"), hello.card.labels, palette);
-    this.abstract = makeBars(document.querySelector("#abstract .bars"), hello.card.abstract_labels);
-    $("abstract").hidden = !hello.card.abstract_labels.length;
-    $("scenes").classList.toggle("many", hello.card.labels.length > 16);
+    this.bars = makeBars(document.querySelector("#scenes .bars"), hello.metadata.labels, palette);
+    this.abstract = makeBars(document.querySelector("#abstract .bars"), hello.metadata.abstract_labels);
+    $("abstract").hidden = !hello.metadata.abstract_labels.length;
+    $("scenes").classList.toggle("many", hello.metadata.labels.length > 16);
     addEventListener("theme", () => this.swatch());
     this.scene = null;
   }

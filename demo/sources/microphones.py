@@ -100,7 +100,7 @@ def list_text() -> str:
             f"{mark}{device.index:3} {device.name:{width}}  {device.host_api:10}"
             f"  {device.max_channels:8}  {rates}"
         )
-    return "\n".join([*lines, "* default; another: --device INDEX, or a part of its name"])
+    return "\n".join([*lines, "* default; another: --microphone INDEX, or a part of its name"])
 
 
 def find(devices: list[Device], wanted: str | int | None) -> Device:

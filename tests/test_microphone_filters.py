@@ -1,4 +1,4 @@
-"""Simulated devices do what their parts say: measured from outside, with tones and silence."""
+"""Simulated microphones do what their parts say: measured from outside, with tones and silence."""
 
 import math
 from dataclasses import replace
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_asc.audio.microphones.choice import first_devices, parse_devices
+from edge_asc.audio.microphones.choice import first_microphones, parse_microphones
 from edge_asc.audio.microphones.families import FAMILIES, Family, Noise
-from edge_asc.audio.microphones.filters import Device, decibels, noise_of
+from edge_asc.audio.microphones.filters import SimulatedMicrophone, decibels, noise_of
 from edge_asc.audio.microphones.response import Bell, Response, convolve, minimum_phase
 
 RATES_HZ = (16000, 44100)
@@ -32,10 +32,12 @@ NOISE = [-1.2867408064, -1.3829424536, 0.2328526266, 0.6144492831]
 names = st.tuples(st.sampled_from(sorted(FAMILIES)), st.integers(0, 200))
 
 
-def silent(device: Device) -> Device:
-    """The device without noise and with a clip level that nothing reaches."""
+def silent(microphone: SimulatedMicrophone) -> SimulatedMicrophone:
+    """The microphone without noise and with a clip level that nothing reaches."""
     quiet = Noise(level_db=-300.0, slope_db=0.0)
-    return replace(device, parts=replace(device.parts, noise=quiet, clip_db=120.0, soft=False))
+    return replace(
+        microphone, parts=replace(microphone.parts, noise=quiet, clip_db=120.0, soft=False)
+    )
 
 
 def sweep(rate_hz: int, low_hz: float, high_hz: float, seconds: float) -> np.ndarray:
@@ -50,13 +52,13 @@ def sweep(rate_hz: int, low_hz: float, high_hz: float, seconds: float) -> np.nda
 def test_a_sine_sweep_comes_out_with_the_gains_asked_for(
     name: tuple[str, int], rate_hz: int
 ) -> None:
-    device = silent(Device.from_seed(*name))
+    microphone = silent(SimulatedMicrophone.from_seed(*name))
     played = np.pad(sweep(rate_hz, 20, 0.49 * rate_hz, 2.0), (0, rate_hz // 5))
-    heard = device.hear(played, rate_hz)
+    heard = microphone.hear(played, rate_hz)
     frequencies_hz = np.fft.rfftfreq(len(played), 1 / rate_hz)
     inside = (frequencies_hz > 40) & (frequencies_hz < 0.45 * rate_hz)
     gain = np.abs(np.fft.rfft(heard) / np.fft.rfft(played))[inside]
-    asked_db = device.parts.response.gains_db(frequencies_hz[inside]) + device.parts.gain_db
+    asked_db = microphone.parts.response.gains_db(frequencies_hz[inside]) + microphone.parts.gain_db
     audible = asked_db > AUDIBLE_DB
     found_db = 20 * np.log10(gain[audible])
     np.testing.assert_allclose(found_db, asked_db[audible], atol=RESPONSE_TOLERANCE_DB)
@@ -66,7 +68,7 @@ def test_a_sine_sweep_comes_out_with_the_gains_asked_for(
 @given(names)
 def test_the_band_ends_where_it_says(name: tuple[str, int]) -> None:
     """Of the edges alone: -3 dB at each, and 6 dB per octave and order an octave outside."""
-    response = Device.from_seed(*name).parts.response
+    response = SimulatedMicrophone.from_seed(*name).parts.response
     edges = replace(response, bells=(), slope_db=0.0, echo_share=0.0)
     low, high = edges.high_pass_hz, edges.low_pass_hz
     middle_db = edges.gains_db([math.sqrt(low * high)])[0]
@@ -82,29 +84,29 @@ def test_the_band_ends_where_it_says(name: tuple[str, int]) -> None:
 def test_nothing_is_louder_than_the_clip_level(
     name: tuple[str, int], loudness: float, seed: int
 ) -> None:
-    device = Device.from_seed(*name)
+    microphone = SimulatedMicrophone.from_seed(*name)
     audio = loudness * np.random.default_rng(seed).standard_normal(4000)
-    heard = device.hear(audio, 16000)
+    heard = microphone.hear(audio, 16000)
     assert heard.dtype == np.float32
     assert len(heard) == len(audio)
-    assert np.abs(heard).max() <= device.clip_level * ROUNDING
+    assert np.abs(heard).max() <= microphone.clip_level * ROUNDING
 
 
 def test_what_is_far_too_loud_reaches_the_clip_level() -> None:
-    for device in parse_devices("seen:3,unseen:3"):
-        heard = device.hear(1000 * sweep(16000, 500, 2000, 0.5), 16000)
-        assert np.abs(heard).max() == pytest.approx(device.clip_level, rel=1e-6)
+    for microphone in parse_microphones("seen:3,unseen:3"):
+        heard = microphone.hear(1000 * sweep(16000, 500, 2000, 0.5), 16000)
+        assert np.abs(heard).max() == pytest.approx(microphone.clip_level, rel=1e-6)
 
 
 @settings(max_examples=20, deadline=None)
 @given(names, st.sampled_from(RATES_HZ), st.integers(200, 40000))
-def test_silence_is_heard_as_noise_of_the_devices_level(
+def test_silence_is_heard_as_noise_of_the_microphones_level(
     name: tuple[str, int], rate_hz: int, n: int
 ) -> None:
-    device = Device.from_seed(*name)
-    heard = device.hear(np.zeros(n), rate_hz).astype(np.float64)
+    microphone = SimulatedMicrophone.from_seed(*name)
+    heard = microphone.hear(np.zeros(n), rate_hz).astype(np.float64)
     level_db = 20 * np.log10(np.sqrt(np.mean(heard**2)))
-    assert level_db == pytest.approx(device.parts.noise.level_db, abs=0.05)
+    assert level_db == pytest.approx(microphone.parts.noise.level_db, abs=0.05)
 
 
 @pytest.mark.parametrize("slope_db", [-5.0, -3.0, 0.0, 2.0])
@@ -128,18 +130,18 @@ def test_hum_is_a_line_at_the_mains() -> None:
 
 @settings(max_examples=10, deadline=None)
 @given(names, st.integers(0, 1000))
-def test_the_same_device_hears_the_same(name: tuple[str, int], seed: int) -> None:
+def test_the_same_microphone_hears_the_same(name: tuple[str, int], seed: int) -> None:
     audio = 0.1 * np.random.default_rng(seed).standard_normal(2000)
-    one, other = (Device.from_seed(*name) for _ in range(2))
+    one, other = (SimulatedMicrophone.from_seed(*name) for _ in range(2))
     assert np.array_equal(one.hear(audio, 16000, "a"), other.hear(audio, 16000, "a"))
     assert not np.array_equal(one.hear(audio, 16000, "a"), other.hear(audio, 16000, "b"))
 
 
-def test_devices_are_the_same_on_every_machine() -> None:
-    """Numbers of the first device of each family, as they were when results were published."""
+def test_microphones_are_the_same_on_every_machine() -> None:
+    """Numbers of the first microphone of each family, as they were when results were published."""
     found = {
-        device.name: (device.parts.response.low_pass_hz, device.parts.noise.level_db)
-        for device in parse_devices("seen-0,unseen:3")
+        microphone.name: (microphone.parts.response.low_pass_hz, microphone.parts.noise.level_db)
+        for microphone in parse_microphones("seen-0,unseen:3")
     }
     assert found == {name: pytest.approx(pair) for name, pair in PUBLISHED.items()}
     noise = noise_of(Noise(0.0, 0.0), 4, 16000, "bits")
@@ -149,8 +151,8 @@ def test_devices_are_the_same_on_every_machine() -> None:
 def test_the_sets_are_disjoint() -> None:
     families = [{family.name for family in FAMILIES[which]} for which in ("seen", "unseen")]
     assert not families[0] & families[1]
-    seen, unseen = first_devices("seen", 100), first_devices("unseen", 100)
-    parts = [device.parts for device in seen + unseen]
+    seen, unseen = first_microphones("seen", 100), first_microphones("unseen", 100)
+    parts = [microphone.parts for microphone in seen + unseen]
     assert len(set(parts)) == len(parts)
     numbers = [{p.noise.level_db for p in some} for some in (parts[:100], parts[100:])]
     assert not numbers[0] & numbers[1]
@@ -160,7 +162,7 @@ def test_the_sets_are_disjoint() -> None:
 @settings(max_examples=40, deadline=None)
 @given(names)
 def test_parts_lie_within_their_family(name: tuple[str, int]) -> None:
-    parts = Device.from_seed(*name).parts
+    parts = SimulatedMicrophone.from_seed(*name).parts
     (family,) = (f for f in FAMILIES[name[0]] if f.name == parts.family)
     r = parts.response
     pairs = {
@@ -190,10 +192,10 @@ def within(family: Family, limits: str, value: float) -> bool:
 
 def test_no_sound_is_heard_before_it_is_made() -> None:
     """Minimum phase: of all filters with these gains, the energy comes first."""
-    (device,) = (silent(d) for d in parse_devices("unseen-0"))
+    (microphone,) = (silent(d) for d in parse_microphones("unseen-0"))
     click = np.zeros(1000)
     click[500] = 1.0
-    heard = device.hear(click, 16000)
+    heard = microphone.hear(click, 16000)
     assert np.abs(heard[:500]).max() < 1e-6
     symmetric = np.convolve([1.0, 0.5], [0.5, 1.0])  # same gains as [1, 0.5] twice
     gains_db = 20 * np.log10(np.abs(np.fft.rfft(symmetric, 1024)))
@@ -212,10 +214,10 @@ def test_convolution_is_numpys(n: int, taps: int, seed: int) -> None:
 
 def test_gain_is_the_level_in_the_middle_of_the_band() -> None:
     """A tone comes out louder by the response there and the gain."""
-    device = silent(Device.from_seed("seen", 1))
+    microphone = silent(SimulatedMicrophone.from_seed("seen", 1))
     tone = 0.01 * np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)
-    heard = device.hear(tone, 16000)[8000:]  # steady by then
-    gain_db = device.parts.gain_db + device.parts.response.gains_db([1000.0])[0]
+    heard = microphone.hear(tone, 16000)[8000:]  # steady by then
+    gain_db = microphone.parts.gain_db + microphone.parts.response.gains_db([1000.0])[0]
     assert np.abs(heard).max() == pytest.approx(0.01 * decibels(gain_db), rel=0.01)
 
 
@@ -228,8 +230,8 @@ def test_gain_is_the_level_in_the_middle_of_the_band() -> None:
         ("clean", []),
     ],
 )
-def test_lists_of_devices(text: str, expected: list[str]) -> None:
-    assert [device.name for device in parse_devices(text)] == expected
+def test_lists_of_microphones(text: str, expected: list[str]) -> None:
+    assert [microphone.name for microphone in parse_microphones(text)] == expected
 
 
 @pytest.mark.parametrize(
@@ -237,7 +239,7 @@ def test_lists_of_devices(text: str, expected: list[str]) -> None:
 )
 def test_other_lists_are_refused_in_one_line(text: str) -> None:
     with pytest.raises(ValueError, match=r"seen|unseen") as error:
-        parse_devices(text)
+        parse_microphones(text)
     assert "\n" not in str(error.value)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from edge_asc.demo.sources import devices
-from edge_asc.demo.sources.devices import Device, find, find_again, recording_format
+from edge_asc.demo.sources import microphones
+from edge_asc.demo.sources.microphones import Device, find, find_again, recording_format
 from edge_asc.demo.sources.portaudio import NoMicrophone, sounddevice
 from virtual_mic import MISSING, VirtualMic
 
@@ -147,10 +147,10 @@ def test_capture_devices_that_may_not_be_read_are_named(
 ) -> None:
     (tmp_path / "pcmC1D0c").touch()
     (tmp_path / "pcmC0D0p").touch()
-    monkeypatch.setattr(devices, "_SND", tmp_path)
-    assert "arecord -l" in devices._why_none()
+    monkeypatch.setattr(microphones, "_SND", tmp_path)
+    assert "arecord -l" in microphones._why_none()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert f"{tmp_path}/pcmC1D0c may not be read; sudo usermod -aG audio" in devices._why_none()
+    assert f"{tmp_path}/pcmC1D0c may not be read; sudo usermod -aG audio" in microphones._why_none()
 
 
 @pytest.fixture(scope="module")
@@ -173,19 +173,19 @@ except OSError as error:
     return done.stdout
 
 
-LIST = "from edge_asc.demo.sources.devices import list_text; print(list_text())"
+LIST = "from edge_asc.demo.sources.microphones import list_text; print(list_text())"
 
 
 @real
 def test_the_list_has_the_rates_that_open(mic: VirtualMic) -> None:
     heading, *lines, hint = printed(LIST, mic.env).splitlines()
     assert heading.split() == ["name", "API", "channels", "opens", "at,", "Hz"]
-    rates = [str(rate_hz) for rate_hz in devices.RATES_HZ]
+    rates = [str(rate_hz) for rate_hz in microphones.RATES_HZ]
     assert [line.split() for line in lines] == [
         ["0", "pulse", "ALSA", "32", *rates],
         ["*", "1", "default", "ALSA", "32", *rates],
     ]
-    assert "--device" in hint
+    assert "--microphone" in hint
 
 
 OPEN = "from edge_asc.demo.sources.microphone import Microphone; print(Microphone({!r}).name)"
