@@ -20,7 +20,7 @@ from edge_asc.cli.training import RUN_FOLDER
 from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "live", "doctor",
-         "bench", "devices", "explain", "report", "data check", "data synth", "log summary",
+         "bench", "microphones", "explain", "report", "data check", "data synth", "log summary",
          "search", "search show", "search preset", "calibrate", "models", "models show",
          "models path")  # fmt: skip
 

@@ -455,7 +455,7 @@ def test_the_description_obeys_home_assistant() -> None:
         assert component["platform"] == "sensor"
         assert re.fullmatch(r"sensor\.[a-z0-9_]+", component["default_entity_id"])
         assert component["expire_after"] > 3 * home_assistant.STATE_S
-        assert ("options" in component) == (component.get("microphone_class") == "enum")
+        assert ("options" in component) == (component.get("device_class") == "enum")
         assert ("state_class" in component) == ("unit_of_measurement" in component)
         assert not ("options" in component and "unit_of_measurement" in component)
     assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", TOPICS.discovery)
