@@ -53,7 +53,7 @@ def test_amfm_full_is_the_published_recipe() -> None:
     assert (train.optimizer, train.momentum, train.nesterov) == ("sgd", 0.9, True)
     assert (train.epochs, train.batch_size, train.weight_decay) == (800, 24, 1e-3)
     assert (train.schedule, train.restart_epochs) == ("warm-restarts", 80)
-    assert (train.warmup_epochs, train.warmup_from, train.learning_rate) == (10, 1e-3, 1e-2)
+    assert (train.learning_rate, train.min_learning_rate) == (1e-3, 1e-6)  # steps: test_schedules
     assert (train.scene_weight, train.abstract_weight) == (5, 1) and config.model.abstract
     assert config.augment == AugmentConfig(
         mixup_alpha=0.1,
@@ -164,3 +164,9 @@ def test_quantised_training_differs_where_its_section_says(toml: Path) -> None:
     assert (schedule.epochs, schedule.batch_size, schedule.compile) == (7, 16, False)
     assert schedule.learning_rate == config.quantize.learning_rate
     assert schedule.label_smoothing == config.train.label_smoothing
+
+
+def test_quantised_training_never_warms_up_beyond_its_own_rate() -> None:
+    config = load_preset("amfm-full")
+    assert config.train.warmup_to == 0.01
+    assert config.quantize.schedule(config.train).warmup_to is None

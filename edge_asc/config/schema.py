@@ -63,7 +63,7 @@ class TrainConfig(Section, frozen=True):
     plain_part: Fraction = 0.0  # last part of them: no simulated microphones, responses, noise
     batch_size: Count = 32  # clips per step, all processes together
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: Positive = 5e-3  # the highest
+    learning_rate: Positive = 5e-3  # the highest; of a warm-up with an end of its own: behind it
     weight_decay: NonNegative = 1e-2
     momentum: BelowOne = 0.9  # sgd; adamw's first beta
     nesterov: bool = False  # sgd
@@ -72,8 +72,10 @@ class TrainConfig(Section, frozen=True):
     schedule: Literal["one-cycle", "warm-restarts", "cosine", "constant"] = "one-cycle"
     warmup_epochs: NonNegative = 10.0  # at most a third of the run is taken
     warmup_from: NonNegative = 2e-4  # learning rate of the first step
+    warmup_to: Positive | None = None  # where the warm-up leads to; None: to learning_rate
     min_learning_rate: NonNegative = 1e-6
     restart_epochs: Positive = 80.0  # warm-restarts: length of one cosine
+    restarts_from: Literal["warm-up", "start"] = "warm-up"  # cosines count from its end, or step 0
 
     label_smoothing: BelowOne = 0.0
     scene_weight: Positive = 1.0  # loss = scene_weight * CE + abstract_weight * CE(abstract)
@@ -140,6 +142,7 @@ class QuantizeConfig(Section, frozen=True):
             schedule="cosine",
             warmup_epochs=self.warmup_epochs,
             warmup_from=self.learning_rate / 10,
+            warmup_to=None,
             min_learning_rate=self.learning_rate / 100,
             ema=self.ema,
             precision=self.precision,
