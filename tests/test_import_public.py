@@ -20,8 +20,8 @@ from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.run import export_run
 from edge_asc.models import build
 from edge_asc.quantize.run import quantize_run
-from edge_asc.runtime.metadata import read_metadata
 from edge_asc.training.run_folder import load_network, read_run
+from edge_asc.training.start_from.public_labels import read_order
 from edge_asc.training.start_from.public_names import convert, layer_pairs, read_checkpoint
 from public_network import State, logits, random_state
 
@@ -188,6 +188,84 @@ def test_a_taken_folder_and_another_data_set_are_told(
     assert code == 1 and "name one with --data" in err
     code, _, err = cli("quantize", imported, "--ptq", "--data", scenes)
     assert code == 1 and "scenes of synthetic are not those of" in err
+
+
+# Neither alphabetical nor reversed: an order read backwards would not pass.
+ORDER = ("tram", "airport", "street_traffic", "bus", "park", "metro_station", "shopping_mall",
+         "public_square", "metro", "street_pedestrian")  # fmt: skip
+
+
+def meta_list(path: Path) -> Path:
+    """TAU's meta list of some clips, scenes first appearing in `ORDER`; its last ones twice."""
+    scenes = (*ORDER, *reversed(ORDER))
+    rows = [f"audio/{s}-paris-1-{n}-a.wav\t{s}\tparis-1\ta" for n, s in enumerate(scenes)]
+    path.write_text("\n".join(["filename\tscene_label\tidentifier\tsource_label", *rows]))
+    return path
+
+
+def name_list(path: Path) -> Path:
+    path.write_text("\n".join(ORDER) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("way", ["names", "meta list", "name list"])
+def test_an_order_is_read(way: str, tmp_path: Path) -> None:
+    given = {
+        "names": ", ".join(ORDER),
+        "meta list": str(meta_list(tmp_path / "meta.csv")),
+        "name list": str(name_list(tmp_path / "names.txt")),
+    }
+    assert read_order(given[way]) == ORDER
+
+
+@torch.no_grad()
+def test_scenes_of_another_order_have_their_own_logits(
+    cli: Cli, imported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint whose output k is ORDER[k]: the run's output for a scene is that one's."""
+    monkeypatch.setattr(importing, "N_EXAMPLES", N_EXAMPLES)
+    command = ("import-public", imported.parent / "best.pt", "--out")
+    code, out, err = cli(*command, tmp_path / "unsaid")
+    assert code == 0 and "took the scenes in alphabetical order" in err
+    code, out, err = cli(*command, tmp_path / "run", "--labels", meta_list(tmp_path / "meta.csv"))
+    assert (code, out, err) == (0, f"run {tmp_path / 'run'}\n", "")
+    run = read_run(tmp_path / "run")
+    assert run.provenance["imported"]["scenes"] == list(ORDER)
+    x = torch.from_numpy(np.load(tmp_path / "run" / "examples.npy"))[:2, None]
+    abstract, scene = logits(random_state(), x)
+    found = load_network(tmp_path / "run")(x)
+    for name, column in zip(run.labels, found[0].T, strict=True):
+        expected = scene[:, ORDER.index(name)]
+        assert (column - expected).abs().max() <= CLOSE * scene.abs().max()
+    assert (found[1] - abstract).abs().max() <= CLOSE * abstract.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("labels", "line"),
+    [
+        (",".join(ORDER[:9]), "9 of 10 scenes; missing street_pedestrian"),
+        (",".join((*ORDER, "tram")), "tram is there twice"),
+        (",".join((*ORDER, "beach")), "'beach' is no file and no scene; the scenes are airport, "),
+        ("nowhere/meta.csv", "'nowhere/meta.csv' is no file and no scene"),
+        ("", "'' is no file and no scene"),
+    ],
+)
+def test_a_wrong_order_is_one_line(
+    labels: str, line: str, cli: Cli, imported: Path, tmp_path: Path
+) -> None:
+    file = imported.parent / "best.pt"
+    code, out, err = cli("import-public", file, "--out", tmp_path / "run", "--labels", labels)
+    assert (code, out) == (1, "")
+    assert err.startswith("edge-asc: labels ") and line in err and err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_of_wrong_names_is_one_line(tmp_path: Path) -> None:
+    meta_list(tmp_path / "meta.csv")
+    text = (tmp_path / "meta.csv").read_text().replace("\ttram\t", "\ttrams\t")
+    (tmp_path / "meta.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"^labels [^\n]*meta\.csv: 'trams' is no [^\n]*$"):
+        read_order(str(tmp_path / "meta.csv"))
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from torch import nn
 
 from edge_asc.config.schema import PRESETS, load_preset
 from edge_asc.models import build
 from edge_asc.models.blocks import Style
+from edge_asc.training.inputs.batches import Epochs, FeatureStore
+from edge_asc.training.optim import build_optimizer
 
 ROWS = [name for name in PRESETS if name.startswith("paper/")]
 # Of all rows: every official training clip trains.
@@ -118,3 +122,39 @@ def test_a_wrong_base_is_one_line(text: str, line: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=line) as caught:
         load_preset(write(tmp_path / "mine.toml", text))
     assert "\n" not in str(caught.value)
+
+
+def test_layers_have_the_public_codes_settings() -> None:
+    """Batch norm's momentum is torch's but in the gates over positions; dropout is a half."""
+    model = load_preset("paper/table2-extended").model
+    network = build(model.name, model.options, 10, 3)
+    norms = {n: m for n, m in network.named_modules() if isinstance(m, nn.BatchNorm2d)}
+    gates = [name for name in norms if name.endswith("attention.spatial_norm")]
+    assert (len(norms), len(gates)) == (14, 5)
+    assert {norm.eps for norm in norms.values()} == {1e-5}
+    for name, norm in norms.items():
+        assert norm.momentum == (0.01 if name in gates else 0.1)
+    assert [m.p for m in network.modules() if isinstance(m, nn.Dropout)] == [0.5, 0.5]
+
+
+def test_decay_is_on_everything_and_gradients_are_not_clipped() -> None:
+    train = load_preset("paper/table2-extended").train
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    (group,) = build_optimizer(network, train).param_groups
+    assert len(group["params"]) == 4  # biases and batch norm too
+    facts = ("weight_decay", "momentum", "dampening", "nesterov")
+    assert [group[fact] for fact in facts] == [1e-3, 0.9, 0, True]
+    assert (train.clip_norm, train.ema, train.label_smoothing) == (0, 0, 0)
+    assert train.select == "last"
+
+
+def test_an_epoch_of_the_official_list_has_581_steps() -> None:
+    """13,965 clips in batches of 24: what is left over is dropped, other clips each time."""
+    n_clips, batch = 13_965, load_preset("paper/table2-extended").train.batch_size
+    features = np.zeros((1, 3), np.float32)
+    epochs = Epochs(FeatureStore([features] * n_clips, [[0] * n_clips], [1]), batch, 2, seed=0)
+    assert len(epochs) == 581
+    rows = [np.concatenate([clips for clips, _ in epochs.plan(epoch)]) for epoch in (0, 1)]
+    for drawn in rows:
+        assert len(drawn) == len(set(drawn)) == 581 * 24
+    assert set(rows[0]) != set(rows[1])

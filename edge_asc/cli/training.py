@@ -35,7 +35,7 @@ EXAMPLES = {
     ),
     "import-public": (
         "edge-asc import-public best.pt --out edge-asc-runs/public",
-        "edge-asc import-public best.pt --out edge-asc-runs/public --data TAU",
+        "edge-asc import-public best.pt --out edge-asc-runs/public --labels TAU/meta.csv",
     ),
     "data check": ("edge-asc data check DIR", "edge-asc data check recordings.csv --json"),
     "data synth": ("edge-asc data synth DIR", "edge-asc data synth DIR --clips 20 --clip-s 1"),
@@ -221,8 +221,8 @@ def show_bytes(error: Exception, rule: str) -> None:
     """Print on stderr where the bytes of a network that is over its budget are, and what fits."""
     from rich.console import Console
 
-    from edge_asc.budget.report import print_report
     from edge_asc.budget.rules import rules_named
+    from edge_asc.budget.rules.report import print_report
 
     inventory = getattr(error, "inventory", None)
     if inventory is not None:
@@ -252,6 +252,14 @@ def import_public(
     data: Annotated[
         Path | None, typer.Option(metavar="PATH", help="TAU 2020 Mobile, if it is at hand.")
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES|FILE",
+            help="Scenes as the checkpoint numbers them: a,b,c... or the meta.csv it was trained"
+            " with [alphabetical].",
+        ),
+    ] = None,
 ) -> None:
     """Make a run of a checkpoint of the paper's public code.
 
@@ -259,9 +267,17 @@ def import_public(
     """
     if not file.is_file():
         raise FileNotFoundError(f"no checkpoint at {file}: no such file")
+    from edge_asc.data.labels import TAU_SCENES
     from edge_asc.training.start_from.public import import_public as import_run
+    from edge_asc.training.start_from.public_labels import read_order
 
-    print(f"run {import_run(file, out, data)}")
+    order = TAU_SCENES if labels is None else read_order(labels)
+    print(f"run {import_run(file, out, data, order)}")
+    if labels is None:
+        complain(
+            "took the scenes in alphabetical order; the public code numbers them as its"
+            " meta.csv does: --labels META.CSV"
+        )
 
 
 def data_check(
@@ -274,7 +290,7 @@ def data_check(
     """
     from edge_asc.cli.console import progress_bar, tables
     from edge_asc.data.check import check_dataset
-    from edge_asc.data.check_report import print_report
+    from edge_asc.data.dataset.check_report import print_report
     from edge_asc.data.open import open_dataset
 
     dataset = open_dataset(path)

@@ -24,20 +24,27 @@ from edge_asc.training.run_folder import Run, provenance, write_json
 from edge_asc.training.start_from.public_names import convert, read_checkpoint
 
 PRESET = "amfm-full"
+OUTPUT = "scene.head.out"  # the layer whose rows are the scenes
 DATASET = NAME_PARTS[5][0]  # TAU 2020 Mobile, what the code is made for
 
 
-def import_public(file: Path, folder: Path, data: Path | None = None) -> Path:
+def import_public(
+    file: Path,
+    folder: Path,
+    data: Path | None = None,
+    order: tuple[str, ...] = TAU_SCENES,
+) -> Path:
     """Write a run folder with the weights of a public checkpoint.
 
-    Scenes and abstract classes are TAU's, in the order of the public code; the held-out fold is
-    the official one. The inputs that exports are tried on come from `data`, else from synthetic
+    Scenes and abstract classes are TAU's, in our order whatever the checkpoint's; the held-out fold
+    is the official one. The inputs that exports are tried on come from `data`, else from synthetic
     sound.
 
     Args:
         file: the checkpoint.
         folder: the run folder; it must not hold a run.
         data: TAU 2020 Mobile, if it is at hand.
+        order: the scenes as the checkpoint numbers them.
 
     Raises:
         ValueError: not a checkpoint of that code, another data set, or the folder is taken.
@@ -46,8 +53,8 @@ def import_public(file: Path, folder: Path, data: Path | None = None) -> Path:
     if (folder / "run.json").exists():
         raise ValueError(f"{folder} holds a run already; name another folder")
     config = load_preset(PRESET)
-    weights = _weights(config, file)
-    run = _describe(config, file, data)
+    weights = _in_our_order(_weights(config, file), order)
+    run = _describe(config, file, data, order)
     examples = _examples(config.front_end(), run.clip_s, data)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "run.json", run)
@@ -66,10 +73,17 @@ def _weights(config: Config, file: Path) -> dict[str, Tensor]:
         raise ValueError(f"{file}: {error}") from error
 
 
-def _describe(config: Config, file: Path, data: Path | None) -> Run:
+def _in_our_order(weights: dict[str, Tensor], order: tuple[str, ...]) -> dict[str, Tensor]:
+    rows = [order.index(scene) for scene in TAU_SCENES]
+    keys = (f"{OUTPUT}.weight", f"{OUTPUT}.bias")
+    return weights | {key: weights[key][rows] for key in keys}
+
+
+def _describe(config: Config, file: Path, data: Path | None, order: tuple[str, ...]) -> Run:
     frontend, clip_s = config.front_end(), config.data.crop_s
     assert clip_s is not None  # the preset says how long
-    origin = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    origin = {"file": file.name, "sha256": sha256, "scenes": list(order)}
     return Run(
         config=config.to_dict(),
         dataset=DATASET,
