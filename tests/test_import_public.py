@@ -20,6 +20,7 @@ from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.run import export_run
 from edge_asc.models import build
 from edge_asc.quantize.run import quantize_run
+from edge_asc.runtime.metadata import read_metadata
 from edge_asc.training.run_folder import load_network, read_run
 from edge_asc.training.start_from.public_labels import read_order
 from edge_asc.training.start_from.public_names import convert, layer_pairs, read_checkpoint

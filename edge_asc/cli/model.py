@@ -287,7 +287,7 @@ def info(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Model file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a model file's metadata, or versions for a bug report."""
+    """Print what a model file says of itself, or versions."""
     from edge_asc.runtime.info import file_info, file_text, machine_info, machine_text
 
     if file is None:

@@ -221,8 +221,8 @@ def show_bytes(error: Exception, rule: str) -> None:
     """Print on stderr where the bytes of a network that is over its budget are, and what fits."""
     from rich.console import Console
 
+    from edge_asc.budget.report import print_report
     from edge_asc.budget.rules import rules_named
-    from edge_asc.budget.rules.report import print_report
 
     inventory = getattr(error, "inventory", None)
     if inventory is not None:
@@ -290,7 +290,7 @@ def data_check(
     """
     from edge_asc.cli.console import progress_bar, tables
     from edge_asc.data.check import check_dataset
-    from edge_asc.data.dataset.check_report import print_report
+    from edge_asc.data.check_report import print_report
     from edge_asc.data.open import open_dataset
 
     dataset = open_dataset(path)
