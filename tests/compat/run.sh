@@ -71,4 +71,4 @@ new_environment "$python" "$root/.venv-compat" "$work"/wheel/*.whl \
     'numpy<2' tflite-runtime==2.14.0 onnxruntime==1.19.2 pytest hypothesis onnx
 "$root/.venv-compat/bin/python" tests/compat/check_files.py "$work/files"
 "$root/.venv-compat/bin/pytest" -q -p no:cacheprovider \
-    tests/test_runtime.py tests/test_classify.py tests/test_artifact.py
+    tests/runtime/test_runtime.py tests/runtime/test_classify.py tests/runtime/test_metadata.py

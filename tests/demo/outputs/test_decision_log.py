@@ -298,10 +298,13 @@ def test_any_damage_costs_no_other_line(
     assert found == SCENES
 
 
+# Where a process of its own finds this file and the helpers.
+OF_TESTS = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "support")]
+
 WRITES = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from test_decision_log import DecisionLog, decision, feed
 log = DecisionLog(Path(sys.argv[1]), every="decision", max_bytes=20_000, keep=1000)
 print("writing", flush=True)
@@ -313,7 +316,7 @@ for i in range(10**9):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_killed_process_leaves_a_log_that_another_continues(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"x{suffix}"
-    code = WRITES.format(tests=str(Path(__file__).parent))
+    code = WRITES.format(tests=OF_TESTS)
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
     )
@@ -398,7 +401,7 @@ def test_a_full_disk_is_told_once_and_logging_resumes(impatient: None, tmp_path:
 LIMITED = """
 import resource, sys, time
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from test_decision_log import DecisionLog, decision, feed, entries, told, until
 import edge_asc.demo.outputs.log.writer
 edge_asc.demo.outputs.log.writer.SYNC_S = 0.05
@@ -422,7 +425,7 @@ assert scenes == [None, *map(str, range(n)), "after", None], scenes
 
 
 def test_a_line_that_only_half_fits_is_removed(tmp_path: Path) -> None:
-    code = LIMITED.format(tests=str(Path(__file__).parent))
+    code = LIMITED.format(tests=OF_TESTS)
     command = [sys.executable, "-c", code, str(tmp_path / "x.jsonl")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

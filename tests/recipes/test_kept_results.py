@@ -10,7 +10,7 @@ from edge_asc.budget.rules import RULES
 from edge_asc.runtime.metadata import read_metadata
 from edge_asc.runtime.zoo.models import zoo_models
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "recipes" / "artifacts"
 RESULTS = sorted(path for path in ARTIFACTS.glob("esc*/**/results.json"))
 ONE_CLIP = {"esc10": 1 / 400, "esc50": 1 / 2000}

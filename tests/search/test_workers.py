@@ -12,6 +12,7 @@ from typing import Any
 import optuna
 import pytest
 
+import small_search as program
 from command import Cli
 from edge_asc.search import worker
 from edge_asc.search.records import was_trained
@@ -19,7 +20,7 @@ from edge_asc.search.storage import ADDRESS, PASSWORD, PASSWORD_FILE, address, c
 from postgres import Postgres
 from small_search import HEARTBEAT_S, small_search, small_task
 
-PROGRAM = Path(__file__).with_name("small_search.py")
+PROGRAM = Path(program.__file__)
 N_TRIALS = 4
 
 

@@ -160,7 +160,7 @@ def check_provenance(metadata: Metadata, method: str) -> None:
 
 
 def test_files_name_no_path_of_this_machine(files: dict[str, Exported], scenes: Path) -> None:
-    places = [str(scenes.parent), str(Path.home()), str(Path(__file__).parents[1]), sys.prefix]
+    places = [str(scenes.parent), str(Path.home()), str(Path(__file__).parents[2]), sys.prefix]
     for file in files.values():
         content = file.path.read_bytes()
         assert not [place for place in places if len(place) > 1 and place.encode() in content]

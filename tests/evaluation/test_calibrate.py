@@ -23,6 +23,7 @@ from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.preset_budget import preset_files
 from edge_asc.runtime.classifier import Classifier, softmax
 from edge_asc.runtime.metadata import (
+    METADATA_KEY,
     Calibration,
     entries_of,
     metadata_from_json,
@@ -32,6 +33,7 @@ from edge_asc.runtime.metadata import (
 )
 from edge_asc.runtime.rewrite import ALIGNMENT_BYTES, with_metadata
 from edge_asc.training.run_folder import Run, write_json
+from metadata_files import METADATA, WRITERS
 from tiny_models import ABSTRACT_LABELS, ABSTRACT_OF, FRONTEND, LABELS, metadata, tone, write_model
 from tiny_models import write_tone as write
 
@@ -173,8 +175,6 @@ def test_an_exported_file_grows_by_its_metadata_alone(suffix: str) -> None:
 
 
 def test_other_metadata_stays(tmp_path: Path) -> None:
-    from test_artifact import METADATA, METADATA_KEY, WRITERS
-
     for writer in WRITERS.values():
         data = writer({METADATA_KEY: metadata_to_json(METADATA), "min_runtime": b"1.5"})
         path = tmp_path / "m"

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+import small_training as program
 from small_training import assert_same_weights, rows, small_network
 
-PROGRAM = Path(__file__).with_name("small_training.py")
+PROGRAM = Path(program.__file__)
 
 
 def start(folder: Path, epochs: int, processes: int = 1, *more: str) -> subprocess.Popen[bytes]:

@@ -243,9 +243,12 @@ def test_closing_does_not_wait_for_a_broker_that_is_away() -> None:
     assert time.monotonic() - begin_s < CLOSES_S
 
 
+# Where a process of its own finds this file and the helpers.
+OF_TESTS = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "support")]
+
 DIES = """
 import sys, time
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from test_mqtt import Live, MqttOutput, METADATA
 live = Live(MqttOutput("mqtt://127.0.0.1:{port}", METADATA, node="kitchen", environment={{}}))
 live.until(lambda: live.output._link._underway == {{}} and live.output._n_announced)
@@ -255,7 +258,7 @@ live.until(lambda: False, 60)
 
 
 def test_the_broker_says_when_the_process_has_died(broker: Broker) -> None:
-    code = DIES.format(tests=str(Path(__file__).parent), port=broker.port)
+    code = DIES.format(tests=OF_TESTS, port=broker.port)
     with Ear(broker, TOPICS.availability) as ear:
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
