@@ -5,7 +5,6 @@
 #   FOLD   1 to 5, or all: a network of all clips, which nothing is left to test
 #   TRAIN, QUANTIZE  further options of these verbs, for every network
 #   TEACHERS="NAME..."  learn from the runs of these names as well, each fold from its own
-#   SIDE_BY_SIDE=1  train all folds at once, for a GPU
 # Goes on where it was interrupted, network by network and epoch by epoch. Folds may run side by
 # side, each with OMP_NUM_THREADS=1.
 set -eu
@@ -17,15 +16,6 @@ folds=${*:-1 2 3 4 5}
 work=$here/out/$name
 artifacts=$here/artifacts/$name
 mkdir -p "$work" "$artifacts"
-
-if [ -n "${SIDE_BY_SIDE:-}" ] && [ "$folds" != all ]; then
-    together=
-    for fold in $folds; do together="$together --fold $fold"; done
-    for teacher in ${TEACHERS:-}; do together="$together --teacher $here/out/$teacher"; done
-    # shellcheck disable=SC2086
-    edge-asc train-folds "$preset" --data "$data" --out "$work" --resume $together \
-        --set data.val_fraction=0 --set train.compile=true ${TRAIN:-}
-fi
 
 for fold in $folds; do
     run=$work/fold$fold

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 import edge_asc.cli.explain as explaining
-import edge_asc.cli.folds as folds
 import edge_asc.cli.live as listening
 import edge_asc.cli.microphones as simulating
 import edge_asc.cli.model as model
@@ -79,7 +78,6 @@ def edge_asc(
 EXAMPLES = (
     model.EXAMPLES
     | training.EXAMPLES
-    | folds.EXAMPLES
     | listening.EXAMPLES
     | explaining.EXAMPLES
     | searching.EXAMPLES
@@ -88,7 +86,6 @@ EXAMPLES = (
 )
 for group, words, function in (
     (app, "train", training.train),
-    (app, "train-folds", folds.train_folds),
     (app, "import-public", training.import_public),
     (app, "quantize", training.quantize),
     (app, "export", training.export),

@@ -102,7 +102,7 @@ def fit(
     checkpoint = folder / "last.ckpt"
     again = checkpoint if resume and checkpoint.is_file() else None
     if config.channels_last:
-        lay_out(network, torch.channels_last)
+        _lay_out(network, torch.channels_last)
     average = AveragedWeights(network, config.ema) if config.ema else None
     history = History(average, val_store, folder / "metrics.csv", config.select == "best")
     own: list[Callback] = [average] if average else []
@@ -144,7 +144,7 @@ _OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our call
 }
 
 
-def lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:
+def _lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:
     """Change the order in memory of the weights that have four axes."""
     for p in network.parameters():
         if p.ndim == 4:
@@ -168,7 +168,7 @@ def _take_final_weights(
     else:
         weights = average.weights() if average else snapshot(network)
         epoch = int(history.rows[-1]["epoch"])
-    lay_out(network, torch.contiguous_format)
+    _lay_out(network, torch.contiguous_format)
     network.load_state_dict(weights)
     return epoch
 

@@ -57,34 +57,20 @@ def _half_cosine(part: float) -> float:
     return 0.5 - 0.5 * math.cos(math.pi * part)
 
 
-def build_optimizer(
-    network: nn.Module, config: TrainConfig, rate: torch.Tensor | None = None
-) -> torch.optim.Optimizer:
-    """Build the optimiser over every trainable parameter, decay on all of them.
-
-    Args:
-        network: what it trains.
-        config: optimisation.
-        rate: where the learning rate stands, read in every step, on the network's device; None: it
-            is set from outside.
-    """
+def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Build the optimiser over every trainable parameter, decay on all of them."""
     parameters = [p for p in network.parameters() if p.requires_grad]
-    learning_rate = config.learning_rate if rate is None else rate
-    fused = None if rate is None else True  # of the kernels, these alone read it on a CPU too
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             parameters,
-            lr=learning_rate,
+            lr=config.learning_rate,
             momentum=config.momentum,
             nesterov=config.nesterov,
             weight_decay=config.weight_decay,
-            fused=fused,
         )
     return torch.optim.AdamW(
         parameters,
-        lr=learning_rate,
+        lr=config.learning_rate,
         betas=(config.momentum, 0.999),
         weight_decay=config.weight_decay,
-        fused=fused,
-        capturable=rate is not None and rate.is_cuda,
     )

@@ -70,19 +70,19 @@ def train(
     """
     folder = Path(folder)
     check_loggers(loggers)
-    network, material, taught_by = begin(
-        config,
-        dataset,
-        fold,
-        folder,
-        data=data,
-        init=init,
-        teachers=teachers,
-        seed=seed,
-        resume=resume,
-        progress=progress,
-        cache=cache,
-    )
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, found {seed}")
+    dataset = labelled(config, dataset)
+    if init is not None:
+        check_untested(init, dataset, fold)
+    labels = abstract_labels(config, dataset)
+    material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
+    network, begun = _new_network(config, dataset, labels, material, seed, init)
+    source = data or str(dataset.root)
+    run = _describe(config, dataset, fold, seed, source, labels, material, begun, teachers)
+    taught_by = load_teachers(teachers, run, dataset)
+    if is_main_process():
+        _open_folder(folder, run, resume)
     fitted = fit(
         network,
         material.frontend,
@@ -101,53 +101,26 @@ def train(
         loggers=loggers,
     )
     if fitted.is_main:
-        save_results(folder, fitted, material)
+        _save_results(folder, fitted, material)
     return folder
 
 
-def begin(
+def _new_network(
     config: Config,
     dataset: SceneDataset,
-    fold: int | None,
-    folder: Path,
-    *,
-    data: str = "",
-    init: Path | None = None,
-    teachers: Sequence[Path | str] = (),
-    seed: int = 0,
-    resume: bool = False,
-    progress: bool = True,
-    cache: Path | None = None,
-    material: Material | None = None,
-) -> tuple[nn.Module, Material, list[nn.Module]]:
-    """All that comes before the first step: material, new network, teachers, run.json.
-
-    Args: as `train`.
-        material: what another run of the same settings and fold has prepared.
-
-    Raises:
-        ValueError, OSError: as `train`.
-    """
-    if seed < 0:
-        raise ValueError(f"seed must be 0 or more, found {seed}")
-    dataset = labelled(config, dataset)
-    if init is not None:
-        check_untested(init, dataset, fold)
-    labels = abstract_labels(config, dataset)
-    progress = progress and is_main_process()
-    material = material or prepare(config, dataset, fold, seed, progress, cache)
+    abstract: list[str],
+    material: Material,
+    seed: int,
+    init: Path | None,
+) -> tuple[nn.Module, Transfer | None]:
+    """The network before its first step, and what it took over from the run `init`."""
     torch.manual_seed(seed)
-    network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
+    network = build(config.model.name, config.model.options, len(dataset.labels), len(abstract))
     _check_input(network, config, material)
     begun = None if init is None else begin_with(network, init)
     if begun and is_main_process():
         print(f"began with {begun}", file=sys.stderr)
-    source = data or str(dataset.root)
-    run = _describe(config, dataset, fold, seed, source, labels, material, begun, teachers)
-    taught_by = load_teachers(teachers, run, dataset)
-    if is_main_process():
-        _open_folder(folder, run, resume)
-    return network, material, taught_by
+    return network, begun
 
 
 def _check_input(network: nn.Module, config: Config, material: Material) -> None:
@@ -225,7 +198,7 @@ def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]
     return [d for n in names for d in _differences(old.get(n), new.get(n), f"{key}.{n}".strip("."))]
 
 
-def save_results(folder: Path, fitted: Fitted, material: Material) -> None:
+def _save_results(folder: Path, fitted: Fitted, material: Material) -> None:
     """Write weights.pt, metrics.json, examples.npy, curves.png and confusion.png.
 
     The confusion matrix is that of the test fold; of the validation clips where there is none.

@@ -1,8 +1,7 @@
 """Random changes to whole batches of features `[B, 1, M, F]` (B clips, M mels, F frames).
 
 The changes are pure functions of a batch and explicit numbers per clip; `Augmenter` draws those
-numbers from a numpy generator, so that every device gets the same ones, or on the device itself
-where steps are CUDA graphs. Nothing loops over clips.
+numbers from a numpy generator, so that every device gets the same ones. Nothing loops over clips.
 """
 
 from collections.abc import Callable
@@ -13,15 +12,13 @@ import torch
 from torch import Tensor
 
 from edge_asc.config.schema import AugmentConfig
-from edge_asc.device_random import DeviceRandom
 from edge_asc.training.augment.sound import add_noise, gain, mix_sounds, response
 
 RESPONSE_POINTS = 6  # a response that changes slowly: every 20 of 128 mels
 NOISE_COLOUR_DB = 10.0
 SNR_RANGE_DB = 30.0
 
-Random = np.random.Generator | DeviceRandom
-Numbers = np.ndarray | Tensor  # as they draw them
+Random = np.random.Generator
 
 
 def roll(x: Tensor, frames: Tensor) -> Tensor:
@@ -125,14 +122,12 @@ class Augmenter:
 
     def _noise(self, raw: Tensor, rng: Random) -> Tensor:
         c = self.config
-
-        def noisy() -> Tensor:
-            snr = rng.uniform(c.noise_snr_db, c.noise_snr_db + SNR_RANGE_DB, len(raw))
-            white = rng.standard_exponential(raw.shape, np.float32)
-            colour = self._points(raw, NOISE_COLOUR_DB, rng)
-            return add_noise(raw, _like(raw, snr), colour, _like(raw, white), self.log)
-
-        return _sometimes(c.noise_probability, raw, noisy, rng)
+        if not _happens(c.noise_probability, rng):
+            return raw
+        snr = rng.uniform(c.noise_snr_db, c.noise_snr_db + SNR_RANGE_DB, len(raw))
+        white = rng.standard_exponential(raw.shape, np.float32)
+        colour = self._points(raw, NOISE_COLOUR_DB, rng)
+        return add_noise(raw, _like(raw, snr), colour, _like(raw, white), self.log)
 
     def _points(
         self, raw: Tensor, limit_db: float, rng: Random, count: int = RESPONSE_POINTS
@@ -148,12 +143,10 @@ class Augmenter:
 
     def _mixstyle(self, x: Tensor, rng: Random) -> Tensor:
         c = self.config
-
-        def mixed() -> Tensor:
-            weight = rng.beta(c.freq_mixstyle_alpha, c.freq_mixstyle_alpha, len(x))
-            return freq_mixstyle(x, _like(x, weight), _permutation(x, rng))
-
-        return _sometimes(c.freq_mixstyle_probability, x, mixed, rng)
+        if not _happens(c.freq_mixstyle_probability, rng):
+            return x
+        weight = rng.beta(c.freq_mixstyle_alpha, c.freq_mixstyle_alpha, len(x))
+        return freq_mixstyle(x, _like(x, weight), _permutation(x, rng))
 
     def _pairs(self, x: Tensor, rng: Random) -> tuple[Tensor, Tensor]:
         """Each clip's weight and partner."""
@@ -171,29 +164,24 @@ class Augmenter:
         return x
 
 
-def _sometimes(probability: float, x: Tensor, change: Callable[[], Tensor], rng: Random) -> Tensor:
-    """What `change` makes of `x`, with that probability; else `x`."""
-    if not probability:
-        return x
-    drawn = rng.random()
-    if isinstance(drawn, Tensor):  # the host does not know it: both are computed
-        return torch.where(drawn < probability, change(), x)
-    return change() if drawn < probability else x
+def _happens(probability: float, rng: Random) -> bool:
+    """True with that probability; what never happens draws no number."""
+    return bool(probability) and rng.random() < probability
 
 
 def _draw_count(most: int, rng: Random) -> int:
     """How many points a response has: from slow ones to the finest, evenly in octaves."""
     if most <= RESPONSE_POINTS:
         return most
-    return round(RESPONSE_POINTS * (most / RESPONSE_POINTS) ** float(rng.random()))
+    return round(RESPONSE_POINTS * (most / RESPONSE_POINTS) ** rng.random())
 
 
-def _like(x: Tensor, values: Numbers) -> Tensor:
-    return torch.as_tensor(values).to(x.device, x.dtype)
+def _like(x: Tensor, values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values).to(x.device, x.dtype)
 
 
-def _whole(x: Tensor, numbers: Numbers) -> Tensor:
-    return torch.as_tensor(numbers).to(x.device)
+def _whole(x: Tensor, numbers: np.ndarray) -> Tensor:
+    return torch.from_numpy(numbers).to(x.device)
 
 
 def _permutation(x: Tensor, rng: Random) -> Tensor:

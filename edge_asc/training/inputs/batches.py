@@ -67,7 +67,10 @@ class FeatureStore:
         if self.memory is None:
             cut = [self.arrays[r][:, s : s + n_frames] for r, s in zip(rows, starts, strict=True)]
             return torch.from_numpy(np.stack(cut))[:, None]
-        return crops(self.memory, torch.from_numpy(rows), torch.from_numpy(starts), n_frames)
+        if n_frames == self.n_frames:
+            return self.memory[torch.from_numpy(rows)][:, None]
+        windows = self.memory.unfold(2, n_frames, 1)  # [rows, M, starts, n_frames]
+        return windows[torch.from_numpy(rows), :, torch.from_numpy(starts)][:, None]
 
     def batch(self, rows: np.ndarray, starts: np.ndarray, n_frames: int) -> Batch:
         """Return features as `raw` does, and the clips' labels."""
@@ -90,24 +93,6 @@ class FeatureStore:
         mean = total / len(self)
         std = np.sqrt(np.maximum(squares / len(self) - mean**2, 0.0))
         return tuple(mean.tolist()), tuple(std.tolist())
-
-
-def crops(memory: Tensor, rows: Tensor, starts: Tensor, n_frames: int) -> Tensor:
-    """Cut frames `starts[i]` to `starts[i] + n_frames` of `memory[rows[i]]`, all on one device.
-
-    Args:
-        memory: features `[rows, M, F]`.
-        rows: `[B]`, int64.
-        starts: `[B]`, int64; not looked at where crops are as long as the features.
-        n_frames: of a crop.
-
-    Returns:
-        `[B, 1, M, n_frames]`.
-    """
-    if n_frames == memory.shape[2]:
-        return memory[rows][:, None]
-    windows = memory.unfold(2, n_frames, 1)  # [rows, M, starts, n_frames]
-    return windows[rows, :, starts][:, None]
 
 
 class Epochs:

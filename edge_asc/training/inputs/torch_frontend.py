@@ -53,9 +53,6 @@ class TorchFrontEnd(nn.Module):
         super().__init__()
         self.frontend = frontend
         self.mel = _mel_spectrogram(frontend)
-        statistics = [frontend.mean or (), frontend.std or ()]
-        values = torch.tensor(statistics, dtype=torch.float64)  # [2, M], or [2, 0]
-        self.register_buffer("statistics", values, persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Normalised features [B, 1, M, F] of audio [B, N]."""
@@ -101,7 +98,8 @@ class TorchFrontEnd(nn.Module):
             return features.to(raw.dtype)
         if frontend.normalization == "dataset":
             frontend.require_statistics()
-            mean, std = self.get_buffer("statistics").to(features)[..., None]
+            mean = features.new_tensor(frontend.mean)[:, None]
+            std = features.new_tensor(frontend.std)[:, None]
         else:
             mean = features.mean(-1, keepdim=True)
             square = (features - mean).square().sum(-1, keepdim=True)
