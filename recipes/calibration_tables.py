@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from tables import made, made_line, markdown
 
-from edge_asc.evaluation.confidence import above, calibration_error, coverage, log_loss
+from edge_asc.evaluation.confidence import above, coverage
+from edge_asc.evaluation.metrics import calibration_error, log_loss
 
 KEPT = ("accuracy", "log_loss", "calibration_error", "clips", "temperature", "above_threshold",
         "unknown")  # fmt: skip

@@ -13,15 +13,15 @@ import numpy as np
 from calibration_tables import predictions
 from tables import markdown
 
-from edge_asc.evaluation.confidence import LEAST, fit_temperature, log_loss, mean_probabilities
+from edge_asc.evaluation.confidence import fit_temperature, mean_probabilities
+from edge_asc.evaluation.metrics import SMALLEST_PROBABILITY, accuracy, log_loss
 
 
 def figures(probabilities: np.ndarray, truth: np.ndarray) -> list[str]:
     """Accuracy in %, and log loss in nats, of probabilities `[N, S]`."""
-    logits = np.log(np.maximum(probabilities, LEAST))[:, None]  # [N, 1, S]
+    logits = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))[:, None]  # [N, 1, S]
     sharpened = mean_probabilities(logits, fit_temperature(logits, truth))
-    accuracy = (probabilities.argmax(axis=1) == truth).mean()
-    return [f"{100 * accuracy:.2f}", f"{log_loss(sharpened, truth):.3f}"]
+    return [f"{100 * accuracy(probabilities, truth):.2f}", f"{log_loss(sharpened, truth):.3f}"]
 
 
 def main(folders: Sequence[Path]) -> None:

@@ -10,11 +10,22 @@ PACKAGE = Path(edge_asc.__file__).parent
 LINKED = ("quantize", "export", "demo")
 # A package may import what stands before it. CONTRIBUTING.md shows the same order as a map.
 ORDER = (
-    *("files", "audio", "frontend", "runtime", "demo", "config", "data", "budget", "models"),
+    *(
+        "files",
+        "plotting",
+        "audio",
+        "frontend",
+        "runtime",
+        "demo",
+        "config",
+        "data",
+        "budget",
+        "models",
+    ),
     *("graph", "training", "evaluation", "quantize", "export", "report", "search", "cli"),
 )
 # The live demo stands beside the training half and sees the runtime half alone.
-DEMO_SEES = {"files", "audio", "frontend", "runtime", "demo"}
+DEMO_SEES = {"files", "plotting", "audio", "frontend", "runtime", "demo"}
 FREE = {"__init__", "__main__"}  # the front door: `edge_asc` itself and `python -m edge_asc`
 MAX_ENTRIES = (
     13  # of a folder, `__init__.py` among them; more than that nobody takes in at a glance
@@ -64,8 +75,9 @@ def test_no_folder_is_a_warehouse() -> None:
     for _, path in sources():
         folders.setdefault(path.parent, 0)
     for folder in folders:
-        entries = [e for e in folder.iterdir() if e.suffix != ".pyc" and e.name != "__pycache__"]
-        folders[folder] = len(entries)
+        modules = [e for e in folder.iterdir() if e.suffix == ".py"]
+        packages = [e for e in folder.iterdir() if (e / "__init__.py").is_file()]
+        folders[folder] = len(modules) + len(packages)  # data, such as presets, is found by name
     del folders[PACKAGE]  # one entry for each package above
     crowded = {str(f.relative_to(PACKAGE)): n for f, n in folders.items() if n > MAX_ENTRIES}
     assert not crowded

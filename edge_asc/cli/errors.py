@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import typer
 
 ERROR, OVER_BUDGET, INTERRUPTED = 1, 3, 130
-_TRAINING = "torch torchaudio torchao lightning nncf onnx flatbuffers torchmetrics matplotlib"
+_TRAINING = "torch torchaudio torchao lightning nncf onnx flatbuffers matplotlib"
 TRAINING_PACKAGES = frozenset(_TRAINING.split())
 _LIVE = "sounddevice starlette uvicorn wsproto paho prometheus_client"
 LIVE_PACKAGES = frozenset(_LIVE.split())

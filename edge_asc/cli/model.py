@@ -181,6 +181,7 @@ def evaluate(
     from edge_asc.audio.microphones.choice import parse_microphones
     from edge_asc.cli.console import progress_bar, tables
     from edge_asc.evaluation.evaluate import evaluate as measure
+    from edge_asc.plotting import can_draw
 
     heard_by = parse_microphones(microphones)
     if joint and joint_with:
@@ -204,6 +205,8 @@ def evaluate(
         complain(f"warning: {warning}")
     if out:
         result.save(out)
+        if not can_draw():
+            complain(f"warning: no pictures in {out}: they need matplotlib")
     if curve:
         from edge_asc.evaluation.confidence_plot import save_confidence
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_asc.audio.microphones.choice import parse_microphones
 from edge_asc.audio.microphones.filters import SETS
+from edge_asc.evaluation.metrics import accuracy
 
 
 def simulated_figures(
@@ -29,11 +30,11 @@ def simulated_figures(
     """
     if not heard:
         return {}
-    base = _accuracy(clean, truth)
-    found = {name: _accuracy(scene, truth) for name, scene in heard.items()}
+    base = accuracy(clean, truth)
+    found = {name: accuracy(scene, truth) for name, scene in heard.items()}
     per_microphone = {
-        name: {"family": _family(name), "clips": len(truth), **_row(accuracy, base)}
-        for name, accuracy in found.items()
+        name: {"family": _family(name), "clips": len(truth), **_row(share, base)}
+        for name, share in found.items()
     }
     sets = {}
     for which in SETS:
@@ -43,12 +44,8 @@ def simulated_figures(
     return {"simulated": {"clean": base, "per_microphone": per_microphone, "sets": sets}}
 
 
-def _row(accuracy: float, clean: float) -> dict[str, float]:
-    return {"accuracy": accuracy, "loss": clean - accuracy}
-
-
-def _accuracy(scene: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.mean(scene.argmax(1) == truth))
+def _row(share: float, clean: float) -> dict[str, float]:
+    return {"accuracy": share, "loss": clean - share}
 
 
 def _family(name: str) -> str:

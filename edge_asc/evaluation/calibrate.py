@@ -3,7 +3,7 @@
 Letters: N clips, W windows of a clip, S classes of a head.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,21 @@ from edge_asc.budget.rules import enforce, rules_named
 from edge_asc.data.dataset import Clip, SceneDataset, split_validation
 from edge_asc.data.open import open_dataset
 from edge_asc.evaluation import confidence as scaling
-from edge_asc.evaluation.predictors import FileScorer
+from edge_asc.evaluation.metrics import CALIBRATION_BINS, calibration_error, log_loss
+from edge_asc.evaluation.predictors import (
+    FileScorer,
+    OnClip,
+    OnProgress,
+    counted,
+    n_samples_of,
+    truth_of,
+)
 from edge_asc.files import atomic_write
 from edge_asc.runtime.metadata import Calibration, Metadata, read_metadata
 from edge_asc.runtime.rewrite import replace_metadata
 
 TARGET_ACCURACY = 0.95
 DIGITS = 4  # of what is stored for people to read
-
-OnProgress = Callable[[int, int], Any]  # clips done, clips in all
 
 
 @dataclass(frozen=True)
@@ -178,14 +184,8 @@ def gather(
     folds = [fold for _, held in asked for fold in held.folds]
     if len(set(folds)) < len(folds):
         raise ValueError("two of the files had the same fold held out")
-    total, done = sum(len(held.clips) for _, held in asked), 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        on_progress(done, total)
-
-    parts = [_of_file(path, held.clips, dataset, crops, count) for path, held in asked]
+    on_clip = counted(on_progress, sum(len(held.clips) for _, held in asked))
+    parts = [_of_file(path, held.clips, dataset, crops, on_clip) for path, held in asked]
     logits, truth = (
         tuple(np.concatenate(head) for head in zip(*some, strict=True))
         for some in zip(*parts, strict=True)
@@ -201,30 +201,22 @@ def _of_file(
     clips: Sequence[Clip],
     dataset: SceneDataset,
     crops: str,
-    on_clip: Callable[[], Any],
+    on_clip: OnClip,
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Logits `[N, W, S]` and truth `[N]` of each head that the data set has labels for."""
     scorer = FileScorer(path)
-    heads = [(list(scorer.labels), [clip.label for clip in clips])]
+    heads = [(scorer.labels, [clip.label for clip in clips])]
     if scorer.abstract_labels and dataset.abstract_labels:
         of_clip = [dataset.abstract_of(clip.label) for clip in clips]
-        heads.append((list(scorer.abstract_labels), of_clip))
-    truth = tuple(_indices(known, given) for known, given in heads)
-    n_samples = round(max(dataset.clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
+        heads.append((scorer.abstract_labels, of_clip))
+    truth = tuple(truth_of(given, known) for known, given in heads)
+    n_samples = n_samples_of(scorer, dataset.clip_s)
     found = scorer.window_logits([clip.path for clip in clips], n_samples, crops, on_clip)
     logits = tuple(
         np.array([[window[head] for window in windows] for windows in found])
         for head in range(len(heads))
     )
     return logits, truth
-
-
-def _indices(known: list[str], given: Sequence[str]) -> np.ndarray:
-    if unknown := sorted(set(given) - set(known)):
-        raise ValueError(
-            f"the model does not know {', '.join(unknown)}; its scenes are {', '.join(known)}"
-        )
-    return np.array([known.index(label) for label in given])
 
 
 def fit(answers: Answers, dataset: str, target: float) -> Calibration:
@@ -235,8 +227,8 @@ def fit(answers: Answers, dataset: str, target: float) -> Calibration:
     ]
     scene, truth = answers.logits[0], answers.truth[0]
     before, after = (scaling.mean_probabilities(scene, t) for t in (1.0, temperatures[0]))
-    losses = [scaling.log_loss(p, truth) for p in (before, after)]
-    errors = [scaling.calibration_error(p, truth) for p in (before, after)]
+    losses = [log_loss(p, truth) for p in (before, after)]
+    errors = [calibration_error(p, truth) for p in (before, after)]
     return Calibration(
         temperature=temperatures[0],
         abstract_temperature=temperatures[1] if len(temperatures) > 1 else 1.0,
@@ -279,7 +271,7 @@ def calibration_text(result: dict[str, Any]) -> str:
         f"  temperature        {result['temperature']:.3f}",
         f"  log loss           {loss:.4f} -> {new_loss:.4f} nats",
         f"  calibration error  {100 * error:.1f} -> {100 * new_error:.1f} %"
-        f" ({scaling.BINS} bins of equal width)",
+        f" ({CALIBRATION_BINS} bins of equal width)",
     ]
     return "\n".join([*lines, f"  unsure             {_threshold_text(result)}"])
 

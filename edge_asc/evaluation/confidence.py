@@ -1,9 +1,8 @@
-"""How far a confidence can be believed, and what mends it.
+"""What makes a confidence one that can be believed: a temperature, and a threshold to be silent at.
 
-Temperature scaling, expected calibration error and the reliability diagram follow C. Guo,
-G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017: one number
-per head divides the logits, found as the one of least log loss; 15 bins of confidence, equally
-wide.
+Temperature scaling follows C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern
+Neural Networks", ICML 2017: one number per head divides the logits, found as the one of least log
+loss.
 
 Letters: N clips, W windows of a clip, S scenes. Labels are indices `[N]`, probabilities `[N, S]`.
 """
@@ -12,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from edge_asc.evaluation.metrics import answers, log_loss
 from edge_asc.runtime.classifier import softmax
 
-BINS = 15
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures that are looked at
-LEAST = 1e-15  # a class given 0 that was right costs 34.5 nats, not infinity
 STEPS = 100  # of golden section; each leaves 62 % of the interval
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -25,12 +23,6 @@ def mean_probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarr
     """Probabilities `[N, S]` of logits `[N, W, S]`, averaged over the windows."""
     averaged: np.ndarray = softmax(logits, temperature).mean(axis=1)
     return averaged
-
-
-def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Mean of -ln(probability of the true class), nats."""
-    of_truth = probabilities[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(of_truth, LEAST)).mean())
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
@@ -58,32 +50,9 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def reliability(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:
-    """Clips, mean confidence and accuracy of each bin of confidence that holds any."""
-    confidence, right = _answers(probabilities, truth)
-    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)  # closed above
-    return [
-        {
-            "from": b / BINS,
-            "to": (b + 1) / BINS,
-            "clips": int((bins == b).sum()),
-            "confidence": float(confidence[bins == b].mean()),
-            "accuracy": float(right[bins == b].mean()),
-        }
-        for b in np.unique(bins).tolist()
-    ]
-
-
-def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Expected calibration error: |confidence - accuracy| of the bins, weighed by their clips."""
-    rows = reliability(probabilities, truth)
-    gaps = sum(row["clips"] * abs(row["confidence"] - row["accuracy"]) for row in rows)
-    return float(gaps / len(truth))
-
-
 def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, float]]:
     """Accuracy of the surest clips, for every part of the clips in steps of 5 %."""
-    confidence, right = _answers(probabilities, truth)
+    confidence, right = answers(probabilities, truth)
     order = np.argsort(-confidence, kind="stable")
     kept = np.unique(np.ceil(np.arange(1, 21) / 20 * len(truth)).astype(int))
     return [
@@ -98,7 +67,7 @@ def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, flo
 
 def above(probabilities: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str, Any]:
     """Which part of the clips is at or above a threshold, and how many of those are right."""
-    confidence, right = _answers(probabilities, truth)
+    confidence, right = answers(probabilities, truth)
     kept = confidence >= threshold
     accuracy = float(right[kept].mean()) if kept.any() else None
     return {"threshold": threshold, "coverage": float(kept.mean()), "accuracy": accuracy}
@@ -109,7 +78,7 @@ def choose_threshold(probabilities: np.ndarray, truth: np.ndarray, target: float
 
     0 where all clips together are good enough; None where no confidence is.
     """
-    confidence, right = _answers(probabilities, truth)
+    confidence, right = answers(probabilities, truth)
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence = confidence[order]
     accuracy = np.cumsum(right[order]) / np.arange(1, len(truth) + 1)
@@ -121,7 +90,3 @@ def choose_threshold(probabilities: np.ndarray, truth: np.ndarray, target: float
         return 0.0
     threshold = float(sorted_confidence[good[-1]])
     return threshold if threshold < 1 else None
-
-
-def _answers(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return probabilities.max(axis=1), probabilities.argmax(axis=1) == truth

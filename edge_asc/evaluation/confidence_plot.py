@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_asc.files import atomic_write
-
-DPI = 100
+from edge_asc.plotting import new_figure, save_figure
 
 
 def save_confidence(figures: Mapping[str, Any], path: Path | str) -> None:
@@ -16,16 +14,11 @@ def save_confidence(figures: Mapping[str, Any], path: Path | str) -> None:
         figures: of `edge_asc.evaluation.evaluate.Evaluation`.
         path: file to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = new_figure(9, 4)
     left, right = figure.subplots(1, 2)
     _reliability(left, figures)
     _coverage(right, figures)
-    FigureCanvasAgg(figure)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, format="png")
+    save_figure(figure, path)
 
 
 def _reliability(axes: Any, figures: Mapping[str, Any]) -> None:

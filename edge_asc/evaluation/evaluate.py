@@ -1,7 +1,7 @@
 """How good a model is on the test clips of a fold: a file in its runtime, or a run in torch."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,29 @@ import numpy as np
 from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.open import open_dataset
-from edge_asc.evaluation import confidence as temperature
 from edge_asc.evaluation.by_microphone import simulated_figures
+from edge_asc.evaluation.confidence import above, coverage
+from edge_asc.evaluation.confidence_plot import save_confidence
 from edge_asc.evaluation.joint import JointScorer
-from edge_asc.evaluation.metrics import abstract_metrics, device_metrics, scene_metrics
-from edge_asc.evaluation.predictors import FileScorer, RunScorer, Scorer, TrainedOn
+from edge_asc.evaluation.metrics import abstract_metrics, device_metrics, reliability, scene_metrics
+from edge_asc.evaluation.predictors import (
+    FileScorer,
+    OnProgress,
+    RunScorer,
+    Scorer,
+    TrainedOn,
+    counted,
+    n_samples_of,
+    truth_of,
+)
 from edge_asc.evaluation.unknown import measure_unknown
 from edge_asc.files import atomic_write
 from edge_asc.frontend.windows import CROPS
+from edge_asc.plotting import can_draw
 from edge_asc.runtime.classifier import Prediction
 from edge_asc.runtime.metadata import Calibration
-
-OnProgress = Callable[[int, int], Any]  # clips done, clips in all
+from edge_asc.training.plots import save_confusion
+from edge_asc.training.run_folder import write_json
 
 
 @dataclass(frozen=True)
@@ -42,15 +53,12 @@ class Evaluation:
     scene: np.ndarray
 
     def save(self, folder: Path) -> None:
-        """Write metrics.json, predictions.csv, confusion.png and confidence.png."""
-        from edge_asc.evaluation.confidence_plot import save_confidence
-        from edge_asc.training.plots import save_confusion
-        from edge_asc.training.run_folder import write_json
-
+        """Write metrics.json and predictions.csv; with matplotlib confusion.png, confidence.png."""
         write_json(folder / "metrics.json", self.figures)
         self._save_predictions(folder / "predictions.csv")
-        save_confusion(self.figures["confusion"], self.labels, folder / "confusion.png")
-        save_confidence(self.figures, folder / "confidence.png")
+        if can_draw():
+            save_confusion(self.figures["confusion"], self.labels, folder / "confusion.png")
+            save_confidence(self.figures, folder / "confidence.png")
 
     def _save_predictions(self, path: Path) -> None:
         with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
@@ -104,17 +112,23 @@ def evaluate(
     dataset = as_labelled(open_dataset(data), scorer.labels)
     chosen = choose_fold(dataset, fold, scorer.trained_on)
     train, test = dataset.split(chosen)
-    check_labels(test, scorer.labels)
+    truth = truth_of((clip.label for clip in test), scorer.labels)
     if unknown and not isinstance(scorer, FileScorer):
         raise ValueError(f"{target}: --unknown goes with a model file")
     models = [scorer, *([open_scorer(joint_with)] if joint_with else [])]
     if joint or joint_with:
         scorer = JointScorer(scorer, models[-1], dataset)
     clip_s = clip_s or dataset.clip_s
-    hear = _Listening(scorer, test, clip_s, crops, on_progress, 1 + len(microphones))
+    paths, n_samples = [clip.path for clip in test], n_samples_of(scorer, clip_s)
+    on_clip = counted(on_progress, (1 + len(microphones)) * len(test))
+
+    def hear(microphone: SimulatedMicrophone | None) -> list[Prediction]:
+        return scorer.predict(paths, n_samples, crops, on_clip, microphone)
+
     predictions = hear(None)
     scene = np.stack([p.scene for p in predictions])
-    heard = {d.name: np.stack([p.scene for p in hear(d)]) for d in microphones}
+    heard = {m.name: np.stack([p.scene for p in hear(m)]) for m in microphones}
+    seen = frozenset(clip.device for clip in train)
     figures = {
         **scorer.facts(),
         "dataset": dataset.name,
@@ -123,9 +137,10 @@ def evaluate(
         "window_s": scorer.clip_s,
         "views": scorer.views,
         "clip_s": clip_s,
-        **figures_of(predictions, test, train, scorer, dataset),
-        **simulated_figures(scene, heard, _truth(test, scorer)),
-        **confidence_figures(scene, test, scorer),
+        **figures_of(predictions, truth, scorer, dataset),
+        **device_metrics(scene.argmax(1) == truth, [c.device for c in test], seen),
+        **simulated_figures(scene, heard, truth),
+        **confidence_figures(scene, truth, scorer.calibration),
         "warnings": [
             *(line for m in models for line in leaks(dataset, chosen, m.trained_on)),
             *fitted_here(dataset, chosen, scorer.calibration),
@@ -185,42 +200,27 @@ def fitted_here(dataset: SceneDataset, fold: int, given: Calibration | None) -> 
     return [f"temperature and threshold were fitted on fold {fold} of {dataset.name} among others"]
 
 
-def confidence_figures(scene: np.ndarray, test: Sequence[Clip], scorer: Scorer) -> dict[str, Any]:
+def confidence_figures(
+    scene: np.ndarray, truth: np.ndarray, given: Calibration | None
+) -> dict[str, Any]:
     """Reliability by bins, accuracy by coverage, and what the file's threshold does."""
-    truth = np.array([list(scorer.labels).index(clip.label) for clip in test])
     found: dict[str, Any] = {
-        "reliability": temperature.reliability(scene, truth),
-        "coverage": temperature.coverage(scene, truth),
+        "reliability": reliability(scene, truth),
+        "coverage": coverage(scene, truth),
     }
-    given = scorer.calibration
     if given is not None:
         found["temperature"] = given.temperature
         if given.threshold is not None:
-            found["above_threshold"] = temperature.above(scene, truth, given.threshold)
+            found["above_threshold"] = above(scene, truth, given.threshold)
     return found
 
 
-def check_labels(clips: Sequence[Clip], labels: Sequence[str]) -> None:
-    """Raise ValueError when a clip's scene is none of the model's."""
-    unknown = sorted({clip.label for clip in clips} - set(labels))
-    if unknown:
-        known = ", ".join(labels)
-        raise ValueError(f"the model does not know {', '.join(unknown)}; its scenes are {known}")
-
-
 def figures_of(
-    predictions: Sequence[Prediction],
-    test: Sequence[Clip],
-    train: Sequence[Clip],
-    scorer: Scorer,
-    dataset: SceneDataset,
+    predictions: Sequence[Prediction], truth: np.ndarray, scorer: Scorer, dataset: SceneDataset
 ) -> dict[str, Any]:
-    """All metrics of the predictions."""
+    """Metrics of the scenes, and of the abstract classes where there are any."""
     scene = np.stack([p.scene for p in predictions])
-    truth = _truth(test, scorer)
     found = scene_metrics(scene, truth, scorer.labels)
-    seen = frozenset(clip.device for clip in train)
-    found |= device_metrics(scene.argmax(1) == truth, [clip.device for clip in test], seen)
     if set(scorer.labels) <= set(dataset.abstract_map):
         heads = [p.abstract for p in predictions if p.abstract is not None]
         found |= abstract_metrics(
@@ -232,35 +232,3 @@ def figures_of(
             scorer.abstract_labels or dataset.abstract_labels,
         )
     return found
-
-
-def _truth(test: Sequence[Clip], scorer: Scorer) -> np.ndarray:
-    return np.array([list(scorer.labels).index(clip.label) for clip in test])
-
-
-class _Listening:
-    """Predictions of the test clips, pass by pass, with one count over all passes."""
-
-    def __init__(
-        self,
-        scorer: Scorer,
-        clips: Sequence[Clip],
-        clip_s: float,
-        crops: str,
-        on_progress: OnProgress,
-        n_passes: int,
-    ) -> None:
-        self._scorer, self._crops, self._on_progress = scorer, crops, on_progress
-        self._paths = [clip.path for clip in clips]
-        # One rule everywhere: audio shorter than the window is filled up with silence.
-        self._n_samples = round(max(clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
-        self._done, self._total = 0, n_passes * len(clips)
-
-    def __call__(self, microphone: SimulatedMicrophone | None) -> list[Prediction]:
-        return self._scorer.predict(
-            self._paths, self._n_samples, self._crops, self._count, microphone
-        )
-
-    def _count(self) -> None:
-        self._done += 1
-        self._on_progress(self._done, self._total)

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.data.dataset import SceneDataset
-from edge_asc.evaluation.predictors import OnClip, Scorer
+from edge_asc.evaluation.predictors import OnClip, Scorer, n_samples_of
 from edge_asc.runtime.classifier import Prediction
 
 LEAST = 1e-30  # a scene's posterior that underflowed to 0 still ranks below all others
@@ -94,8 +94,7 @@ class JointScorer:
         microphone: SimulatedMicrophone | None,
     ) -> list[Prediction]:
         """The other model's predictions, of as many seconds at its own sample rate."""
-        seconds = max(n_samples / self.frontend.sample_rate_hz, self._prior.clip_s)
-        n_of_prior = round(seconds * self._prior.frontend.sample_rate_hz)
+        n_of_prior = n_samples_of(self._prior, n_samples / self.frontend.sample_rate_hz)
         return self._prior.predict(paths, n_of_prior, crops, lambda: None, microphone)
 
 

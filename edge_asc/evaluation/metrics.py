@@ -8,11 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from torchmetrics.functional.classification import (
-    multiclass_calibration_error,
-    multiclass_confusion_matrix,
-)
 
 CALIBRATION_BINS = 15  # the usual number in the literature on calibration
 SMALLEST_PROBABILITY = 1e-15  # a class given 0 that was the right one costs 34.5 nats, not infinity
@@ -47,26 +42,53 @@ def scene_metrics(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence
 
 def confusion(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Clips by truth (row) and likeliest class (column), `[S, S]` int64."""
-    predicted = torch.from_numpy(probabilities.argmax(axis=1))
     n_classes = probabilities.shape[1]
-    return multiclass_confusion_matrix(predicted, torch.from_numpy(truth), n_classes).numpy()
+    pairs = np.bincount(n_classes * truth + probabilities.argmax(axis=1), minlength=n_classes**2)
+    return pairs.reshape(n_classes, n_classes)
 
 
-def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Expected calibration error: |confidence - accuracy|, averaged over bins of confidence."""
-    # float32 rounding may leave a probability a hair above 1, where no bin is.
-    given = torch.from_numpy(probabilities).clamp(0, 1)
-    n_classes = probabilities.shape[1]
-    error = multiclass_calibration_error(
-        given, torch.from_numpy(truth), n_classes, n_bins=CALIBRATION_BINS, norm="l1"
-    )
-    return float(error)
+def accuracy(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Share of the clips whose likeliest class is the true one."""
+    return float(np.mean(probabilities.argmax(axis=1) == truth))
 
 
 def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
     """Mean of -ln(probability of the true class), in nats."""
     of_truth = probabilities[np.arange(len(truth)), truth]
     return float(-np.log(np.maximum(of_truth, SMALLEST_PROBABILITY)).mean())
+
+
+def reliability(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:
+    """Clips, mean confidence and accuracy of each bin of confidence that holds any.
+
+    Bins are equally wide and closed above, as those of Guo, Pleiss, Sun, Weinberger, "On
+    Calibration of Modern Neural Networks", ICML 2017.
+    """
+    confidence, right = answers(probabilities, truth)
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
+    bins = np.searchsorted(edges[1:-1], confidence)
+    return [
+        {
+            "from": float(edges[b]),
+            "to": float(edges[b + 1]),
+            "clips": int((bins == b).sum()),
+            "confidence": float(confidence[bins == b].mean()),
+            "accuracy": float(right[bins == b].mean()),
+        }
+        for b in np.unique(bins)
+    ]
+
+
+def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Expected calibration error: |confidence - accuracy| of the bins, weighed by their clips."""
+    rows = reliability(probabilities, truth)
+    gaps = sum(row["clips"] * abs(row["confidence"] - row["accuracy"]) for row in rows)
+    return float(gaps / len(truth))
+
+
+def answers(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each clip how sure the answer is, and whether it is right: `[N]` float and bool."""
+    return probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
 
 
 def device_metrics(
@@ -115,14 +137,10 @@ def abstract_metrics(
     grouping = np.eye(len(abstract_labels))[position]  # [S, A]
     abstract_truth = np.array(position)[truth]
     summed = scene_probabilities @ grouping
-    found = {"from_scenes": _hits(summed, abstract_truth)}
+    found = {"from_scenes": accuracy(summed, abstract_truth)}
     if head_probabilities is not None:
-        found["head"] = _hits(head_probabilities, abstract_truth)
+        found["head"] = accuracy(head_probabilities, abstract_truth)
     return {"abstract_accuracy": found}
-
-
-def _hits(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.mean(probabilities.argmax(axis=1) == truth))
 
 
 def _share(correct: np.ndarray, chosen: np.ndarray) -> Metrics:

@@ -9,9 +9,9 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ LATENCY_RUNS = 20
 
 Audio = np.ndarray
 OnClip = Callable[[], Any]
+OnProgress = Callable[[int, int], Any]  # clips done, clips in all
 TrainedOn = tuple[str | None, int | None]  # data set, fold held out
 
 
@@ -211,6 +212,33 @@ class RunScorer:
             ]
         heads = [torch.stack(head).mean(0).numpy() for head in zip(*windows, strict=True)]
         return [Prediction(*one) for one in zip(*heads, strict=True)]
+
+
+def n_samples_of(scorer: Scorer, clip_s: float) -> int:
+    """Samples that clips are cut or filled up to: `clip_s` seconds, and a window at least."""
+    # One rule everywhere: audio shorter than the window is filled up with silence.
+    return round(max(clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
+
+
+def truth_of(given: Iterable[str], known: Sequence[str]) -> np.ndarray:
+    """Class indices `[N]` of labels.
+
+    Raises:
+        ValueError: a label is none of those that the model knows.
+    """
+    index = {label: i for i, label in enumerate(known)}
+    given = list(given)
+    if unknown := sorted(set(given) - set(index)):
+        raise ValueError(
+            f"the model does not know {', '.join(unknown)}; its scenes are {', '.join(known)}"
+        )
+    return np.array([index[label] for label in given])
+
+
+def counted(on_progress: OnProgress, total: int) -> OnClip:
+    """Count clips, each by a call, and tell how many of all are done."""
+    numbers = count(1)
+    return lambda: on_progress(next(numbers), total)
 
 
 def read_clip(

@@ -1,6 +1,6 @@
 """How sure a file is of sounds it cannot know: each answer is wrong, so each sure one is a harm."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,11 @@ import numpy as np
 
 from edge_asc.audio.decode import AUDIO_SUFFIXES
 from edge_asc.data.open import open_dataset
-from edge_asc.evaluation.predictors import FileScorer
+from edge_asc.evaluation.predictors import FileScorer, OnProgress, counted, n_samples_of
 from edge_asc.runtime.classifier import mean_prediction, softmax
 
 SURE = 0.9
 SHOWN = 3  # labels that take the most of them
-
-OnProgress = Callable[[int, int], Any]  # clips done, clips in all
 
 
 @dataclass(frozen=True)
@@ -71,15 +69,10 @@ def measure_unknown(
         mean_confidence (both), named (share at or above the file's threshold; None without one),
         named_as (the labels that most of the sure ones got).
     """
-    strange, done = find_strange(path, scorer.labels), 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        on_progress(done, len(strange.paths))
-
-    n_samples = round(max(strange.clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
-    clips = scorer.window_logits(strange.paths, n_samples, crops, count)
+    strange = find_strange(path, scorer.labels)
+    n_samples = n_samples_of(scorer, strange.clip_s)
+    on_clip = counted(on_progress, len(strange.paths))
+    clips = scorer.window_logits(strange.paths, n_samples, crops, on_clip)
     calibrated = np.stack([mean_prediction(scorer.predictions(c)).scene for c in clips])
     plain = np.stack([np.mean([softmax(w[0]) for w in c], axis=0) for c in clips])
     confidence, before = calibrated.max(axis=1), plain.max(axis=1)

@@ -14,7 +14,6 @@ from edge_asc.files import atomic_write
 from edge_asc.report.html import Body, Html, Missing, join, page, tag
 from edge_asc.report.parts import LAST_PARTS, PARTS, headline
 from edge_asc.report.sources import Sources, read_sources
-from edge_asc.training.inputs.load import labelled
 
 FILE = "report.html"
 
@@ -85,6 +84,8 @@ def first_test_clip(sources: Sources) -> Clip:
         ValueError: no fold was held out, or the data set is not what it was.
         OSError: the data set is not there.
     """
+    from edge_asc.training.inputs.load import labelled
+
     run = sources.run
     if not run.data or run.fold is None:
         raise ValueError("the run names no data set, or no test fold")

@@ -19,7 +19,7 @@ from edge_asc.runtime.tta import heard
 RUNTIME_PACKAGES = ("numpy", "msgspec", "soundfile", "soxr", "typer", "rich", "sounddevice")
 TRAINING_PACKAGES = (
     *("torch", "torchaudio", "lightning", "nncf", "torchao", "onnx", "flatbuffers"),
-    *("torchmetrics", "matplotlib", "scikit-learn"),
+    *("matplotlib", "scikit-learn"),
 )
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
+from edge_asc.plotting import new_figure, save_figure
 from edge_asc.search.records import Record, pareto_front
-from edge_asc.training.plots import save_figure
 
 
 def save_front(found: Sequence[Record], path: Path | str) -> None:
@@ -22,7 +20,7 @@ def save_front(found: Sequence[Record], path: Path | str) -> None:
     if not finished:
         raise ValueError("no finished trial to draw yet")
     front = pareto_front(found)
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = new_figure(8, 5)
     axes = figure.subplots()
     steps = _staircase(front)
     axes.step(*zip(*steps, strict=True), where="post", color="grey", linewidth=1, zorder=1)

@@ -1,14 +1,12 @@
-"""Pictures of a run: curves over epochs, and the confusion matrix. No window is ever opened."""
+"""Pictures of a run: curves over epochs, and the confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from edge_asc.files import atomic_write
+from edge_asc.plotting import new_figure, save_figure
 
 
 def save_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> None:
@@ -25,7 +23,7 @@ def save_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> None:
     }
     if all(row.get("val_accuracy") is None for row in rows):
         del panels["accuracy"]
-    figure = Figure(figsize=(4 * len(panels), 3.5), layout="constrained")
+    figure = new_figure(4 * len(panels), 3.5)
     for axes, (name, columns) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         _lines(axes, rows, columns, name)
         if name == "accuracy":
@@ -66,7 +64,7 @@ def save_confusion(
     counts = np.asarray(matrix, dtype=np.float64)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     size = max(4.0, 0.5 * len(labels) + 2)
-    figure = Figure(figsize=(size, size), layout="constrained")
+    figure = new_figure(size, size)
     axes = figure.subplots()
     axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
     axes.set_xticks(range(len(labels)), labels, rotation=90)
@@ -85,10 +83,3 @@ def _numbers(axes: Any, counts: np.ndarray, share: np.ndarray) -> None:
         colour = "white" if share[row, column] > 0.5 else "black"
         number = f"{counts[row, column]:.0f}"
         axes.text(column, row, number, ha="center", va="center", color=colour)
-
-
-def save_figure(figure: Figure, path: Path | str) -> None:
-    """Write a picture as a PNG, whole or not at all."""
-    FigureCanvasAgg(figure)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=100, format="png")

@@ -372,7 +372,7 @@ from edge_asc.cli.app import main
 try:
     main()
 except SystemExit as end:
-    heavy = {"torch", "torchaudio", "lightning", "nncf", "onnx", "torchmetrics", "matplotlib"}
+    heavy = {"torch", "torchaudio", "lightning", "nncf", "onnx", "matplotlib"}
     print(end.code, sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
 

@@ -60,11 +60,29 @@ def check_commands(folder: Path) -> None:
     assert len(clip["timeline"]) > 1
 
 
+def check_evaluation(folder: Path) -> None:
+    """Figures of a file on a data set as small as they come; the pictures need matplotlib."""
+    edge_asc("data", "synth", folder / "scenes", "--clips", "5", "--clip-s", "0.5")
+    data, out = folder / "tones.csv", folder / "evaluation"
+    clips = sorted((folder / "scenes").rglob("*.wav"))
+    rows = [f"{clip},scene {number % 10},{number % 2 + 1}" for number, clip in enumerate(clips)]
+    data.write_text("\n".join(["path,label,fold", *rows]) + "\n", "utf-8")
+    file = folder / f"{MODEL}.tflite"
+    done = edge_asc("evaluate", file, "--data", data, "--fold", "1", "--json", "--out", out)
+    (warning,) = done.stderr.splitlines()
+    assert "matplotlib" in warning
+    found = json.loads(done.stdout)
+    assert found == json.loads((out / "metrics.json").read_text("utf-8"))
+    assert found["runtime"] == "litert" and found["clips"] == len(clips) // 2
+    assert sum(map(sum, found["confusion"])) == found["clips"]
+    assert 0 < found["log_loss"] < 100 and 0 <= found["calibration_error"] <= 1
+    assert len((out / "predictions.csv").read_text("utf-8").splitlines()) == 1 + found["clips"]
+
+
 def check_complaints(folder: Path) -> None:
     """What is not installed is named in one line, with the way to get it."""
     onnx = complaint("classify", folder / "clip.wav", "--model", folder / f"{MODEL}.onnx")
     assert "pip install" in onnx and "onnx" in onnx
-    edge_asc("data", "synth", folder / "scenes", "--clips", "1", "--clip-s", "0.5")
     training = complaint("train", "compact-int8", "--data", folder / "scenes")
     old = sys.version_info < (3, 11)
     assert ("this needs Python 3.11" if old else "pip install 'edge-asc[train]'") in training
@@ -73,4 +91,5 @@ def check_complaints(folder: Path) -> None:
 if __name__ == "__main__":
     check_environment()
     check_commands(Path(sys.argv[1]))
+    check_evaluation(Path(sys.argv[1]))
     check_complaints(Path(sys.argv[1]))

@@ -61,9 +61,9 @@ def test_the_temperature_is_the_factor_by_which_logits_are_too_large(
     found = temperature.fit_temperature(logits, truth)
     assert found == pytest.approx(factor, rel=0.06)  # 4000 labels were drawn
     before, after = (temperature.mean_probabilities(logits, t) for t in (1.0, found))
-    assert temperature.log_loss(after, truth) <= temperature.log_loss(before, truth)
+    assert metrics.log_loss(after, truth) <= metrics.log_loss(before, truth)
     if factor != 1:
-        errors = [temperature.calibration_error(p, truth) for p in (before, after)]
+        errors = [metrics.calibration_error(p, truth) for p in (before, after)]
         assert errors[1] < errors[0] / 2
 
 
@@ -71,7 +71,7 @@ def test_no_other_temperature_has_less_log_loss() -> None:
     logits, truth = drawn(2.0, n=150)
     found = temperature.fit_temperature(logits, truth)
     tried = np.geomspace(0.1, 10, 3000)
-    losses = [temperature.log_loss(temperature.mean_probabilities(logits, t), truth) for t in tried]
+    losses = [metrics.log_loss(temperature.mean_probabilities(logits, t), truth) for t in tried]
     assert found == pytest.approx(tried[int(np.argmin(losses))], rel=2 * TEMPERATURE_TOLERANCE)
 
 
@@ -81,15 +81,10 @@ def test_clips_that_are_all_right_do_not_make_it_surer() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 200), st.integers(2, 12), st.integers(0, 1000))
-def test_figures_are_those_of_other_implementations(n: int, n_scenes: int, seed: int) -> None:
+def test_coverage_ends_with_all_clips(n: int, n_scenes: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     p, truth = rng.dirichlet(np.full(n_scenes, 0.4), n), rng.integers(0, n_scenes, n)
-    assert temperature.calibration_error(p, truth) == pytest.approx(
-        metrics.calibration_error(p, truth), abs=1e-5
-    )
-    assert temperature.log_loss(p, truth) == pytest.approx(metrics.log_loss(p, truth))
-    rows, curve = temperature.reliability(p, truth), temperature.coverage(p, truth)
-    assert sum(row["clips"] for row in rows) == n
+    curve = temperature.coverage(p, truth)
     assert curve[-1]["coverage"] == 1
     assert curve[-1]["accuracy"] == pytest.approx(np.mean(p.argmax(1) == truth))
     thresholds = [row["threshold"] for row in curve]

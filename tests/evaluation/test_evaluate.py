@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, log_loss
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ from edge_asc.evaluation.metrics import (
     abstract_metrics,
     calibration_error,
     device_metrics,
+    reliability,
     scene_metrics,
 )
 from edge_asc.evaluation.predictors import in_parallel
@@ -77,19 +79,27 @@ def test_macro_accuracy_is_balanced_accuracy() -> None:
     assert found["macro_accuracy"] == pytest.approx(balanced_accuracy_score(truth, p.argmax(1)))
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 300), st.integers(2, 10), st.integers(0, 1000))
-def test_calibration_error_is_the_weighted_gap_of_15_bins(
-    n_clips: int, n_classes: int, seed: int
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 300), st.integers(2, 10), st.integers(0, 1000), st.booleans())
+def test_reliability_is_scikit_learns(
+    n_clips: int, n_classes: int, seed: int, on_edges: bool
 ) -> None:
     p, truth = probabilities(n_clips, n_classes, seed)
+    if on_edges:  # confidences that lie where two bins meet
+        p = p.copy()
+        rows = np.arange(n_clips)
+        p[rows, p.argmax(1)] = np.ceil(15 * p.max(1)) / 15
     confidence, right = p.max(1), p.argmax(1) == truth
-    bins = np.digitize(confidence, np.linspace(0, 1, 16)[1:-1])
-    gaps = [
-        abs(confidence[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean()
-        for b in set(bins.tolist())
-    ]
-    assert calibration_error(p, truth) == pytest.approx(sum(gaps), abs=1e-5)
+    accuracy, mean = calibration_curve(right, confidence, n_bins=15, strategy="uniform")
+    found = reliability(p, truth)
+    assert [row["accuracy"] for row in found] == pytest.approx(accuracy.tolist())
+    assert [row["confidence"] for row in found] == pytest.approx(mean.tolist())
+    assert sum(row["clips"] for row in found) == n_clips
+    for row in found:  # a mean of equal numbers may round beyond them
+        assert row["from"] - METRIC_TOLERANCE < row["confidence"] < row["to"] + METRIC_TOLERANCE
+    clips = np.array([row["clips"] for row in found])
+    expected = (clips * np.abs(accuracy - mean)).sum() / n_clips
+    assert calibration_error(p, truth) == pytest.approx(expected, abs=METRIC_TOLERANCE)
 
 
 def test_certain_and_right_is_perfect_and_certain_and_wrong_is_finite() -> None:

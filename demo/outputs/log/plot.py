@@ -22,7 +22,7 @@ from edge_asc.demo.outputs.log.summary import (
     stretches,
     summarise,
 )
-from edge_asc.files import atomic_write
+from edge_asc.plotting import new_figure, save_figure
 
 MINUTES = 24 * 60
 MAX_DAYS = 366  # the newest; more would be too thin to see
@@ -49,26 +49,19 @@ def save_plot(paths: Iterable[Path], file: Path) -> None:
         ValueError: not a log, or one without a day to draw.
         OSError: something cannot be read or written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError("a plot needs matplotlib: pip install matplotlib") from None
     paths = list(paths)
     summary = summarise(paths)
     if not summary.days:
         raise ValueError("nothing to draw: no time between any two lines")
     days = list(summary.days)[-MAX_DAYS:]
     colours = scene_colours(summary)
-    figure = Figure(figsize=(13, 1.9 + ROW_INCHES * len(days)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(13, 1.9 + ROW_INCHES * len(days))
     strips, bars = figure.subplots(1, 2, sharey=True, width_ratios=(5, 3))
     _draw_strips(strips, minutes_of(paths, days, list(colours)), days, colours)
     _draw_bars(bars, summary, days, colours)
     handles, labels = bars.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
-    with atomic_write(file) as temporary:
-        figure.savefig(temporary, dpi=100, format="png")
+    save_figure(figure, file)
 
 
 def scene_colours(summary: Summary) -> dict[str, str]:

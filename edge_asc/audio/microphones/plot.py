@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_asc.audio.microphones.filters import SimulatedMicrophone
-from edge_asc.files import atomic_write
+from edge_asc.plotting import new_figure, save_figure
 
 LOWEST_DB, HIGHEST_DB = -50, 15
 FREQUENCIES_HZ = np.geomspace(20, 20000, 800)
@@ -14,11 +14,8 @@ FREQUENCIES_HZ = np.geomspace(20, 20000, 800)
 
 def save_responses(microphones: Sequence[SimulatedMicrophone], path: Path) -> None:
     """Draw gain over frequency as a PNG, one panel per family."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     families = list(dict.fromkeys(microphone.parts.family for microphone in microphones))
-    figure = Figure(figsize=(4 * len(families), 3.5), layout="constrained")
+    figure = new_figure(4 * len(families), 3.5)
     panels = figure.subplots(1, len(families), sharey=True, squeeze=False)[0]
     for axes, family in zip(panels, families, strict=True):
         for microphone in (d for d in microphones if d.parts.family == family):
@@ -28,6 +25,4 @@ def save_responses(microphones: Sequence[SimulatedMicrophone], path: Path) -> No
         axes.grid(alpha=0.3)
         axes.legend(fontsize="x-small")
     panels[0].set_ylabel("gain, dB")
-    FigureCanvasAgg(figure)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)
+    save_figure(figure, path)

@@ -1,19 +1,20 @@
-"""Pictures of what explains a prediction, in hertz and seconds. No window is ever opened."""
+"""Pictures of what explains a prediction, in hertz and seconds."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from edge_asc.evaluation.explain.axes import Geometry, seconds_of_frame, ticks_hz
 from edge_asc.evaluation.explain.excerpt import Excerpt
 from edge_asc.evaluation.explain.figures import Explained, ExplainedBlock, ExplainedPatches
-from edge_asc.files import atomic_write
+from edge_asc.plotting import KINDS, new_figure, save_figure
 
-SUFFIXES = (".png", ".svg", ".pdf")
+if TYPE_CHECKING:
+    from edge_asc.plotting import Figure
+
+SUFFIXES = tuple(f".{kind}" for kind in KINDS)
 DPI = 130
 CUT_OFF = (0.5, 99.5)  # percentiles between which colours are spread: outliers saturate
 
@@ -26,9 +27,7 @@ def save_picture(explained: Explained, path: Path) -> None:
         OSError: it cannot be written.
     """
     check_suffix(path)
-    figure = picture(explained)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, format=path.suffix[1:].lower())
+    save_figure(picture(explained), path, DPI)
 
 
 def check_suffix(path: Path) -> None:
@@ -37,7 +36,7 @@ def check_suffix(path: Path) -> None:
         raise ValueError(f"{path}: a picture's name ends in one of {', '.join(SUFFIXES)}")
 
 
-def picture(explained: Explained) -> Figure:
+def picture(explained: Explained) -> "Figure":
     """The figure of either kind."""
     if isinstance(explained, ExplainedBlock):
         return block_picture(explained)
@@ -46,12 +45,11 @@ def picture(explained: Explained) -> Figure:
     raise TypeError(type(explained).__name__)
 
 
-def block_picture(shown: ExplainedBlock) -> Figure:
+def block_picture(shown: ExplainedBlock) -> "Figure":
     """Input, share by channel; then a row of maps (a), (b), (c), kept for the mean and channels."""
     maps, found = shown.maps, shown.found
     rows: list[int | None] = [None, *shown.channels]
-    figure = Figure(figsize=(13, 2.6 + 2.7 * len(rows)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(13, 2.6 + 2.7 * len(rows))
     heights = [1.0, *[1.05] * len(rows)]
     top, *below = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     head = [f"{found.name}, block {found.number} of {shown.n_blocks}: {shown.model}"]
@@ -119,10 +117,9 @@ def _draw_shares(axes: Any, shown: ExplainedBlock) -> None:
     axes.tick_params(labelsize=8)
 
 
-def patches_picture(shown: ExplainedPatches) -> Figure:
+def patches_picture(shown: ExplainedPatches) -> "Figure":
     """The input, and beside it how much hiding each part of it costs the scene."""
-    figure = Figure(figsize=(13, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(13, 4.6)
     figure.suptitle(f"{shown.model}\n{shown.excerpt.text}: {shown.headline}", fontsize=11)
     left, right = figure.subplots(1, 2, sharey=True)
     draw_features(left, shown.excerpt)

@@ -347,7 +347,7 @@ def test_without_matplotlib_a_line_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError) as caught:
         save_plot([three_days(tmp_path)], tmp_path / "x.png")
-    assert missing(caught.value) == "a plot needs matplotlib: pip install matplotlib"
+    assert missing(caught.value) == "a picture needs matplotlib: pip install matplotlib"
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Pictures without a window: the one place that knows how matplotlib makes a file.
+
+matplotlib is imported by the first picture: what draws none needs no matplotlib.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_asc.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 100
+KINDS = ("png", "svg", "pdf")
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def new_figure(width_inches: float, height_inches: float) -> "Figure":
+    """An empty figure whose parts make room for each other.
+
+    Raises:
+        ImportError: there is no matplotlib; the message says what to do.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("a picture needs matplotlib: pip install matplotlib") from None
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: "Figure", path: Path | str, dpi: int = DPI) -> None:
+    """Write a picture, whole or not at all: SVG or PDF where the name ends so, else PNG.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    ending = Path(path).suffix[1:].lower()
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=dpi, format=ending if ending in KINDS else KINDS[0])
