@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from process import usage
 from soak import RATE_HZ, audio
 
+from edge_asc.files import as_json
 from edge_asc.runtime.metadata import read_metadata
 from virtual_mic import VirtualMic
 
@@ -122,7 +123,7 @@ def main() -> None:
         finally:
             player.kill()
             player.wait()
-    print(markdown(rows) if asked.markdown else json.dumps(rows, indent=1))
+    print(markdown(rows) if asked.markdown else as_json(rows))
 
 
 if __name__ == "__main__":

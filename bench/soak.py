@@ -23,6 +23,7 @@ from process import usage
 
 from edge_asc.data.synthetic import Take, render
 from edge_asc.data.synthetic_scenes import SCENES
+from edge_asc.files import as_json
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.metadata import read_metadata
 
@@ -159,7 +160,7 @@ def main() -> int:
     parser.add_argument("--markdown", action="store_true")
     asked = parser.parse_args()
     found = soak(asked.model, asked.hours, asked.log)
-    print(markdown(found) if asked.markdown else json.dumps(found, indent=1))
+    print(markdown(found) if asked.markdown else as_json(found))
     return 0 if passed(found) else 1
 
 

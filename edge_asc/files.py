@@ -1,10 +1,21 @@
-"""Files that are whole or absent: written under a temporary name, then moved into place."""
+"""Files that are whole or absent: written under a temporary name, then moved into place.
 
+And JSON as all files and verbs write it.
+"""
+
+import json
+import math
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import msgspec
+
+_NUMBERS = re.compile(r"\[\n(?:[\s\d,.eE+-]|null)+\]")  # a list of numbers, spread over lines
 
 
 @contextmanager
@@ -28,3 +39,43 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write readable JSON, whole or not at all."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(as_json(value) + "\n", encoding="utf-8")
+
+
+def as_json(value: Any) -> str:
+    """Readable JSON of structs, dataclasses, tables, lists and numbers, numpy's too.
+
+    JSON has no NaN and no infinity: they become null. A list of numbers stays on one line.
+
+    Raises:
+        TypeError: something that JSON has no form for.
+    """
+    plain = _finite(msgspec.to_builtins(value, enc_hook=_number))
+    text = _NUMBERS.sub(_on_one_line, json.dumps(plain, indent=2, ensure_ascii=False))
+    # A file name that is no text has halves of surrogate pairs, which JSON can only escape.
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(x) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(x) for x in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> Any:
+    """A number of numpy's, which knows what it is in Python."""
+    try:
+        return value.item()
+    except (AttributeError, ValueError):
+        raise TypeError(f"{type(value).__name__} has no form in JSON") from None
+
+
+def _on_one_line(numbers: re.Match[str]) -> str:
+    return " ".join(numbers.group().split()).replace("[ ", "[").replace(" ]", "]")

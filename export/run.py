@@ -13,7 +13,7 @@ from edge_asc.budget.rules import Rule, enforce, rules_named
 from edge_asc.export import parity
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.files import atomic_write
+from edge_asc.files import atomic_write, write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.trace import trace
@@ -22,7 +22,7 @@ from edge_asc.quantize.half import round_to_half
 from edge_asc.quantize.run import FOLDER, SETTINGS, load_quantised
 from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
 from edge_asc.training.inputs.examples import load_examples
-from edge_asc.training.run_folder import Run, load_network, read_run, write_json
+from edge_asc.training.run_folder import Run, load_network, read_run
 
 WRITERS = {"tflite": to_tflite, "onnx": to_onnx}
 PARITY_FILE = "parity.json"

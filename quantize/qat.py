@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge_asc.files import atomic_write
+from edge_asc.files import atomic_write, write_json
 from edge_asc.graph.graph import (
     ORDER_OPS,
     SIGMOID_GRID,
@@ -99,8 +99,7 @@ def quantise_node(node: Node, weight_scale: np.ndarray, input_grid: Grid) -> Non
 def save(quantised: GraphNetwork, folder: Path) -> None:
     """Write `weights.pt` (plain tensors) and `nncf.json` (where the quantisers are)."""
     nncf = import_nncf()
-    with atomic_write(folder / "nncf.json") as path:
-        path.write_text(json.dumps(nncf.torch.get_config(quantised)))
+    write_json(folder / "nncf.json", nncf.torch.get_config(quantised))
     with atomic_write(folder / "weights.pt") as path:
         torch.save(quantised.state_dict(), path)
 

@@ -11,6 +11,7 @@ from torch import nn
 from edge_asc.config.schema import Config, config_from_dict, with_overrides
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.data.open import open_dataset
+from edge_asc.files import write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
@@ -23,7 +24,7 @@ from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.plots import save_confusion, save_curves
 from edge_asc.training.run import Material, labelled, prepare
-from edge_asc.training.run_folder import Run, load_network, provenance, read_run, write_json
+from edge_asc.training.run_folder import Run, load_network, provenance, read_run
 from edge_asc.training.validate import predict, score
 
 FOLDER = "quantized"

@@ -14,6 +14,8 @@ from typing import Any
 
 from tables import made, made_line, markdown, mean_sd
 
+from edge_asc.files import write_json
+
 ROWS = {  # row -> how the table calls it
     "all": "all but relative features",
     "relative": "with relative features as well",
@@ -44,7 +46,7 @@ def collect(folder: Path, out: Path) -> None:
             fold = path.parent.parent.name.removeprefix("fold")
             figures = json.loads(path.read_text())
             rows.setdefault(row, {})[fold] = {key: figures[key] for key in ("clips", "simulated")}
-    out.write_text(json.dumps({"made": made(), "rows": rows}, indent=1) + "\n")
+    write_json(out, {"made": made(), "rows": rows})
 
 
 def table(path: Path) -> None:

@@ -21,6 +21,7 @@ from tables import made, made_line, markdown
 
 from edge_asc.evaluation.confidence import above, coverage
 from edge_asc.evaluation.metrics import calibration_error, log_loss
+from edge_asc.files import write_json
 
 KEPT = ("accuracy", "log_loss", "calibration_error", "clips", "temperature", "above_threshold",
         "unknown")  # fmt: skip
@@ -51,7 +52,7 @@ def collect(folder: Path, out: Path) -> None:
             "coverage": coverage(probabilities, truth),
             "above_90": above(probabilities, truth, 0.9),
         }
-    out.write_text(json.dumps(found, indent=1) + "\n")
+    write_json(out, found)
 
 
 def known(table: Path, out: Path) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 from tables import made, made_line, markdown
 
+from edge_asc.files import write_json
+
 
 @dataclass(frozen=True)
 class Row:
@@ -74,7 +76,7 @@ def paper(table: str, folder: Path, out: Path) -> None:
     found = {row.name: _measured(row, folder) for row in PAPER[table]}
     measured = {name: figures for name, figures in found.items() if figures}
     if measured:
-        out.write_text(json.dumps({"made": made(), "rows": measured}, indent=1) + "\n")
+        write_json(out, {"made": made(), "rows": measured})
     rows = [[row.name, row.paper, *_cells(found[row.name])] for row in PAPER[table]]
     print(markdown(["", "paper, %", "ours, %", "clips", "parameters", "epochs"], rows))
     print(f"\n{len(measured)} of {len(rows)} rows measured.", end="")

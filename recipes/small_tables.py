@@ -15,6 +15,8 @@ from typing import Any
 
 from tables import made, made_line, markdown, mean_sd
 
+from edge_asc.files import write_json
+
 Seeds = Mapping[str, Mapping[str, Any]]  # seed -> figures
 
 TRUNKS = {  # row of the script -> trunk, attention
@@ -58,7 +60,7 @@ def collect(folder: Path, out: Path) -> None:
         kept = {key: figures[key] for key in KEPT if key in figures}
         kept |= {key: run[key] for key in ("parameters", "epochs", "train_seconds")}
         found.setdefault(data, {}).setdefault(row, {})[seed] = kept
-    out.write_text(json.dumps(found, indent=1) + "\n")
+    write_json(out, found)
 
 
 def trunks(path: Path) -> None:

@@ -21,6 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from edge_asc.files import write_json
+
 VARIANTS = {  # evaluation -> how the tables call it
     "torch": "float32, torch",
     "float16.tflite": "float16 TFLite",
@@ -62,7 +64,7 @@ def folds(folder: Path, out: Path) -> None:
         if len(rows) == len(VARIANTS):
             rows["agreement"] = _agreement(fold / "evaluations", "int8.tflite", "int8.onnx")
             collected["folds"][fold.name.removeprefix("fold")] = rows
-    out.write_text(json.dumps(collected, indent=1) + "\n")
+    write_json(out, collected)
 
 
 def _macs_per_s(folder: Path) -> int:

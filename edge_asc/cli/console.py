@@ -1,4 +1,4 @@
-"""Tables on stdout, progress on stderr."""
+"""Tables and JSON on stdout, progress on stderr."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +16,13 @@ def tables() -> "Console":
 
     console = Console()
     return console if console.is_terminal else Console(width=FILE_WIDTH)
+
+
+def print_json(value: Any) -> None:
+    """Print what `--json` asked for, as files hold it."""
+    from edge_asc.files import as_json
+
+    print(as_json(value))
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """The verbs that look into a model: explain, report."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from edge_asc.cli.console import print_json, progress_bar
 from edge_asc.cli.model import AsJson, RuntimeName
 
 EXAMPLES = {
@@ -69,8 +69,6 @@ def explain(
         check_suffix(out)
     found: Any
     if patches:
-        from edge_asc.cli.console import progress_bar
-
         with progress_bar("patches") as on_progress:
             found = explain_patches(
                 target,
@@ -88,7 +86,7 @@ def explain(
 
         save_picture(found, out)
     figures = found.figures()
-    print(json.dumps(figures, indent=2) if as_json else explained_text(figures, found, out))
+    print_json(figures) if as_json else print(explained_text(figures, found, out))
 
 
 def _check_usage(wrong: bool, target: Path, options: dict[str, Any], belong_to: str) -> None:

@@ -1,6 +1,5 @@
 """The verbs of a listening device: live, log summary, doctor, bench."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_asc.cli.console import print_json, tables
 from edge_asc.cli.errors import ERROR, complain
 from edge_asc.cli.model import AsJson, RuntimeName
 
@@ -208,10 +208,8 @@ def log_summary(
 
     summary = summarise(logs)
     if as_json:
-        print(json.dumps(summary_dict(summary), indent=2))
+        print_json(summary_dict(summary))
     else:
-        from edge_asc.cli.console import tables
-
         print_summary(summary, tables())
     if plot:
         from edge_asc.demo.outputs.log.plot import save_plot
@@ -242,7 +240,7 @@ def doctor(
         microphone, recording, on_finding=(lambda _: None) if as_json else show
     )
     if as_json:
-        print(json.dumps(checks.as_dict(findings), indent=2))
+        print_json(checks.as_dict(findings))
     else:
         print(checks.summary(findings))
     if checks.failed(findings):
@@ -272,4 +270,4 @@ def bench(
             complain(f"measuring {part}")
 
     report = measuring.measure(model_or_default(model, complain), seconds, threads, on_part)
-    print(json.dumps(measuring.as_dict(report), indent=2) if as_json else measuring.text(report))
+    print_json(measuring.as_dict(report)) if as_json else print(measuring.text(report))

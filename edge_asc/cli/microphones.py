@@ -1,11 +1,11 @@
 """The verb of simulated microphones: microphones."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edge_asc.cli.console import print_json, tables
 from edge_asc.cli.model import AsJson
 
 EXAMPLES = {
@@ -53,15 +53,11 @@ def microphones(
         from edge_asc.audio.microphones.listening import write_heard
 
         written = write_heard(audio, chosen, out or Path())
-        print(
-            json.dumps([str(path) for path in written]) if as_json else "\n".join(map(str, written))
-        )
+        names = [str(path) for path in written]
+        print_json(names) if as_json else print("\n".join(names))
     elif as_json:
-        import msgspec
-
-        print(json.dumps(msgspec.to_builtins(chosen), indent=2))
+        print_json(chosen)
     else:
         from edge_asc.audio.microphones.listening import microphone_table
-        from edge_asc.cli.console import tables
 
         tables().print(microphone_table(chosen))

@@ -1,11 +1,11 @@
 """The verbs of a finished model: budget, evaluate, classify, info."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from edge_asc.cli.console import print_json, progress_bar, tables
 from edge_asc.cli.errors import ERROR, OVER_BUDGET, complain, said
 
 if TYPE_CHECKING:
@@ -104,7 +104,6 @@ def budget(
     """
     from edge_asc.budget.report import print_report
     from edge_asc.budget.rules import report, rules_named
-    from edge_asc.cli.console import tables
     from edge_asc.export.count import budget_of
 
     rules = rules_named(rule)
@@ -122,7 +121,7 @@ def budget(
             if not as_json:
                 print_report(inventory, rules, tables())
     if as_json:
-        print(json.dumps(reports, indent=2))
+        print_json(reports)
     if n_unreadable:
         raise typer.Exit(ERROR)
     if not all(entry["ok"] for entry in reports):
@@ -179,7 +178,6 @@ def evaluate(
     A file runs in its own runtime with the numpy front end, a run in torch.
     """
     from edge_asc.audio.microphones.choice import parse_microphones
-    from edge_asc.cli.console import progress_bar, tables
     from edge_asc.evaluation.evaluate import evaluate as measure
     from edge_asc.plotting import can_draw
 
@@ -212,7 +210,7 @@ def evaluate(
 
         save_confidence(result.figures, curve)
     if as_json:
-        print(json.dumps(result.figures, indent=2))
+        print_json(result.figures)
     else:
         from edge_asc.evaluation.report import print_evaluation
 
@@ -264,7 +262,7 @@ def classify(
     results = classify_all(find_audio(audio), classifier, hop, on_error)
     if as_json:
         files = [result_dict(result, classifier.metadata, top, least) for result in results]
-        print(json.dumps({**model_dict(classifier), "files": files, "failed": failed}, indent=2))
+        print_json({**model_dict(classifier), "files": files, "failed": failed})
     else:
         print(classifier.description)
         for result in results:
@@ -297,4 +295,4 @@ def info(
         facts, text = machine_info(), machine_text
     else:
         facts, text = file_info(file), file_text
-    print(json.dumps(facts, indent=2) if as_json else text(facts))
+    print_json(facts) if as_json else print(text(facts))

@@ -1,12 +1,12 @@
 """The verbs that search for networks: search, search show, search preset."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from edge_asc.cli.console import print_json, tables
 from edge_asc.cli.training import Overrides
 
 EXAMPLES = {
@@ -149,7 +149,6 @@ def _existing(storage: str | None, folder: Path) -> Any:
 
 
 def _print(url: Any, study: str | None, as_json: bool, picture: Path | None) -> None:
-    from edge_asc.cli.console import tables
     from edge_asc.search.show import front_table, open_studies, records_of, summary
     from edge_asc.search.storage import close, open_storage
 
@@ -161,7 +160,7 @@ def _print(url: Any, study: str | None, as_json: bool, picture: Path | None) -> 
 
             save_front(records_of(studies), picture)
         if as_json:
-            print(json.dumps(summary(studies), indent=2))
+            print_json(summary(studies))
         else:
             tables().print(front_table(records_of(studies)))
     finally:

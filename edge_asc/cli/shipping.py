@@ -1,11 +1,11 @@
 """The verbs of a file that is to be used: calibrate, and the models that come with edge-asc."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edge_asc.cli.console import print_json, progress_bar
 from edge_asc.cli.errors import OVER_BUDGET, complain
 from edge_asc.cli.model import AsJson, known_crops
 
@@ -62,7 +62,6 @@ def calibrate(
     in the file. Exit code 3: the file would be over its budget, and stays as it was.
     """
     from edge_asc.budget.rules import OverBudget
-    from edge_asc.cli.console import progress_bar
     from edge_asc.evaluation.calibrate import calibrate as fit_and_store
     from edge_asc.evaluation.calibrate import calibration_text
 
@@ -82,7 +81,7 @@ def calibrate(
     except OverBudget as error:
         complain(str(error))
         raise typer.Exit(OVER_BUDGET) from error
-    print(json.dumps(result, indent=2) if as_json else calibration_text(result))
+    print_json(result) if as_json else print(calibration_text(result))
 
 
 def list_models(as_json: bool) -> None:
@@ -91,7 +90,7 @@ def list_models(as_json: bool) -> None:
 
     models = zoo_models()
     if as_json:
-        print(json.dumps([model_facts(model) for model in models], indent=2))
+        print_json([model_facts(model) for model in models])
     else:
         print(models_text(models))
 
@@ -104,9 +103,10 @@ def show_model(
     from edge_asc.runtime.zoo.models import find_model, model_facts
 
     model = find_model(name)
-    print(
-        json.dumps(model_facts(model) | {"card": model.card}, indent=2) if as_json else model.card
-    )
+    if as_json:
+        print_json(model_facts(model) | {"card": model.card})
+    else:
+        print(model.card)
 
 
 def model_path(

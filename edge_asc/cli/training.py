@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge_asc.cli.console import print_json, progress_bar, tables
 from edge_asc.cli.errors import ERROR, OVER_BUDGET, complain
 
 RUN_FOLDER = "EDGE_ASC_RUN_FOLDER"  # tells the processes of one training where its run is
@@ -288,7 +289,6 @@ def data_check(
 
     Lists the files that cannot be used. Exit code 1 when there are such files.
     """
-    from edge_asc.cli.console import progress_bar, tables
     from edge_asc.data.check import check_dataset
     from edge_asc.data.check_report import print_report
     from edge_asc.data.open import open_dataset
@@ -297,7 +297,7 @@ def data_check(
     with progress_bar("decoding", len(dataset.clips)) as on_progress:
         report = check_dataset(dataset, on_progress)
     if as_json:
-        print(json.dumps(report.to_dict(), indent=2))
+        print_json(report.to_dict())
     else:
         print_report(report, tables())
     if report.bad:

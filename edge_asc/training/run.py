@@ -10,7 +10,7 @@ from torch import nn
 
 from edge_asc.config.schema import Config, config_from_dict
 from edge_asc.data.dataset import SceneDataset
-from edge_asc.files import atomic_write
+from edge_asc.files import atomic_write, write_json
 from edge_asc.models import build
 from edge_asc.models.tta import SeveralViews
 from edge_asc.training.callbacks.history import snapshot
@@ -23,7 +23,7 @@ from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.plots import save_confusion, save_curves
-from edge_asc.training.run_folder import Run, provenance, read_run, write_json
+from edge_asc.training.run_folder import Run, provenance, read_run
 from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
 from edge_asc.training.validate import Scores, predict, score
 

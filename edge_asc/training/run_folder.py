@@ -7,7 +7,6 @@ state dict), `metrics.json`, `curves.png`, `confusion.png`.
 import importlib.metadata
 import os
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,6 @@ import msgspec
 import edge_asc
 from edge_asc import __version__
 from edge_asc.config.schema import Config, config_from_dict
-from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 
 if TYPE_CHECKING:
@@ -91,20 +89,6 @@ def read_run(folder: Path | str) -> Run:
     if run.schema != SCHEMA:
         raise ValueError(f"{path}: schema {run.schema}, this version reads {SCHEMA}")
     return run
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write readable JSON, whole or not at all."""
-    with atomic_write(path) as temporary:
-        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-        temporary.write_text(_NUMBERS.sub(_on_one_line, text) + "\n", encoding="utf-8")
-
-
-_NUMBERS = re.compile(r"\[[\s\d,.eE+-]+\]")  # a list of numbers, spread over lines
-
-
-def _on_one_line(numbers: re.Match[str]) -> str:
-    return " ".join(numbers.group().split()).replace("[ ", "[").replace(" ]", "]")
 
 
 def newest_run(root: Path | str = DEFAULT_ROOT, finished: bool = False) -> Path:

@@ -21,6 +21,7 @@ from edge_asc.evaluation import metrics
 from edge_asc.evaluation.calibrate import calibrate, store
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.preset_budget import preset_files
+from edge_asc.files import write_json
 from edge_asc.runtime.classifier import Classifier, softmax
 from edge_asc.runtime.metadata import (
     METADATA_KEY,
@@ -32,7 +33,7 @@ from edge_asc.runtime.metadata import (
     read_metadata,
 )
 from edge_asc.runtime.rewrite import ALIGNMENT_BYTES, with_metadata
-from edge_asc.training.run_folder import Run, write_json
+from edge_asc.training.run_folder import Run
 from metadata_files import METADATA, WRITERS
 from tiny_models import ABSTRACT_LABELS, ABSTRACT_OF, FRONTEND, LABELS, metadata, tone, write_model
 from tiny_models import write_tone as write

@@ -27,8 +27,9 @@ from edge_asc.evaluation.metrics import (
 )
 from edge_asc.evaluation.predictors import in_parallel
 from edge_asc.export.run import export_run
+from edge_asc.files import write_json
 from edge_asc.models import MODELS, build
-from edge_asc.training.run_folder import Run, write_json
+from edge_asc.training.run_folder import Run
 from tiny_models import (
     ABSTRACT_LABELS,
     ABSTRACT_OF,

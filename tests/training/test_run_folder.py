@@ -12,6 +12,7 @@ import torch
 from edge_asc.config.schema import Config, load_preset
 from edge_asc.data.cache import FeatureCache
 from edge_asc.data.dataset import Clip, SceneDataset
+from edge_asc.files import write_json
 from edge_asc.training.inputs.load import prepare
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.placement import Placement
@@ -24,7 +25,6 @@ from edge_asc.training.run_folder import (
     newest_run,
     provenance,
     read_run,
-    write_json,
 )
 from edge_asc.training.validate import predict, score
 
@@ -233,13 +233,6 @@ def test_provenance_names_versions() -> None:
     found = provenance(["edge-asc", "train"])
     assert found["versions"]["torch"] == torch.__version__
     assert found["command"] == ["edge-asc", "train"]
-
-
-def test_json_keeps_lists_of_numbers_on_one_line(tmp_path: Path) -> None:
-    value = {"a": [[1, 2], [3, 4]], "b": "[1,\n 2]", "c": [], "d": [-1.5e-9]}
-    write_json(tmp_path / "x.json", value)
-    text = (tmp_path / "x.json").read_text()
-    assert json.loads(text) == value and "[1, 2]" in text
 
 
 def test_pictures_of_short_and_unvalidated_runs(tmp_path: Path) -> None:

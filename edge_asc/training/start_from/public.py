@@ -16,11 +16,11 @@ from edge_asc.data.labels import TAU_GROUPS, TAU_SCENES
 from edge_asc.data.open import open_dataset
 from edge_asc.data.synthetic import write_synthetic
 from edge_asc.data.tau import NAME_PARTS, TEST_FOLD
-from edge_asc.files import atomic_write
+from edge_asc.files import atomic_write, write_json
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.models import build
 from edge_asc.training.inputs.examples import N_EXAMPLES, write_examples
-from edge_asc.training.run_folder import Run, provenance, write_json
+from edge_asc.training.run_folder import Run, provenance
 from edge_asc.training.start_from.public_names import convert, read_checkpoint
 
 PRESET = "amfm-full"
