@@ -21,14 +21,14 @@ import torch
 
 from edge_asc.config.schema import AugmentConfig, Config, load_preset
 from edge_asc.models import build
+from edge_asc.models.forward import compiled
 from edge_asc.training.augment.features import Augmenter
-from edge_asc.training.callbacks.history import AveragedWeights
+from edge_asc.training.callbacks.average import AveragedWeights
 from edge_asc.training.inputs.batches import Epochs, FeatureStore
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.distillation import Teachers, soft_losses
-from edge_asc.training.optim import build_optimizer
 from edge_asc.training.placement import cpu_has_bfloat16
-from edge_asc.training.step import compiled, task_losses
+from edge_asc.training.step import build_optimizer, task_losses
 
 N_CLIPS, N_CLASSES, REPEATS, WARM_UP = 320, 10, 12, 3
 SOUND = {"response_db": 6.0, "noise_probability": 1.0, "sound_mix": 1.0}
@@ -77,7 +77,7 @@ def network_parts(config: Config, x: torch.Tensor) -> dict[str, float]:
     network = build(config.model.name, config.model.options, N_CLASSES).train()
     wide = {"channels": [2 * c for c in config.model.options["channels"]]}
     teacher = build(config.model.name, config.model.options | wide, N_CLASSES)
-    teachers = Teachers([teacher], 2.0, lambda n: compiled(n, n))
+    teachers = Teachers([teacher], 2.0, compile=True)
     forward = compiled(network, network)
     target = torch.eye(N_CLASSES).repeat(10, 1)[: len(x)]
     optimizer = build_optimizer(network, config.train)

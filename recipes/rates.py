@@ -2,7 +2,7 @@
 
     python recipes/rates.py | python recipes/tables.py fill RESULTS.md rates
 
-The formula stands here once more, apart from `edge_asc.training.optim`, and every step is compared.
+The formula stands here once more, apart from `edge_asc.training.step`, and every step is compared.
 """
 
 import math
@@ -10,7 +10,7 @@ import math
 from tables import made, made_line, markdown
 
 from edge_asc.config.schema import load_preset
-from edge_asc.training.optim import learning_rate
+from edge_asc.training.step import learning_rate
 
 PRESET = "paper/table2-extended"
 CLIPS = 13_965  # of the official training list

@@ -20,20 +20,17 @@ from torch import nn
 from edge_asc.config.schema import AugmentConfig, TrainConfig
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.augment.features import Augmenter
-from edge_asc.training.callbacks.history import (
-    AtomicCheckpointIO,
-    AveragedWeights,
-    History,
-    LastCheckpoint,
-    snapshot,
-)
+from edge_asc.training.callbacks.average import AveragedWeights, snapshot
+from edge_asc.training.callbacks.checkpoint import AtomicCheckpointIO, LastCheckpoint
+from edge_asc.training.callbacks.history import History
 from edge_asc.training.callbacks.loggers import build_loggers
 from edge_asc.training.callbacks.progress import TrainingProgress
 from edge_asc.training.callbacks.prune import MagnitudePruning
 from edge_asc.training.inputs.batches import Epochs, FeatureStore
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.losses.distillation import Teachers
 from edge_asc.training.placement import HERE, Placement, is_main_process
-from edge_asc.training.step import SceneModule, teachers_of
+from edge_asc.training.step import SceneModule
 
 
 @dataclass(frozen=True)
@@ -105,34 +102,59 @@ def fit(
         _lay_out(network, torch.channels_last)
     average = AveragedWeights(network, config.ema) if config.ema else None
     history = History(average, val_store, folder / "metrics.csv", config.select == "best")
-    own: list[Callback] = [average] if average else []
-    own += [MagnitudePruning(network, average, config.sparsity)] if config.sparsity else []
-    own += [history, *([TrainingProgress(history)] if progress else []), *callbacks]
-    own.append(LastCheckpoint(checkpoint, config.checkpoint_epochs))
+    around = [
+        *_around_steps(network, average, config),
+        history,
+        *([TrainingProgress(history)] if progress else []),
+        *callbacks,
+        LastCheckpoint(checkpoint, config.checkpoint_epochs),
+    ]
     started = time.perf_counter()
     with _quiet_lightning():
-        trainer = L.Trainer(
-            **placement.trainer_arguments(config.precision),
-            **_OWN_WAYS,
-            max_epochs=config.epochs,
-            gradient_clip_val=config.clip_norm or None,
-            callbacks=own,
-            plugins=[AtomicCheckpointIO()],
-            logger=build_loggers(loggers, folder),
-        )
-        place = (trainer.global_rank, trainer.world_size)
-        frames = n_frames or train_store.n_frames
-        plain_from = round(config.epochs * (1 - config.plain_part))
+        trainer = _trainer(config, folder, placement, loggers, around)
         epochs = Epochs(
-            train_store, config.batch_size, frames, seed, balanced, *place, plain_from=plain_from
+            train_store,
+            config.batch_size,
+            n_frames or train_store.n_frames,
+            seed,
+            balanced,
+            trainer.global_rank,
+            trainer.world_size,
+            plain_from=round(config.epochs * (1 - config.plain_part)),
         )
         augmenter = Augmenter(augment, TorchFrontEnd(frontend).normalize, frontend.log)
-        taught_by = teachers_of(teachers, config)
-        module = SceneModule(network.train(), config, augmenter, epochs, seed, taught_by)
+        asked = Teachers(teachers, config.distill_temperature, config.compile) if teachers else None
+        module = SceneModule(network.train(), config, augmenter, epochs, seed, asked)
         trainer.fit(module, epochs, ckpt_path=again, weights_only=True)
     epoch = _take_final_weights(network, history, average, config)
     seconds = time.perf_counter() - started
     return Fitted(network.cpu().eval(), history.rows, epoch, seconds, trainer.is_global_zero)
+
+
+def _around_steps(
+    network: nn.Module, average: AveragedWeights | None, config: TrainConfig
+) -> list[Callback]:
+    """What follows every step of the optimiser; zeros are made in the averaged weights as well."""
+    pruning = [MagnitudePruning(network, average, config.sparsity)] if config.sparsity else []
+    return [*([average] if average else []), *pruning]
+
+
+def _trainer(
+    config: TrainConfig,
+    folder: Path,
+    placement: Placement,
+    loggers: Sequence[str],
+    callbacks: list[Callback],
+) -> L.Trainer:
+    return L.Trainer(
+        **placement.trainer_arguments(config.precision),
+        **_OWN_WAYS,
+        max_epochs=config.epochs,
+        gradient_clip_val=config.clip_norm or None,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        logger=build_loggers(loggers, folder),
+    )
 
 
 _OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our callbacks do instead

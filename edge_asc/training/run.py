@@ -13,7 +13,7 @@ from edge_asc.data.dataset import SceneDataset
 from edge_asc.files import atomic_write, write_json
 from edge_asc.models import build
 from edge_asc.models.tta import SeveralViews
-from edge_asc.training.callbacks.history import snapshot
+from edge_asc.training.callbacks.average import snapshot
 from edge_asc.training.callbacks.loggers import check_loggers
 from edge_asc.training.fit import Fitted, fit
 from edge_asc.training.inputs.batches import FeatureStore

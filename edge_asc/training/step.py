@@ -1,13 +1,18 @@
-"""The training step: augmented batch → logits → joint loss, as a LightningModule.
+"""The training step, from top to bottom: batch → augmentation → forward → losses → optimiser.
+
+`fit` hands a `SceneModule` to Lightning, which calls for every step, in this order:
+
+1. `on_train_batch_start`: the learning rate of this step, and dropout's random numbers
+2. `training_step`: augments the batch, runs the network, returns the loss
+3. backward, and the clipping of the gradients to `train.clip_norm`
+4. the step of the optimiser that `configure_optimizers` built
 
 All randomness of a step follows from (seed, step, process), and the learning rate from the step,
 so a resumed run takes exactly the steps that an uninterrupted one would have taken.
 """
 
-import os
-import shutil
-import sys
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
@@ -17,32 +22,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edge_asc.config.schema import TrainConfig
-from edge_asc.models.maximum import CheapMaximum
+from edge_asc.models.forward import forward_of
 from edge_asc.training.augment.features import Augmenter
 from edge_asc.training.inputs.batches import Batch, Epochs
-from edge_asc.training.losses.distillation import Teachers, taught
+from edge_asc.training.losses.distillation import Teachers, soft_losses
 from edge_asc.training.losses.gradnorm import GradNorm, last_shared, task_gradients
-from edge_asc.training.optim import build_optimizer, learning_rate
 
 AUGMENT, NETWORK = 1, 2  # separate streams of random numbers
 
 
-def task_losses(
-    logits: tuple[Tensor, ...], targets: tuple[Tensor, ...], label_smoothing: float = 0.0
-) -> list[Tensor]:
-    """Cross entropy of every label set, averaged over the batch.
-
-    Args:
-        logits: `[B, classes]` per head.
-        targets: distributions `[B, classes]` per head.
-        label_smoothing: part of the target spread evenly over all classes.
-    """
-    pairs = zip(logits, targets, strict=True)
-    return [F.cross_entropy(x.float(), t, label_smoothing=label_smoothing) for x, t in pairs]
-
-
 class SceneModule(L.LightningModule):
-    """A network with its loss, optimiser and augmentation.
+    """A network with its augmentation, losses and optimiser.
 
     Args:
         network: `[B, 1, M, F] -> (scene logits,)` or `(scene logits, abstract logits)`.
@@ -64,18 +54,16 @@ class SceneModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.network, self.teachers = network, teachers
-        self.config, self.augmenter, self.epochs, self.seed = config, augmenter, epochs, seed
-        self.as_recorded = augmenter.as_recorded()
+        self.config, self.epochs, self.seed = config, epochs, seed
+        self.augmenter, self.as_recorded = augmenter, augmenter.as_recorded()
+        self.run_network = forward_of(network, config.compile, config.fast_maximum)
         n_tasks = len(epochs.store.labels)
         self.fixed_weights = torch.tensor([config.scene_weight, config.abstract_weight][:n_tasks])
-        self.gradnorm = gradnorm(config, n_tasks)
+        self.gradnorm: GradNorm | None = None  # else it learns the weights
+        if config.balance == "gradnorm":
+            self.gradnorm = GradNorm(n_tasks, config.gradnorm_alpha, config.gradnorm_learning_rate)
         self.shared: list[nn.Parameter] = []  # the layer whose gradients it balances
-        self.train_forward = train_forward(network, config)
         self.losses: list[Tensor] = []  # of the steps of this epoch
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Build the optimiser; its learning rate is set before every step."""
-        return build_optimizer(self.network, self.config)
 
     def on_train_epoch_start(self) -> None:
         """Point the loader at the epoch that the step counter is in."""
@@ -94,13 +82,22 @@ class SceneModule(L.LightningModule):
         """Return the random numbers of this step and process."""
         return np.random.default_rng([self.seed, stream, self.global_step, self.global_rank])
 
-    @property
-    def loss_weights(self) -> Tensor:
-        """Weight of each label set's loss in the next step, `[T]`."""
-        return self.fixed_weights if self.gradnorm is None else self.gradnorm.weights.clone()
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one augmented batch."""
+        x, targets = self.augmented(batch)
+        logits = self.run_network(x)
+        losses = task_losses(logits, targets, self.config.label_smoothing)
+        if self.teachers is not None:
+            losses = self.taught(self.teachers, losses, logits, x)
+        stacked = torch.stack(losses)
+        loss = (self.loss_weights.to(stacked) * stacked).sum()
+        if self.gradnorm is not None:
+            self.learn_weights(self.gradnorm, losses)
+        self.losses.append(loss.detach())
+        return loss
+
+    def augmented(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Features `[B, 1, M, F]` as the network sees them, and targets `[B, classes]`."""
         raw, labels = batch
         classes = self.epochs.store.n_classes
         targets = tuple(F.one_hot(y, n).float() for y, n in zip(labels, classes, strict=True))
@@ -108,22 +105,31 @@ class SceneModule(L.LightningModule):
         x, targets = augment(raw, targets, self.generator(AUGMENT))
         if self.config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        logits = self.train_forward(x)
-        losses = task_losses(logits, targets, self.config.label_smoothing)
-        losses = taught(losses, logits, x, self.teachers, self.config.distill_weight)
-        stacked = torch.stack(losses)
-        loss = (self.loss_weights.to(stacked) * stacked).sum()
-        if self.gradnorm is not None:
-            self._learn_weights(self.gradnorm, losses)
-        self.losses.append(loss.detach())
-        return loss
+        return x, targets
 
-    def _learn_weights(self, gradnorm: GradNorm, losses: list[Tensor]) -> None:
+    def taught(
+        self, teachers: Teachers, losses: list[Tensor], logits: Sequence[Tensor], x: Tensor
+    ) -> list[Tensor]:
+        """The losses, part of each now the distance from what the teachers answer."""
+        soft = soft_losses(logits, teachers(x), teachers.temperature)
+        part = self.config.distill_weight
+        return [(1 - part) * hard + part * s for hard, s in zip(losses, soft, strict=True)]
+
+    @property
+    def loss_weights(self) -> Tensor:
+        """Weight of each label set's loss in the next step, `[T]`."""
+        return self.fixed_weights if self.gradnorm is None else self.gradnorm.weights.clone()
+
+    def learn_weights(self, gradnorm: GradNorm, losses: list[Tensor]) -> None:
         """Let GradNorm see this step, the gradients averaged over all processes."""
         self.shared = self.shared or last_shared(self.network, losses)
         found = (torch.stack(losses).detach(), task_gradients(losses, self.shared))
         means, gradients = (self.trainer.strategy.reduce(x, reduce_op="mean") for x in found)
         gradnorm.update(means, gradients.norm(dim=1))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Build the optimiser; its learning rate is set before every step."""
+        return build_optimizer(self.network, self.config)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the learnt loss weights."""
@@ -136,59 +142,80 @@ class SceneModule(L.LightningModule):
             self.gradnorm.load_state_dict(checkpoint["gradnorm"])
 
 
-def gradnorm(config: TrainConfig, n_tasks: int) -> GradNorm | None:
-    """Return what learns the loss weights, None where they are fixed."""
-    if config.balance == "fixed":
-        return None
-    return GradNorm(n_tasks, config.gradnorm_alpha, config.gradnorm_learning_rate)
+def task_losses(
+    logits: tuple[Tensor, ...], targets: tuple[Tensor, ...], label_smoothing: float = 0.0
+) -> list[Tensor]:
+    """Cross entropy of every label set, averaged over the batch.
+
+    Args:
+        logits: `[B, classes]` per head.
+        targets: distributions `[B, classes]` per head.
+        label_smoothing: part of the target spread evenly over all classes.
+    """
+    pairs = zip(logits, targets, strict=True)
+    return [F.cross_entropy(x.float(), t, label_smoothing=label_smoothing) for x, t in pairs]
 
 
-def train_forward(network: nn.Module, config: TrainConfig) -> Callable[[Tensor], Any]:
-    """Return the forward pass of training: compiled, with cheap maxima, or just the network."""
-    plain = eager(network) if config.fast_maximum else network.__call__  # no second submodule
-    return compiled(network, plain) if config.compile else plain
+def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Build the optimiser over every trainable parameter, decay on all of them."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=config.learning_rate,
+            momentum=config.momentum,
+            nesterov=config.nesterov,
+            weight_decay=config.weight_decay,
+        )
+    return torch.optim.AdamW(
+        parameters,
+        lr=config.learning_rate,
+        betas=(config.momentum, 0.999),
+        weight_decay=config.weight_decay,
+    )
 
 
-def teachers_of(networks: Sequence[nn.Module], config: TrainConfig) -> Teachers | None:
-    """The networks as teachers, compiled where the student is; None where there are none."""
-    if not networks:
-        return None
-    as_student = (lambda n: compiled(n, n)) if config.compile else (lambda n: n)
-    return Teachers(networks, config.distill_temperature, as_student)
+def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
+    """Learning rate of optimiser step `step` (from 0).
+
+    A straight line from `warmup_from` to `warmup_to` (unless set, `learning_rate`) over the warm-up
+    (at most a third of the run, so that a shortened run still comes down). Then `learning_rate`:
+    `constant`; `cosine` and `one-cycle`: half a cosine down to `min_learning_rate` at the last
+    step; `warm-restarts`: such a half cosine every `restart_epochs`, counted from the end of the
+    warm-up or from the start. `one-cycle` differs from `cosine` in its warm-up, which is half a
+    cosine as well.
+    """
+    warmup_steps = round(min(config.warmup_epochs, config.epochs / 3) * steps_per_epoch)
+    if step < warmup_steps:
+        part = step / warmup_steps
+        part = _half_cosine(part) if config.schedule == "one-cycle" else part
+        top = config.learning_rate if config.warmup_to is None else config.warmup_to
+        return config.warmup_from + (top - config.warmup_from) * part
+    if config.schedule == "constant":
+        return config.learning_rate
+    if config.schedule == "warm-restarts":
+        part = _part_of_cosine(config, step, steps_per_epoch, warmup_steps)
+    else:
+        last = config.epochs * steps_per_epoch - 1
+        part = (step - warmup_steps) / max(1, last - warmup_steps)
+    floor = min(config.min_learning_rate, config.learning_rate)
+    return config.learning_rate + (floor - config.learning_rate) * _half_cosine(min(part, 1.0))
 
 
-def eager(network: nn.Module) -> Callable[[Tensor], Any]:
-    """Run a network as it is, with the cheaper gradient of maxima."""
+def _part_of_cosine(
+    config: TrainConfig, step: int, steps_per_epoch: int, warmup_steps: int
+) -> float:
+    """How much of its cosine is over at a step, with warm restarts.
 
-    def forward(x: Tensor) -> Any:
-        with CheapMaximum():
-            return network(x)
-
-    return forward
-
-
-def compiled(network: nn.Module, fallback: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
-    """Compile a network's forward pass; say one line and run `fallback` where that fails."""
-    if not _has_compiler():
-        print("train.compile: no C++ compiler found, training without", file=sys.stderr)
-        return fallback
-    run: list[Callable[[Tensor], Any]] = [torch.compile(network, dynamic=False)]
-
-    def forward(x: Tensor) -> Any:
-        try:
-            return run[0](x)
-        except Exception as error:  # whatever a compiler may raise, the network itself runs
-            if run[0] is fallback:
-                raise
-            line = (
-                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            )
-            print(f"train.compile failed ({line}), training without", file=sys.stderr)
-            run[0] = fallback
-            return fallback(x)
-
-    return forward
+    Counted from the first step of the run, the warm-up lies over the first cosine's beginning, and
+    a run shorter than a cosine has one of its own length.
+    """
+    from_start = config.restarts_from == "start"
+    epochs = min(config.restart_epochs, config.epochs) if from_start else config.restart_epochs
+    period = max(1, round(epochs * steps_per_epoch))
+    return (step if from_start else step - warmup_steps) % period / period
 
 
-def _has_compiler() -> bool:
-    return any(shutil.which(c) for c in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))
+def _half_cosine(part: float) -> float:
+    """0 → 1 without corners at either end."""
+    return 0.5 - 0.5 * math.cos(math.pi * part)

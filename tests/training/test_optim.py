@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from edge_asc.config.schema import PRESETS, TrainConfig, config_from_dict, load_preset
-from edge_asc.training.optim import build_optimizer, learning_rate
+from edge_asc.training.step import build_optimizer, learning_rate
 from small_training import TRAIN, small_fit, store
 
 STEPS = 7  # per epoch

@@ -12,7 +12,7 @@ from edge_asc.config.schema import PRESETS, load_preset
 from edge_asc.models import build
 from edge_asc.models.blocks import Style
 from edge_asc.training.inputs.batches import Epochs, FeatureStore
-from edge_asc.training.optim import build_optimizer
+from edge_asc.training.step import build_optimizer
 
 ROWS = [name for name in PRESETS if name.startswith("paper/")]
 # Of all rows: every official training clip trains.

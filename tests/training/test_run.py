@@ -12,12 +12,13 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from edge_asc.config.schema import AugmentConfig
+from edge_asc.models.forward import compiled, eager
 from edge_asc.training.callbacks.history import Diverged
 from edge_asc.training.callbacks.loggers import build_loggers
 from edge_asc.training.callbacks.progress import TrainingProgress
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.placement import trainer_precision
-from edge_asc.training.step import compiled, eager, task_losses
+from edge_asc.training.step import task_losses
 from edge_asc.training.validate import predict, score
 from small_training import (
     CROP,
@@ -142,7 +143,7 @@ def test_divergence_is_one_line_and_keeps_the_last_good_checkpoint(tmp_path: Pat
 def test_compiled_forward_falls_back_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     network = small_network().eval()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edge_asc.training.step.shutil.which", lambda name: None)
+        patch.setattr("edge_asc.models.forward.shutil.which", lambda name: None)
         forward = compiled(network, network)
     x = torch.randn(2, 1, 16, 20)
     assert torch.equal(forward(x)[0], network(x)[0])

@@ -1,25 +1,22 @@
-"""What happens around the steps: averaged weights, validation and history, last.ckpt.
+"""Validation after every epoch, and the history of a run: metrics.csv.
 
-Each keeps its state in the checkpoint, so nothing is lost or counted twice on resume.
+Its state is in the checkpoint, so nothing is lost or counted twice on resume.
 """
 
 import csv
 import math
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint
-from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch import Tensor, nn
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
 
 from edge_asc.files import atomic_write
+from edge_asc.training.callbacks.average import AveragedWeights, snapshot
 from edge_asc.training.inputs.batches import FeatureStore
 from edge_asc.training.step import SceneModule
 from edge_asc.training.validate import Scores, predict, score
@@ -39,62 +36,6 @@ COLUMNS = (
 
 class Diverged(ValueError):
     """The loss is no longer a number."""
-
-
-def snapshot(network: nn.Module) -> dict[str, Tensor]:
-    """Copy a state dict, in the plain memory layout."""
-    return {k: v.detach().clone().contiguous() for k, v in network.state_dict().items()}
-
-
-class AveragedWeights(Callback):
-    """Exponential moving average of weights and batch norm statistics, one update per step.
-
-    While few steps are done the decay is (1 + steps) / (10 + steps), lest the average hold on to
-    the initial weights.
-    """
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network, self.decay = network, decay
-        self.steps = 0
-        self.average: dict[str, Tensor] = {}
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin with the initial weights, or bring a restored average to the device."""
-        live = self.network.state_dict()
-        self.average = {k: self.average.get(k, v).detach().clone().to(v) for k, v in live.items()}
-        floats = [k for k, v in live.items() if v.is_floating_point()]
-        self._live = [live[k] for k in floats]
-        self._average = [self.average[k] for k in floats]
-
-    @torch.no_grad()
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Move the average a little towards the weights."""
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self._average, self._live, 1 - decay)
-
-    @contextmanager
-    def applied(self) -> Iterator[None]:
-        """Put the averaged weights into the network, and the live ones back afterwards."""
-        live = {k: v.clone() for k, v in self.network.state_dict().items()}
-        self.network.load_state_dict(self.weights())
-        try:
-            yield
-        finally:
-            self.network.load_state_dict(live)
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return the average; whole numbers, such as batch counters, are taken as they are."""
-        live = self.network.state_dict()
-        return {k: v if v.is_floating_point() else live[k] for k, v in self.average.items()}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what the checkpoint keeps."""
-        return {"steps": self.steps, "average": self.average}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up what the checkpoint kept."""
-        self.steps, self.average = state_dict["steps"], state_dict["average"]
 
 
 class History(Callback):
@@ -213,30 +154,3 @@ def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-
-
-class LastCheckpoint(Checkpoint):
-    """Write last.ckpt every few epochs and after the last one; Lightning calls it last of all."""
-
-    def __init__(self, path: Path, every_epochs: int = 1) -> None:
-        self.path, self.every = path, every_epochs
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save, on all processes at once, as Lightning wants it."""
-        assert isinstance(pl_module, SceneModule)
-        epoch = trainer.global_step // len(pl_module.epochs)
-        if epoch % self.every == 0 or epoch == trainer.max_epochs:
-            trainer.save_checkpoint(self.path, weights_only=False)
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Checkpoints that are whole or absent, on disk before the old one goes."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
-        """Write beside `path`, flush to disk, move into place."""
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())

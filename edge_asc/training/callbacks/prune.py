@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
-from edge_asc.training.callbacks.history import AveragedWeights
+from edge_asc.training.callbacks.average import AveragedWeights
 from edge_asc.training.step import SceneModule
 
 BEGIN, END = 0.1, 0.6  # of the steps: while zeros are made; then the rest adapts to them

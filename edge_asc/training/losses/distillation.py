@@ -4,7 +4,7 @@ Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015. Tea
 that the student sees, augmented and mixed, so that they answer for that and not for the recording.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edge_asc.data.dataset import SceneDataset
+from edge_asc.models.forward import forward_of
 from edge_asc.training.run_folder import Run, load_network, read_run
 from edge_asc.training.start_from.transfer import check_untested
 
@@ -25,17 +26,14 @@ class Teachers:
     Args:
         networks: `[B, 1, M, F] -> logits` per label set.
         temperature: by which logits are divided, above 0.
-        compiled: what makes a network's forward pass faster, such as torch.compile.
+        compile: their forward passes, as that of the student.
     """
 
     def __init__(
-        self,
-        networks: Sequence[nn.Module],
-        temperature: float,
-        compiled: Callable[[nn.Module], Callable[[Tensor], Any]] = lambda network: network,
+        self, networks: Sequence[nn.Module], temperature: float, compile: bool = False
     ) -> None:
         self.networks = [network.eval().requires_grad_(False) for network in networks]
-        self.forwards = [compiled(network) for network in self.networks]
+        self.forwards = [forward_of(network, compile) for network in self.networks]
         self.temperature = temperature
 
     @torch.no_grad()
@@ -68,28 +66,6 @@ def soft_losses(
         * temperature**2
         for x, p in zip(logits, soft, strict=True)
     ]
-
-
-def taught(
-    losses: list[Tensor],
-    logits: Sequence[Tensor],
-    x: Tensor,
-    teachers: Teachers | None,
-    weight: float,
-) -> list[Tensor]:
-    """The losses of label sets, part of each the distance from the teachers, where there are any.
-
-    Args:
-        losses: by labels alone.
-        logits: the student's, `[B, classes]` per label set.
-        x: the batch, `[B, 1, M, F]`.
-        teachers: who answer for it.
-        weight: of their part.
-    """
-    if teachers is None:
-        return losses
-    soft = soft_losses(logits, teachers(x), teachers.temperature)
-    return [(1 - weight) * hard + weight * s for hard, s in zip(losses, soft, strict=True)]
 
 
 def load_teachers(

@@ -188,8 +188,8 @@ class Ratio:
 def test_the_weights_multiply_the_losses(tmp_path: Path) -> None:
     fixed = small_fit(tmp_path / "fixed", epochs=2, scene_weight=5.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edge_asc.training.step.gradnorm", lambda config, n_tasks: Ratio())
-        given = small_fit(tmp_path / "given", epochs=2)
+        patch.setattr("edge_asc.training.step.GradNorm", lambda *_: Ratio())
+        given = small_fit(tmp_path / "given", epochs=2, balance="gradnorm")
     assert_same_weights(fixed.network.state_dict(), given.network.state_dict())
     assert rows(tmp_path / "fixed") == rows(tmp_path / "given")
 

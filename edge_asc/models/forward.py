@@ -1,0 +1,55 @@
+"""How a network runs forward in training: compiled, with cheaper maxima, or just as it is."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edge_asc.models.maximum import CheapMaximum
+
+Forward = Callable[[Tensor], Any]
+
+
+def forward_of(network: nn.Module, compile: bool, fast_maximum: bool = False) -> Forward:
+    """The forward pass that `train.compile` and `train.fast_maximum` ask for."""
+    plain = eager(network) if fast_maximum else network.__call__  # no second submodule
+    return compiled(network, plain) if compile else plain
+
+
+def eager(network: nn.Module) -> Forward:
+    """Run a network as it is, with the cheaper gradient of maxima."""
+
+    def forward(x: Tensor) -> Any:
+        with CheapMaximum():
+            return network(x)
+
+    return forward
+
+
+def compiled(network: nn.Module, fallback: Forward) -> Forward:
+    """Compile a network's forward pass; say one line and run `fallback` where that fails."""
+    if not _has_compiler():
+        print("train.compile: no C++ compiler found, training without", file=sys.stderr)
+        return fallback
+    run: list[Forward] = [torch.compile(network, dynamic=False)]
+
+    def forward(x: Tensor) -> Any:
+        try:
+            return run[0](x)
+        except Exception as error:  # whatever a compiler may raise, the network itself runs
+            if run[0] is fallback:
+                raise
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            print(f"train.compile failed ({line}), training without", file=sys.stderr)
+            run[0] = fallback
+            return fallback(x)
+
+    return forward
+
+
+def _has_compiler() -> bool:
+    return any(shutil.which(c) for c in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))
