@@ -15,6 +15,7 @@ Offset = NewType("Offset", int)
 # How a table's field is stored: (slot, kind, value); zero, False and None are left out.
 Field = tuple[int, str, int | float | bool | None]
 
+BLOB_ALIGNMENT = 16  # bytes
 NUMBERS = {
     "i8": number_types.Int8Flags,
     "u8": number_types.Uint8Flags,
@@ -51,9 +52,9 @@ class SharingBuilder:
             self.known[key] = Offset(self.builder.EndVector())
         return self.known[key]
 
-    def blob(self, data: bytes, alignment: int = 16) -> Offset:
+    def blob(self, data: bytes) -> Offset:
         """A vector of bytes at an aligned place (kernels read weights from it directly)."""
-        self.builder.StartVector(1, len(data), alignment)
+        self.builder.StartVector(1, len(data), BLOB_ALIGNMENT)
         head = self.builder.head - len(data)
         self.builder.Bytes[head : self.builder.head] = data
         self.builder.head = head

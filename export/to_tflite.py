@@ -131,9 +131,7 @@ class _Writer:
             (6, "i32", axis),
         )
 
-    def constant(
-        self, array: np.ndarray, scale: np.ndarray | None = None, axis: int = 0, shrink: bool = True
-    ) -> int:
+    def constant(self, array: np.ndarray, scale: np.ndarray | None = None, axis: int = 0) -> int:
         """A constant tensor; float weights become float16 + DEQUANTIZE in a half file."""
         array = np.ascontiguousarray(array)
         key = (array.dtype.str, array.shape, array.tobytes(),

@@ -15,17 +15,13 @@ from edge_asc.files import write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
-from edge_asc.models.tta import SeveralViews
 from edge_asc.quantize import qat
 from edge_asc.training.fit import fit
-from edge_asc.training.inputs.batches import FeatureStore
 from edge_asc.training.inputs.examples import inputs, spread
-from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.distillation import load_teachers
-from edge_asc.training.plots import save_confusion, save_curves
-from edge_asc.training.run import Material, labelled, prepare
+from edge_asc.training.plots import save_curves
+from edge_asc.training.run import Material, labelled, measure, prepare
 from edge_asc.training.run_folder import Run, load_network, provenance, read_run
-from edge_asc.training.validate import predict, score
 
 FOLDER = "quantized"
 SETTINGS = "quantize.json"
@@ -173,22 +169,9 @@ def _save_results(
     rows: list[dict[str, Any]],
 ) -> None:
     """Score the integer network and write metrics.json, confusion.png and curves.png."""
-    normalize = TorchFrontEnd(description.front_end()).normalize
     frozen = GraphNetwork(qat.freeze(quantised)).eval()
-    asked = SeveralViews(frozen, description.settings().data.views)
     metrics: dict[str, Any] = {"method": "qat" if rows else "ptq", "epochs": len(rows)}
-    for name, store in (("val", material.val), ("test", material.test)):
-        if store is not None:
-            metrics[name] = _score(asked, normalize, store, description, folder)
+    metrics |= measure(folder, frozen, material, description)
     if rows:
         save_curves(rows, folder / "curves.png")
     write_json(folder / "metrics.json", metrics)
-
-
-def _score(
-    network: nn.Module, normalize: Any, store: FeatureStore, description: Run, folder: Path
-) -> dict[str, Any]:
-    probabilities = predict(network, normalize, store, description.n_frames)
-    scores = score(probabilities, store.labels)
-    save_confusion(scores.confusion.numpy(), description.labels, folder / "confusion.png")
-    return scores.to_dict(has_abstract=len(store.labels) > 1)

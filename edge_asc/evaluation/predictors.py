@@ -251,9 +251,9 @@ def read_clip(
     return fit_length(audio, n_samples)
 
 
-def latency_ms(classifier: Classifier, n_frames: int | None = None) -> float:
-    """Median milliseconds of one prediction, without the front end; one window by default."""
-    shape = (classifier.frontend.n_mels, n_frames or classifier.window_frames)
+def latency_ms(classifier: Classifier) -> float:
+    """Median milliseconds of the prediction of one window, without the front end."""
+    shape = (classifier.frontend.n_mels, classifier.window_frames)
     features = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
     times_s = []
     for _ in range(LATENCY_RUNS):

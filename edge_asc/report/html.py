@@ -59,11 +59,11 @@ def _cell(value: object) -> Html:
     return tag("td", value)
 
 
-def share_cell(share: float | None, text: str = "") -> Html:
+def share_cell(share: float | None) -> Html:
     """A cell shaded by a share between 0 and 1."""
     if share is None:
         return tag("td", "-")
-    return tag("td", text or f"{100 * share:.1f} %", class_="share", style=f"--p:{share:.3f}")
+    return tag("td", f"{100 * share:.1f} %", class_="share", style=f"--p:{share:.3f}")
 
 
 def page(title: str, *body: object) -> Html:

@@ -11,6 +11,7 @@ from edge_asc.report.html import Html, join, tag
 WIDTH, HEIGHT = 380, 230
 LEFT, RIGHT, TOP, BOTTOM = 50, 12, 30, 46  # pixels round the drawing area
 N_COLOURS = 6
+TICKS = 4  # of an axis, about
 Points = Sequence[tuple[float, float]]
 
 
@@ -78,9 +79,9 @@ def _legend(number: int, name: str, stroke: str) -> list[Html]:
     return [line, tag("text", name, x=x + 23, y=y)]
 
 
-def round_ticks(low: float, high: float, about: int = 4) -> list[float]:
+def round_ticks(low: float, high: float) -> list[float]:
     """Round numbers from `low` to at least `high`; both finite, `low` below `high`."""
-    raw = (high - low) / about
+    raw = (high - low) / TICKS
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * n for n in (1, 2, 2.5, 5, 10) if power * n >= raw * (1 - 1e-9))
     n = math.ceil((high - low) / step - 1e-9)

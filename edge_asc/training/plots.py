@@ -48,10 +48,7 @@ def _lines(
 
 
 def save_confusion(
-    matrix: np.ndarray | Sequence[Sequence[int]],
-    labels: Sequence[str],
-    path: Path | str,
-    title: str = "",
+    matrix: np.ndarray | Sequence[Sequence[int]], labels: Sequence[str], path: Path | str
 ) -> None:
     """Draw a confusion matrix as a PNG: counts as numbers, the share of the true class as colour.
 
@@ -59,7 +56,6 @@ def save_confusion(
         matrix: clips by true (row) and predicted (column) class, `[S, S]`.
         labels: class names, S of them.
         path: file to write.
-        title: above the picture; empty: the accuracy.
     """
     counts = np.asarray(matrix, dtype=np.float64)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -72,7 +68,7 @@ def save_confusion(
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     accuracy = np.trace(counts) / max(counts.sum(), 1)
-    axes.set_title(title or f"accuracy {accuracy:.1%} of {counts.sum():.0f} clips")
+    axes.set_title(f"accuracy {accuracy:.1%} of {counts.sum():.0f} clips")
     if len(labels) <= 20:  # more numbers than that cannot be read
         _numbers(axes, counts, share)
     save_figure(figure, path)

@@ -16,7 +16,6 @@ from edge_asc.models.tta import SeveralViews
 from edge_asc.training.callbacks.average import snapshot
 from edge_asc.training.callbacks.loggers import check_loggers
 from edge_asc.training.fit import Fitted, fit
-from edge_asc.training.inputs.batches import FeatureStore
 from edge_asc.training.inputs.examples import save_examples
 from edge_asc.training.inputs.load import Material, abstract_labels, labelled, prepare
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
@@ -25,7 +24,7 @@ from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.plots import save_confusion, save_curves
 from edge_asc.training.run_folder import Run, provenance, read_run
 from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
-from edge_asc.training.validate import Scores, predict, score
+from edge_asc.training.validate import predict, score
 
 
 def train(
@@ -199,10 +198,7 @@ def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]
 
 
 def _save_results(folder: Path, fitted: Fitted, material: Material) -> None:
-    """Write weights.pt, metrics.json, examples.npy, curves.png and confusion.png.
-
-    The confusion matrix is that of the test fold; of the validation clips where there is none.
-    """
+    """Write weights.pt, metrics.json, examples.npy, curves.png and confusion.png."""
     metrics: dict[str, Any] = {
         "epochs": len(fitted.rows),
         "weights_of_epoch": fitted.epoch,
@@ -210,15 +206,7 @@ def _save_results(folder: Path, fitted: Fitted, material: Material) -> None:
         "parameters": sum(p.numel() for p in fitted.network.parameters()),
         "train_clips": len(material.train),
     }
-    settings = read_run(folder).settings()
-    asked = SeveralViews(fitted.network, settings.data.views)
-    shown: Scores | None = None
-    for name, store in (("val", material.val), ("test", material.test)):
-        if store is not None:
-            shown = _score(asked, material, store)
-            metrics[name] = shown.to_dict(has_abstract=len(store.labels) > 1)
-    if shown is not None:
-        save_confusion(shown.confusion.numpy(), read_run(folder).labels, folder / "confusion.png")
+    metrics |= measure(folder, fitted.network, material, read_run(folder))
     save_curves(fitted.rows, folder / "curves.png")
     save_examples(folder, material.train, material.frontend, material.n_frames)
     write_json(folder / "metrics.json", metrics)
@@ -226,6 +214,20 @@ def _save_results(folder: Path, fitted: Fitted, material: Material) -> None:
         torch.save(snapshot(fitted.network.cpu()), temporary)
 
 
-def _score(network: nn.Module, material: Material, store: FeatureStore) -> Scores:
-    normalize = TorchFrontEnd(material.frontend).normalize
-    return score(predict(network, normalize, store, material.n_frames), store.labels)
+def measure(
+    folder: Path, network: nn.Module, material: Material, run: Run
+) -> dict[str, dict[str, Any]]:
+    """Figures of a network by part, "val" and "test" where there are such clips; confusion.png.
+
+    It is asked as often as `data.views` says. The picture is of the test fold; of the validation
+    clips where there is none.
+    """
+    asked = SeveralViews(network, run.settings().data.views)
+    normalize = TorchFrontEnd(run.front_end()).normalize
+    found = {}
+    for name, store in (("val", material.val), ("test", material.test)):
+        if store is not None:
+            scores = score(predict(asked, normalize, store, run.n_frames), store.labels)
+            found[name] = scores.to_dict(has_abstract=len(store.labels) > 1)
+            save_confusion(scores.confusion.numpy(), run.labels, folder / "confusion.png")
+    return found

@@ -116,7 +116,7 @@ def new_run_folder(name: str, root: Path | str = DEFAULT_ROOT) -> Path:
     return folder
 
 
-def load_network(folder: Path | str, weights: Path | str | None = None) -> "nn.Module":
+def load_network(folder: Path | str) -> "nn.Module":
     """Build a run's network with its final weights, in evaluation mode, on the CPU.
 
     Raises:
@@ -127,7 +127,7 @@ def load_network(folder: Path | str, weights: Path | str | None = None) -> "nn.M
     from edge_asc.models import build
 
     run = read_run(folder)
-    path = Path(weights) if weights else Path(folder) / "weights.pt"
+    path = Path(folder) / "weights.pt"
     if not path.is_file():
         raise ValueError(f"{path} is not there: the run is not finished (train with --resume)")
     model = run.settings().model

@@ -17,6 +17,7 @@ from edge_asc.training.augment.sound import add_noise, gain, mix_sounds, respons
 RESPONSE_POINTS = 6  # a response that changes slowly: every 20 of 128 mels
 NOISE_COLOUR_DB = 10.0
 SNR_RANGE_DB = 30.0
+VARIANCE_FLOOR = 1e-6  # of a mel that does not change
 
 Random = np.random.Generator
 
@@ -44,13 +45,13 @@ def mixup(
     return mixed, tuple(torch.lerp(t[partner], t, weight.view(-1, 1)) for t in targets)
 
 
-def freq_mixstyle(x: Tensor, weight: Tensor, partner: Tensor, floor: float = 1e-6) -> Tensor:
+def freq_mixstyle(x: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
     """Give each mel bin of a clip a mean and deviation mixed with its partner's.
 
     Recording devices differ in their frequency response, which is what these statistics hold.
     """
     mean = x.mean(3, keepdim=True)
-    std = (x.var(3, keepdim=True, correction=0) + floor).sqrt()
+    std = (x.var(3, keepdim=True, correction=0) + VARIANCE_FLOOR).sqrt()
     w = weight.view(-1, 1, 1, 1)
     new_mean, new_std = torch.lerp(mean[partner], mean, w), torch.lerp(std[partner], std, w)
     return (x - mean) / std * new_std + new_mean

@@ -1,5 +1,9 @@
 """The front end on batches, for training: torchaudio's MelSpectrogram with our edges and bank.
 
+Framing, spectrum, power and the sum into mels are torchaudio's and not written here again: so the
+numpy front end that ships is tested against code of others, and a file against its run. Window and
+bank are handed over as tables, since torchaudio's own depend on the processor in their last bits.
+
 Letters: B clips, N samples, M mels, F frames.
 """
 
@@ -31,7 +35,6 @@ def _mel_spectrogram(frontend: FrontEnd) -> nn.Module:
             norm=frontend.mel_norm,
             mel_scale=frontend.mel_scale,
         )
-    # torchaudio's bank depends, in its last bits, on the processor's vector unit; ours does not.
     # Neither table belongs into a checkpoint: both follow from the front end's description.
     weights = torch.from_numpy(frontend.mel_weights.T.copy())
     mel.mel_scale.register_buffer("fb", weights, persistent=False)

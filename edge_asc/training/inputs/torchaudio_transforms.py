@@ -1,8 +1,10 @@
-"""torchaudio's transforms, also where torchaudio's compiled half cannot be loaded.
+"""torchaudio's mel transform, also where torchaudio's compiled half cannot be loaded.
 
 Wheels of torchaudio for x86-64 are linked against CUDA, so that `import torchaudio` fails beside a
 CPU build of torch. The transforms are plain Python: with an empty stand-in for the compiled half
 they import and work. Reading files does not; `edge_asc.audio.decode` does that.
+
+No release ends this yet: 2.11.1, the newest on 2026-11-28, loads its compiled half on import.
 """
 
 import importlib
@@ -32,6 +34,6 @@ except (ImportError, OSError, RuntimeError):  # a library is missing, or of anot
     sys.modules["torchaudio._extension"] = _stand_in()
     importlib.import_module("torchaudio")
 
-from torchaudio.transforms import FrequencyMasking, MelSpectrogram, TimeMasking  # noqa: E402
+from torchaudio.transforms import MelSpectrogram  # noqa: E402
 
-__all__ = ["FrequencyMasking", "MelSpectrogram", "TimeMasking"]
+__all__ = ["MelSpectrogram"]

@@ -12,6 +12,7 @@ from torch import Tensor
 from edge_asc.config.schema import AugmentConfig
 from edge_asc.training.augment.features import Augmenter, freq_mixstyle, mask, mixup, roll
 from edge_asc.training.augment.sound import gain
+from edge_asc.training.inputs import torchaudio_transforms  # noqa: F401  lets torchaudio load
 
 B, M, F = 6, 8, 12
 
@@ -104,6 +105,17 @@ def test_mask_hides_exactly_its_positions(x: Tensor, dim: int) -> None:
         kept = y[i, 0].transpose(0, dim - 2)
         plain = x[i, 0].transpose(0, dim - 2)
         assert (kept[hidden] == 0).all() and torch.equal(kept[~hidden], plain[~hidden])
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_a_mask_is_torchaudios_of_the_same_place(x: Tensor, dim: int) -> None:
+    from torchaudio.transforms import FrequencyMasking, TimeMasking
+
+    theirs = {2: FrequencyMasking, 3: TimeMasking}[dim](5, iid_masks=True)(x)
+    hidden = (theirs == 0).all(5 - dim)[:, 0]  # [B, size]
+    start, width = hidden.int().argmax(1), hidden.sum(1)
+    assert len(set(width.tolist())) > 1
+    assert torch.equal(mask(x, start, width, dim), theirs)
 
 
 @settings(max_examples=50, deadline=None)
