@@ -14,11 +14,22 @@ if TYPE_CHECKING:
 
 DPI = 100
 KINDS = ("png", "svg", "pdf")
+NEEDED = "a picture needs matplotlib: pip install matplotlib"
 
 
 def can_draw() -> bool:
     """Whether matplotlib is installed."""
     return find_spec("matplotlib") is not None
+
+
+def check_drawable() -> None:
+    """Say before long work that its picture cannot be drawn.
+
+    Raises:
+        ImportError: there is no matplotlib; the message says what to do.
+    """
+    if not can_draw():
+        raise ImportError(NEEDED)
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Figure":
@@ -31,7 +42,7 @@ def new_figure(width_inches: float, height_inches: float) -> "Figure":
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("a picture needs matplotlib: pip install matplotlib") from None
+        raise ImportError(NEEDED) from None
     figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

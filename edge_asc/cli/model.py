@@ -179,9 +179,11 @@ def evaluate(
     """
     from edge_asc.audio.microphones.choice import parse_microphones
     from edge_asc.evaluation.evaluate import evaluate as measure
-    from edge_asc.plotting import can_draw
+    from edge_asc.plotting import can_draw, check_drawable
 
     heard_by = parse_microphones(microphones)
+    if curve:
+        check_drawable()
     if joint and joint_with:
         raise typer.BadParameter("give one of --joint, --joint-with")
     with progress_bar("clips") as on_progress:

@@ -68,6 +68,7 @@ def check_evaluation(folder: Path) -> None:
     rows = [f"{clip},scene {number % 10},{number % 2 + 1}" for number, clip in enumerate(clips)]
     data.write_text("\n".join(["path,label,fold", *rows]) + "\n", "utf-8")
     file = folder / f"{MODEL}.tflite"
+    assert "matplotlib" in complaint("evaluate", file, "--data", data, "--curve", folder / "a.png")
     done = edge_asc("evaluate", file, "--data", data, "--fold", "1", "--json", "--out", out)
     (warning,) = done.stderr.splitlines()
     assert "matplotlib" in warning
