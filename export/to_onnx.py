@@ -2,8 +2,9 @@
 
 Layout is `[N, C, M, F]` with batch and frames dynamic; input and outputs are float32. Linear layers
 are written as convolutions over what they flatten. An int8 graph keeps its numbers as uint8 (zero
-points moved by 128, which x86 kernels prefer): convolutions are QLinearConv, splits, pools and
-concatenations run on the integers, the other ops between DequantizeLinear and QuantizeLinear.
+points moved by 128): convolutions are QLinearConv, splits, pools and concatenations run on the
+integers, the other ops between DequantizeLinear and QuantizeLinear. Weights are uint8 as well: by
+int8 ones ONNX Runtime multiplies in saturating 16 bits on x86 without VNNI (`unsigned_weights.py`).
 float16 is storage only: the weights are cast back when the file is loaded.
 """
 
@@ -121,9 +122,9 @@ class _Writer:
             inputs = [
                 self.names[node.inputs[0]],
                 *self.grid(self.graph.grids[node.inputs[0]]),
-                self.constant(weight),
+                self.constant((weight.astype(np.int16) + 128).astype(np.uint8)),
                 scale,
-                self.constant(np.zeros(len(weight), np.int8)),
+                self.constant(np.full(len(weight), 128, np.uint8)),
                 *self.grid(self.graph.grids[node.output]),
                 self.constant(node.tensors["bias"]),
             ]

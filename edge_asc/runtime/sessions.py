@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edge_asc.unsigned_weights import unsigned_weights
+
 Array = np.ndarray
 Logits = dict[str, Array]
 
@@ -129,7 +131,7 @@ class OnnxSession:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only; its warnings are about the optimiser
         self._session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
+            unsigned_weights(content), options, providers=["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
         self._names = [output.name for output in self._session.get_outputs()]

@@ -23,6 +23,9 @@ ROLES: dict[str, dict[int, Role]] = {
     "QLinearMatMul": {0: "weight", 3: "weight"},
 }
 
+# Inputs that hold a convolution's integer weight and its zero point: such a weight is zero.
+WEIGHT_ZERO_POINTS = {"ConvInteger": (1, 3), "QLinearConv": (3, 5)}
+
 # All constants without a role above are scales and zero points.
 QUANTISED = frozenset(
     _words("""

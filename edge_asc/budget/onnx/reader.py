@@ -19,6 +19,7 @@ from edge_asc.budget.onnx.operators import (
     ROLES,
     UNPACKING,
     VARIADIC,
+    WEIGHT_ZERO_POINTS,
 )
 from edge_asc.budget.onnx.stored import (
     Stored,
@@ -26,6 +27,7 @@ from edge_asc.budget.onnx.stored import (
     stored_attribute,
     stored_sparse,
     stored_tensor,
+    stored_weight,
     type_of,
 )
 from edge_asc.runtime.metadata import entries_of, one_line
@@ -122,6 +124,12 @@ class _Counter:
         found = [stored_tensor(tensor) for tensor in graph.initializer]
         found += [stored_sparse(tensor) for tensor in graph.sparse_initializer]
         self.stored.update({constant.name: (constant,) for constant in found})
+        tensors = {tensor.name: tensor for tensor in graph.initializer}
+        for node in graph.node:
+            positions = WEIGHT_ZERO_POINTS.get(node.op_type, ())
+            held = [tensors.get(node.input[p]) for p in positions if p < len(node.input)]
+            if len(held) == 2 and held[0] is not None and held[1] is not None:
+                self.stored[held[0].name] = (stored_weight(held[0], held[1]),)
         for node in graph.node:
             self.collect_constant(node)
         for name, constants in self.stored.items():

@@ -1,6 +1,6 @@
 """Constant tensors of an .onnx file, in every form that the format has for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -22,7 +22,7 @@ class Stored:
         dtype: Such as `float32`.
         bits: Of one element; 0 for strings.
         shape: With all zeros that a sparse tensor leaves out.
-        nonzero: Elements that differ from zero.
+        nonzero: Elements that differ from zero, or from their zero point.
         bytes: What it takes in this file.
         is_external: It lies in another file.
     """
@@ -62,6 +62,17 @@ def stored_tensor(tensor: onnx.TensorProto, name: str = "") -> Stored:
     # Without raw data the numbers lie in a typed field, one variable-length integer each.
     size = len(tensor.raw_data) if tensor.HasField("raw_data") else tensor.ByteSize()
     return Stored(name or tensor.name, dtype, bits, shape, nonzero, size)
+
+
+def stored_weight(weight: onnx.TensorProto, zero_point: onnx.TensorProto) -> Stored:
+    """Integers `[out, …]` that stand for zero where they equal their zero point, of each or all."""
+    stored = stored_tensor(weight)
+    if TensorProto.EXTERNAL in (weight.data_location, zero_point.data_location):
+        return stored
+    numbers, zeros = numpy_helper.to_array(weight), numpy_helper.to_array(zero_point)
+    if zeros.size > 1 and zeros.shape == numbers.shape[:1]:
+        zeros = zeros.reshape(-1, *[1] * (numbers.ndim - 1))
+    return replace(stored, nonzero=int(np.count_nonzero(numbers != zeros)))
 
 
 def stored_sparse(tensor: onnx.SparseTensorProto) -> Stored:
