@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from edge_asc.graph.graph import Graph
+from edge_asc.processor import instruction_set
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.runtime.classifier import Classifier
 
@@ -26,6 +27,7 @@ class Parity:
     """How a file agrees with torch on the same clips."""
 
     runtime: str
+    processor: str  # what it could do: on others the runtime has other kernels
     clips: int
     largest_difference: float  # of a logit
     largest_difference_steps: float | None  # in steps of the int8 logits' grid
@@ -52,6 +54,7 @@ def compare(path: Path, graph: Graph, features: np.ndarray, runtime: str | None 
     ]
     return Parity(
         runtime=f"{classifier.runtime} {classifier.runtime_version}",
+        processor=instruction_set(),
         clips=len(features),
         largest_difference=max(differences),
         largest_difference_steps=max(steps, default=None),

@@ -11,12 +11,18 @@ import msgspec
 import numpy as np
 
 from edge_asc import __version__
-from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.classifier import RUNTIMES
 from edge_asc.runtime.metadata import Metadata, read_metadata
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.processor import instruction_set
+from edge_asc.runtime.classifier import RUNTIMES
+from edge_asc.runtime.unsigned_weights import has_signed_weights
 from edge_asc.runtime.tta import heard
 
 RUNTIME_PACKAGES = ("numpy", "msgspec", "soundfile", "soxr", "typer", "rich", "sounddevice")
+SIGNED_WEIGHTS = (
+    "int8 weights: in other programs ONNX Runtime computes something else on x86 without VNNI;"
+    " edge-asc mends them as it loads the file, and a new export does for good"
+)
 TRAINING_PACKAGES = (
     *("torch", "torchaudio", "lightning", "nncf", "torchao", "onnx", "flatbuffers"),
     *("matplotlib", "scikit-learn"),
@@ -30,6 +36,7 @@ def machine_info() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
+        "instructions": instruction_set(),
         "cpus": os.cpu_count(),
         "executable": sys.executable,
         "runtimes": {
@@ -46,6 +53,7 @@ def machine_text(info: dict[str, Any]) -> str:
         f"edge-asc  {info['edge_asc']}",
         f"Python    {info['python']} ({info['executable']})",
         f"platform  {info['platform']}, {info['machine']}, {info['cpus']} cores",
+        f"processor {info['instructions']}",
         "runtimes",
     ]
     for name, runtime in info["runtimes"].items():
@@ -63,11 +71,14 @@ def file_info(path: Path) -> dict[str, Any]:
         ValueError: not a model file of ours.
         OSError: it cannot be read.
     """
-    metadata = read_metadata(path)
-    FrontEnd.from_dict(metadata.frontend)
-    fields = {name: getattr(metadata, name) for name in metadata.__struct_fields__}
-    fields["calibration"] = metadata.calibration and msgspec.to_builtins(metadata.calibration)
-    return {"file": str(path), "file_bytes": path.stat().st_size, **fields}
+    card = read_metadata(path)
+    FrontEnd.from_dict(card.frontend)
+    fields = {name: getattr(card, name) for name in card.__struct_fields__}
+    fields["calibration"] = card.calibration and msgspec.to_builtins(card.calibration)
+    data = path.read_bytes()
+    if has_signed_weights(data):
+        fields["warnings"] = [*card.warnings, SIGNED_WEIGHTS]
+    return {"file": str(path), "file_bytes": len(data), **fields}
 
 
 def file_text(info: dict[str, Any]) -> str:

@@ -47,7 +47,7 @@ def _signed(graph: memoryview, tensors: dict[bytes, memoryview]) -> set[bytes]:
     for node in messages(graph, NODE):
         inputs = [bytes(name) for name in messages(node, INPUT)]
         uses.update(inputs)
-        if [b"QLinearConv"] == [bytes(op) for op in messages(node, OP_TYPE)]:
+        if [bytes(op) for op in messages(node, OP_TYPE)] == [b"QLinearConv"]:
             convolutions.append(inputs)
     types = {name: _field(tensor, DATA_TYPE) for name, tensor in tensors.items()}
     moved = Counter(
@@ -63,10 +63,11 @@ def _signed(graph: memoryview, tensors: dict[bytes, memoryview]) -> set[bytes]:
 
 def _move(tensor: memoryview) -> None:
     """Add 128 in place, and say uint8."""
-    numbers = np.frombuffer(_field(tensor, RAW_DATA), np.uint8)
-    numbers ^= 128
-    for number, _, field in spans(tensor):
-        if number == DATA_TYPE:
+    for number, value, field in spans(tensor):
+        if number == RAW_DATA and isinstance(value, memoryview):
+            numbers = np.frombuffer(value, np.uint8)
+            numbers ^= 128
+        elif number == DATA_TYPE:
             field[-1] = UINT8
 
 

@@ -36,19 +36,25 @@ def clips(n_clips: int, n_mels: int, n_frames: int, seed: int) -> tuple[Tensor, 
 
 
 def taught_graph(case: Case, n_steps: int = N_STEPS, n_clips: int = N_CLIPS) -> Graph:
-    """The folded float graph of a network after a few steps of training, so many clips each."""
+    """The folded float graph of a network after a few steps of training, so many clips each.
+
+    In float64, else each processor teaches another network: a bias before a batch norm has no
+    gradient but what float32 kernels round, and of that Adam makes whole steps.
+    """
     torch.manual_seed(0)
     network = build(case.name, case.options, N_KINDS, case.n_abstract)
     _unsettle(network)
+    network.double()
     optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE)
     for step in range(n_steps):
         x, kind = clips(n_clips, case.n_mels, case.n_frames, seed=step)
+        x = x.double()
         losses = [F.cross_entropy(logits, kind % logits.shape[1]) for logits in network(x)]
         optimiser.zero_grad()
         torch.stack(losses).sum().backward()
         optimiser.step()
     _settle(network, x)
-    return fold(trace(network, case.n_mels))
+    return fold(trace(network.float(), case.n_mels))
 
 
 @torch.no_grad()

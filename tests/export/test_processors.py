@@ -1,0 +1,129 @@
+"""int8 files on an older processor: emulated, they answer what exact arithmetic does.
+
+ONNX Runtime and LiteRT choose their kernels by the processor's instructions. What is tried natively
+says nothing of the others; `runs/processors.py` measures more of them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edge_asc.artifact import read_card
+from edge_asc.export.to_onnx import to_onnx
+from edge_asc.export.to_tflite import to_tflite
+from edge_asc.model_zoo import zoo_models
+from edge_asc.quantize import qat
+from edge_asc.quantize.graph_network import GraphNetwork
+from edge_asc.unsigned_weights import has_signed_weights, unsigned_weights
+from elsewhere import AVX2, answers, emulator
+from exact_onnx import exact_logits, largest_steps
+from networks import CASES
+from old_onnx import signed_weights
+from taught import clips, taught_graph
+
+STEPS = 3.01  # kernels round what lies halfway to either side, and the next layers spread it
+N_CLIPS = 4
+LARGEST, WEIGHT, STEP = 255, 127, 512  # 2 · 255 · 127 is twice what 16 bits hold
+# Of each kind of op one: maximum and attention, leaky ReLU, grouped convolutions, a sum.
+TRIED = ("compact-abstract", "single-leaky-relu-replace", "dcase2024-baseline", "resnet-light")
+
+needs_emulator = pytest.mark.skipif(
+    emulator() is None, reason="no qemu-x86_64 (apt install qemu-user-static)"
+)
+
+
+def sum_of_two(weight_type: type) -> bytes:
+    """A file that answers x · WEIGHT + x · WEIGHT sixteen times, in steps of STEP."""
+    offset = 128 if weight_type is np.uint8 else 0
+    constants = {
+        "one": np.array(1, np.float32),
+        "zero": np.array(0, np.uint8),
+        "w": np.full((16, 2, 1, 1), WEIGHT + offset, weight_type),
+        "ws": np.ones(16, np.float32),
+        "wz": np.full(16, offset, weight_type),
+        "step": np.array(STEP, np.float32),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "one", "zero"], ["q"]),
+        helper.make_node("Concat", ["q", "q"], ["two"], axis=1),
+        helper.make_node(
+            "QLinearConv", ["two", "one", "zero", "w", "ws", "wz", "step", "zero"], ["s"]
+        ),
+        helper.make_node("DequantizeLinear", ["s", "step", "zero"], ["y"]),
+        helper.make_node("Flatten", ["y"], ["scene"]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1, 1, 1])
+    scene = helper.make_tensor_value_info("scene", TensorProto.FLOAT, ["N", 16])
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "g", [x], [scene], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def lay(folder: Path, name: str, x: np.ndarray, **files: bytes) -> None:
+    """A model's files and its inputs, for `elsewhere_answers.py`."""
+    np.savez(folder / f"{name}.npz", x=x)
+    for suffix, data in files.items():
+        (folder / f"{name}.{suffix}").write_bytes(data)
+
+
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[np.ndarray]]]:
+    """Files, and what they answer on a processor with AVX2 and no VNNI."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    for case in (case for case in CASES if str(case) in TRIED):
+        examples, _ = clips(16, case.n_mels, case.n_frames, seed=99)
+        float_network = GraphNetwork(taught_graph(case)).eval()
+        graph = qat.freeze(qat.prepare(float_network, examples.split(8)))
+        x = clips(N_CLIPS, case.n_mels, case.n_frames, seed=7)[0][:, 0].numpy()
+        files = {"onnx": to_onnx(graph, case.n_frames), "tflite": to_tflite(graph, case.n_frames)}
+        lay(folder, str(case), x, **files)
+    for model in zoo_models():
+        n_mels = read_card(model.tflite).frontend["n_mels"]
+        x = clips(1, n_mels, 50, seed=7)[0][:, 0].numpy()
+        onnx_file = model.tflite.with_suffix(".onnx")
+        lay(folder, model.name, x, onnx=onnx_file.read_bytes(), tflite=model.tflite.read_bytes())
+    x = np.full((1, 1, 1), LARGEST, np.float32)
+    for name, weight_type in (("signed", np.int8), ("unsigned", np.uint8)):
+        lay(folder, name, x, onnx=sum_of_two(weight_type))
+    return folder, answers(folder, AVX2)
+
+
+@needs_emulator
+def test_int8_weights_saturate_there(emulated: tuple[Path, dict]) -> None:
+    """Else the tests below could not fail."""
+    _, found = emulated
+    (right,), (wrong,) = found["unsigned.onnx"], found["signed.onnx"]
+    np.testing.assert_array_equal(
+        right / STEP, np.full((1, 16), np.rint(2 * LARGEST * WEIGHT / STEP))
+    )
+    np.testing.assert_array_equal(wrong / STEP, np.full((1, 16), np.rint(2**15 / STEP)))
+
+
+@needs_emulator
+def test_files_answer_there_what_is_exact(emulated: tuple[Path, dict]) -> None:
+    folder, found = emulated
+    models = {*TRIED, *(model.name for model in zoo_models())}
+    assert {Path(name).stem for name in found} == {*models, "signed", "unsigned"}
+    assert len(found) == 2 * len(models) + 2
+    for name in models:
+        with np.load(folder / f"{name}.npz") as inputs:
+            exact = exact_logits((folder / f"{name}.onnx").read_bytes(), inputs["x"])
+        for suffix in ("onnx", "tflite"):
+            assert largest_steps(found[f"{name}.{suffix}"], exact) <= STEPS, (name, suffix)
+
+
+@needs_emulator
+def test_weights_as_they_were_are_wrong_there(emulated: tuple[Path, dict], tmp_path: Path) -> None:
+    """The same network with int8 weights, as files held them before."""
+    folder, _ = emulated
+    data = (folder / "compact-abstract.onnx").read_bytes()
+    old = signed_weights(data)
+    assert has_signed_weights(old) and unsigned_weights(old) == data
+    with np.load(folder / "compact-abstract.npz") as inputs:
+        x = inputs["x"]
+    lay(tmp_path, "old", x, onnx=old)
+    exact = exact_logits(old, x)
+    assert largest_steps(answers(tmp_path, AVX2)["old.onnx"], exact) > STEPS
