@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Debian packages that some tests need: a sound server, a broker, a browser, a database, ARM.
+# The Debian packages that some tests need: a sound server, a broker, a browser, a database, emulation.
 # Without them those tests are skipped. Needs root.
 set -eu
 export DEBIAN_FRONTEND=noninteractive

@@ -16,8 +16,9 @@ from edge_asc.runtime.classifier import RUNTIMES, Classifier
 # Integer kernels may round a step differently in each layer; tflite-runtime's builtin ones, which
 # do not share LiteRT's, do it oftener.
 MOST_STEPS = {"litert": 2.0, "tflite": 6.0, "onnxruntime": 2.0}
-# A batch norm behind a leaky ReLU spreads such a step over up to 27 of its own grid.
-MOST_STEPS_LEAKY = MOST_STEPS | {"tflite": 18.0}
+# A batch norm behind a leaky ReLU spreads such a step over up to 31 of its own grid: 12 was the
+# worst of 30 networks that differ in their seed.
+MOST_STEPS_LEAKY = {"litert": 12.0, "tflite": 18.0, "onnxruntime": 12.0}
 MOST_RELATIVE = 1e-4  # of the largest logit: floats are summed in another order
 HAIR = 0.01  # of a step: logits come back from their grid as float32
 

@@ -70,5 +70,13 @@ echo "== tflite-runtime 2.14.0, onnxruntime 1.19.2, numpy 1, $("$python" --versi
 new_environment "$python" "$root/.venv-compat" "$work"/wheel/*.whl \
     'numpy<2' tflite-runtime==2.14.0 onnxruntime==1.19.2 pytest hypothesis onnx
 "$root/.venv-compat/bin/python" tests/compat/check_files.py "$work/files"
+emulator=$(command -v qemu-x86_64 || command -v qemu-x86_64-static || :)
+if [ -n "$emulator" ]; then
+    echo "== the int8 files in onnxruntime 1.19.2 on a processor without VNNI, emulated"
+    mkdir "$work/int8"
+    cp "$work"/files/*-int8.onnx "$work"/files/*-int8.npz "$work/int8"
+    quietly "$emulator" -cpu Haswell "$root/.venv-compat/bin/python" tests/compat/check_files.py \
+        "$work/int8"
+fi
 "$root/.venv-compat/bin/pytest" -q -p no:cacheprovider \
     tests/runtime/test_runtime.py tests/runtime/test_classify.py tests/runtime/test_metadata.py

@@ -15,6 +15,7 @@ from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
+from exact_onnx import steps_of_each_op, with_integers_out
 from networks import ANY_LENGTH, CASES, Case
 from taught import clips, taught_graph
 
@@ -22,7 +23,11 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
 FLOAT = 1e-5  # relative: float32 sums in another order
-STEPS = 2.01  # integer kernels may round a layer's last step to the other side
+# Kernels may round to the other side what lies halfway: at most 2 reached the logits of 12 networks
+# with 5 seeds each. A batch norm behind a leaky ReLU stays a layer of its own, which spreads such a
+# step over up to 31 of its grid: 12 with the worst of 30 seeds, where float32 torch is the outlier.
+STEPS = 2.01
+LEAKY_STEPS = 12.01
 METADATA = {"edge_asc": '{"labels":["Straße"]}'.encode()}
 
 
@@ -83,9 +88,22 @@ def test_file_computes_the_graph(case: Case, file_format: str, precision: str) -
         for ours, theirs, value in zip(
             expected, run(data, x[:, 0].numpy()), graph.outputs.values(), strict=True
         ):
-            unit = graph.grids[value].scale * STEPS if precision == "int8" else FLOAT
+            most = LEAKY_STEPS if case.options.get("unit") == "leaky-relu" else STEPS
+            unit = graph.grids[value].scale * most if precision == "int8" else FLOAT
             limit = unit if precision == "int8" else unit * np.abs(ours).max()
             assert np.abs(ours - theirs).max() <= limit
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_each_op_of_an_int8_file_is_exact_to_a_step(case: Case) -> None:
+    """Of its own inputs, so that nothing spreads; what only passes numbers on changes none."""
+    data = with_integers_out(to_onnx(graph_of(case, "int8"), case.n_frames))
+    x = clips(10, case.n_mels, case.n_frames, seed=7)[0][:, 0].numpy()
+    integers = [value for value in run_onnx(data, x) if value.dtype == np.uint8]
+    steps = steps_of_each_op(data, x, integers)
+    computing = {"QuantizeLinear", "QLinearConv"}
+    assert computing <= steps.keys()
+    assert {op: n for op, n in steps.items() if n > (op in computing)} == {}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -1,9 +1,9 @@
 #!/bin/sh
-# What PyPI has no 32-bit ARM wheels of, and piwheels.org has: built once, in a userland of its own.
+# What has 32-bit ARM wheels at piwheels alone: built once, in a userland of its own.
 #
 #   piwheels.sh FOLDER PACKAGE...       FOLDER gets wheels/; a quarter of an hour, emulated
 #
-# The Debian that they are for has no compiler, as a Pi that asks piwheels.org needs none.
+# The Debian that they are for has no compiler, as a Pi that asks piwheels needs none.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$1

@@ -6,7 +6,7 @@
 # FOLDER gets suite, arch, system/ and boards/NAME/. Packages are unpacked, not configured: nothing is
 # emulated for that. It is done anew when this file or the packages have changed.
 #
-# MIRROR: where Debian comes from [what this machine's apt uses, else deb.debian.org].
+# MIRROR: where Debian comes from [what this machine's apt uses for any suite of Debian].
 set -eu
 suite=$1 arch=$2 folder=$3
 shift 3
@@ -15,9 +15,11 @@ base='base-files dash coreutils sed grep util-linux libc-bin libstdc++6 python3'
 key=$(printf '%s\n' "$suite" "$arch" "$@" | cat - "$0" | sha256sum)
 if [ "$(cat "$folder/key" 2>/dev/null)" = "$key" ]; then exit 0; fi
 
-mirror() {
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-        "Codename: $suite" 'Component: main' 2>/dev/null | head -n 1
+mirror() { # that of the suite, else that of another: the same host has them all
+    for wanted in "Codename: $suite" 'Component: main'; do
+        apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+            "$wanted" 'Component: main' 2>/dev/null
+    done | grep -v -- -security | head -n 1
 }
 
 # Each runtime looks up the processor's model here. What an x86-64 says makes them crash.
@@ -50,6 +52,10 @@ boards() {
         'Raspberry Pi 3 Model B Rev 1.2'
 }
 
+from=${MIRROR:-$(mirror)}
+if [ -z "$from" ]; then
+    echo "apt here knows no Debian to take $suite from; set MIRROR to the address of one" >&2 && exit 1
+fi
 rm -rf "$folder"
 mkdir -p "$folder/system"
 echo "$suite" >"$folder/suite"
@@ -60,7 +66,7 @@ mmdebstrap --quiet --arch="$arch" --variant=extract --components=main \
     --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --include="$(echo $base "$@" | tr ' ' ,)" "$suite" "$folder/system.tar" ${MIRROR:-$(mirror)}
+    --include="$(echo $base "$@" | tr ' ' ,)" "$suite" "$folder/system.tar" "$from"
 tar -x --no-same-owner --exclude='./dev/*' -C "$folder/system" -f "$folder/system.tar"
 rm "$folder/system.tar"
 cd "$folder/system"

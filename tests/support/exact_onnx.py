@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 Array = np.ndarray
 Op = Callable[..., Any]
@@ -24,9 +24,7 @@ def exact_logits(data: bytes, x: Array) -> dict[str, tuple[Array, float]]:
     steps = {}
     values["x"] = x[:, None].astype(np.float64)
     for node in graph.node:
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        results = OPS[node.op_type](*(values[name] for name in node.input), **attributes)
-        values.update(zip(node.output, results if len(node.output) > 1 else [results], strict=True))
+        values.update(_results(node, values))
         if node.op_type == "DequantizeLinear":
             steps[node.output[0]] = float(values[node.input[1]])
     flattened = {node.output[0]: node.input[0] for node in graph.node}
@@ -37,6 +35,51 @@ def largest_steps(ours: list[Array], exact: dict[str, tuple[Array, float]]) -> f
     """The largest difference of a logit, in steps; heads in the order of the file's outputs."""
     pairs = zip(ours, exact.values(), strict=True)
     return max(float(np.abs(mine - logits).max()) / step for mine, (logits, step) in pairs)
+
+
+def with_integers_out(data: bytes) -> bytes:
+    """The file with all its uint8 values among its outputs, in the order of their nodes."""
+    model = onnx.load_from_string(data)
+    integers = set()
+    for node in model.graph.node:
+        made = node.op_type in ("QuantizeLinear", "QLinearConv")
+        passed_on = node.op_type != "DequantizeLinear" and integers & {*node.input}
+        if made or passed_on:
+            integers.update(node.output)
+            model.graph.output.extend(
+                helper.make_tensor_value_info(name, TensorProto.UINT8, [None] * 4)
+                for name in node.output
+            )
+    return bytes(model.SerializeToString())
+
+
+def steps_of_each_op(data: bytes, x: Array, integers: list[Array]) -> dict[str, int]:
+    """The largest difference of a value from what is exact for the node's own inputs, by op.
+
+    Args:
+        data: of `with_integers_out`.
+        x: features `[N, M, F]`.
+        integers: what the file's uint8 outputs were.
+    """
+    graph = onnx.load_from_string(data).graph
+    names = [o.name for o in graph.output if o.type.tensor_type.elem_type == TensorProto.UINT8]
+    found = dict(zip(names, integers, strict=True))
+    values = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    values["x"] = x[:, None].astype(np.float64)
+    worst: dict[str, int] = {}
+    for node in graph.node:
+        for name, exact in _results(node, values):
+            values[name] = found.get(name, exact)
+            if name in found:
+                apart = int(np.abs(found[name].astype(int) - exact).max())
+                worst[node.op_type] = max(worst.get(node.op_type, 0), apart)
+    return worst
+
+
+def _results(node: onnx.NodeProto, values: dict[str, Array]) -> list[tuple[str, Array]]:
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    results = OPS[node.op_type](*(values[name] for name in node.input), **attributes)
+    return list(zip(node.output, results if len(node.output) > 1 else [results], strict=True))
 
 
 def _rounded(real: Array, zero_point: Array) -> Array:
