@@ -3,8 +3,9 @@
     python bench/encodings.py FOLDER | python runs/tables.py fill RESULTS.md encodings
 
 The zoo's files are rewritten in each way. Milliseconds: the least of interleaved runs on one thread
-of this processor, because what else runs here only adds to it. Steps: the largest difference of a logit from exact arithmetic on the
-file that ships, here and on a processor with AVX2 that qemu emulates. FOLDER gets the files.
+of this processor, because what else runs here only adds to it. Steps: the largest difference of a
+logit from exact arithmetic on the file that ships, here and on a processor with AVX2 that qemu
+emulates. FOLDER gets the files.
 """
 
 import sys

@@ -147,6 +147,24 @@ def test_quantised_convolution() -> None:
     assert "float32" in inventory.notes[0]
 
 
+def test_a_weight_at_its_zero_point_is_zero() -> None:
+    """As many are not zero as in the same layer with int8 weights."""
+    signed = np.array([[0, 1], [-128, 0], [3, 4]], np.int8).reshape(3, 2, 1, 1)
+    found = []
+    for weight, zero in ((signed, 0), ((signed.astype(np.int16) + 128).astype(np.uint8), 128)):
+        constants = {"s": ones(1)[0], "z": np.uint8(3), "w": weight, "ws": ones(3),
+                     "wz": np.full(3, zero, weight.dtype)}  # fmt: skip
+        nodes = [
+            helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+            helper.make_node("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s", "z"], ["r"]),
+            helper.make_node("DequantizeLinear", ["r", "s", "z"], ["y"]),
+        ]
+        arrays = {name: np.asarray(array) for name, array in constants.items()}
+        inventory = read_onnx(file_of(nodes, arrays, [1, 2, 8, 10]), audio_s=1.0)
+        found.append((inventory.parameters, inventory.nonzero))
+    assert found == [(6, 4), (6, 4)]
+
+
 def test_bodies_and_functions_are_counted() -> None:
     value = helper.make_tensor_value_info
     weight = numpy_helper.from_array(ones(3, 3, 1, 1), "w")
