@@ -1,6 +1,6 @@
 """Ways to store an int8 network in an .onnx file: how fast, and how far from what was trained.
 
-    python bench/encodings.py FOLDER | python runs/tables.py fill RESULTS.md encodings
+    python bench/encodings.py FOLDER | python recipes/tables.py fill RESULTS.md encodings
 
 The zoo's files are rewritten in each way. Milliseconds: the least of interleaved runs on one thread
 of this processor, because what else runs here only adds to it. Steps: the largest difference of a
@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
 from tables import made, made_line, markdown
 
-from edge_asc.artifact import read_card
-from edge_asc.model_zoo import zoo_models
-from edge_asc.sessions import import_onnxruntime
+from edge_asc.runtime.metadata import read_metadata
+from edge_asc.runtime.sessions import import_onnxruntime
+from edge_asc.runtime.zoo.models import zoo_models
 from elsewhere import AVX2, answers
 from exact_onnx import exact_logits, largest_steps
 from old_onnx import signed_weights
@@ -115,7 +115,7 @@ def main(folder: Path) -> None:
     columns = ["activations, weights"]
     for model in zoo_models():
         data = model.tflite.with_suffix(".onnx").read_bytes()
-        n_mels = read_card(model.tflite).frontend["n_mels"]
+        n_mels = read_metadata(model.tflite).frontend["n_mels"]
         files = {way: write(data) for way, write in WAYS.items()}
         times, apart = milliseconds(files, n_mels), steps(folder / model.name, files, n_mels)
         columns += [f"{model.name}, ms", "steps here", "with AVX2"]

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from edge_asc.graph.graph import Graph
-from edge_asc.processor import instruction_set
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.runtime.classifier import Classifier
+from edge_asc.runtime.processor import instruction_set
 
 # Largest difference of a logit. Integer kernels may round a step differently in each layer, which
 # reaches the logits as a few steps of their grid (measured: 1 with LiteRT and ONNX Runtime, 2 with

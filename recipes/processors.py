@@ -1,6 +1,7 @@
 """int8 files on several processors: how far their logits are from torch, in steps.
 
-    python recipes/processors.py FOLDER [USERLAND] | python recipes/tables.py fill RESULTS.md processors
+    python recipes/processors.py FOLDER [USERLAND] |
+        python recipes/tables.py fill RESULTS.md processors
 
 FOLDER gets the files, those of the zoo and of small networks that were taught something, with
 their inputs, and what each processor answers. x86-64 is emulated where qemu-x86_64 is at hand; ARM
@@ -21,13 +22,13 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from tables import made, made_line, markdown
 
-from edge_asc.runtime.metadata import read_metadata
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.runtime.zoo.models import zoo_models
-from edge_asc.runtime.processor import instruction_set
-from edge_asc.quantize import qat
 from edge_asc.graph.network import GraphNetwork
+from edge_asc.quantize import qat
+from edge_asc.runtime.metadata import read_metadata
+from edge_asc.runtime.processor import instruction_set
+from edge_asc.runtime.zoo.models import zoo_models
 from elsewhere import ANSWERS, AVX2, SSE, answers, emulator, read_answers
 from exact_onnx import exact_logits, largest_steps
 from networks import CASES, Case

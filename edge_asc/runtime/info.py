@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 
 from edge_asc import __version__
-from edge_asc.runtime.metadata import Metadata, read_metadata
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.processor import instruction_set
 from edge_asc.runtime.classifier import RUNTIMES
-from edge_asc.runtime.unsigned_weights import has_signed_weights
+from edge_asc.runtime.metadata import Metadata, read_metadata
+from edge_asc.runtime.processor import instruction_set
 from edge_asc.runtime.tta import heard
+from edge_asc.runtime.unsigned_weights import has_signed_weights
 
 RUNTIME_PACKAGES = ("numpy", "msgspec", "soundfile", "soxr", "typer", "rich", "sounddevice")
 SIGNED_WEIGHTS = (
@@ -71,13 +71,13 @@ def file_info(path: Path) -> dict[str, Any]:
         ValueError: not a model file of ours.
         OSError: it cannot be read.
     """
-    card = read_metadata(path)
-    FrontEnd.from_dict(card.frontend)
-    fields = {name: getattr(card, name) for name in card.__struct_fields__}
-    fields["calibration"] = card.calibration and msgspec.to_builtins(card.calibration)
+    metadata = read_metadata(path)
+    FrontEnd.from_dict(metadata.frontend)
+    fields = {name: getattr(metadata, name) for name in metadata.__struct_fields__}
+    fields["calibration"] = metadata.calibration and msgspec.to_builtins(metadata.calibration)
     data = path.read_bytes()
     if has_signed_weights(data):
-        fields["warnings"] = [*card.warnings, SIGNED_WEIGHTS]
+        fields["warnings"] = [*metadata.warnings, SIGNED_WEIGHTS]
     return {"file": str(path), "file_bytes": len(data), **fields}
 
 

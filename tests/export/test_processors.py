@@ -1,7 +1,7 @@
 """int8 files on an older processor: emulated, they answer what exact arithmetic does.
 
 ONNX Runtime and LiteRT choose their kernels by the processor's instructions. What is tried natively
-says nothing of the others; `runs/processors.py` measures more of them.
+says nothing of the others; `recipes/processors.py` measures more of them.
 """
 
 from pathlib import Path
@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_asc.artifact import read_card
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.model_zoo import zoo_models
+from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
-from edge_asc.quantize.graph_network import GraphNetwork
-from edge_asc.unsigned_weights import has_signed_weights, unsigned_weights
+from edge_asc.runtime.metadata import read_metadata
+from edge_asc.runtime.unsigned_weights import has_signed_weights, unsigned_weights
+from edge_asc.runtime.zoo.models import zoo_models
 from elsewhere import AVX2, answers, emulator
 from exact_onnx import exact_logits, largest_steps, steps_of_each_op, with_integers_out
 from networks import CASES
@@ -83,7 +83,7 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         files = {"onnx": to_onnx(graph, case.n_frames), "tflite": to_tflite(graph, case.n_frames)}
         lay(folder, str(case), x, **files)
     for model in zoo_models():
-        n_mels = read_card(model.tflite).frontend["n_mels"]
+        n_mels = read_metadata(model.tflite).frontend["n_mels"]
         x = clips(1, n_mels, 50, seed=7)[0][:, 0].numpy()
         onnx_file = model.tflite.with_suffix(".onnx")
         lay(folder, model.name, x, onnx=onnx_file.read_bytes(), tflite=model.tflite.read_bytes())

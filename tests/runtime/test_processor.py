@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_asc.processor import CPUINFO, INT8_INSTRUCTIONS, instruction_set
+from edge_asc.runtime.processor import CPUINFO, INT8_INSTRUCTIONS, instruction_set
 
 INTEL = "flags\t\t: fpu sse4_1 avx avx2 avx512f avx512bw avx512_vnni\nvmx flags\t: vnmi avx_vnni\n"
 PI_4 = "Features\t: fp asimd evtstrm crc32 cpuid\nCPU implementer\t: 0x41\n"

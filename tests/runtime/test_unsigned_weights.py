@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from command import Cli
-from edge_asc.sessions import OnnxSession, import_onnxruntime
-from edge_asc.unsigned_weights import has_signed_weights, unsigned_weights
+from edge_asc.runtime.sessions import OnnxSession, import_onnxruntime
+from edge_asc.runtime.unsigned_weights import has_signed_weights, unsigned_weights
 from old_onnx import signed_weights
 
 onnxruntime = import_onnxruntime()
 ROOT = Path(__file__).parents[1]
-FILES = sorted([*ROOT.glob("edge_asc/zoo/*.onnx"), *ROOT.glob("runs/artifacts/**/*.onnx")])
+FILES = sorted([*ROOT.glob("edge_asc/zoo/*.onnx"), *ROOT.glob("recipes/artifacts/**/*.onnx")])
 SIGNED = np.arange(-127, 127, dtype=np.int8).reshape(2, 127, 1, 1)
 
 
