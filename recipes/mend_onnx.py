@@ -1,4 +1,4 @@
-"""Write .onnx files anew that hold int8 weights as int8 (`runtime/unsigned_weights.py` says why).
+"""Write .onnx files anew that hold int8 weights as int8 (see `runtime/formats`).
 
     python recipes/mend_onnx.py FILE...
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from edge_asc.files import atomic_write
-from edge_asc.runtime.unsigned_weights import unsigned_weights
+from edge_asc.runtime.formats.unsigned_weights import unsigned_weights
 
 
 def main(paths: list[Path]) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 from edge_asc import __version__
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.classifier import RUNTIMES
+from edge_asc.runtime.formats.unsigned_weights import has_signed_weights
 from edge_asc.runtime.metadata import Metadata, read_metadata
 from edge_asc.runtime.processor import instruction_set
 from edge_asc.runtime.tta import heard
-from edge_asc.runtime.unsigned_weights import has_signed_weights
 
 RUNTIME_PACKAGES = ("numpy", "msgspec", "soundfile", "soxr", "typer", "rich", "sounddevice")
 SIGNED_WEIGHTS = (

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from edge_asc.runtime.flatbuffer import Flat, FlatError, Table
-from edge_asc.runtime.protobuf import ProtoError, messages
+from edge_asc.runtime.formats.flatbuffer import Flat, FlatError, Table
+from edge_asc.runtime.formats.protobuf import ProtoError, messages
 
 METADATA_KEY = "edge_asc"
 MOST_VIEWS = 100

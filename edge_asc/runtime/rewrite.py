@@ -8,7 +8,8 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge_asc.runtime.flatbuffer import Flat, FlatError, Table
+from edge_asc.runtime.formats.flatbuffer import Flat, FlatError, Table
+from edge_asc.runtime.formats.protobuf import BYTES, ProtoError, messages, spans
 from edge_asc.runtime.metadata import (
     ENTRY_KEY,
     ENTRY_VALUE,
@@ -22,7 +23,6 @@ from edge_asc.runtime.metadata import (
     file_format,
     metadata_to_json,
 )
-from edge_asc.runtime.protobuf import BYTES, ProtoError, messages, spans
 
 ALIGNMENT_BYTES = 16  # of buffers, by the TFLite format
 

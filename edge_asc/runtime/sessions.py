@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edge_asc.runtime.unsigned_weights import unsigned_weights
+from edge_asc.runtime.formats.unsigned_weights import unsigned_weights
 
 Array = np.ndarray
 Logits = dict[str, Array]

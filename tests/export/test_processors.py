@@ -14,8 +14,8 @@ from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
+from edge_asc.runtime.formats.unsigned_weights import has_signed_weights, unsigned_weights
 from edge_asc.runtime.metadata import read_metadata
-from edge_asc.runtime.unsigned_weights import has_signed_weights, unsigned_weights
 from edge_asc.runtime.zoo.models import zoo_models
 from elsewhere import AVX2, answers, emulator
 from exact_onnx import exact_logits, largest_steps, steps_of_each_op, with_integers_out

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_asc.runtime.formats.protobuf import ProtoError, fields
 from edge_asc.runtime.metadata import (
     METADATA_KEY,
     entries_of,
@@ -16,7 +17,6 @@ from edge_asc.runtime.metadata import (
     read_entries,
     read_metadata,
 )
-from edge_asc.runtime.protobuf import ProtoError, fields
 from metadata_files import METADATA, WRITERS
 
 

@@ -16,7 +16,7 @@ from edge_asc.budget.tflite.operators import (
 )
 from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgraphs
 from edge_asc.budget.tflite.shapes import Shapes
-from edge_asc.runtime.flatbuffer import FlatError
+from edge_asc.runtime.formats.flatbuffer import FlatError
 from edge_asc.runtime.metadata import entries_of
 
 Step = tuple[list[int], list[int]]  # tensors that an operator reads and makes

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_asc.budget.inventory import Shape
 from edge_asc.budget.tflite.operators import CUSTOM, operator_name
-from edge_asc.runtime.flatbuffer import Flat, FlatError, Table
+from edge_asc.runtime.formats.flatbuffer import Flat, FlatError, Table
 
 MAX_RANK = 16
 MAX_STEERING_BYTES = 1024  # of axes, paddings and shapes that are worth a look

@@ -11,7 +11,7 @@ from math import prod
 from edge_asc.budget.inventory import Shape
 from edge_asc.budget.tflite.operators import PER_OUTPUT
 from edge_asc.budget.tflite.schema import Operator, Subgraph
-from edge_asc.runtime.flatbuffer import FlatError
+from edge_asc.runtime.formats.flatbuffer import FlatError
 
 SAME, VALID = 0, 1
 

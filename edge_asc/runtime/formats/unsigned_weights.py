@@ -10,7 +10,7 @@ from collections import Counter
 
 import numpy as np
 
-from edge_asc.runtime.protobuf import ProtoError, Value, fields, messages, spans
+from edge_asc.runtime.formats.protobuf import ProtoError, Value, fields, messages, spans
 
 GRAPH = 7  # field numbers of ModelProto,
 NODE, INITIALIZER = 1, 5  # GraphProto,
