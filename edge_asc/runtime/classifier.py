@@ -13,6 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.answers.answer import Answer
+from edge_asc.runtime.answers.hear import Audio, embed, hear
+from edge_asc.runtime.answers.stream import Stream
 from edge_asc.runtime.metadata import (
     Calibration,
     Format,
@@ -141,7 +144,27 @@ def mean_prediction(predictions: Sequence[Prediction]) -> Prediction:
 
 
 class Classifier:
-    """A loaded model file; use one per thread."""
+    """A loaded model file that says what sounds are; use one per thread.
+
+    Attributes:
+        labels: scenes, in the order of the probabilities.
+        window_s: seconds of sound that it hears at once.
+        size_bytes: of the file.
+        frontend: its features.
+        runtime: the inference library that runs it.
+
+    Example:
+        >>> clf = ea.load("esc10-32k")
+        >>> len(clf.labels), clf.window_s, clf.size_bytes < 32_000
+        (10, 5.0, True)
+        >>> clf("dog.wav").top(2)  # doctest: +ELLIPSIS
+        [('...', 0...), ('...', 0...)]
+        >>> samples = np.zeros(44100, np.float32)
+        >>> clf(samples, sample_rate_hz=44100).label in clf.labels
+        True
+        >>> clf.embed("dog.wav").shape
+        (26,)
+    """
 
     def __init__(
         self,
@@ -219,6 +242,57 @@ class Classifier:
             f"{self.metadata.name} ({self.metadata.precision}, {self.file_bytes:,} bytes)"
             f" on {self.runtime} {self.runtime_version}"
         )
+
+    @property
+    def labels(self) -> list[str]:
+        """Scenes, in the order of the probabilities."""
+        return self.metadata.labels
+
+    @property
+    def window_s(self) -> float:
+        """Seconds of sound in the window that the model was trained on."""
+        return self.metadata.clip_s
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        return self.file_bytes
+
+    def __call__(
+        self, audio: Audio, sample_rate_hz: int | None = None, *, hop_s: float | None = None
+    ) -> Answer:
+        """Say what a sound of any length is: the mean over its windows.
+
+        Args:
+            audio: a file's path, or floating-point samples `[N]` or `[N, channels]`, full scale 1.
+            sample_rate_hz: of samples; a file has its own.
+            hop_s: seconds from one window to the next; None: half a window.
+
+        Raises:
+            ValueError: unusable sound (`AudioError` of a file), no rate with samples, a bad hop.
+        """
+        return hear(self, audio, sample_rate_hz, hop_s)
+
+    def embed(
+        self, audio: Audio, sample_rate_hz: int | None = None, *, hop_s: float | None = None
+    ) -> np.ndarray:
+        """What the network's last layer reads, `[D]` float32, averaged over the sound's windows.
+
+        Arguments as of a call. A window is heard once, whatever `views` says.
+
+        Raises:
+            ValueError: as a call, or an `.onnx` file, whose runtime keeps no tensors.
+        """
+        return embed(self, audio, sample_rate_hz, hop_s)
+
+    def stream(self, hop_s: float | None = None, sample_rate_hz: int | None = None) -> Stream:
+        """Answers to sound that arrives in blocks; see `Stream`.
+
+        Args:
+            hop_s: seconds from one window to the next; None: half a window.
+            sample_rate_hz: of the blocks; None: the model's.
+        """
+        return Stream(self, hop_s, sample_rate_hz)
 
     def logits(self, features: np.ndarray) -> tuple[np.ndarray, ...]:
         """Scene logits `[S]` and, where the model has them, abstract logits `[A]`, float32.

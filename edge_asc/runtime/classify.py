@@ -10,23 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from edge_asc.audio.decode import AUDIO_SUFFIXES, blocks
-from edge_asc.frontend.stream import FeatureStream
-from edge_asc.frontend.windows import WindowStream
-from edge_asc.runtime.classifier import Classifier, Prediction, mean_prediction
-
-BLOCK_S = 1.0  # decoded at a time
-
-
-@dataclass(frozen=True)
-class Window:
-    """What was heard from `start_s` to `end_s` of a file."""
-
-    start_s: float
-    end_s: float
-    prediction: Prediction
+from edge_asc.audio.decode import AUDIO_SUFFIXES
+from edge_asc.runtime.answers.answer import Answer
+from edge_asc.runtime.answers.stream import hop_frames
+from edge_asc.runtime.classifier import Classifier, Prediction
 
 
 @dataclass(frozen=True)
@@ -43,7 +30,7 @@ class FileResult:
     path: Path
     duration_s: float
     mean: Prediction
-    timeline: tuple[Window, ...]
+    timeline: tuple[Answer, ...]
 
 
 def classify_file(path: Path, classifier: Classifier, hop_s: float | None = None) -> FileResult:
@@ -58,51 +45,8 @@ def classify_file(path: Path, classifier: Classifier, hop_s: float | None = None
         ValueError: the file is unusable (`AudioError`), or `hop_s` is not positive.
         OSError: the file cannot be read.
     """
-    counted = _Counted(blocks(path, classifier.frontend.sample_rate_hz, BLOCK_S))
-    timeline = tuple(windows(counted, classifier, hop_s))
-    duration_s = counted.n_samples / classifier.frontend.sample_rate_hz
-    timeline = tuple(Window(w.start_s, min(w.end_s, duration_s), w.prediction) for w in timeline)
-    return FileResult(path, duration_s, mean_prediction([w.prediction for w in timeline]), timeline)
-
-
-def windows(
-    audio: Iterable[np.ndarray], classifier: Classifier, hop_s: float | None = None
-) -> Iterator[Window]:
-    """Predictions over audio that comes in blocks `[n]` of any size; constant memory."""
-    frontend = classifier.frontend
-    width = classifier.window_frames
-    hop = hop_frames(classifier, hop_s)
-    frames, cutter = FeatureStream(frontend), WindowStream(width, hop)
-
-    def predicted(ready: Iterator[tuple[int, np.ndarray]]) -> Iterator[Window]:
-        for first, raw in ready:
-            start_s = first / frontend.frames_per_s
-            prediction = classifier.predict(frontend.normalize(raw))
-            yield Window(start_s, start_s + classifier.metadata.clip_s, prediction)
-
-    for block in filled_up(audio, classifier.window_samples):
-        yield from predicted(cutter.feed(frames.feed(block)))
-    yield from predicted(cutter.feed(frames.flush()))
-    yield from predicted(cutter.flush())
-
-
-def hop_frames(classifier: Classifier, hop_s: float | None) -> int:
-    """Frames from one window to the next; half a window when `hop_s` is None."""
-    if hop_s is None:
-        return max(1, classifier.window_frames // 2)
-    if not 0 < hop_s < float("inf"):
-        raise ValueError(f"hop {hop_s} s must be above 0 s")
-    return max(1, round(hop_s * classifier.frontend.frames_per_s))
-
-
-def filled_up(audio: Iterable[np.ndarray], n_samples: int) -> Iterator[np.ndarray]:
-    """The blocks, and silence behind them until there are at least `n_samples`."""
-    n = 0
-    for block in audio:
-        n += len(block)
-        yield block
-    if n < n_samples:
-        yield np.zeros(n_samples - n, np.float32)
+    heard = classifier(path, hop_s=hop_s)
+    return FileResult(path, heard.end_s, heard.prediction, heard.windows)
 
 
 def find_audio(patterns: Sequence[str]) -> list[Path]:
@@ -142,22 +86,3 @@ def classify_all(
             yield classify_file(path, classifier, hop_s)
         except (ValueError, OSError) as error:
             on_error(path, error)
-
-
-def ranking(probabilities: np.ndarray, labels: Sequence[str], n: int) -> list[tuple[str, float]]:
-    """The `n` likeliest labels with their probabilities, likeliest first."""
-    order = np.argsort(-probabilities, kind="stable")[:n]
-    return [(labels[i], float(probabilities[i])) for i in order]
-
-
-class _Counted:
-    """Blocks as they pass, and how many samples they held."""
-
-    def __init__(self, audio: Iterable[np.ndarray]) -> None:
-        self._audio = audio
-        self.n_samples = 0
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        for block in self._audio:
-            self.n_samples += len(block)
-            yield block

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from edge_asc.runtime.answers.answer import Answer, ranking
 from edge_asc.runtime.classifier import Prediction
-from edge_asc.runtime.classify import FileResult, Window, ranking
+from edge_asc.runtime.classify import FileResult
 from edge_asc.runtime.metadata import Metadata
 
 BAR = 20  # characters of probability 1
@@ -37,7 +38,7 @@ def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
 def timeline_text(result: FileResult, metadata: Metadata) -> Iterator[str]:
     """One line for each stretch of windows with the same likeliest scene."""
 
-    def scene(window: Window) -> int:
+    def scene(window: Answer) -> int:
         return int(window.prediction.scene.argmax())
 
     for index, run in groupby(result.timeline, scene):

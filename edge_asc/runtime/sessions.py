@@ -5,6 +5,8 @@ Shapes: M mels, F frames, S scenes. A session takes normalised features `[M, F]`
 A session is not safe to share between threads.
 """
 
+import functools
+import importlib
 import os
 import tempfile
 import threading
@@ -99,6 +101,11 @@ class TFLiteSession:
         self._interpreter.invoke()
         return {name: self._output(details) for name, details in self._outputs.items()}
 
+    def tensor(self, index: int) -> Array:
+        """A tensor of the last run as real numbers, by an interpreter that keeps all of them."""
+        details = {d["index"]: d for d in self._interpreter.get_tensor_details()}[index]
+        return self._real(details, self._interpreter.get_tensor(index))
+
     def _resize(self, shape: tuple[int, ...]) -> None:
         if shape == self._shape:
             return
@@ -109,7 +116,10 @@ class TFLiteSession:
         self._shape = shape
 
     def _output(self, details: Mapping[str, Any]) -> Array:
-        value = self._interpreter.get_tensor(details["index"])[0]
+        return self._real(details, self._interpreter.get_tensor(details["index"])[0])
+
+    @staticmethod
+    def _real(details: Mapping[str, Any], value: Array) -> Array:
         if details["dtype"] == np.float32:
             return value
         scale, zero_point = details["quantization"]
@@ -163,3 +173,14 @@ def open_tflite_runtime(content: bytes, threads: int) -> Session:
     from tflite_runtime.interpreter import Interpreter
 
     return TFLiteSession(Interpreter, content, threads)
+
+
+def interpreter_that_keeps(runtime: str) -> Callable[..., Any]:
+    """The interpreter class of `litert` or `tflite`, so set that all tensors of a run stay."""
+    module = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}[runtime]
+    interpreter = importlib.import_module(f"{module}.interpreter")
+    return functools.partial(
+        interpreter.Interpreter,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )

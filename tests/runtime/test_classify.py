@@ -14,8 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_asc.frontend.windows import WindowStream, crop_starts, cut, slide_starts
+from edge_asc.runtime.answers.answer import ranking
+from edge_asc.runtime.answers.hear import answers
+from edge_asc.runtime.answers.stream import Stream
 from edge_asc.runtime.classifier import Classifier, softmax
-from edge_asc.runtime.classify import classify_all, classify_file, find_audio, ranking, windows
+from edge_asc.runtime.classify import classify_all, classify_file, find_audio
 from edge_asc.runtime.classify_report import clock, result_dict, result_text
 from tiny_models import (
     ABSTRACT_LABELS,
@@ -96,7 +99,7 @@ def test_window_stream_is_slide_starts_for_any_blocks(
 def test_timeline_is_that_of_the_whole_clip(sizes: list[int], n_samples: int) -> None:
     audio = np.concatenate([tone(label, 13333) for label in LABELS])[:n_samples]
     classifier = shared_classifier()
-    found = list(windows(blocks_of(audio, sizes), classifier, hop_s=0.3))
+    found = list(answers(Stream(classifier, hop_s=0.3), blocks_of(audio, sizes)))
     padded = np.pad(audio, (0, max(0, classifier.window_samples - n_samples)))
     raw = FRONTEND.raw(padded)
     width, hop = classifier.window_frames, round(0.3 * FRONTEND.frames_per_s)
@@ -165,7 +168,7 @@ def test_memory_does_not_grow_with_the_file(classifier: Classifier) -> None:
     def peak_bytes(n_blocks: int) -> int:
         block = tone("low", 8000)
         tracemalloc.start()
-        for _ in windows((block for _ in range(n_blocks)), classifier, hop_s=2.0):
+        for _ in answers(Stream(classifier, hop_s=2.0), (block for _ in range(n_blocks))):
             pass
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

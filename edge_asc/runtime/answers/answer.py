@@ -1,0 +1,63 @@
+"""What a model says of a stretch of sound."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from edge_asc.runtime.classifier import Prediction
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of a stretch of sound.
+
+    Attributes:
+        prediction: probabilities of the scenes, and of the abstract classes where there are any.
+        start_s: where the stretch begins, in seconds.
+        end_s: where it ends.
+        labels: scenes, in the order of the probabilities.
+        windows: of a whole sound, the answer for each of its windows; the whole is their mean.
+
+    Example:
+        >>> answer = ea.load("esc10-32k")("dog.wav")
+        >>> answer.label == answer.top(1)[0][0]
+        True
+        >>> round(float(answer.probabilities.sum()), 6)
+        1.0
+    """
+
+    prediction: "Prediction"
+    start_s: float
+    end_s: float
+    labels: Sequence[str]
+    windows: tuple["Answer", ...] = ()
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Of the scenes, `[S]` float64, in the order of `labels`."""
+        return self.prediction.scene
+
+    @property
+    def label(self) -> str:
+        """The likeliest scene."""
+        return self.labels[int(self.probabilities.argmax())]
+
+    def top(self, n: int = 3) -> list[tuple[str, float]]:
+        """The `n` likeliest scenes with their probabilities, likeliest first."""
+        return ranking(self.probabilities, self.labels, n)
+
+    def __str__(self) -> str:
+        scenes = ", ".join(f"{label} {100 * p:.1f} %" for label, p in self.top())
+        return f"{self.start_s:.1f} to {self.end_s:.1f} s: {scenes}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+def ranking(probabilities: np.ndarray, labels: Sequence[str], n: int) -> list[tuple[str, float]]:
+    """The `n` likeliest labels with their probabilities, likeliest first."""
+    order = np.argsort(-probabilities, kind="stable")[:n]
+    return [(labels[i], float(probabilities[i])) for i in order]

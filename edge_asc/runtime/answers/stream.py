@@ -1,0 +1,161 @@
+"""Sound that arrives in blocks of any size → windows of features → answers, in constant memory.
+
+Letters: n samples, M mels, W frames of a window.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_asc.audio.samples import checked_audio
+from edge_asc.frontend.stream import FeatureStream
+from edge_asc.frontend.windows import WindowStream
+from edge_asc.runtime.answers.answer import Answer
+
+if TYPE_CHECKING:
+    from edge_asc.runtime.classifier import Classifier
+
+RESAMPLER_QUALITY = "HQ"  # as files are resampled
+
+
+class FeatureWindows:
+    """Normalised features `[M, W]` of each window, with the second it begins at.
+
+    Sound shorter than a window is filled up with silence, as in training.
+    """
+
+    def __init__(
+        self,
+        classifier: "Classifier",
+        hop_s: float | None = None,
+        sample_rate_hz: int | None = None,
+    ) -> None:
+        self._frontend = classifier.frontend
+        self._rates = sample_rate_hz or self._frontend.sample_rate_hz, self._frontend.sample_rate_hz
+        if self._rates[0] < 1:
+            raise ValueError(f"sample_rate_hz is {sample_rate_hz}, must be at least 1")
+        self._least = classifier.window_samples
+        self.heard_s = 0.0  # of the sound so far, or of the one that has ended
+        self._frames = FeatureStream(self._frontend)
+        self._cutter = WindowStream(classifier.window_frames, hop_frames(classifier, hop_s))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._frames.reset()
+        self._cutter.reset()
+        self._resampler = _resampler(*self._rates)
+        self._n_fed = 0  # samples at the model's rate
+
+    def feed(self, block: npt.ArrayLike) -> list[tuple[float, np.ndarray]]:
+        """Take samples `[n]`; give (start in seconds, features) of each window now full."""
+        samples = checked_audio(block)
+        if self._resampler is not None:
+            samples = self._resampler.resample_chunk(samples)
+        return self._take(samples)
+
+    def flush(self) -> list[tuple[float, np.ndarray]]:
+        """End the sound: the windows that its last frames fill, and reset."""
+        ready = []
+        if self._resampler is not None:
+            ready += self._take(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
+        if self._n_fed:
+            silence = np.zeros(max(0, self._least - self._n_fed), np.float32)
+            ready += self._cut(self._frames.feed(silence)) + self._cut(self._frames.flush())
+            ready += list(map(self._normalised, self._cutter.flush()))
+        self.reset()
+        return ready
+
+    def _take(self, samples: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        self._n_fed += len(samples)
+        self.heard_s = self._n_fed / self._frontend.sample_rate_hz
+        return self._cut(self._frames.feed(samples))
+
+    def _cut(self, frames: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        return list(map(self._normalised, self._cutter.feed(frames)))
+
+    def _normalised(self, window: tuple[int, np.ndarray]) -> tuple[float, np.ndarray]:
+        first, raw = window
+        return first / self._frontend.frames_per_s, self._frontend.normalize(raw)
+
+
+def _resampler(from_hz: int, to_hz: int) -> Any:
+    """A resampler of a stream; None where there is nothing to do."""
+    if from_hz == to_hz:
+        return None
+    import soxr
+
+    return soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality=RESAMPLER_QUALITY)
+
+
+class Stream:
+    """Answers over sound that arrives in blocks: one for each window, as soon as it is full.
+
+    All `feed`s and the final `flush` together give the windows of the whole sound, whatever the
+    blocks' sizes. Memory stays that of a window, however long it runs.
+
+    Args:
+        classifier: a loaded model.
+        hop_s: seconds from one window to the next; None: half a window.
+        sample_rate_hz: of the blocks; None: the model's.
+
+    Raises:
+        ValueError: a hop or a rate that is not positive.
+
+    Example:
+        >>> clf = ea.load("esc10-32k")
+        >>> stream = clf.stream(hop_s=1.0, sample_rate_hz=8000)
+        >>> seconds = [np.zeros(8000, np.float32)] * 7
+        >>> answers = [answer for second in seconds for answer in stream.feed(second)]
+        >>> answers += stream.flush()
+        >>> [answer.start_s for answer in answers]
+        [0.0, 1.0, 2.0]
+    """
+
+    def __init__(
+        self,
+        classifier: "Classifier",
+        hop_s: float | None = None,
+        sample_rate_hz: int | None = None,
+    ) -> None:
+        self._classifier = classifier
+        self._windows = FeatureWindows(classifier, hop_s, sample_rate_hz)
+
+    def feed(self, block: npt.ArrayLike) -> list[Answer]:
+        """Take floating-point samples `[n]`, n ≥ 0; give the answers that became ready.
+
+        Raises:
+            ValueError: a sample is unusable; the block is refused and the stream can go on.
+        """
+        return [self._answer(*window) for window in self._windows.feed(block)]
+
+    def flush(self) -> list[Answer]:
+        """End the sound: its last answers. The next block begins a new sound."""
+        windows = self._windows.flush()
+        return [self._answer(*window, self.heard_s) for window in windows]
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds of the sound so far; after `flush`, of the one that has ended."""
+        return self._windows.heard_s
+
+    def reset(self) -> None:
+        """Forget all sound: what comes next does not follow it."""
+        self._windows.reset()
+
+    def _answer(
+        self, start_s: float, features: np.ndarray, at_most_s: float = float("inf")
+    ) -> Answer:
+        prediction = self._classifier.predict(features)
+        end_s = min(start_s + self._classifier.window_s, at_most_s)
+        return Answer(prediction, start_s, end_s, self._classifier.labels)
+
+
+def hop_frames(classifier: "Classifier", hop_s: float | None) -> int:
+    """Frames from one window to the next; half a window when `hop_s` is None."""
+    if hop_s is None:
+        return max(1, classifier.window_frames // 2)
+    if not 0 < hop_s < float("inf"):
+        raise ValueError(f"hop {hop_s} s must be above 0 s")
+    return max(1, round(hop_s * classifier.frontend.frames_per_s))
