@@ -285,10 +285,13 @@ def _flatten(writer: _Writer, node: Node) -> None:
 
 def _max_pool(writer: _Writer, node: Node) -> None:
     a = node.attributes
-    if (a["kernel"], a["stride"], a["padding"], a["ceil"]) != ((2, 2), (2, 2), (0, 0), True):
-        raise ValueError(f"max pool {a}: only 2 x 2, stride 2, ceil mode has a form in TFLite")
-    sizes: tuple[Field, ...] = tuple((slot, "i32", 2) for slot in (1, 2, 3, 4))
-    writer.emit("MAX_POOL_2D", node, (0, "i8", SAME), *sizes)
+    (high, wide), (down, along) = a["kernel"], a["stride"]  # mels, frames
+    halves = (high, wide, down, along) == (2, 2, 2, 2)
+    if any(a["padding"]) or (a["ceil"] and not halves):
+        raise ValueError(f"max pool {a}: no padding, and ceil mode only where 2 x 2 are halved")
+    sizes: tuple[Field, ...] = ((1, "i32", along), (2, "i32", down), (3, "i32", wide),
+                                (4, "i32", high))  # fmt: skip
+    writer.emit("MAX_POOL_2D", node, (0, "i8", SAME if a["ceil"] else VALID), *sizes)
 
 
 def _reduce(name: str, axes: tuple[int, ...]) -> Callable[[_Writer, Node], None]:

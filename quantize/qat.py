@@ -10,15 +10,17 @@ places serve another runtime: they leave the logits in float and max's inputs on
 import contextlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from edge_asc.files import atomic_write, write_json
+from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import (
     ORDER_OPS,
     SIGMOID_GRID,
@@ -33,6 +35,24 @@ from edge_asc.quantize.ranges import Range, calibrate
 
 INPUT_HOOK = "x"  # NNCF names the input after forward's argument
 LEVELS = 255  # steps between the lowest and the highest int8 number
+
+
+def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwork:
+    """A graph → its network with calibrated quantisers; `edge_asc.quantize` called says the rest.
+
+    Raises:
+        ValueError: no batch, batches of another shape, or a graph that is int8 already.
+    """
+    if graph.is_quantised:
+        raise ValueError("the graph is int8 already: quantise the float graph")
+    tensors = [torch.as_tensor(batch, dtype=torch.float32) for batch in batches]
+    if not tensors:
+        raise ValueError("quantize needs at least one batch of features to calibrate on")
+    for tensor in tensors:
+        if tensor.ndim != 4 or tensor.shape[1:3] != (1, graph.n_mels):
+            found = list(tensor.shape)
+            raise ValueError(f"batch of shape {found}: expected [B, 1, {graph.n_mels}, frames]")
+    return prepare(GraphNetwork(fold(graph)).eval(), tensors)
 
 
 def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
@@ -65,6 +85,17 @@ def freeze(quantised: GraphNetwork) -> Graph:
     """Read the int8 graph: integer weights and biases, a grid for every value.
 
     `GraphNetwork(freeze(q))` computes what q computes.
+
+    Args:
+        quantised: what `quantize` or `prepare` gave, trained on or not; left as it is.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> q = ea.quantize(ea.trace(net, n_mels=64), [torch.randn(4, 1, 64, 100)])
+        >>> str(ea.freeze(q).nodes[0].tensors["weight"].dtype)
+        'int8'
     """
     graph = quantised.trained_graph()
     hooks = dict(_hook_storage(quantised).named_hooks(remove_duplicate=False))

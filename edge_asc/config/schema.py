@@ -220,15 +220,24 @@ def config_from_dict(tables: Mapping[str, Any], where: str = "config") -> Config
 def _override(tables: dict[str, Any], override: str) -> None:
     """Set one `section.key=value`; the value is TOML, or a bare string."""
     key, equals, text = override.partition("=")
-    *sections, last = key.strip().split(".")
-    if not equals or not last:
+    if not equals or not key.strip().split(".")[-1]:
         raise ValueError(f"override {override!r} is not of the form section.key=value")
+    put(tables, key.strip(), _value(text.strip()))
+
+
+def put(tables: dict[str, Any], key: str, value: Any) -> None:
+    """Set the value of one `section.key` in nested tables; the value is not checked.
+
+    Raises:
+        ValueError: the section is a value.
+    """
+    *sections, last = key.split(".")
     table = tables
     for section in sections:
         table = table.setdefault(section, {})
         if not isinstance(table, dict):
-            raise ValueError(f"override {override!r}: {section} is a value, not a section")
-    table[last] = _value(text.strip())
+            raise ValueError(f"{key}: {section} is a value, not a section")
+    table[last] = value
 
 
 def _value(text: str) -> Any:

@@ -24,7 +24,19 @@ from edge_asc.graph.graph import Graph, Node
 
 
 def fold(graph: Graph) -> Graph:
-    """Return a graph of the same function without `affine`, `channel_mean` and `avg_pool`."""
+    """Return a graph of the same function without `affine`, `channel_mean` and `avg_pool`.
+
+    Folding once more changes nothing; a quantised graph has nothing left to fold.
+
+    Example:
+        >>> from torch import nn
+        >>> layers = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+        >>> net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8, 3))
+        >>> [node.op for node in ea.fold(ea.trace(net, n_mels=64)).nodes]
+        ['conv', 'global_mean', 'flatten', 'linear']
+    """
+    if graph.is_quantised:
+        return graph
     graph = deepcopy(graph)
     shapes = graph.shapes(n_frames=_FRAMES)
     _means_as_convolutions(graph, {name: shape[0] for name, shape in shapes.items()})

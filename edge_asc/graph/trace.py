@@ -21,8 +21,19 @@ OUTPUT_NAMES = ("scene", "abstract")
 def trace(network: nn.Module, n_mels: int) -> Graph:
     """Read the graph of a network in eval mode, batch norm still apart.
 
+    Args:
+        network: `[B, 1, M, F] ->` logits `[B, S]`, or a tuple of logits; left as it is.
+        n_mels: M.
+
     Raises:
         ValueError: an op that the graph does not have.
+
+    Example:
+        >>> from torch import nn
+        >>> layers = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+        >>> net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8, 3))
+        >>> [node.op for node in ea.trace(net, n_mels=64).nodes]
+        ['conv', 'affine', 'relu', 'global_mean', 'flatten', 'linear']
     """
     training = network.training
     try:
@@ -56,7 +67,9 @@ class _Reader:
         if node.op == "placeholder":
             self.input = self.names[node] = node.name
         elif node.op == "output":
-            self.outputs = [self.names[value] for value in node.args[0]]  # type: ignore[union-attr]
+            result = node.args[0]
+            heads = [result] if isinstance(result, fx.Node) else result
+            self.outputs = [self.names[value] for value in heads]  # type: ignore[union-attr]
         elif node.op == "call_module":
             self.read_module(node, self.modules[str(node.target)])
         else:
@@ -69,7 +82,7 @@ class _Reader:
 
     def read_module(self, node: fx.Node, module: nn.Module) -> None:
         x = node.args[0]
-        if isinstance(module, nn.Identity | nn.Dropout):
+        if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
             self.names[node] = self.names[x]
         elif (reader := MODULE_READERS.get(type(module))) is None:
             raise ValueError(f"layer {node.target}: {type(module).__name__} has no op in the graph")
@@ -99,11 +112,14 @@ def _conv(conv: nn.Module) -> tuple[str, dict]:
 
 def _linear(linear: nn.Module) -> tuple[str, dict]:
     assert isinstance(linear, nn.Linear)
-    return "linear", {"tensors": {"weight": array(linear.weight), "bias": array(linear.bias)}}
+    bias = np.zeros(linear.out_features, np.float32) if linear.bias is None else array(linear.bias)
+    return "linear", {"tensors": {"weight": array(linear.weight), "bias": bias}}
 
 
 def _batch_norm(norm: nn.Module) -> tuple[str, dict]:
     assert isinstance(norm, nn.BatchNorm2d)
+    if not (norm.affine and norm.track_running_stats):
+        raise ValueError(f"{norm}: batch norm must have scale, shift and running statistics")
     mean, var, weight, bias = (
         t.detach().double().cpu().numpy()
         for t in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
@@ -115,6 +131,8 @@ def _batch_norm(norm: nn.Module) -> tuple[str, dict]:
 
 def _max_pool(pool: nn.Module) -> tuple[str, dict]:
     assert isinstance(pool, nn.MaxPool2d)
+    if pair(pool.dilation) != (1, 1):
+        raise ValueError(f"{pool}: only pooling without dilation has an op in the graph")
     return "max_pool", {"attributes": _window(pool) | {"ceil": pool.ceil_mode}}
 
 
@@ -123,6 +141,22 @@ def _avg_pool(pool: nn.Module) -> tuple[str, dict]:
     if pool.ceil_mode or not pool.count_include_pad:
         raise ValueError(f"{pool}: average pooling must count its padding and round down")
     return "avg_pool", {"attributes": _window(pool)}
+
+
+def _to_one_module(op: str) -> Callable[[nn.Module], tuple[str, dict]]:
+    def read(pool: nn.Module) -> tuple[str, dict]:
+        if pair(pool.output_size) != (1, 1):  # type: ignore[arg-type]
+            raise ValueError(f"{pool}: only adaptive pooling to 1 x 1 has an op in the graph")
+        return op, {}
+
+    return read
+
+
+def _flatten_module(flatten: nn.Module) -> tuple[str, dict]:
+    assert isinstance(flatten, nn.Flatten)
+    if (flatten.start_dim, flatten.end_dim) != (1, -1):
+        raise ValueError(f"{flatten}: only all axes but the first are flattened")
+    return "flatten", {}
 
 
 def _window(pool: Any) -> dict[str, tuple[int, int]]:
@@ -136,7 +170,11 @@ MODULE_READERS: dict[type[nn.Module], Callable[[nn.Module], tuple[str, dict]]] =
     nn.BatchNorm2d: _batch_norm,
     nn.MaxPool2d: _max_pool,
     nn.AvgPool2d: _avg_pool,
+    nn.AdaptiveAvgPool2d: _to_one_module("global_mean"),
+    nn.AdaptiveMaxPool2d: _to_one_module("global_max"),
+    nn.Flatten: _flatten_module,
     nn.ReLU: lambda module: ("relu", {}),
+    nn.Sigmoid: lambda module: ("sigmoid", {}),
     nn.LeakyReLU: lambda module: (
         "leaky_relu",
         {"attributes": {"slope": module.negative_slope}},
@@ -187,13 +225,41 @@ def _cat(reader: _Reader, node: fx.Node) -> None:
     reader.emit("concat", node, *node.args[0], attributes={"axis": axis})  # type: ignore[misc]
 
 
-def _over_channels(op: str) -> Callable[[_Reader, fx.Node], None]:
+def _reduce(over_channels: str, over_map: str) -> Callable[[_Reader, fx.Node], None]:
+    """A mean or maximum over channels, which stay an axis, or over mels and frames."""
+
     def read(reader: _Reader, node: fx.Node) -> None:
-        if node.args[1:] != (1,) or not node.kwargs.get("keepdim"):
-            raise ValueError(f"function {node.name}: only {op} over dim 1 with keepdim")
-        reader.emit(op, node, node.args[0])
+        dims = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
+        axes = sorted(d % 4 for d in ([dims] if isinstance(dims, int) else dims or ()))  # type: ignore[union-attr,operator]
+        kept = node.args[2] if len(node.args) > 2 else node.kwargs.get("keepdim", False)
+        if axes == [1] and kept:
+            reader.emit(over_channels, node, node.args[0])
+        elif axes == [2, 3]:
+            reader.emit(over_map, node, node.args[0])
+            if not kept:
+                pooled, name = node.name, f"{node.name}_flat"
+                reader.nodes.append(Node("flatten", (pooled,), (name,)))
+                reader.names[node] = name
+        else:
+            raise ValueError(
+                f"function {node.name}: only over dims (2, 3), or over dim 1 with keepdim"
+            )
 
     return read
+
+
+def _flatten(reader: _Reader, node: fx.Node) -> None:
+    start = node.args[1] if len(node.args) > 1 else node.kwargs.get("start_dim", 0)
+    if start != 1 or len(node.args) > 2 or "end_dim" in node.kwargs:
+        raise ValueError(f"function {node.name}: only flatten(1) has an op in the graph")
+    reader.emit("flatten", node, node.args[0])
+
+
+def _dropout(reader: _Reader, node: fx.Node) -> None:
+    """Nothing, in a finished network."""
+    if node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True):
+        raise ValueError(f"function {node.name}: dropout is on (training=self.training is missing)")
+    reader.names[node] = reader.names[node.args[0]]
 
 
 def _to_one(op: str) -> Callable[[_Reader, fx.Node], None]:
@@ -206,18 +272,19 @@ def _to_one(op: str) -> Callable[[_Reader, fx.Node], None]:
 
 
 FUNCTION_READERS: dict[Any, Callable[[_Reader, fx.Node], None]] = {
-    torch.max: _binary("max"),
-    operator.mul: _binary("mul"),
-    operator.add: _binary("add"),
+    **dict.fromkeys((torch.max, torch.maximum), _binary("max")),
+    **dict.fromkeys((operator.mul, torch.mul, Tensor.mul), _binary("mul")),
+    **dict.fromkeys((operator.add, operator.iadd, torch.add, Tensor.add), _binary("add")),
+    **dict.fromkeys((F.relu, torch.relu, Tensor.relu), _unary("relu")),
+    **dict.fromkeys((torch.sigmoid, Tensor.sigmoid), _unary("sigmoid")),
+    **dict.fromkeys((torch.flatten, Tensor.flatten), _flatten),
+    **dict.fromkeys((torch.mean, Tensor.mean), _reduce("channel_mean", "global_mean")),
+    **dict.fromkeys((torch.amax, Tensor.amax), _reduce("channel_max", "global_max")),
     operator.getitem: _getitem,
-    F.relu: _unary("relu"),
-    torch.sigmoid: _unary("sigmoid"),
+    F.dropout: _dropout,
     torch.cat: _cat,
     Tensor.chunk: _chunk,
-    Tensor.flatten: _unary("flatten"),
     Tensor.transpose: _transpose,
-    Tensor.amax: _over_channels("channel_max"),
-    Tensor.mean: _over_channels("channel_mean"),
     F.adaptive_avg_pool2d: _to_one("global_mean"),
     F.adaptive_max_pool2d: _to_one("global_max"),
 }

@@ -7,6 +7,7 @@ from torch import nn
 
 from edge_asc.models.baselines import DCASE2024Baseline
 from edge_asc.models.compact import CompactAMFM
+from edge_asc.models.own import build_own, is_own
 from edge_asc.models.paper import ConventionalAMFM, FullAMFM, SequentialAMFM, SingleAMFM
 from edge_asc.models.resnet import ResNetLight
 
@@ -24,9 +25,17 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 def build(name: str, options: dict[str, Any], n_scenes: int, n_abstract: int = 0) -> nn.Module:
     """Build a network; `options` are its constructor's further arguments.
 
+    Args:
+        name: a key of `MODELS`, or `package.module:Class` (`edge_asc.models.own`).
+        options: the constructor's further arguments.
+        n_scenes: logits of the first head.
+        n_abstract: logits of the second head; 0: none.
+
     Raises:
         ValueError: no such network, or an option it does not have.
     """
+    if is_own(name):
+        return build_own(name, options, n_scenes, n_abstract)
     if name not in MODELS:
         raise ValueError(f"model {name!r} is not one of {', '.join(MODELS)}")
     try:

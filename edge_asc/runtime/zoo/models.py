@@ -9,10 +9,12 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from edge_asc.files import atomic_write
+from edge_asc.runtime.classifier import Classifier
 
 FOLDER = Path(__file__).parent
 FENCE = "---"
@@ -145,6 +147,60 @@ def model_or_default(model: Path | None, say: Callable[[str], Any]) -> Path:
     if model.suffix or model.exists():
         return model
     return next((one.tflite for one in zoo_models() if one.name == str(model)), model)
+
+
+def zoo() -> list[str]:
+    """Names of the models inside the package, the default first.
+
+    Example:
+        >>> "esc10-32k" in ea.zoo()
+        True
+    """
+    return [model.name for model in zoo_models()]
+
+
+def load(
+    model: str | PathLike[str],
+    runtime: str | None = None,
+    *,
+    threads: int = 1,
+    views: int | None = None,
+) -> Classifier:
+    """Open a model that says what sounds are; needs no torch.
+
+    Args:
+        model: a name of the zoo (`ea.zoo()`), or the path of a `.tflite` or `.onnx` file that
+            `edge-asc export` wrote; a `ModelFile` is one.
+        runtime: "litert", "tflite" or "onnxruntime"; None: the first installed one that runs the
+            file's format.
+        threads: of the runtime's kernels.
+        views: how often each window is heard, shifted in time; None: as the file says.
+
+    Returns:
+        A `Classifier`: call it on a sound.
+
+    Raises:
+        ValueError: no such model, not a model file of ours, or no runtime for it.
+        OSError: the file cannot be read.
+
+    Example:
+        >>> clf = ea.load("esc10-32k")
+        >>> clf.labels[:3]
+        ['dog', 'rooster', 'rain']
+        >>> clf("dog.wav").label in clf.labels
+        True
+    """
+    return Classifier.load(model_path(model), runtime, threads, views)
+
+
+def model_path(model: str | PathLike[str]) -> Path:
+    """The file of a zoo's name or of a path.
+
+    Raises:
+        ValueError: a name without a suffix that is neither of the zoo nor a file.
+    """
+    path = Path(model)
+    return path if path.suffix or path.exists() else find_model(str(model)).tflite
 
 
 def copy_model(model: ZooModel, file_format: str, out: Path) -> Path:
