@@ -5,6 +5,7 @@ from typing import get_args
 
 from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.config.schema import PRESETS, Config
 from edge_asc.runtime.metadata import Precision
 
 
@@ -26,8 +27,6 @@ def budget_of(target: str, precision: Precision | None = None) -> list[Inventory
         if precision is not None:
             raise ValueError(f"{target}: --precision is for presets and runs; a file has its own")
         return [inventory_of_file(path)]
-    from edge_asc.config.schema import PRESETS
-
     if target not in PRESETS and path.suffix != ".toml" and not path.exists():
         raise ValueError(f"{target}: neither a file nor a run nor a preset ({', '.join(PRESETS)})")
     from edge_asc.export.preset_budget import of_preset, of_run  # torch takes seconds
@@ -35,3 +34,14 @@ def budget_of(target: str, precision: Precision | None = None) -> list[Inventory
     if target in PRESETS or path.suffix == ".toml":
         return [of_preset(target, precision)]
     return [of_run(path, precision)]
+
+
+def budget_of_preset(config: Config, precision: Precision | None = None) -> Inventory:
+    """Count the network of a configuration, as `budget_of` does by its name.
+
+    Raises:
+        ValueError: a network that cannot be built or written.
+    """
+    from edge_asc.export.preset_budget import of_config
+
+    return of_config(config, precision)

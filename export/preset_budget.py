@@ -106,7 +106,11 @@ def of_preset(name_or_path: str, precision: Precision | None = None) -> Inventor
     Raises:
         ValueError: a malformed preset.
     """
-    config = load_preset(name_or_path)
+    return of_config(load_preset(name_or_path), precision)
+
+
+def of_config(config: Config, precision: Precision | None = None) -> Inventory:
+    """Count the network of a configuration before training, as `of_preset`."""
     precision = precision or config.precision
     frontend, n_frames, clip_s = _window(config)
     n_abstract = len(TAU_GROUPS) if config.model.abstract else 0

@@ -1,7 +1,7 @@
 """A run → model files that keep their budget and compute what was trained, or no files at all."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +11,7 @@ from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import Rule, enforce, rules_named
 from edge_asc.export import parity
+from edge_asc.export.model_file import ModelFile
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.files import atomic_write, write_json
@@ -29,15 +30,6 @@ PARITY_FILE = "parity.json"
 LICENCE_CHARACTERS = 80  # of the data's licence, in metadata
 
 
-@dataclass(frozen=True)
-class Exported:
-    """A file that was written: where, how large, and how it agrees with torch."""
-
-    path: Path
-    file_bytes: int
-    parity: dict[str, Any]
-
-
 def export_run(
     run: Path,
     *,
@@ -47,7 +39,7 @@ def export_run(
     views: int | None = None,
     out: Path | None = None,
     enforced: bool = True,
-) -> list[Exported]:
+) -> list[ModelFile]:
     """Write a run's network as model files, and parity.json beside them.
 
     Args:
@@ -159,7 +151,7 @@ def _judge(
     ]
 
 
-def _place(path: Path, data: bytes, graph: Graph, examples: Any) -> Exported:
+def _place(path: Path, data: bytes, graph: Graph, examples: Any) -> ModelFile:
     """Try the file where it will lie, then give it its name."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
@@ -167,7 +159,7 @@ def _place(path: Path, data: bytes, graph: Graph, examples: Any) -> Exported:
         parity.check(path.name, result)
     figures = asdict(result)
     _remember(path, figures)
-    return Exported(path, len(data), figures)
+    return ModelFile(path, figures)
 
 
 def _remember(path: Path, figures: dict[str, Any]) -> None:

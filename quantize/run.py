@@ -34,7 +34,7 @@ def quantize_run(
     ptq: bool = False,
     overrides: Sequence[str] = (),
     resume: bool = False,
-    data: Path | None = None,
+    data: Path | SceneDataset | None = None,
     teachers: Sequence[Path | str] = (),
     progress: bool = True,
     cache: Path | None = None,
@@ -46,7 +46,7 @@ def quantize_run(
         ptq: calibrate only, without training on.
         overrides: `quantize.key=value`, or another section's.
         resume: go on with quantisation-aware training that was interrupted, with its settings.
-        data: where the run's data set is now; None: where it was.
+        data: the run's data set, or where it is now; None: where it was.
         teachers: finished runs that the network goes on to learn from; RUN can be one.
         progress: show progress.
         cache: folder of the feature cache; None: the user's.
@@ -92,11 +92,12 @@ def quantize_run(
     return folder
 
 
-def _dataset_of(run: Path, description: Run, data: Path | None) -> SceneDataset:
+def _dataset_of(run: Path, description: Run, data: Path | SceneDataset | None) -> SceneDataset:
     """The run's data set, where it is now."""
     if not (data or description.data):
         raise ValueError(f"{run} knows of no data set (it was imported): name one with --data")
-    dataset = labelled(description.settings(), open_dataset(data or description.data))
+    opened = data if isinstance(data, SceneDataset) else open_dataset(data or description.data)
+    dataset = labelled(description.settings(), opened)
     if list(dataset.labels) != description.labels:
         raise ValueError(f"{dataset.root}: scenes of {dataset.name} are not those of {run}")
     return dataset

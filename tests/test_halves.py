@@ -20,7 +20,7 @@ HEAVY = frozenset([*_HEAVY.split(), "onnxruntime"])
 ON_THE_PI = ("files", "plotting", "audio", "frontend", "runtime", "demo")
 # These reach the training half, but only inside the functions that need it: `edge-asc --help` and
 # what the base installation offers come without torch.
-LAZY = ("__init__", "__main__", "config", "data", "budget", "evaluation", "report", "cli")
+LAZY = ("__init__", "__main__", "config", "data", "budget", "evaluation", "api", "report", "cli")
 TORCH_INSIDE = ("budget.network", "budget.onnx", "evaluation.explain.block_maps")
 
 

@@ -22,7 +22,8 @@ ORDER = (
         "budget",
         "models",
     ),
-    *("graph", "training", "evaluation", "quantize", "export", "report", "search", "cli"),
+    *("graph", "training", "evaluation", "quantize", "export", "api"),
+    *("report", "search", "cli"),
 )
 # The live demo stands beside the training half and sees the runtime half alone.
 DEMO_SEES = {"files", "plotting", "audio", "frontend", "runtime", "demo"}

@@ -244,7 +244,7 @@ def exported_text(file: Any) -> str:
     """One line about a file that was written."""
     figures = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in file.parity.items()}
     parity = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in figures.items() if v is not None)
-    return f"{file.path}  {file.file_bytes:,} bytes\n  {parity}"
+    return f"{file.path}  {file.bytes:,} bytes\n  {parity}"
 
 
 def import_public(

@@ -58,6 +58,7 @@ class SceneDataset:
         license_note: one line on what the data may be used for.
         abstract_map: scene → abstract class, for every scene, or empty.
         test_folds: the folds that may be tested; () means every fold that occurs.
+        source: what `open_dataset` was given; None for one that was made in another way.
     """
 
     name: str
@@ -69,6 +70,7 @@ class SceneDataset:
     license_note: str
     abstract_map: Mapping[str, str] = field(default_factory=dict)
     test_folds: tuple[int, ...] = ()
+    source: Path | None = field(default=None, compare=False)
 
     @property
     def folds(self) -> tuple[int, ...]:

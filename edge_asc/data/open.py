@@ -12,6 +12,7 @@ Audio is not needed to open a data set: `check_dataset` lists what is missing.
 
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge_asc.audio.decode import AUDIO_SUFFIXES, AudioError, probe
@@ -35,8 +36,18 @@ def open_dataset(path: Path | str, train_list: Path | str | None = None) -> Scen
     Raises:
         ValueError: a layout that is not known, or one line naming file, line and problem.
         OSError: the path or a list of the data set cannot be read.
+
+    Example:
+        >>> ds = ea.open_dataset("scenes")
+        >>> len(ds.clips), len(ds.labels), ds.folds
+        (200, 10, (1, 2, 3, 4, 5))
+        >>> train, test = ds.split(fold=1)
     """
     path = Path(path)
+    return replace(_open(path, train_list), source=path)
+
+
+def _open(path: Path, train_list: Path | str | None) -> SceneDataset:
     if not path.exists():
         raise FileNotFoundError(f"no data set at {path}: no such file or folder")
     if (path / TRAIN_LIST).exists():

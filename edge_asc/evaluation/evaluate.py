@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from edge_asc.frontend.windows import CROPS
 from edge_asc.plotting import can_draw
 from edge_asc.runtime.classifier import Prediction
 from edge_asc.runtime.metadata import Calibration
+from edge_asc.runtime.zoo.models import model_path
 from edge_asc.training.plots import save_confusion
 
 
@@ -51,6 +53,11 @@ class Evaluation:
     clips: tuple[Clip, ...]
     scene: np.ndarray
 
+    @property
+    def accuracy(self) -> float:
+        """Share of the clips whose scene is right, 0 to 1."""
+        return float(self.figures["accuracy"])
+
     def save(self, folder: Path) -> None:
         """Write metrics.json and predictions.csv; with matplotlib confusion.png, confidence.png."""
         write_json(folder / "metrics.json", self.figures)
@@ -69,8 +76,8 @@ class Evaluation:
 
 
 def evaluate(
-    target: Path,
-    data: Path,
+    target: str | PathLike[str],
+    data: SceneDataset | str | PathLike[str],
     *,
     fold: int | None = None,
     crops: str = "3",
@@ -83,11 +90,11 @@ def evaluate(
     microphones: Sequence[SimulatedMicrophone] = (),
     on_progress: OnProgress = lambda done, total: None,
 ) -> Evaluation:
-    """Evaluate a model file or a run folder.
+    """Measure a model on the test clips of a fold; a file in its own runtime, a run in torch.
 
     Args:
-        target: `.tflite`, `.onnx` or run folder.
-        data: data set, as `open_dataset` takes it.
+        target: a `.tflite` or `.onnx` file, a run folder, or a name of the zoo.
+        data: an opened data set, or where it is, as `open_dataset` takes it.
         fold: whose clips to test on; by default the one that the model was not trained on.
         crops: "1" whole clips; "3" start, middle and end; "slide" windows that overlap by half.
             Windows are as long as the model's training crops; probabilities are averaged.
@@ -101,14 +108,28 @@ def evaluate(
         microphones: simulated microphones through which the clips are heard as well.
         on_progress: called after each clip, with every microphone.
 
+    Returns:
+        The figures, with `accuracy` among them, and each clip's probabilities `scene` `[N, S]`.
+
     Raises:
         ValueError: an unknown fold, labels that the model does not know, an unusable file.
         OSError: a file cannot be read.
+
+    Example:
+        >>> file = ea.Run("run").export("float32")
+        >>> found = ea.evaluate(file, ea.open_dataset("scenes"))
+        >>> found.figures["fold"], found.scene.shape  # the fold that was held out in training
+        (1, (40, 10))
+        >>> found.accuracy == (found.scene.argmax(1) == [
+        ...     found.labels.index(clip.label) for clip in found.clips]).mean()
+        True
     """
+    target = model_path(target)
     if crops not in CROPS:
         raise ValueError(f"crops {crops!r} is not one of {', '.join(CROPS)}")
     scorer = open_scorer(target, runtime, views)
-    dataset = as_labelled(open_dataset(data), scorer.labels)
+    opened = data if isinstance(data, SceneDataset) else open_dataset(Path(data))
+    dataset = as_labelled(opened, scorer.labels)
     chosen = choose_fold(dataset, fold, scorer.trained_on)
     train, test = dataset.split(chosen)
     truth = truth_of((clip.label for clip in test), scorer.labels)

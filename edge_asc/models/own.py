@@ -11,6 +11,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 Builder = Callable[..., nn.Module]
@@ -72,6 +73,25 @@ def build_own(name: str, options: dict[str, Any], n_scenes: int, n_abstract: int
     if not isinstance(network, nn.Module):
         raise ValueError(f"model {name} made a {type(network).__name__}, not a torch module")
     return OwnNetwork(network)
+
+
+@torch.no_grad()
+def check_own(name: str, input_shape: tuple[int, ...], n_classes: list[int]) -> None:
+    """Let a network see one silent input `[1, 1, M, F]`, so that a misfit is told early.
+
+    Raises:
+        ValueError: it does not take the input, or its heads are not of these sizes.
+    """
+    network = build_own(name, {}, *(n_classes if len(n_classes) > 1 else [*n_classes, 0]))
+    try:
+        logits = network.eval()(torch.zeros(input_shape))
+    except (RuntimeError, TypeError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise ValueError(f"model {name} does not take {list(input_shape)}: {line}") from error
+    found = [list(head.shape) for head in logits]
+    if found != [[1, n] for n in n_classes]:
+        wanted = " and ".join(str([1, n]) for n in n_classes)
+        raise ValueError(f"model {name} gives logits {found}, the labels ask for {wanted}")
 
 
 def _taken(builder: Builder, n_scenes: int, n_abstract: int) -> dict[str, int]:

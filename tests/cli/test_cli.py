@@ -295,7 +295,7 @@ def test_export_over_budget_is_exit_code_3(
         if enforced:
             raise OverBudget("m.tflite is over edge-128k: whole file: 200,000 of 128,000 bytes")
         parity = {"clips": 16, "largest_difference": 1e-6, "largest_difference_steps": None}
-        return [SimpleNamespace(path=tmp_path / "m.tflite", file_bytes=200_000, parity=parity)]
+        return [SimpleNamespace(path=tmp_path / "m.tflite", bytes=200_000, parity=parity)]
 
     stand_in(monkeypatch, "edge_asc.export.run", export_run=export_run)
     arguments = ("export", tmp_path, "--int8", "--format", "all", "--rule", "edge-128k")

@@ -84,10 +84,10 @@ def test_bytes_counted_are_the_bytes_written(
     quantised_run: Path, files: dict[str, Exported]
 ) -> None:
     for file in files.values():
-        assert file.file_bytes == file.path.stat().st_size
-        assert budget_of(str(file.path))[0].file_bytes == file.file_bytes
+        assert file.bytes == file.path.stat().st_size
+        assert budget_of(str(file.path))[0].file_bytes == file.bytes
     for precision in PRECISIONS:
-        written = [file.file_bytes for name, file in files.items() if precision in name]
+        written = [file.bytes for name, file in files.items() if precision in name]
         assert budget_of(str(quantised_run), precision)[0].file_bytes == max(written)
 
 

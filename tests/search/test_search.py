@@ -187,7 +187,7 @@ def test_the_price_is_that_of_the_file_before_and_after_training(run: Path, scen
     (exported,) = export_run(run, precision="int8")
     (inventory,) = budget_of(str(exported.path))
     found = price(read_run(run).settings(), open_dataset(scenes), RULES["edge-128k"])
-    assert found.file_bytes == pytest.approx(exported.file_bytes, rel=0.01)
+    assert found.file_bytes == pytest.approx(exported.bytes, rel=0.01)
     assert found.parameters == inventory.parameters
     assert found.macs_per_s == inventory.per_second(inventory.macs)
 

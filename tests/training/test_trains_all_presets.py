@@ -33,7 +33,7 @@ def test_preset_trains_quantises_and_exports(preset: str, scenes: Path, tmp_path
         # The exporter has compared each file with torch; rules are another test's matter.
         written = export_run(run, precision=precision, formats=FORMATS, enforced=False)
         before_training = preset_files(read_run(run).settings(), precision)
-        sizes = {file.path.suffix[1:]: file.file_bytes for file in written}
+        sizes = {file.path.suffix[1:]: file.bytes for file in written}
         # Apart in the lengths of labels, names and dates, and in which tensors happen to be equal.
         expected = {name: len(data) for name, data in before_training.items()}
         assert sizes == pytest.approx(expected, abs=200)

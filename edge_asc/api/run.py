@@ -1,0 +1,315 @@
+"""A training run as an object: train, look at it, quantise, export."""
+
+import csv
+import json
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from edge_asc.config.schema import Config, ModelConfig
+from edge_asc.config.settings import full_name, preset
+from edge_asc.data.dataset import SceneDataset
+from edge_asc.data.open import open_dataset
+from edge_asc.export.model_file import ModelFile
+from edge_asc.training.run_folder import (
+    DEFAULT_ROOT,
+    load_network,
+    new_run_folder,
+    newest_run,
+    read_run,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from edge_asc.runtime.metadata import Format, Precision
+
+    Model = nn.Module | Callable[..., nn.Module]
+
+QUANTISED = "quantized"  # folder of a run
+SECTIONS = ("quantize", "train", "data", "augment")  # where a setting of `quantize` is looked for
+
+
+class Run(PathLike[str]):
+    """A run folder: what `train` or `edge-asc train` wrote.
+
+    Args:
+        path: the folder.
+        model: for a run of a network that was handed to `train` as an object, in another process:
+            a network of the same kind, or what builds one.
+
+    Attributes:
+        path: the folder.
+
+    Raises:
+        ValueError: no run folder.
+
+    Example:
+        >>> run = ea.train(ea.preset("nano", epochs=1), "scenes", fold=1, name="one")
+        >>> run = ea.Run("edge-asc-runs/one")
+        >>> 0 <= run.metrics["test"]["accuracy"] <= 1
+        True
+        >>> len(run.history), run.history[0]["epoch"]
+        (1, 1)
+        >>> run.quantize(ptq=True).export("int8").path.name
+        'synthetic-int8.tflite'
+    """
+
+    def __init__(self, path: str | PathLike[str], model: "Model | None" = None) -> None:
+        self.path = Path(path)
+        description = read_run(self.path)
+        self._data: SceneDataset | None = None
+        if model is not None:
+            from edge_asc.models.own import keep
+
+            keep(description.settings().model.name, model)
+
+    @property
+    def config(self) -> Config:
+        """All settings."""
+        return read_run(self.path).settings()
+
+    @property
+    def labels(self) -> list[str]:
+        """Scenes, in the order of the logits."""
+        return read_run(self.path).labels
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Figures of the finished training: `val` and `test` hold accuracy, log loss and more.
+
+        Under `int8` those of the quantised network, where there is one.
+
+        Raises:
+            OSError: the run is not finished.
+        """
+        quantised = self.path / QUANTISED / "metrics.json"
+        int8 = {"int8": _json(quantised)} if quantised.is_file() else {}
+        return {**_json(self.path / "metrics.json"), **int8}
+
+    @property
+    def history(self) -> list[dict[str, float | None]]:
+        """A row for each epoch, from 1: loss, learning rate, validation figures, seconds."""
+        with (self.path / "metrics.csv").open(newline="") as file:
+            return [
+                {key: _number(text) for key, text in row.items()} for row in csv.DictReader(file)
+            ]
+
+    def network(self) -> "nn.Module":
+        """The network with its trained weights, in evaluation mode, on the CPU.
+
+        Returns:
+            A module `[B, 1, M, F] ->` tuple of logits, or one's own as it was handed over.
+
+        Raises:
+            ValueError: the run is not finished.
+        """
+        from edge_asc.models.own import OwnNetwork
+
+        network = load_network(self.path)
+        return network.network if isinstance(network, OwnNetwork) else network
+
+    def quantize(
+        self,
+        *,
+        ptq: bool = False,
+        resume: bool = False,
+        data: SceneDataset | str | PathLike[str] | None = None,
+        teachers: "tuple[Run | str | PathLike[str], ...]" = (),
+        progress: bool = True,
+        **settings: Any,
+    ) -> "Run":
+        """Quantise to int8: fold, calibrate, and train on with rounding in place.
+
+        Args:
+            ptq: calibrate only: quick, and a little less accurate.
+            resume: go on where it stopped.
+            data: the data set, if it has moved; None: the run's own.
+            teachers: finished runs that the network goes on to learn from.
+            progress: show progress on standard error.
+            settings: of `[quantize]`, such as `epochs=10`, or by full names.
+
+        Returns:
+            This run, now with an int8 network.
+
+        Raises:
+            ValueError: quantised already, not finished, or an unknown setting.
+            OSError: the data set cannot be read.
+        """
+        from edge_asc.quantize.run import quantize_run
+
+        quantize_run(
+            self.path,
+            ptq=ptq,
+            overrides=[f"{full_name(k, SECTIONS)}={json.dumps(v)}" for k, v in settings.items()],
+            resume=resume,
+            data=Path(data) if isinstance(data, str | PathLike) else data or self._data,
+            teachers=[Path(teacher) for teacher in teachers],
+            progress=progress,
+        )
+        return self
+
+    def export(
+        self,
+        precision: "Precision | None" = None,
+        format: "Format" = "tflite",
+        *,
+        rule: str | None = None,
+        enforced: bool = True,
+        views: int | None = None,
+        out: str | PathLike[str] | None = None,
+    ) -> ModelFile:
+        """Write a model file that keeps its size rule and computes what was trained, or none.
+
+        Args:
+            precision: "int8" (of a quantised run), "float16" or "float32"; None: the preset's.
+            format: "tflite" or "onnx".
+            rule: size rule to keep; None: the preset's.
+            enforced: whether a file over the rule is refused; else it holds a warning.
+            views: how often the file hears a window, shifted; None: the preset's.
+            out: folder; None: `export` in the run's.
+
+        Raises:
+            OverBudget: the file would be over the rule.
+            ParityError: the file computes something else than torch.
+            ValueError: an unknown precision, format or rule, or no int8 network yet.
+        """
+        from edge_asc.export.run import export_run
+
+        config = self.config
+        (file,) = export_run(
+            self.path,
+            precision=precision or config.precision,
+            formats=[format],
+            rule=rule or config.rule,
+            views=views,
+            out=None if out is None else Path(out),
+            enforced=enforced,
+        )
+        return file
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+
+def train(
+    config: Config | str | PathLike[str],
+    data: SceneDataset | str | PathLike[str],
+    fold: int | None = None,
+    *,
+    model: "Model | None" = None,
+    out: str | PathLike[str] | None = None,
+    name: str | None = None,
+    init: Run | str | PathLike[str] | None = None,
+    teachers: tuple[Run | str | PathLike[str], ...] = (),
+    seed: int = 0,
+    resume: bool = False,
+    progress: bool = True,
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+) -> Run:
+    """Train a network on all folds but one.
+
+    Args:
+        config: of `preset`, or a preset's name.
+        data: of `open_dataset`, or where the data set is.
+        fold: the test fold, kept out of training and validation; None: train on every clip.
+        model: a network of one's own in place of the preset's: a module that takes features
+            `[B, 1, M, F]` and returns logits `[B, S]`, or a tuple of logits where
+            `model.abstract` is on; or a class or function that makes one (it is given `n_scenes`
+            and `n_abstract` where it has such arguments). A class or function that can be imported
+            is found by other processes and the command, too; an object only in this process.
+        out: folder of the runs; None: `edge-asc-runs`.
+        name: of the run; None: time and preset.
+        init: a finished run to begin with: its weights, but for the heads.
+        teachers: finished runs that it learns from as well.
+        seed: of everything random, 0 or more.
+        resume: go on with the run of that name, or the newest one, where it stopped.
+        progress: show progress on standard error.
+        accelerator: what to train on.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ValueError: settings, data and network do not fit together, or the folder is taken.
+        OSError: a file cannot be read or written.
+
+    Example:
+        >>> from torch import nn
+        >>> def net(n_scenes):  # [B, 1, M, F] -> [B, n_scenes]
+        ...     layers = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+        ...     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(8, n_scenes))
+        >>> cfg = ea.preset("nano", epochs=1)
+        >>> run = ea.train(cfg, ea.open_dataset("scenes"), fold=1, model=net, progress=False)
+        >>> run.metrics["parameters"], run.network()[-1].out_features
+        (186, 10)
+    """
+    config = config if isinstance(config, Config) else preset(config)
+    dataset = data if isinstance(data, SceneDataset) else open_dataset(Path(data))
+    root = Path(out or DEFAULT_ROOT)
+    folder = root / name if name else _unnamed(config.name, root, resume)
+    if model is not None:
+        config = _with_model(config, dataset, model, folder if resume else None)
+    from edge_asc.training.placement import Placement  # torch takes seconds
+    from edge_asc.training.run import train as train_run
+
+    train_run(
+        config,
+        dataset,
+        fold,
+        folder,
+        data=str(dataset.source or dataset.root),
+        init=None if init is None else Path(init),
+        teachers=[Path(teacher) for teacher in teachers],
+        seed=seed,
+        resume=resume,
+        placement=Placement(accelerator=accelerator),
+        progress=progress,
+    )
+    run = Run(folder)
+    run._data = dataset
+    return run
+
+
+def _unnamed(preset_name: str, root: Path, resume: bool) -> Path:
+    return newest_run(root) if resume else new_run_folder(preset_name, root)
+
+
+def _with_model(
+    config: Config, dataset: SceneDataset, model: "Model", resumed: Path | None
+) -> Config:
+    """The settings with a network of one's own, after a look at what it makes of one input."""
+    from edge_asc.models.own import check_own, is_own, keep, register
+
+    abstract = config.model.abstract
+    if resumed and (resumed / "run.json").is_file():
+        name = read_run(resumed).settings().model.name  # under which its weights are found
+        if is_own(name):
+            keep(name, model)
+    else:
+        name = register(model)
+    own = ModelConfig(name=name, abstract=abstract)
+    labels = dataset.abstract_labels if config.data.target == "abstract" else dataset.labels
+    frontend, clip_s = config.front_end(), config.data.clip_s or dataset.clip_s
+    crop_s = min(clip_s, config.data.crop_s or clip_s)
+    n_frames = frontend.n_frames(round(crop_s * frontend.sample_rate_hz))
+    sizes = [len(labels), *([len(dataset.abstract_labels)] if abstract else [])]
+    check_own(own.name, (1, 1, frontend.n_mels, n_frames), sizes)
+    return msgspec.structs.replace(config, model=own)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def _number(text: str) -> float | None:
+    if not text:
+        return None
+    return int(text) if text.isdigit() else float(text)

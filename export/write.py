@@ -1,0 +1,151 @@
+"""A graph → a model file, without a run: what `edge-asc export` does for networks of one's own."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edge_asc.export import parity
+from edge_asc.export.model_file import ModelFile
+from edge_asc.export.run import WRITERS
+from edge_asc.files import atomic_write
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.graph.fold import fold
+from edge_asc.graph.graph import Graph
+from edge_asc.quantize.half import round_to_half
+from edge_asc.runtime.metadata import METADATA_KEY, Format, ModelCard, Precision, card_to_json
+
+NOMINAL_FRAMES = 100  # that an input is declared with where the network takes any number
+
+
+def write_tflite(
+    graph: Graph,
+    path: str | PathLike[str],
+    *,
+    labels: Sequence[str] | None = None,
+    frontend: FrontEnd | None = None,
+    window_s: float | None = None,
+    n_frames: int | None = None,
+    half: bool = False,
+    examples: ArrayLike | None = None,
+) -> ModelFile:
+    """Write a graph as a `.tflite` file, input `[1, M, F, 1]`.
+
+    With `labels`, `frontend` and `window_s` the file says everything about itself and `ea.load`
+    opens it; without them it is a network alone, for any TFLite interpreter.
+
+    Args:
+        graph: float or int8, of `trace`, `fold` or `freeze`; what can be folded is.
+        path: the file; replaced as a whole, or not at all.
+        labels: scenes, in the order of the logits.
+        frontend: the features that the network was trained on.
+        window_s: seconds of sound in its input.
+        n_frames: frames of the input; needed where the network takes one length alone.
+        half: store a float graph's weights as float16.
+        examples: real inputs `[N, 1, M, F]`: the file must compute on them what the graph does.
+            They go with `labels`.
+
+    Returns:
+        The file, with what the comparison found.
+
+    Raises:
+        ParityError: the file computes something else; it is not written.
+        ValueError: an op without a form in the file, or arguments that do not go together.
+        OSError: the file cannot be written.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> file = ea.write_tflite(ea.trace(net, n_mels=64), "m.tflite")
+        >>> file.bytes == file.path.stat().st_size
+        True
+    """
+    options = (labels, frontend, window_s, n_frames, half, examples)
+    return _write("tflite", graph, Path(path), *options)
+
+
+def write_onnx(
+    graph: Graph,
+    path: str | PathLike[str],
+    *,
+    labels: Sequence[str] | None = None,
+    frontend: FrontEnd | None = None,
+    window_s: float | None = None,
+    n_frames: int | None = None,
+    half: bool = False,
+    examples: ArrayLike | None = None,
+) -> ModelFile:
+    """Write a graph as an `.onnx` file, input `[N, 1, M, F]`; the rest as `write_tflite`.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> ea.write_onnx(ea.trace(net, n_mels=64), "m.onnx").path.name
+        'm.onnx'
+    """
+    options = (labels, frontend, window_s, n_frames, half, examples)
+    return _write("onnx", graph, Path(path), *options)
+
+
+def _write(
+    file_format: Format,
+    graph: Graph,
+    path: Path,
+    labels: Sequence[str] | None,
+    frontend: FrontEnd | None,
+    window_s: float | None,
+    n_frames: int | None,
+    half: bool,
+    examples: ArrayLike | None,
+) -> ModelFile:
+    graph = fold(graph)
+    if half:
+        if graph.is_quantised:
+            raise ValueError("half is for float graphs; this one is int8")
+        graph = round_to_half(graph)
+    precision: Precision = "int8" if graph.is_quantised else "float16" if half else "float32"
+    metadata = _metadata(path, labels, frontend, window_s, precision)
+    if frontend and window_s and n_frames is None:
+        n_frames = frontend.n_frames(round(window_s * frontend.sample_rate_hz))
+    if n_frames is None and graph.has_fixed_length(NOMINAL_FRAMES):
+        raise ValueError("the network takes one length of input alone: say n_frames")
+    data = WRITERS[file_format](graph, n_frames or NOMINAL_FRAMES, metadata, half=half)
+    if examples is not None and not metadata:
+        raise ValueError("examples go with labels, frontend and window_s")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+        found = {} if examples is None else _compared(path.name, temporary, graph, examples)
+    return ModelFile(path, found)
+
+
+def _metadata(
+    path: Path,
+    labels: Sequence[str] | None,
+    frontend: FrontEnd | None,
+    window_s: float | None,
+    precision: Precision,
+) -> dict[str, bytes]:
+    if labels is None and frontend is None and window_s is None:
+        return {}
+    if labels is None or frontend is None or window_s is None:
+        raise ValueError("labels, frontend and window_s go together: the file says all or nothing")
+    card = ModelCard(
+        name=path.stem,
+        labels=list(labels),
+        frontend=frontend.to_dict(),
+        clip_s=window_s,
+        precision=precision,
+    )
+    return {METADATA_KEY: card_to_json(card)}
+
+
+def _compared(name: str, file: Path, graph: Graph, examples: ArrayLike) -> dict[str, object]:
+    features = np.asarray(examples, np.float32)
+    if features.ndim != 4 or features.shape[1] != 1:
+        raise ValueError(f"examples of shape {list(features.shape)}: expected [N, 1, mels, frames]")
+    result = parity.compare(file, graph, features[:, 0])
+    parity.check(name, result)
+    return asdict(result)
