@@ -16,7 +16,7 @@ from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph
 from edge_asc.quantize.half import round_to_half
-from edge_asc.runtime.metadata import METADATA_KEY, Format, ModelCard, Precision, card_to_json
+from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
 
 NOMINAL_FRAMES = 100  # that an input is declared with where the network takes any number
 
@@ -78,7 +78,20 @@ def write_onnx(
     half: bool = False,
     examples: ArrayLike | None = None,
 ) -> ModelFile:
-    """Write a graph as an `.onnx` file, input `[N, 1, M, F]`; the rest as `write_tflite`.
+    """Write a graph as an `.onnx` file, input `[N, 1, M, F]` float32.
+
+    Args:
+        graph: float or int8, of `trace`, `fold` or `freeze`; what can be folded is.
+        path: the file; replaced as a whole, or not at all.
+        labels: scenes; this and the others are as for `write_tflite`.
+        frontend: the features that the network was trained on.
+        window_s: seconds of sound in its input.
+        n_frames: frames of the input, where the network takes one length alone.
+        half: store a float graph's weights as float16.
+        examples: real inputs `[N, 1, M, F]` that the file is compared on.
+
+    Raises:
+        ParityError, ValueError, OSError: as `write_tflite`.
 
     Example:
         >>> from torch import nn
@@ -132,14 +145,14 @@ def _metadata(
         return {}
     if labels is None or frontend is None or window_s is None:
         raise ValueError("labels, frontend and window_s go together: the file says all or nothing")
-    card = ModelCard(
+    said = Metadata(
         name=path.stem,
         labels=list(labels),
         frontend=frontend.to_dict(),
         clip_s=window_s,
         precision=precision,
     )
-    return {METADATA_KEY: card_to_json(card)}
+    return {METADATA_KEY: metadata_to_json(said)}
 
 
 def _compared(name: str, file: Path, graph: Graph, examples: ArrayLike) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """A preset with other settings, given as Python values under short names."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from os import PathLike
 from typing import Any
 
@@ -44,19 +44,7 @@ def preset(name_or_path: str | PathLike[str], **settings: Any) -> Config:
         near = difflib.get_close_matches(name, PRESETS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PRESETS)}"
         raise ValueError(f"no preset {name!r}, and no .toml file; {hint}")
-    return _changed(read_preset(name), settings)
-
-
-def changed(config: Config, settings: Mapping[str, Any]) -> Config:
-    """A configuration with other settings, named as `preset` takes them.
-
-    Raises:
-        ValueError: as `preset`.
-    """
-    return _changed(config.to_dict(), settings)
-
-
-def _changed(tables: dict[str, Any], settings: Mapping[str, Any]) -> Config:
+    tables = read_preset(name)
     where = str(tables["name"])
     for key, value in settings.items():
         try:

@@ -47,6 +47,11 @@ class FrontEnd:
 
     Raises:
         ValueError: a value is out of its legal range; the message gives both.
+
+    Example:
+        >>> frontend = ea.FrontEnd(16000, n_fft=1024, win_length=640, hop_length=320, n_mels=64)
+        >>> frontend.features(np.zeros(32000, np.float32)).shape  # [M, F] of 2 s
+        (64, 101)
     """
 
     sample_rate_hz: int

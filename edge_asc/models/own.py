@@ -119,5 +119,5 @@ def _imported(name: str) -> Any:
         for part in path.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"model {name} cannot be imported: {error}") from error
+        raise ValueError(f"model {name}: {error}; is its folder on PYTHONPATH?") from error
     return found

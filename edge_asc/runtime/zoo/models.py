@@ -186,7 +186,7 @@ def load(
     Example:
         >>> clf = ea.load("esc10-32k")
         >>> clf.labels[:3]
-        ['dog', 'rooster', 'rain']
+        ['dog', 'rain', 'sea_waves']
         >>> clf("dog.wav").label in clf.labels
         True
     """
