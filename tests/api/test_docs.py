@@ -8,7 +8,7 @@ import pytest
 
 from notebook import code_cells, run
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOTEBOOK = DOCS / "edge-asc.ipynb"
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")  # of another processor, other trained weights
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import edge_asc as ea
+import own_networks
 from command import Cli
 from edge_asc.runtime.answers.answer import Answer
 from edge_asc.runtime.answers.stream import Stream
@@ -24,7 +25,7 @@ from own_networks import sequential
 from tiny_models import write_tone
 
 PACKAGE = Path(ea.__file__).parent
-TESTS = str(Path(__file__).parent)
+TESTS = str(Path(own_networks.__file__).parent)  # in which they can be imported
 ZOO = "esc10-32k"
 
 

@@ -12,12 +12,13 @@ import pytest
 import torch
 
 import edge_asc as ea
+import own_networks
 from edge_asc.config.schema import Config, load_preset
 from edge_asc.export.parity import MOST_STEPS
 from own_networks import Net, TwoHeads
 from small_run import N_FRAMES, N_MELS, SMALL
 
-TESTS = str(Path(__file__).parent)
+TESTS = str(Path(own_networks.__file__).parent)  # in which they can be imported
 
 
 def small(*overrides: str) -> Config:
