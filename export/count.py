@@ -1,12 +1,14 @@
 """What a preset, a run or a file costs. A .tflite file is counted without torch."""
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.read_file import inventory_of_file
-from edge_asc.config.schema import PRESETS, Config
 from edge_asc.runtime.metadata import Precision
+
+if TYPE_CHECKING:
+    from edge_asc.config.schema import Config
 
 
 def budget_of(target: str, precision: Precision | None = None) -> list[Inventory]:
@@ -27,6 +29,8 @@ def budget_of(target: str, precision: Precision | None = None) -> list[Inventory
         if precision is not None:
             raise ValueError(f"{target}: --precision is for presets and runs; a file has its own")
         return [inventory_of_file(path)]
+    from edge_asc.config.schema import PRESETS  # Python 3.11; a file is counted by 3.10 as well
+
     if target not in PRESETS and path.suffix != ".toml" and not path.exists():
         raise ValueError(f"{target}: neither a file nor a run nor a preset ({', '.join(PRESETS)})")
     from edge_asc.export.preset_budget import of_preset, of_run  # torch takes seconds
@@ -36,7 +40,7 @@ def budget_of(target: str, precision: Precision | None = None) -> list[Inventory
     return [of_run(path, precision)]
 
 
-def budget_of_preset(config: Config, precision: Precision | None = None) -> Inventory:
+def budget_of_preset(config: "Config", precision: Precision | None = None) -> Inventory:
     """Count the network of a configuration, as `budget_of` does by its name.
 
     Raises:

@@ -7,17 +7,19 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.console import Console
 
 from edge_asc.budget.inventory import Inventory, Layer
 from edge_asc.budget.report import print_report
 from edge_asc.budget.rules import Rule, Verdict, measure, rules_named
-from edge_asc.config.schema import PRESETS, Config
 from edge_asc.runtime.metadata import Precision
-from edge_asc.runtime.zoo.models import model_path
+from edge_asc.runtime.zoo.models import model_path, zoo
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from edge_asc.config.schema import Config
 
 WIDTH = 120  # characters of a table
 NOMINAL_S = 1.0  # of sound in the input of a network that is counted by itself
@@ -118,10 +120,10 @@ def complexity(
         512000
     """
     rules = () if rule is None else rules_named(rule)
-    if isinstance(model, str | PathLike | Config):
+    if isinstance(model, str | PathLike | msgspec.Struct):
         if input is not None or input_s is not None:
             raise ValueError("input and input_s go with a torch module")
-        return Complexity(_of_name(model, precision), rules)
+        return Complexity(_counted(model, precision), rules)
     if input is None:
         raise ValueError("say what the module takes: input=(1, mels, frames)")
     if rules and input_s is None:
@@ -134,12 +136,11 @@ def complexity(
     return Complexity(counted, rules)
 
 
-def _of_name(model: str | PathLike[str] | Config, precision: Precision | None) -> Inventory:
+def _counted(model: "str | PathLike[str] | Config", precision: Precision | None) -> Inventory:
     from edge_asc.export.count import budget_of, budget_of_preset
 
-    if isinstance(model, Config):
-        return budget_of_preset(model, precision)
-    name = str(Path(model))
-    is_preset = name in PRESETS or name.endswith(".toml")
-    (inventory,) = budget_of(name if is_preset else str(model_path(model)), precision)
-    return inventory
+    if isinstance(model, str | PathLike):
+        name = str(Path(model))
+        (inventory,) = budget_of(str(model_path(name)) if name in zoo() else name, precision)
+        return inventory
+    return budget_of_preset(model, precision)

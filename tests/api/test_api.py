@@ -54,6 +54,23 @@ print("torch" in sys.modules)
     assert python(code).split("\n")[:2] == ["[]", "False"]
 
 
+def test_the_base_installation_runs_files(tmp_path: Path) -> None:
+    """Without torch, and without `tomllib`, which Python 3.10 does not have."""
+    clip = write_tone(tmp_path / "clip.wav", "low")
+    code = """
+import sys
+sys.modules |= dict.fromkeys(("torch", "tomllib", "matplotlib", "onnx"))
+import edge_asc as ea
+clf = ea.load("esc10-32k")
+clip = sys.argv[1]
+assert clf(clip).label in clf.labels and clf.embed(clip).ndim == 1 and clf.stream().flush() == []
+assert ea.complexity(clf.path, rule="edge-128k").ok
+ea.open_dataset, ea.evaluate, ea.FrontEnd
+print("runs")
+"""
+    assert python(code, str(clip)) == "runs\n"
+
+
 def test_all_names_resolve_and_dir_shows_them() -> None:
     assert 12 <= len(ea.__all__) <= 18
     assert set(ea.__all__) < set(dir(ea)) <= {*ea.__all__, "__doc__", "__version__"}

@@ -60,6 +60,18 @@ def check_commands(folder: Path) -> None:
     assert len(clip["timeline"]) > 1
 
 
+def check_door(folder: Path) -> None:
+    """`import edge_asc as ea` answers and counts."""
+    import edge_asc as ea
+
+    clf = ea.load(folder / f"{MODEL}.tflite")
+    answer = clf(folder / "clip.wav")
+    assert answer.label in clf.labels and len(answer.windows) > 1
+    assert clf.embed(folder / "clip.wav").ndim == 1
+    assert ea.complexity(clf.path, rule="edge-128k").bytes == clf.size_bytes
+    assert not ABSENT & set(sys.modules)
+
+
 def check_evaluation(folder: Path) -> None:
     """Figures of a file on a data set as small as they come; the pictures need matplotlib."""
     edge_asc("data", "synth", folder / "scenes", "--clips", "5", "--clip-s", "0.5")
@@ -92,5 +104,6 @@ def check_complaints(folder: Path) -> None:
 if __name__ == "__main__":
     check_environment()
     check_commands(Path(sys.argv[1]))
+    check_door(Path(sys.argv[1]))
     check_evaluation(Path(sys.argv[1]))
     check_complaints(Path(sys.argv[1]))
