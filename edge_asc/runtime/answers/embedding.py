@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_asc.runtime.flatbuffer import Flat, Table
+from edge_asc.runtime.formats.flatbuffer import Flat, Table
 from edge_asc.runtime.sessions import TFLiteSession, interpreter_that_keeps
 
 # schema.fbs: slots of the tables, and the two operators that have weights over channels
