@@ -31,7 +31,7 @@ from edge_asc.graph.graph import (
 )
 from edge_asc.graph.network import GraphNetwork, module_name
 from edge_asc.quantize.nncf_setup import import_nncf
-from edge_asc.quantize.ranges import Range, calibrate
+from edge_asc.quantize.ranges import Range, measure_ranges
 
 INPUT_HOOK = "x"  # NNCF names the input after forward's argument
 LEVELS = 255  # steps between the lowest and the highest int8 number
@@ -56,12 +56,12 @@ def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwor
 
 
 def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
-    """Return the network with quantisers, calibrated on batches of features `[B, 1, M, F]`.
+    """Return the network with quantisers; ranges are those of features `[B, 1, M, F]`.
 
     The result trains like any module: weights, biases and ranges are its parameters.
     """
     nncf = import_nncf()
-    ranges = calibrate(network, batches)
+    ranges = measure_ranges(network, batches)
     with contextlib.redirect_stdout(sys.stderr):  # NNCF's progress bars
         quantised = nncf.quantize(
             network,

@@ -13,7 +13,7 @@ Range = tuple[float, float]
 
 
 @torch.no_grad()
-def calibrate(network: GraphNetwork, batches: Iterable[Tensor]) -> list[Range]:
+def measure_ranges(network: GraphNetwork, batches: Iterable[Tensor]) -> list[Range]:
     """Range (low <= 0 <= high) of each of the graph's `scale_groups`.
 
     The range of a value is the mean over clips of its smallest and largest number, which one odd
@@ -31,7 +31,7 @@ def calibrate(network: GraphNetwork, batches: Iterable[Tensor]) -> list[Range]:
                 lows[name].append(flat.amin(1))
                 highs[name].append(flat.amax(1))
     if not any(lows.values()):
-        raise ValueError("calibration needs at least one clip")
+        raise ValueError("ranges need at least one clip")
     groups = scale_groups(network.graph)
     ranges = [_group_range(network, group & values, lows, highs) for group in groups]
     return _widened(network.graph, groups, ranges)

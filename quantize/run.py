@@ -1,4 +1,4 @@
-"""A trained run → its int8 network: folded, calibrated, trained on with rounding in place."""
+"""A trained run → its int8 network: folded, ranges measured, trained on with rounding in place."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ from edge_asc.training.run_folder import Run, load_network, provenance, read_run
 
 FOLDER = "quantized"
 SETTINGS = "quantize.json"
-CALIBRATION_BATCH = 16  # clips
+RANGE_BATCH = 16  # clips
 
 
 def quantize_run(
@@ -43,7 +43,7 @@ def quantize_run(
 
     Args:
         run: the run folder.
-        ptq: calibrate only, without training on.
+        ptq: measure ranges only, without training on.
         overrides: `quantize.key=value`, or another section's.
         resume: go on with quantisation-aware training that was interrupted, with its settings.
         data: the run's data set, or where it is now; None: where it was.
@@ -79,9 +79,9 @@ def quantize_run(
     taught_by = load_teachers(names_before, description, dataset)
     material = prepare(config, dataset, description.fold, description.seed, progress, cache)
     frontend = description.front_end()
-    clips = spread(material.train, config.quantize.calibration_clips)
+    clips = spread(material.train, config.quantize.range_clips)
     features = inputs(material.train, clips, frontend, description.n_frames)
-    quantised = qat.prepare(network, features.split(CALIBRATION_BATCH))
+    quantised = qat.prepare(network, features.split(RANGE_BATCH))
     method = "ptq" if ptq else "qat"
     settings = {"method": method, "config": config.to_dict(), "teachers": names_before}
     write_json(folder / SETTINGS, settings | {"provenance": provenance()})

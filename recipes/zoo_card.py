@@ -50,10 +50,10 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     for suffix in ("tflite", "onnx"):
         shutil.copyfile(f"{model}.{suffix}", zoo / f"{name}.{suffix}")
     file = zoo / f"{name}.tflite"
-    card, figures = read_metadata(file), measured(json.loads(results.read_text()))
+    metadata, figures = read_metadata(file), measured(json.loads(results.read_text()))
     seeds = means_of_seeds(results, figures["int8"])
     clips, recorded_by = sources(data / "meta.csv")
-    suited = ", for microphones unlike its data's" if card.frontend.get("relative") else ""
+    suited = ", for microphones unlike its data's" if metadata.frontend.get("relative") else ""
     facts = {
         "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes{suited}",
         "default": is_default,
@@ -71,7 +71,7 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     }
     if not is_default:
         del facts["default"]
-    text = body(name, card, facts, figures, file, clips, recorded_by)
+    text = body(name, metadata, facts, figures, file, clips, recorded_by)
     (zoo / f"{name}.md").write_text(card_text(facts, text), "utf-8")
     print(f"{file}: {file.stat().st_size:,} bytes, its card beside it")
 
@@ -129,7 +129,7 @@ def sources(table: Path) -> tuple[int, str]:
 
 def body(
     name: str,
-    card: Metadata,
+    metadata: Metadata,
     facts: dict[str, Any],
     figures: dict[str, Any],
     file: Path,
@@ -137,7 +137,7 @@ def body(
     recorded_by: str,
 ) -> str:
     """The card's text."""
-    given = card.calibration
+    given = metadata.calibration
     assert given is not None  # recipes/zoo.sh has calibrated it
     rows = [
         [what, *(f"{100 * a:.2f}" for a in figures[kind]),
@@ -155,7 +155,7 @@ def body(
     loss, error = given.log_loss, [100 * value for value in given.calibration_error]
     return f"""# {name}
 
-Tells ten sounds apart: {", ".join(card.labels)}.
+Tells ten sounds apart: {", ".join(metadata.labels)}.
 
 {accuracy}
 
@@ -167,9 +167,9 @@ official folds of ESC-10 and tested on the fifth. **The file here is a sixth net
 | --- | --- |
 | file | {file.name}, int8, {file.stat().st_size:,} bytes |
 | operations | {facts["macs_per_s"]:,} MACs per second of audio |
-| time | {facts["window_latency_ms"]} ms for a window of {card.clip_s:g} s, one thread, x86-64 |
-| audio | {card.frontend["sample_rate_hz"]:,} Hz, resampled from any rate |
-| network | preset `{card.name}`, seed {card.provenance.get("seed")} |
+| time | {facts["window_latency_ms"]} ms for a window of {metadata.clip_s:g} s, one thread, x86-64 |
+| audio | {metadata.frontend["sample_rate_hz"]:,} Hz, resampled from any rate |
+| network | preset `{metadata.name}`, seed {metadata.provenance.get("seed")} |
 
 {made_line(figures["made"])}
 
@@ -188,7 +188,7 @@ Sounds of other kinds are still named with confidence at times: RESULTS.md count
 It knows these ten sounds and nothing else, from 40 clips each, most of one clear sound near a good
 microphone. Other microphones were simulated (RESULTS.md); rooms, distances and mixtures were not
 tested. ESC-10 is small: one clip is a quarter of a point of the mean.
-{QUIET_ROOM if card.frontend.get("relative") else ""}
+{QUIET_ROOM if metadata.frontend.get("relative") else ""}
 It must not be used where a wrong or missing answer can harm anybody: alarms, care of children or
 the sick, traffic, machines, evidence. It must not be used to watch people without their knowledge.
 

@@ -1,1 +1,1 @@
-"""`edge-asc doctor`: looks at everything that a listening device needs."""
+"""`edge-asc doctor`: looks at everything that live listening needs."""

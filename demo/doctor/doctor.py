@@ -1,4 +1,4 @@
-"""`edge-asc doctor`: looks at everything a listening device needs and says what to do about it."""
+"""`edge-asc doctor`: looks at everything live listening needs and says what to do about it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

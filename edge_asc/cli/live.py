@@ -1,4 +1,4 @@
-"""The verbs of a listening device: live, log summary, doctor, bench."""
+"""The verbs of live listening: live, log summary, doctor, bench."""
 
 import os
 import sys

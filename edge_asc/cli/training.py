@@ -143,7 +143,7 @@ def trained_text(folder: Path) -> str:
 def quantize(
     run: RunFolder = None,
     ptq: Annotated[
-        bool, typer.Option("--ptq", help="Calibrate only: quick, and a little less accurate.")
+        bool, typer.Option("--ptq", help="Measure ranges only: quick, and a little less accurate.")
     ] = False,
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,

@@ -128,7 +128,7 @@ class QuantizeConfig(Section, frozen=True):
     ema: BelowOne = 0.0
     batch_size: Count | None = None  # None: as in training
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
-    calibration_clips: Count = 128
+    range_clips: Count = 128
 
     def schedule(self, train: TrainConfig) -> TrainConfig:
         """Return the training section of the quantised network: short cosine, not compiled."""

@@ -44,7 +44,7 @@ class GraphNetwork(nn.Module):
         return tuple(values[name] for name in self.graph.outputs.values())
 
     def values(self, x: Tensor) -> dict[str, Tensor]:
-        """Every value of the graph by name, for calibration and tests."""
+        """Every value of the graph by name, for ranges and tests."""
         values = {self.graph.input: self._on_grid(self.graph.input, x)}
         for index, node in enumerate(self.graph.nodes):
             results = self.get_submodule(module_name(index))(*(values[v] for v in node.inputs))

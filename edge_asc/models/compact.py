@@ -1,4 +1,4 @@
-"""AMFM blocks for an edge device. Shapes: B clips, C channels, M mels, F frames."""
+"""AMFM blocks for small machines. Shapes: B clips, C channels, M mels, F frames."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -101,7 +101,7 @@ def _of_training(folder: Path, run: Run) -> list[Measured]:
 
 
 def _of_quantising(folder: Path, run: Run) -> list[Measured]:
-    method = {"qat": "trained on", "ptq": "calibrated"}.get(
+    method = {"qat": "trained on", "ptq": "ranges measured"}.get(
         _json(folder / QUANTISED).get("method", ""), ""
     )
     return _parts(folder / QUANTISED, f"int8 in torch, {method}".rstrip(", "), run.labels)

@@ -65,7 +65,7 @@ def machine_text(info: dict[str, Any]) -> str:
 
 
 def file_info(path: Path) -> dict[str, Any]:
-    """Card and size of a model file.
+    """Metadata and size of a model file.
 
     Raises:
         ValueError: not a model file of ours.

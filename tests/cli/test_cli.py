@@ -281,9 +281,9 @@ def test_quantize_passes_its_arguments_on(
         return tmp_path
 
     stand_in(monkeypatch, "edge_asc.quantize.run", quantize_run=quantize_run)
-    code, _, err = cli("quantize", tmp_path, "--ptq", "--set", "quantize.calibration_clips=4")
+    code, _, err = cli("quantize", tmp_path, "--ptq", "--set", "quantize.range_clips=4")
     assert (code, err) == (0, "")
-    options = {"ptq": True, "overrides": ["quantize.calibration_clips=4"]}
+    options = {"ptq": True, "overrides": ["quantize.range_clips=4"]}
     assert calls == [(tmp_path, options | {"resume": False, "data": None, "teachers": ()})]
 
 

@@ -36,7 +36,7 @@ NETWORKS: dict[str, Case] = {str(case): case for case in CASES} | {"compact-int8
 
 
 def deployment_graphs(case: Case) -> dict[Precision, Graph]:
-    """The graph that a file of each precision holds; int8 is calibrated, not trained."""
+    """The graph that a file of each precision holds; int8 without training on."""
     graph = taught_graph(case)
     x, _ = clips(N_CLIPS, case.n_mels, case.n_frames, seed=100)
     int8 = qat.freeze(qat.prepare(GraphNetwork(graph), [x]))

@@ -20,7 +20,7 @@ from edge_asc.graph.graph import (
 )
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
-from edge_asc.quantize.ranges import calibrate
+from edge_asc.quantize.ranges import measure_ranges
 from networks import CASES, Case, quantised
 
 
@@ -121,7 +121,7 @@ def test_ranges_ignore_what_a_maximum_throws_away() -> None:
     mean = Node("global_mean", ("m",), ("y",))
     graph = Graph([split, larger, mean], "x", 1, {"scene": "y"})
     x = torch.tensor([-50.0, 3.0]).reshape(1, 2, 1, 1)  # max(-50, 3)
-    ranges = calibrate(GraphNetwork(graph), [x])
+    ranges = measure_ranges(GraphNetwork(graph), [x])
     assert [{"x", "a", "b", "m"}, {"y"}] == scale_groups(graph)
     assert ranges == [(0.0, 3.0), (0.0, 3.0)]
 
@@ -132,7 +132,7 @@ def test_a_layer_of_dead_units_gets_a_grid_that_kernels_take() -> None:
     attributes = {"stride": (1, 1), "padding": (0, 0), "groups": 1, "relu": True}
     dead = Node("conv", ("x",), ("y",), attributes, {"weight": weight, "bias": bias})
     network = GraphNetwork(Graph([dead], "x", 1, {"scene": "y"}))
-    (low, high), (least, most) = calibrate(network, [torch.randn(4, 2, 1, 5).clamp(-3, 3)])
+    (low, high), (least, most) = measure_ranges(network, [torch.randn(4, 2, 1, 5).clamp(-3, 3)])
     assert least == 0  # a relu's grid begins there
     assert (high - low) * (0.5 / 127) / most <= 128.001
 

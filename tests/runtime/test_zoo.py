@@ -43,9 +43,9 @@ def test_the_models_of_this_package_keep_the_rules() -> None:
     (limit,) = RULES["edge-128k"].limits
     for model in models:
         assert model.tflite.stat().st_size <= limit.most
-        card = read_metadata(model.tflite)
-        assert card.provenance["dataset"] == "ESC-10" and card.provenance["fold"] is None
-        assert card.calibration is not None
+        metadata = read_metadata(model.tflite)
+        assert metadata.provenance["dataset"] == "ESC-10" and metadata.provenance["fold"] is None
+        assert metadata.calibration is not None
         assert "must not" in model.card and "CC BY" in model.card
 
 

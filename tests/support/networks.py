@@ -81,7 +81,7 @@ ANY_LENGTH = ("compact", "resnet-light", "dcase2024-baseline")
 
 
 def quantised(case: Case) -> GraphNetwork:
-    """The network with NNCF's quantisers, calibrated; a copy for the caller to train."""
+    """The network with NNCF's quantisers and measured ranges; a copy for the caller to train."""
     return deepcopy(_quantised(case))
 
 

@@ -20,7 +20,7 @@ SMALL = (
     "train.batch_size=16",
     "train.precision=float32",
     "quantize.epochs=1",
-    "quantize.calibration_clips=16",
+    "quantize.range_clips=16",
 )
 # Three seconds in which a network learns half of the synthetic scenes: the logits of one that has
 # learnt nothing are the same for every clip, and any two files agree on them.

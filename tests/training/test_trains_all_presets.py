@@ -1,4 +1,4 @@
-"""Every preset goes the whole way: one epoch, quantised by calibration, exported, evaluated."""
+"""Every preset goes the whole way: one epoch, int8 without training on, exported, evaluated."""
 
 from pathlib import Path
 from typing import Any, get_args

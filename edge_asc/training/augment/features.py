@@ -90,7 +90,7 @@ class Augmenter:
         self.log = log
 
     def as_recorded(self) -> "Augmenter":
-        """The same without what stands for other devices: responses and noise."""
+        """The same without what stands for other microphones: responses and noise."""
         config = msgspec.structs.replace(self.config, response_db=0.0, noise_probability=0.0)
         return Augmenter(config, self.normalize, self.log)
 

@@ -26,7 +26,7 @@ class FeatureStore:
         n_classes: number of classes per label set.
         ram_limit_bytes: larger sets are read clip by clip from where they are.
         n_versions: of each clip.
-        n_plain: how many of these, the first ones, are heard through no device; None: all.
+        n_plain: how many of these, the first ones, go through no simulated microphone; None: all.
 
     Raises:
         ValueError: no clips, or clips of different shapes.
@@ -100,7 +100,7 @@ class Epochs:
 
     Every epoch holds every clip once, in any of its versions, as far as whole batches go (with
     `balanced`: as many draws, classes equally likely). From epoch `plain_from` on no clip is
-    heard through a device. Iterating gives epoch `self.epoch`.
+    heard through a simulated microphone. Iterating gives epoch `self.epoch`.
 
     Args:
         store: features and labels.
@@ -110,7 +110,7 @@ class Epochs:
         balanced: draw classes equally often.
         rank: this process among `world` processes.
         world: number of processes.
-        plain_from: first epoch without devices; None: there is none.
+        plain_from: first epoch without simulated microphones; None: there is none.
 
     Raises:
         ValueError: the batch size is not a multiple of `world`.
@@ -138,7 +138,7 @@ class Epochs:
 
     @property
     def plain(self) -> bool:
-        """Whether this epoch's clips are heard through no device."""
+        """Whether this epoch's clips are heard through no simulated microphone."""
         return self._is_plain(self.epoch)
 
     def _is_plain(self, epoch: int) -> bool:

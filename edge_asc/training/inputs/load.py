@@ -105,7 +105,7 @@ def prepare(
 def versions_of(data: DataConfig) -> list[Version]:
     """The versions of training clips: other speeds, or a microphone, never both.
 
-    As they are comes first: theirs are the statistics, examples and calibration.
+    As they are comes first: theirs are the statistics, examples and ranges.
     """
     played: list[Version] = [(speed, None) for speed in data.speeds if speed != 1]
     return [AS_IT_IS, *played, *((1.0, number) for number in range(data.microphones))]

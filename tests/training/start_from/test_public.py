@@ -289,7 +289,7 @@ def tau(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_run_is_evaluated_quantised_and_exported(imported: Path, tau: Path) -> None:
     figures = evaluate(imported, tau).figures
     assert (figures["clips"], figures["fold"], figures["dataset"]) == (3, 1, "TAU 2020 Mobile")
-    quantize_run(imported, ptq=True, data=tau, overrides=["quantize.calibration_clips=4"],
+    quantize_run(imported, ptq=True, data=tau, overrides=["quantize.range_clips=4"],
                  progress=False)  # fmt: skip
     for precision in ("float32", "float16", "int8"):
         files = export_run(
