@@ -1,5 +1,5 @@
 #!/bin/sh
-# What each means of training is worth: the 32 KB network of ESC-10, one means left out at a time, all
+# What each part of the recipe is worth: the 32 KB network of ESC-10, one part left out at a time, all
 # else equal, five folds; on clean clips and through simulated microphones.
 # Usage: recipes/ablation.sh DATA [ROW...]     DATA: ESC-10; rows: see settings below
 # FOLDS="1 2"   EPOCHS=1 for a quick look   MICROPHONES=seen:2,unseen:3   OUT=DIR runs and results there
