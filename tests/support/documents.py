@@ -103,6 +103,11 @@ def pieces(line: str) -> list[list[str]]:
     return [piece for piece in found if piece]
 
 
+def is_whole(line: str) -> bool:
+    """Whether nothing was left out of it."""
+    return not ELLIPSES & {*line.split()}
+
+
 def _before_a_command(word: str) -> bool:
     return word in PREFIXES or re.fullmatch(r"[A-Z_]+=.*", word) is not None
 
