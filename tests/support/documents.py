@@ -13,13 +13,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from edge_asc.cli.app import app, with_value
-from edge_asc.cli.live import WEB_ADDRESS
 
 ROOT = Path(__file__).parents[2]
 MANUAL = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]  # whose blocks are tried
 PAGES = [*MANUAL, *(ROOT / name for name in ("CONTRIBUTING.md", "RESULTS.md", "CHANGELOG.md"))]
 
 NOT_RUN = re.compile(r"<!-- not run: (?P<reason>[^>]+?) -->")
+ON_A_PI = re.compile(r"<!-- pi: \S+ -->")  # run by tests/pi/, on emulated boards
 PUNCTUATION = frozenset(["|", "&&", "||", ";", "<", ">", ">>", "2>"])
 PREFIXES = frozenset(["sudo"])
 ELLIPSES = frozenset(["…", "..."])
@@ -60,7 +60,8 @@ def blocks(path: Path) -> list[Block]:
     for token in tokens(path):
         if token.type == "html_block":
             mark = NOT_RUN.search(token.content)
-            reason = mark["reason"] if mark else None
+            on_a_pi = "run on emulated boards" if ON_A_PI.search(token.content) else None
+            reason = mark["reason"] if mark else on_a_pi
         elif token.type == "fence":
             assert token.map
             name = str(path.relative_to(ROOT))
@@ -119,7 +120,7 @@ def ours(line: str) -> list[list[str]]:
 
 def parse(arguments: list[str]) -> tuple[str, Any]:
     """Verb and context of a command, its types checked; a `UsageError` says what is wrong."""
-    words, command, rest = [], COMMAND, with_value(list(arguments), "--web", WEB_ADDRESS)
+    words, command, rest = [], COMMAND, with_value(list(arguments), "--web", "8765")
     context = command.make_context("edge-asc", rest)
     while is_group(command) and (rest := [*context._protected_args, *context.args]):
         name, command, rest = command.resolve_command(context, rest)
