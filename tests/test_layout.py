@@ -1,8 +1,11 @@
 """Arrows run one way: a package imports only what stands left of it."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 import edge_asc
 
@@ -82,3 +85,11 @@ def test_no_folder_is_a_warehouse() -> None:
     del folders[PACKAGE]  # one entry for each package above
     crowded = {str(f.relative_to(PACKAGE)): n for f, n in folders.items() if n > MAX_ENTRIES}
     assert not crowded
+
+
+def test_the_map_of_contributing_shows_this_order() -> None:
+    page = PACKAGE.parent / "CONTRIBUTING.md"
+    if not page.exists():
+        pytest.skip("an installed package has no CONTRIBUTING.md")
+    rows = re.findall(r"^\| `(?:edge_asc/)?(\w+)(?:/|\.py)` \|", page.read_text("utf-8"), re.M)
+    assert tuple(name for name in rows if name in ORDER) == ORDER

@@ -162,10 +162,18 @@ def test_commands_are_known(page: str) -> None:
         if block.language in COMMANDS:
             for line in command_lines(block):
                 for arguments in ours(line):
-                    try:
-                        parse(arguments)
-                    except UsageError as error:
-                        pytest.fail(f"{block}: {line}: {error.format_message()}")
+                    found = usage_error(arguments)
+                    shown = [x for x in output_below(block, arguments) if x.startswith("Error: ")]
+                    assert shown == ([f"Error: {found}"] if found else []), f"{block}: {line}"
+
+
+def usage_error(arguments: list[str]) -> str | None:
+    """What the command says of a wrong verb, option or value."""
+    try:
+        parse(arguments)
+    except UsageError as error:
+        return str(error.format_message())
+    return None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -201,6 +209,8 @@ def test_quick_commands_run(page: str, here: Path, cli: Cli) -> None:
         if block.language in COMMANDS and block.reason is None:
             for line in command_lines(block):
                 for arguments in ours(line) if is_whole(line) else ():
+                    if usage_error(arguments):
+                        continue
                     verb, _ = parse(arguments)
                     if is_quick(verb, arguments):
                         run_command(block, verb, arguments, cli)
@@ -217,12 +227,21 @@ def run_command(block: Block, verb: str, arguments: list[str], cli: Cli) -> None
 
 
 def error_shown(block: Block, arguments: list[str]) -> str | None:
-    """The error that a page prints right below a command; None where it goes well."""
-    lines = block.text.splitlines()
-    for line, below in itertools.pairwise(lines):
-        if line.startswith("$ ") and arguments in ours(line[2:]) and arguments[0] != "live":
-            return below if below.startswith("edge-asc: ") else None
+    """The error that a page prints as all that a command says; None where it goes well."""
+    below = output_below(block, arguments)
+    if len(below) == 1 and below[0].startswith("edge-asc: ") and arguments[0] != "live":
+        return below[0]
     return None
+
+
+def output_below(block: Block, arguments: list[str]) -> list[str]:
+    """What a `console` block shows below a command."""
+    lines = re.sub(r"\\\n\s*", " ", block.text).splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("$ ") and arguments in ours(line[2:]):
+            rest = lines[number + 1 :]
+            return list(itertools.takewhile(lambda text: not text.startswith("$ "), rest))
+    return []
 
 
 def is_quick(verb: str, arguments: list[str]) -> bool:
@@ -262,7 +281,7 @@ def test_a_block_that_never_runs_says_why(page: str) -> None:
         lines = command_lines(block) if block.language in COMMANDS else ()
         commands = [arguments for line in lines for arguments in ours(line)]
         if commands and block.reason is None:
-            verbs = [parse(c)[0] for c in commands if not waits(c)]
+            verbs = [parse(c)[0] for c in commands if not (waits(c) or usage_error(c))]
             assert {*verbs} & {*QUICK, *SHORTENED}, f"{block}: <!-- not run: REASON --> is missing"
 
 
@@ -273,7 +292,7 @@ def test_enough_of_them_run() -> None:
         for block in blocks(path):
             if block.language in COMMANDS and block.reason is None:
                 for arguments in (a for line in command_lines(block) for a in ours(line)):
-                    verbs.add(parse(arguments)[0])
+                    verbs |= {parse(arguments)[0]} if not usage_error(arguments) else set()
     assert {*QUICK, *SHORTENED} <= verbs
 
 

@@ -45,6 +45,13 @@ def test_a_link_that_leads_nowhere_is_found() -> None:
     assert not broken(page, "docs/live.md#how-it-decides")
 
 
+def test_results_has_a_table_of_contents() -> None:
+    page = ROOT / "RESULTS.md"
+    (title,) = re.findall("^# (.*)$", page.read_text("utf-8"), re.M)
+    listed = {target.removeprefix("#") for target in links(page) if target.startswith("#")}
+    assert anchors(page) - {title.lower()} <= listed
+
+
 @each_page
 def test_files_that_are_named_exist(page: Path) -> None:
     """Scripts of recipes/ and bench/, modules, tests: wherever a page says `folder/file`."""
