@@ -8,8 +8,9 @@ import pytest
 
 from documents import PAGES, ROOT, anchors, code_spans, links, tokens
 
-FOLDERS = "runs|recipes|bench|tests|docs|edge_asc|quantize|export|demo"
-A_PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w./*-]*[\w*/]")
+FOLDERS = "recipes|bench|tests|docs|edge_asc|quantize|export|demo"
+# `runs/` was the name of `recipes/`; elsewhere it is a folder of the reader's.
+A_PATH = re.compile(rf"(?<![\w/.-])(?:(?:{FOLDERS})/[\w./*-]*[\w*/]|runs/[\w-]+\.(?:sh|py))")
 A_TARGET = re.compile(r"(?<![\w-])make ([a-z][\w-]*)")
 A_NAME = re.compile(r"\bedge_asc(?:\.\w+)+")
 PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b|\*\*")
