@@ -154,13 +154,13 @@ def test_examples_of_the_docstrings_run(name: str, place: Path) -> None:
 
 
 def test_settings_have_short_and_full_names() -> None:
-    config = ea.preset("nano", epochs=7, n_mels=32, crop_s=2, calibration_clips=5, rule="dcase2024")
+    config = ea.preset("nano", epochs=7, n_mels=32, crop_s=2, range_clips=5, rule="dcase2024")
     assert (config.train.epochs, config.front_end().n_mels, config.data.crop_s) == (7, 32, 2.0)
-    assert (config.quantize.calibration_clips, config.rule) == (5, "dcase2024")
+    assert (config.quantize.range_clips, config.rule) == (5, "dcase2024")
     assert config == ea.preset(
         "nano",
         **{"train.epochs": 7, "frontend.n_mels": 32, "data.crop_s": 2.0},
-        **{"quantize.calibration_clips": 5, "rule": "dcase2024"},
+        **{"quantize.range_clips": 5, "rule": "dcase2024"},
     )
 
 

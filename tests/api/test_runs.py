@@ -37,10 +37,10 @@ def test_a_run_is_what_lies_in_its_folder(run: Path, scenes: Path) -> None:
     assert not network.training
     assert all(torch.equal(v, weights[k]) for k, v in network.state_dict().items())
     found = ea.evaluate(ours, scenes)
-    file = ours.quantize(ptq=True, calibration_clips=8, progress=False).export("int8")
+    file = ours.quantize(ptq=True, range_clips=8, progress=False).export("int8")
     assert ours.metrics["int8"]["method"] == "ptq"
     settings = msgspec.json.decode((run / "quantized" / "quantize.json").read_bytes())
-    assert settings["config"]["quantize"]["calibration_clips"] == 8
+    assert settings["config"]["quantize"]["range_clips"] == 8
     assert file.parity["largest_difference_steps"] <= MOST_STEPS
     assert file.bytes == os.stat(file.path).st_size == ea.complexity(file).bytes
     dataset = ea.open_dataset(scenes)
