@@ -29,7 +29,13 @@ import numpy.typing as npt
 
 from edge_asc.audio.samples import Floats, Samples, checked_audio, reflect
 from edge_asc.frontend.check import check_fields, check_keys
-from edge_asc.frontend.mel import BandedBank, analysis_window, filter_bank
+from edge_asc.frontend.mel import (
+    BandedBank,
+    analysis_window,
+    filter_bank,
+    hz_to_mel,
+    mel_to_hz,
+)
 from edge_asc.frontend.stream import FeatureStream
 
 __all__ = ["LEAST_POWER", "STD_FLOOR", "FeatureStream", "FrontEnd"]
@@ -129,6 +135,12 @@ class FrontEnd:
     def frames_per_s(self) -> float:
         """Frames per second of audio."""
         return self.sample_rate_hz / self.hop_length
+
+    def hz_of_mel(self, mel: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Centre of a mel filter in Hz; fractions lie between, positions beyond the ends go on."""
+        lowest, highest = (hz_to_mel(hz, self.mel_scale) for hz in (self.f_min_hz, self.top_hz))
+        step = (highest - lowest) / (self.n_mels + 1)
+        return mel_to_hz(lowest + step * (np.asarray(mel, np.float64) + 1), self.mel_scale)
 
     @property
     def min_samples(self) -> int:

@@ -9,6 +9,7 @@ float64 is better and differs from torchaudio's by 1e-3 in its narrowest filters
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from edge_asc.audio.samples import Floats
 # Each one's share of the raised cosine: w[t] = a - (1 - a)·cos(2πt / win_length), periodic.
 WINDOWS = {"hamming": 0.54, "hann": 0.5}
 MEL_SCALES = ("htk", "slaney")
+Real = TypeVar("Real", np.float32, np.float64)
 
 _SLANEY_HZ_PER_MEL = 200.0 / 3.0  # linear below 1 kHz, that is below 15 mels
 _SLANEY_LINEAR_MELS = 15.0
@@ -56,14 +58,14 @@ def hz_to_mel(frequency_hz: float, scale: str) -> float:
     return _SLANEY_LINEAR_MELS + math.log(frequency_hz / 1000.0) / _SLANEY_LOG_STEP
 
 
-def mel_to_hz(mels: Floats, scale: str) -> Floats:
-    """Convert float32 mels to Hz, rounded to float32 after each operation (module docstring)."""
-    one = np.float32
+def mel_to_hz(mels: npt.NDArray[Real], scale: str) -> npt.NDArray[Real]:
+    """Convert mels to Hz, rounded to their type after each operation (module docstring)."""
+    one = mels.dtype.type
     if scale == "htk":
-        power = np.power(10.0, (mels / one(2595.0)).astype(np.float64)).astype(np.float32)
+        power = np.power(10.0, (mels / one(2595.0)).astype(np.float64)).astype(one)
         return one(700.0) * (power - one(1.0))
     above = one(_SLANEY_LOG_STEP) * (mels - one(_SLANEY_LINEAR_MELS))
-    bent = one(1000.0) * np.exp(above.astype(np.float64)).astype(np.float32)
+    bent = one(1000.0) * np.exp(above.astype(np.float64)).astype(one)
     return np.where(mels >= _SLANEY_LINEAR_MELS, bent, one(_SLANEY_HZ_PER_MEL) * mels)
 
 

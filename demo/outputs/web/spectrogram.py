@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.frontend.mel import hz_to_mel, mel_to_hz
 
 HISTORY_S = 30.0  # what a page sees when it opens
 _LOWEST_DB = -120.0  # below is nothing that a microphone delivers
@@ -39,10 +38,7 @@ class Decibels:
 
 def band_edges_hz(frontend: FrontEnd) -> list[float]:
     """Where each mel's row begins and the last ends, `M + 1` values: halfway between centres."""
-    scale, n = frontend.mel_scale, frontend.n_mels
-    lowest, highest = (hz_to_mel(f, scale) for f in (frontend.f_min_hz, frontend.top_hz))
-    mels = lowest + (np.arange(n + 1) + 0.5) * (highest - lowest) / (n + 1)
-    return [round(float(f), 2) for f in mel_to_hz(mels.astype(np.float32), scale)]
+    return [round(float(f), 2) for f in frontend.hz_of_mel(np.arange(frontend.n_mels + 1) - 0.5)]
 
 
 def description(frontend: FrontEnd) -> dict[str, Any]:

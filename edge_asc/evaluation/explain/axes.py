@@ -47,18 +47,10 @@ class Geometry:
     frames: Axis = field(default_factory=Axis)
 
 
-def hz_of_mel(frontend: FrontEnd, mel: npt.ArrayLike) -> Floats:
-    """Centre of a mel filter in Hz; fractions lie between, positions beyond the ends go on."""
-    scale = _mels(frontend)
-    lowest, highest = scale[0], scale[-1]
-    value = lowest + (np.asarray(mel, np.float64) + 1) * (highest - lowest) / (frontend.n_mels + 1)
-    return _hz(value, frontend.mel_scale)
-
-
 def mel_of_hz(frontend: FrontEnd, frequency_hz: float) -> float:
     """The mel filter, or the place between two, whose centre a frequency is."""
-    lowest, highest = _mels(frontend)
-    value = hz_to_mel(frequency_hz, frontend.mel_scale)
+    places_hz = (frontend.f_min_hz, frontend.top_hz, frequency_hz)
+    lowest, highest, value = (hz_to_mel(hz, frontend.mel_scale) for hz in places_hz)
     return (value - lowest) / (highest - lowest) * (frontend.n_mels + 1) - 1
 
 
@@ -78,17 +70,3 @@ def ticks_hz(frontend: FrontEnd, axis: Axis, rows: int) -> dict[int, float]:
         if -0.5 <= row <= rows - 0.5 and row - last >= LEAST_TICK_DISTANCE * rows:
             chosen[frequency_hz], last = row, row
     return chosen
-
-
-def _mels(frontend: FrontEnd) -> tuple[float, float]:
-    """Where the first filter begins and the last one ends, in mels."""
-    scale = frontend.mel_scale
-    return hz_to_mel(frontend.f_min_hz, scale), hz_to_mel(frontend.top_hz, scale)
-
-
-def _hz(mels: Floats, scale: str) -> Floats:
-    """`edge_asc.frontend.mel.mel_to_hz` without its rounding to float32."""
-    if scale == "htk":
-        return 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
-    linear = mels * (200.0 / 3.0)
-    return np.where(mels >= 15.0, 1000.0 * np.exp(np.log(6.4) / 27.0 * (mels - 15.0)), linear)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_asc.evaluation.explain.axes import Geometry, hz_of_mel, seconds_of_frame
+from edge_asc.evaluation.explain.axes import Geometry, seconds_of_frame
 from edge_asc.evaluation.explain.excerpt import Excerpt
 from edge_asc.evaluation.explain.occlusion import Occlusion
 
@@ -129,7 +129,7 @@ class ExplainedPatches(Explained):
 
     def hz(self, bounds: tuple[int, int]) -> list[float]:
         """Lower and upper end of a stretch of mels."""
-        ends = hz_of_mel(self.excerpt.frontend, np.array(bounds) - 0.5)
+        ends = self.excerpt.frontend.hz_of_mel(np.array(bounds) - 0.5)
         return [round(float(f), 1) for f in ends]
 
     def seconds(self, bounds: tuple[int, int]) -> list[float]:
@@ -140,7 +140,7 @@ class ExplainedPatches(Explained):
 
 def axes_of(excerpt: Excerpt, geometry: Geometry, n_rows: int, n_columns: int) -> dict[str, Any]:
     """Centres of a map's rows in Hz and of its columns in seconds of the file."""
-    hz = hz_of_mel(excerpt.frontend, geometry.mels.position(range(n_rows)))
+    hz = excerpt.frontend.hz_of_mel(geometry.mels.position(range(n_rows)))
     frames = geometry.frames.position(range(n_columns))
     seconds = seconds_of_frame(excerpt.frontend, frames, excerpt.start_s)
     return {

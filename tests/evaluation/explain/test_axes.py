@@ -8,7 +8,6 @@ from torch import Tensor
 from edge_asc.evaluation.explain.axes import (
     Axis,
     Geometry,
-    hz_of_mel,
     mel_of_hz,
     seconds_of_frame,
     ticks_hz,
@@ -39,7 +38,7 @@ def test_a_tone_lights_the_row_that_is_labelled_with_its_pitch(
     raw = frontend.raw(np.sin(2 * np.pi * pitch_hz * time_s).astype(np.float32))
     brightest = int(raw.mean(axis=1).argmax())
     assert abs(mel_of_hz(frontend, pitch_hz) - brightest) <= 1
-    below, above = hz_of_mel(frontend, [brightest - 1, brightest + 1])
+    below, above = frontend.hz_of_mel([brightest - 1, brightest + 1])
     assert below < pitch_hz < above
 
 
@@ -47,7 +46,7 @@ def test_the_ticks_of_a_picture_stand_at_their_rows(frontend: FrontEnd) -> None:
     ticks = ticks_hz(frontend, Axis(), frontend.n_mels)
     assert len(ticks) >= 5
     for pitch_hz, row in ticks.items():
-        assert hz_of_mel(frontend, row) == pytest.approx(pitch_hz, rel=1e-6)
+        assert frontend.hz_of_mel(row) == pytest.approx(pitch_hz, rel=1e-6)
         assert frontend.f_min_hz <= pitch_hz <= frontend.top_hz
     halved = ticks_hz(frontend, Axis(2, 0.5), frontend.n_mels // 2)
     for pitch_hz in set(ticks) & set(halved):
@@ -58,7 +57,7 @@ def test_a_row_is_the_middle_of_its_filter(frontend: FrontEnd) -> None:
     bin_hz = frontend.sample_rate_hz / frontend.n_fft
     weights = frontend.mel_weights
     for mel in np.flatnonzero(weights.any(axis=1)):
-        assert abs(weights[mel].argmax() * bin_hz - hz_of_mel(frontend, mel)) <= bin_hz
+        assert abs(weights[mel].argmax() * bin_hz - frontend.hz_of_mel(mel)) <= bin_hz
 
 
 def test_a_click_lights_the_column_of_its_second(frontend: FrontEnd) -> None:
