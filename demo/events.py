@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-import numpy as np
 
 UNSURE = "unsure"  # shown instead of a scene; never a label of a model
 SILENCE_DBFS = -120.0  # below the noise of any microphone, and finite: JSON has no infinity
@@ -105,8 +104,3 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
 def iso_time(time_s: float) -> str:
     """Local time with its offset, to the millisecond: `2026-05-04T12:30:05.250+02:00`."""
     return datetime.fromtimestamp(time_s).astimezone().isoformat(timespec="milliseconds")
-
-
-def dbfs(amplitude: float) -> float:
-    """An amplitude, full scale 1, in dBFS."""
-    return max(SILENCE_DBFS, 20 * float(np.log10(max(amplitude, 1e-9))))

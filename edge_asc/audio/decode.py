@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from edge_asc.audio.resampler import Resampler
 from edge_asc.audio.samples import Floats, checked_audio
 from edge_asc.audio.truncation import shortfall
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-RESAMPLER_QUALITY = "HQ"  # 20 bits, below the noise of 16-bit recordings
 _LOAD_BLOCK_S = 10.0
 _NAMES = "aif aifc aiff au caf flac mp3 oga ogg opus rf64 snd w64 wav wave"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())  # taken as audio in folders
@@ -95,9 +95,8 @@ def blocks(path: Path | str, sample_rate_hz: int, block_s: float) -> Iterator[Fl
     path = Path(path)
     with _opened(path) as file:
         mono = _mono_blocks(path, file, max(1, round(block_s * file.samplerate)))
-        if file.samplerate != sample_rate_hz:
-            mono = _resampled(mono, file.samplerate, sample_rate_hz)
-        yield from (block for block in mono if len(block))
+        resampled = _resampled(mono, Resampler(file.samplerate, sample_rate_hz))
+        yield from (block for block in resampled if len(block))
 
 
 def fit_length(audio: Floats, n: int) -> Floats:
@@ -161,10 +160,6 @@ def _checked(path: Path, frames: npt.NDArray[np.float32], first_index: int) -> F
         raise AudioError(f"{path}: {error}") from error
 
 
-def _resampled(mono: Iterator[Floats], from_hz: int, to_hz: int) -> Iterator[Floats]:
-    import soxr
-
-    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality=RESAMPLER_QUALITY)
-    for block in mono:
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+def _resampled(mono: Iterator[Floats], resampler: Resampler) -> Iterator[Floats]:
+    yield from map(resampler, mono)
+    yield resampler.flush()

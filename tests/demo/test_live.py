@@ -17,14 +17,15 @@ from hypothesis import strategies as st
 
 import tiny_models
 from command import Cli
-from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision, Health, Notice, dbfs
+from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision, Health, Notice
+from edge_asc.demo.health import Load
+from edge_asc.demo.levels import Level, dbfs
 from edge_asc.demo.listener import Listener
 from edge_asc.demo.live import Live
 from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.smoothing import Smoother, Smoothing
 from edge_asc.demo.sources.recording import MAX_LAG_S, FileSource
 from edge_asc.demo.sources.source import Block, SourceCounts
-from edge_asc.demo.tally import Level, Load
 from edge_asc.runtime.classifier import Classifier, Prediction
 from edge_asc.runtime.classify import classify_file
 
@@ -438,7 +439,7 @@ def test_what_is_too_quiet_is_unsure(classifier: Classifier) -> None:
 @pytest.mark.parametrize("gate", ["3", "nan"])
 def test_a_gate_is_below_full_scale(cli: Cli, model: Path, walk: Path, gate: str) -> None:
     code, out, err = cli("live", "--model", model, "--source", walk, "--gate", gate)
-    assert (code, out) == (1, "") and "gate" in err and err.count("\n") == 1
+    assert (code, out) == (2, "") and "gate" in err and err.count("\n") == 1
 
 
 @pytest.fixture

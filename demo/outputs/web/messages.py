@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_asc.demo.events import SILENCE_DBFS, dbfs
+from edge_asc.demo.events import SILENCE_DBFS
 
 HEADER = struct.Struct("<Iffd")
 FRAMES, AUDIO = 1, 2
@@ -34,24 +34,3 @@ def audio_message(samples: np.ndarray) -> Message:
     integers = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2")
     header = HEADER.pack(AUDIO, SILENCE_DBFS, SILENCE_DBFS, 0)
     return Message(header + integers.tobytes(), audio=True)
-
-
-class Level:
-    """Level and peak of audio since they were last asked for."""
-
-    def __init__(self) -> None:
-        self._energy = self._peak = 0.0
-        self._n = 0
-
-    def add(self, samples: np.ndarray) -> None:
-        """Hear samples `[n]`."""
-        self._energy += float(np.dot(samples, samples))
-        self._n += len(samples)
-        self._peak = max(self._peak, float(np.abs(samples).max(initial=0.0)))
-
-    def take(self) -> tuple[float, float]:
-        """Give both in dBFS and begin anew."""
-        rms, peak = (self._energy / max(self._n, 1)) ** 0.5, self._peak
-        self._energy = self._peak = 0.0
-        self._n = 0
-        return dbfs(rms), dbfs(peak)

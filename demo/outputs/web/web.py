@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 
 from edge_asc.demo.events import Decision, Health, Notice
+from edge_asc.demo.levels import Level
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.outputs.web.access import Access, Gate, check_token
 from edge_asc.demo.outputs.web.address import is_loopback, listen, resolve, url_of
 from edge_asc.demo.outputs.web.app import make_app
 from edge_asc.demo.outputs.web.hub import Hub
-from edge_asc.demo.outputs.web.messages import Level, Message, audio_message, frames_message
+from edge_asc.demo.outputs.web.messages import Message, audio_message, frames_message
 from edge_asc.demo.outputs.web.server import ServerThread
 from edge_asc.demo.outputs.web.spectrogram import Decibels
 from edge_asc.demo.outputs.web.state import LiveState
