@@ -5,64 +5,59 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from edge_asc.demo.live import Live
+from edge_asc.demo.options import Options
 from edge_asc.demo.outputs.address import parse_address
 from edge_asc.demo.outputs.log.format import format_of
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
-from edge_asc.demo.smoothing import Smoothing
-from edge_asc.demo.sources.pcm import Pcm
+from edge_asc.demo.smoothing import FLOOR, Smoothing
+from edge_asc.demo.sources.pcm import parse_raw
 from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.demo.sources.source import CaptureHung, Source
-from edge_asc.runtime.classifier import Classifier
+from edge_asc.runtime.classifier import RUNTIMES, Classifier
+from edge_asc.runtime.zoo.models import model_or_default
 
 WEB_TOKEN = "EDGE_ASC_WEB_TOKEN"
 AWAITED = "EDGE_ASC_AWAITED_MICROPHONE"  # name of the one a hung sound system has taken away
 
 
-@dataclass(frozen=True)
-class Listening:
-    """What `edge-asc live` was asked for; the fields are its options."""
-
-    model: Path
-    source: str = "mic"
-    microphone: str | None = None
-    raw: Pcm | None = None
-    follow: bool = False
-    realtime: bool = False
-    hop_s: float = 1.0
-    smoothing: Smoothing = field(default_factory=Smoothing)
-    gate_dbfs: float | None = None
-    models_floor: bool = False  # the model's own confidence floor, where its file has one
-    view: str = "plain"  # "terminal", "plain", "json" or "quiet"
-    web: str | None = None
-    stream_audio: bool = False
-    log: Path | None = None
-    log_every: str = "change"
-    mqtt: str | None = None
-    metrics: str | None = None
-    runtime: str | None = None
-    threads: int = 1
-
-
-def check(wanted: Listening) -> None:
+def check(options: Options) -> None:
     """Raise ValueError for what cannot be meant, before anything starts."""
-    for what, address in (("web", wanted.web), ("metrics", wanted.metrics)):
-        if address:
-            parse_address(address, what)
-    if wanted.mqtt:
-        parse_url(wanted.mqtt)
-    if wanted.log:
-        format_of(wanted.log)
-    if wanted.gate_dbfs is not None and not wanted.gate_dbfs <= 0:
-        raise ValueError(f"gate {wanted.gate_dbfs:g}: no level below full scale, which is 0 dBFS")
+    views = {"--plain": options.plain, "--json": options.as_json, "--quiet": options.quiet}
+    asked = [name for name, on in views.items() if on]
+    if len(asked) > 1:
+        raise ValueError(f"{asked[0]} and {asked[1]} exclude each other")
+    if options.print_service and not options.install_service:
+        raise ValueError("--print goes with --install-service")
+    if options.runtime and options.runtime not in RUNTIMES:
+        raise ValueError(f"runtime {options.runtime!r} is not one of {', '.join(RUNTIMES)}")
+    if options.gate_dbfs is not None and not options.gate_dbfs <= 0:
+        raise ValueError(f"gate {options.gate_dbfs:g}: no level below full scale, which is 0 dBFS")
+    smoothing_of(options, None)
+    if options.raw:
+        parse_raw(options.raw)
+    if options.web:
+        parse_address(options.web, "web")
+    if options.metrics:
+        parse_address(options.metrics, "metrics")
+    if options.mqtt:
+        parse_url(options.mqtt)
+    if options.log:
+        format_of(options.log)
 
 
-def listen(wanted: Listening) -> None:
+def smoothing_of(options: Options, models_floor: float | None) -> Smoothing:
+    """What was asked for; the floor is the model's own threshold where none was asked for."""
+    floors = (options.floor, models_floor, FLOOR)
+    floor = next(floor for floor in floors if floor is not None)
+    return Smoothing(options.smooth_s, options.margin, floor)
+
+
+def listen(options: Options) -> None:
     """Listen until the audio ends, SIGINT or SIGTERM.
 
     A sound system that hangs beyond cure is left behind by starting this program anew in the same
@@ -75,26 +70,27 @@ def listen(wanted: Listening) -> None:
         source: Source | None = None
         try:
             with ExitStack() as stack:
-                if wanted.source == "mic":
-                    stack.enter_context(own_stderr(hide_libraries=wanted.view == "terminal"))
-                classifier = Classifier.load(wanted.model, wanted.runtime, wanted.threads)
-                source = open_source(wanted)
+                if options.source == "mic":
+                    stack.enter_context(own_stderr(hide_libraries=_draws(options)))
+                model = model_or_default(options.model, say)
+                classifier = Classifier.load(model, options.runtime, options.threads)
+                source = open_source(options)
                 stack.callback(source.close)
-                output = Outputs(list(_outputs(wanted, classifier, stack)))
-                rule = smoothing_of(wanted, classifier)
-                Live(source, classifier, output, wanted.hop_s, rule, wanted.gate_dbfs).run(stopped)
+                output = Outputs(list(_outputs(options, classifier, stack)))
+                rule = smoothing_of(options, classifier.threshold)
+                Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs).run(
+                    stopped
+                )
         except CaptureHung as error:
             if stopped():
                 os._exit(0)  # all is closed but the sound system, whose own clean-up would hang too
-            print(f"edge-asc: {error}; starting anew", file=sys.stderr, flush=True)
+            say(f"{error}; starting anew")
             start_anew(source.name if source else "")
 
 
-def smoothing_of(wanted: Listening, classifier: Classifier) -> Smoothing:
-    """What was asked for; the floor is the file's threshold where none was asked for."""
-    if not wanted.models_floor or classifier.threshold is None:
-        return wanted.smoothing
-    return replace(wanted.smoothing, floor=classifier.threshold)
+def say(text: str) -> None:
+    """A line for a person, apart from the decisions."""
+    print(f"edge-asc: {text}", file=sys.stderr, flush=True)
 
 
 def start_anew(microphone: str) -> NoReturn:
@@ -126,34 +122,34 @@ def stop_signals() -> Iterator[Any]:
             signal.signal(number, handler)
 
 
-def open_source(wanted: Listening) -> Source:
+def open_source(options: Options) -> Source:
     """The microphone, file or pipe that was asked for.
 
     Raises:
         ValueError, OSError: there is no such thing.
     """
-    if wanted.source == "mic":
+    if options.source == "mic":
         from edge_asc.demo.sources.microphone import Microphone
 
         awaited = os.environ.pop(AWAITED, None)
         # A service waits: nobody is there to plug it in and start again.
         wait = awaited is not None or "NOTIFY_SOCKET" in os.environ
-        return Microphone(awaited or wanted.microphone, wait=wait)
-    if wanted.source == "-":
+        return Microphone(awaited or options.microphone, wait=wait)
+    raw = parse_raw(options.raw) if options.raw else None
+    if options.source == "-" or options.follow or raw:
         from edge_asc.demo.sources.pipe import PipeSource
 
-        return PipeSource(os.dup(sys.stdin.fileno()), "stdin", wanted.raw, realtime=wanted.realtime)
-    if wanted.follow or wanted.raw:
-        from edge_asc.demo.sources.pipe import PipeSource
-
-        fd = os.open(wanted.source, os.O_RDONLY)
-        return PipeSource(fd, wanted.source, wanted.raw, wanted.follow, wanted.realtime)
+        if options.source == "-":
+            fd, name, follow = os.dup(sys.stdin.fileno()), "stdin", False
+        else:
+            fd, name, follow = os.open(options.source, os.O_RDONLY), options.source, options.follow
+        return PipeSource(fd, name, raw, follow, options.realtime)
     from edge_asc.demo.sources.recording import FileSource
 
-    return FileSource(Path(wanted.source), wanted.realtime)
+    return FileSource(Path(options.source), options.realtime)
 
 
-def _outputs(wanted: Listening, classifier: Classifier, stack: ExitStack) -> Iterator[Output]:
+def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iterator[Output]:
     """Every output, closed by the stack; what shows on the terminal comes last, and leaves first.
 
     Each is imported when it is asked for: a machine without a network pays for none of it.
@@ -168,46 +164,52 @@ def _outputs(wanted: Listening, classifier: Classifier, stack: ExitStack) -> Ite
         from edge_asc.demo.outputs.notify import SystemdOutput
 
         yield kept(SystemdOutput())
-    if wanted.log:
+    if options.log:
         from edge_asc.demo.outputs.log.decision_log import DecisionLog
 
-        yield kept(DecisionLog(wanted.log, every=wanted.log_every))
-    if wanted.mqtt:
+        yield kept(DecisionLog(options.log, every=options.log_every))
+    if options.mqtt:
         from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
 
-        yield kept(MqttOutput(wanted.mqtt, metadata))
-    if wanted.metrics:
+        yield kept(MqttOutput(options.mqtt, metadata))
+    if options.metrics:
         from edge_asc.demo.outputs.prometheus import PrometheusOutput
 
-        yield kept(PrometheusOutput(wanted.metrics, metadata))
-    if wanted.web:
-        yield kept(_web(wanted, classifier))
-    yield kept(_view(wanted, classifier))
+        yield kept(PrometheusOutput(options.metrics, metadata))
+    if options.web:
+        yield kept(_web(options, classifier))
+    yield kept(_view(options, classifier))
 
 
-def _web(wanted: Listening, classifier: Classifier) -> Output:
+def _web(options: Options, classifier: Classifier) -> Output:
     from edge_asc.demo.outputs.web.web import WebOutput
 
-    assert wanted.web
+    assert options.web
     token = os.environ.get(WEB_TOKEN)
     return WebOutput(
-        wanted.web,
+        options.web,
         classifier.metadata,
         classifier.frontend,
         token=token,
-        stream_audio=wanted.stream_audio,
+        stream_audio=options.stream_audio,
     )
 
 
-def _view(wanted: Listening, classifier: Classifier) -> Output:
+def _view(options: Options, classifier: Classifier) -> Output:
     from edge_asc.demo.outputs.plain import JsonOutput, PlainOutput
 
-    if wanted.view == "json":
+    if options.as_json:
         return JsonOutput()
-    if wanted.view == "terminal":
+    if _draws(options):
         from edge_asc.demo.outputs.terminal.terminal import TerminalOutput
 
-        return TerminalOutput(classifier.description, classifier.metadata, wanted.hop_s)
-    print(f"edge-asc: {classifier.description}", file=sys.stderr, flush=True)
-    width = max(map(len, classifier.metadata.labels))
-    return PlainOutput(width, quiet=wanted.view == "quiet")
+        return TerminalOutput(classifier.description, classifier.metadata, options.hop_s)
+    say(classifier.description)
+    return PlainOutput(max(map(len, classifier.metadata.labels)), options.quiet)
+
+
+def _draws(options: Options) -> bool:
+    """Whether pictures are shown: only where a person looks."""
+    if options.plain or options.as_json or options.quiet:
+        return False
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")

@@ -10,64 +10,63 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from edge_asc.demo.options import Options, arguments
 from edge_asc.demo.outputs.mqtt.settings import CREDENTIAL
 from edge_asc.demo.service.systemd_unit import NAME, STATE, unit_text
 from edge_asc.files import atomic_write
 from edge_asc.runtime.metadata import read_metadata
+from edge_asc.runtime.zoo.models import model_or_default
 
 UNIT = Path(f"/etc/systemd/system/{NAME}.service")
 MODELS = Path(f"/usr/local/share/{NAME}")
 PASSWORD = Path(f"/etc/{NAME}/mqtt-password")
 HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # from the service
-OURS = ("--install-service", "--print")
-VIEWS = ("--plain", "--json", "--quiet")
-NETWORK = ("--web", "--mqtt", "--metrics")
 
 
-def unit(arguments: Sequence[str], program: Sequence[str]) -> str:
-    """The unit file.
-
-    Args:
-        arguments: of `edge-asc live`, `OURS` among them or not.
-        program: what they are given to; the first word is an absolute path.
-
-    Raises:
-        ValueError: a path that a service cannot use.
-    """
-    command = [*program, "live", *service_arguments(arguments)]
-    with_password = uses(arguments, "--mqtt") and PASSWORD.exists()
-    credentials = {CREDENTIAL: PASSWORD} if with_password else {}
-    return unit_text(command, uses(arguments, *NETWORK), credentials)
-
-
-def install(arguments: Sequence[str], print_only: bool = False) -> str:
+def install(options: Options) -> str:
     """Write the service, start it now and at every boot; what was done, in a few lines.
 
-    Args:
-        arguments: of `edge-asc live`, `OURS` among them or not.
-        print_only: give the unit's text, and change nothing.
+    With `options.print_service` it gives the unit's text, and changes nothing.
 
     Raises:
         ValueError: no root, no usable model, an option that a service cannot use, or it did not
             start.
         OSError: a file cannot be read or written.
     """
-    text, model = unit(arguments, program()), value_of(arguments, "--model")
+    model = model_or_default(options.model, lambda _: None)
+    text = unit(replace(options, model=model), program())
     read_metadata(model)
-    if print_only:
+    if options.print_service:
         return text
     if os.geteuid() != 0:
         raise ValueError(f"--install-service writes {UNIT}: run it with sudo")
-    kept = _model(model)
-    if Path(model).resolve() != kept:
+    kept = MODELS / model.name
+    if model.resolve() != kept:
         with atomic_write(kept) as temporary:
             shutil.copyfile(model, temporary)
     with atomic_write(UNIT) as temporary:
         temporary.write_text(text, "utf-8")
     return f"unit   {UNIT}\nmodel  {kept}\n{_started()}"
+
+
+def unit(options: Options, program: Sequence[str]) -> str:
+    """The unit file.
+
+    Args:
+        options: with a model.
+        program: what they are given to; the first word is an absolute path.
+
+    Raises:
+        ValueError: a path that a service cannot use.
+    """
+    command = [*program, "live", *arguments(for_service(options))]
+    credentials = {CREDENTIAL: PASSWORD} if options.mqtt and PASSWORD.exists() else {}
+    online = any((options.web, options.mqtt, options.metrics))
+    return unit_text(command, online, credentials)
 
 
 def program() -> list[str]:
@@ -86,38 +85,21 @@ def program() -> list[str]:
     return [str(command)] if command.exists() else [sys.executable, "-m", "edge_asc"]
 
 
-def service_arguments(arguments: Sequence[str]) -> Iterator[str]:
-    """The arguments with paths that a service can use; no decisions in the journal by default."""
-    words = iter(arguments)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if name in PATHS:
-            yield f"{name}={PATHS[name](value if equals else next(words, ''))}"
-        elif word not in OURS:
-            yield word
-    if not uses(arguments, *VIEWS):
-        yield "--quiet"
-
-
-def uses(arguments: Sequence[str], *options: str) -> bool:
-    """Whether one of the options is among them."""
-    return any(word.partition("=")[0] in options for word in arguments)
-
-
-def value_of(arguments: Sequence[str], option: str) -> str:
-    """Of an option; the last one counts.
+def for_service(options: Options) -> Options:
+    """The options with paths that a service can use; no decisions in the journal by default.
 
     Raises:
-        ValueError: it is not there.
+        ValueError: a path that it cannot.
     """
-    found = ""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
-        name, equals, value = word.partition("=")
-        if name == option:
-            found = value if equals else following
-    if not found:
-        raise ValueError(f"a service needs {option}")
-    return found
+    return replace(
+        options,
+        model=options.model and MODELS / options.model.name,
+        log=options.log and _log(options.log),
+        source=_source(options.source),
+        quiet=not (options.plain or options.as_json),
+        install_service=False,
+        print_service=False,
+    )
 
 
 def hidden(path: Path) -> bool:
@@ -126,14 +108,10 @@ def hidden(path: Path) -> bool:
     return any(place.is_relative_to(folder) for place in places for folder in HIDDEN)
 
 
-def _model(value: str) -> Path:
-    return MODELS / Path(value).name
-
-
-def _log(value: str) -> Path:
-    path = Path(os.path.normpath(STATE / value))  # an absolute one stays
+def _log(log: Path) -> Path:
+    path = Path(os.path.normpath(STATE / log))  # an absolute one stays
     if STATE not in path.parents:
-        raise ValueError(f"--log {value}: a service writes to {STATE} alone; give a name in it")
+        raise ValueError(f"--log {log}: a service writes to {STATE} alone; give a name in it")
     return path
 
 
@@ -145,9 +123,6 @@ def _source(value: str) -> str:
     if hidden(Path(value)):
         raise ValueError(f"--source {value}: home and temporary folders are hidden from a service")
     return os.path.abspath(value)
-
-
-PATHS = {"--model": _model, "--log": _log, "--source": _source}
 
 
 def _started() -> str:

@@ -14,6 +14,7 @@ import edge_asc.cli.shipping as shipping
 import edge_asc.cli.training as training
 from edge_asc import __version__
 from edge_asc.cli.errors import INTERRUPTED, examples, verb
+from edge_asc.demo.options import WEB_ADDRESS
 
 # Without rich's markup, help needs none of rich's imports.
 app = typer.Typer(
@@ -129,7 +130,7 @@ def with_value(arguments: list[str], option: str, value: str) -> list[str]:
 def main() -> None:
     """Entry point of the command `edge-asc`."""
     try:
-        sys.argv[1:] = with_value(sys.argv[1:], "--web", listening.WEB_ADDRESS)
+        sys.argv[1:] = with_value(sys.argv[1:], "--web", WEB_ADDRESS)
         app()
     except KeyboardInterrupt:  # before or after the verb itself
         sys.exit(INTERRUPTED)

@@ -1,20 +1,24 @@
 """The verbs of live listening: live, log summary, doctor, bench."""
 
-import os
 import sys
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from edge_asc.cli.console import print_json, tables
 from edge_asc.cli.errors import ERROR, complain
-from edge_asc.cli.model import AsJson, RuntimeName
+from edge_asc.cli.model import AsJson
+from edge_asc.demo.options import MicrophoneName, Options
 
 if TYPE_CHECKING:
     from edge_asc.demo.doctor.findings import Finding
 
-WEB_ADDRESS = "127.0.0.1:8765"  # of a --web without one
+WRONG_USAGE = 2  # as typer ends; a service is not started again after it
 EXAMPLES = {
     "live": (
         "edge-asc live --model model.tflite",
@@ -42,156 +46,49 @@ EXAMPLES = {
 }
 
 
-def _known_raw(value: str | None) -> Any:
-    if value is None:
-        return None
-    from edge_asc.demo.sources.pcm import parse_raw
+def from_fields(function: Callable[[Options], None]) -> Callable[..., None]:
+    """A function of options as typer reads it: with a keyword for each of their fields."""
+    hints = get_type_hints(Options, include_extras=True)
 
-    try:
-        return parse_raw(value)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    @wraps(function)
+    def run(**values: Any) -> None:
+        function(Options(**values))
+
+    kind = Parameter.KEYWORD_ONLY
+    run.__signature__ = Signature(  # type: ignore[attr-defined]
+        [
+            Parameter(f.name, kind, default=f.default, annotation=hints[f.name])
+            for f in fields(Options)
+        ]
+    )
+    run.__annotations__ = hints
+    return run
 
 
-def live(
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|NAME", help="Model, .tflite, .onnx or of the zoo [its default]."
-        ),
-    ] = None,
-    source: Annotated[
-        str,
-        typer.Option(metavar="mic|FILE|-", help="A microphone, a recording, or WAV on stdin."),
-    ] = "mic",
-    microphone: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|INDEX", help="Microphone [the system's default]."),
-    ] = None,
-    list_microphones: Annotated[
-        bool, typer.Option("--list-microphones", help="Print the microphones, and end.")
-    ] = False,
-    raw: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RATE[:CH[:CODING]]",
-            callback=_known_raw,
-            help="What headerless audio is: Hz, channels, u8 s16 s24 s32 f32 or f64.",
-        ),
-    ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Wait for more at the end of FILE, as tail -f does.")
-    ] = False,
-    realtime: Annotated[
-        bool, typer.Option("--realtime", help="Play FILE at its own speed, not as fast as can be.")
-    ] = False,
-    hop: Annotated[
-        float, typer.Option(metavar="S", help="Seconds from one decision to the next.")
-    ] = 1.0,
-    smooth: Annotated[
-        float, typer.Option(metavar="S", help="Time constant of the smoothing; 0: none.")
-    ] = 3.0,
-    margin: Annotated[
-        float, typer.Option(metavar="P", help="Lead that another scene needs to be shown.")
-    ] = 0.1,
-    floor: Annotated[
-        float | None,
-        typer.Option(
-            metavar="P", help="Confidence below which it says 'unsure' [the model's, else 0.4]."
-        ),
-    ] = None,
-    gate: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DBFS", help="Level below which it says 'unsure', as -50: a quiet room."
-        ),
-    ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Print a line per decision.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no decisions.")] = False,
-    web: Annotated[
-        str | None,
-        typer.Option(metavar="[[HOST:]PORT]", help=f"Serve a web page [at {WEB_ADDRESS}]."),
-    ] = None,
-    stream_audio: Annotated[
-        bool, typer.Option("--stream-audio", help="Let the page's visitors listen.")
-    ] = False,
-    log: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a log, .jsonl or .csv.")
-    ] = None,
-    log_every: Annotated[
-        str, typer.Option(metavar="change|decision", help="What is worth a line in the log.")
-    ] = "change",
-    mqtt: Annotated[
-        str | None, typer.Option(metavar="URL", help="Publish to a broker, as mqtt://host.")
-    ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(metavar="[HOST:]PORT", help="Serve figures for Prometheus.")
-    ] = None,
-    runtime: RuntimeName = None,
-    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Of the runtime.")] = 1,
-    install_service: Annotated[
-        bool,
-        typer.Option("--install-service", help="Run the rest of this line at every start."),
-    ] = False,
-    print_service: Annotated[
-        bool, typer.Option("--print", help="With --install-service: only print the unit.")
-    ] = False,
-) -> None:
+@from_fields
+def live(options: Options) -> None:
     """Say which scene a microphone hears, as long as it runs.
 
     Secrets (web token, MQTT password) come from the environment or files, never from here.
     """
-    if list_microphones:
+    if options.list_microphones:
         from edge_asc.demo.sources.microphones import list_text
 
         print(list_text())
         return
-    if print_service and not install_service:
-        raise typer.BadParameter("--print goes with --install-service")
-    from edge_asc.demo.command import Listening, check, listen
-    from edge_asc.demo.smoothing import FLOOR, Smoothing
-    from edge_asc.runtime.zoo.models import model_or_default
+    from edge_asc.demo.command import check, listen
 
-    wanted = Listening(
-        model=model_or_default(model, complain),
-        source=source,
-        microphone=microphone,
-        raw=raw,  # type: ignore[arg-type]  # parsed by its callback
-        follow=follow,
-        realtime=realtime,
-        hop_s=hop,
-        smoothing=Smoothing(smooth, margin, FLOOR if floor is None else floor),
-        gate_dbfs=gate,
-        models_floor=floor is None,
-        view=_view(plain, as_json, quiet),
-        web=web,
-        stream_audio=stream_audio,
-        log=log,
-        log_every=log_every,
-        mqtt=mqtt,
-        metrics=metrics,
-        runtime=runtime,
-        threads=threads,
-    )
-    check(wanted)
-    if install_service:
+    try:
+        check(options)
+    except ValueError as error:
+        complain(str(error))
+        raise typer.Exit(WRONG_USAGE) from error
+    if options.install_service:
         from edge_asc.demo.service.service import install
 
-        print(install(sys.argv[sys.argv.index("live") + 1 :], print_service))
+        print(install(options))
     else:
-        listen(wanted)
-
-
-def _view(plain: bool, as_json: bool, quiet: bool) -> str:
-    """What is shown: pictures only where a person looks."""
-    asked = [n for n, on in (("plain", plain), ("json", as_json), ("quiet", quiet)) if on]
-    if len(asked) > 1:
-        raise typer.BadParameter(f"--{asked[0]} and --{asked[1]} exclude each other")
-    if asked:
-        return asked[0]
-    can_draw = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
-    return "terminal" if can_draw else "plain"
+        listen(options)
 
 
 def log_summary(
@@ -218,10 +115,7 @@ def log_summary(
 
 
 def doctor(
-    microphone: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|INDEX", help="Microphone [the system's default]."),
-    ] = None,
+    microphone: MicrophoneName = None,
     recording: Annotated[
         bool, typer.Option("--recording/--no-recording", help="Record three seconds.")
     ] = True,

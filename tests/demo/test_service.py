@@ -5,25 +5,34 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_asc.demo.options import Options, arguments
 from edge_asc.demo.service import service
 from edge_asc.demo.service.systemd_unit import quoted
+from edge_asc.runtime.zoo.models import default_model
 from tiny_models import write_model
 
 MANAGER = Path("/lib/systemd/systemd")
 needs_systemd = pytest.mark.skipif(
     not (MANAGER.exists() and shutil.which("systemd-analyze")), reason="systemd is not installed"
 )
-PLAIN = ["--model", "model.tflite"]
-EVERYTHING = [
-    *("--model=m 100 % $HOME.tflite", "--microphone", 'The "good" mic', "--log", "scenes.jsonl"),
-    *("--web", "0.0.0.0:80", "--mqtt", "mqtt://broker/a b", "--metrics=9100", "--install-service"),
-]
+PLAIN = Options(model=Path("model.tflite"), install_service=True)
+EVERYTHING = Options(
+    model=Path("m 100 % $HOME.tflite"),
+    microphone='The "good" mic',
+    log=Path("scenes.jsonl"),
+    web="0.0.0.0:80",
+    mqtt="mqtt://broker/a b",
+    metrics="9100",
+    install_service=True,
+)
 MOST_EXPOSED = {"offline": 1.2, "online": 1.9}  # of 10; systemd calls up to 4 ok
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -93,10 +102,10 @@ def test_a_nul_is_refused() -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize("arguments", [PLAIN, EVERYTHING], ids=["offline", "online"])
-def test_systemd_analyze_finds_nothing_wrong(arguments: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [PLAIN, EVERYTHING], ids=["offline", "online"])
+def test_systemd_analyze_finds_nothing_wrong(options: Options, tmp_path: Path) -> None:
     path = tmp_path / "edge-asc.service"
-    path.write_text(service.unit(arguments, [sys.executable, "-m", "edge_asc"]))
+    path.write_text(service.unit(options, [sys.executable, "-m", "edge_asc"]))
     done = subprocess.run(
         ["systemd-analyze", "verify", path], capture_output=True, text=True, timeout=30
     )
@@ -105,11 +114,11 @@ def test_systemd_analyze_finds_nothing_wrong(arguments: list[str], tmp_path: Pat
 
 @needs_systemd
 @pytest.mark.parametrize(
-    ("arguments", "kind"), [(PLAIN, "offline"), (EVERYTHING, "online")], ids=["offline", "online"]
+    ("options", "kind"), [(PLAIN, "offline"), (EVERYTHING, "online")], ids=["offline", "online"]
 )
-def test_exposure(arguments: list[str], kind: str, tmp_path: Path) -> None:
+def test_exposure(options: Options, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "edge-asc.service"
-    path.write_text(service.unit(arguments, [sys.executable]))
+    path.write_text(service.unit(options, [sys.executable]))
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", path],
         capture_output=True,
@@ -121,37 +130,38 @@ def test_exposure(arguments: list[str], kind: str, tmp_path: Path) -> None:
 
 
 def test_the_command_line_of_the_service() -> None:
-    assert list(service.service_arguments(EVERYTHING)) == [
+    assert list(arguments(service.for_service(EVERYTHING))) == [
         "--model=/usr/local/share/edge-asc/m 100 % $HOME.tflite",
-        *("--microphone", 'The "good" mic', "--log=/var/lib/edge-asc/scenes.jsonl"),
-        *("--web", "0.0.0.0:80", "--mqtt", "mqtt://broker/a b", "--metrics=9100", "--quiet"),
+        *('--microphone=The "good" mic', "--quiet", "--web=0.0.0.0:80"),
+        *("--log=/var/lib/edge-asc/scenes.jsonl", "--mqtt=mqtt://broker/a b", "--metrics=9100"),
     ]
 
 
 def test_decisions_reach_the_journal_when_they_are_asked_for() -> None:
-    assert "--quiet" not in service.service_arguments([*PLAIN, "--json"])
+    assert service.for_service(PLAIN).quiet
+    assert not service.for_service(replace(PLAIN, as_json=True)).quiet
 
 
 @pytest.mark.parametrize("log", ["/var/lib/edge-asc/a.csv", "b/../a.csv", "a.csv"])
 def test_a_log_lies_in_the_services_state(log: str) -> None:
-    arguments = [*service.service_arguments([*PLAIN, "--log", log])]
-    assert "--log=/var/lib/edge-asc/a.csv" in arguments
+    found = service.for_service(replace(PLAIN, log=Path(log)))
+    assert found.log == Path("/var/lib/edge-asc/a.csv")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("asked", "complaint"),
     [
-        ([*PLAIN, "--log", "/home/pi/a.csv"], "writes to /var/lib/edge-asc alone"),
-        ([*PLAIN, "--log=../a.csv"], "writes to /var/lib/edge-asc alone"),
-        ([*PLAIN, "--log", "."], "writes to /var/lib/edge-asc alone"),
-        ([*PLAIN, "--source", "-"], "no standard input"),
-        ([*PLAIN, "--source=/home/pi/street.wav"], "hidden"),
-        ([*PLAIN, "--source=/tmp/street.wav"], "hidden"),
+        ({"log": Path("/home/pi/a.csv")}, "writes to /var/lib/edge-asc alone"),
+        ({"log": Path("../a.csv")}, "writes to /var/lib/edge-asc alone"),
+        ({"log": Path(".")}, "writes to /var/lib/edge-asc alone"),
+        ({"source": "-"}, "no standard input"),
+        ({"source": "/home/pi/street.wav"}, "hidden"),
+        ({"source": "/tmp/street.wav"}, "hidden"),
     ],
 )
-def test_what_a_service_cannot_use_is_refused(arguments: list[str], complaint: str) -> None:
+def test_what_a_service_cannot_use_is_refused(asked: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        service.unit(arguments, ["/bin/true"])
+        service.unit(replace(PLAIN, **asked), ["/bin/true"])
 
 
 def test_a_link_into_a_home_folder_is_hidden_too(tmp_path: Path, monkeypatch) -> None:
@@ -164,14 +174,14 @@ def test_a_link_into_a_home_folder_is_hidden_too(tmp_path: Path, monkeypatch) ->
 
 def test_no_network_unless_it_is_asked_for() -> None:
     assert "PrivateNetwork=yes" in service.unit(PLAIN, ["/bin/true"])
-    for option in ("--web", "--web=8765", "--mqtt=mqtt://a", "--metrics"):
-        text = service.unit([*PLAIN, option], ["/bin/true"])
+    for asked in ({"web": "8765"}, {"mqtt": "mqtt://a"}, {"metrics": "9100"}):
+        text = service.unit(replace(PLAIN, **asked), ["/bin/true"])
         assert "PrivateNetwork" not in text and "network-online.target" in text
 
 
 def test_a_password_file_is_handed_over_to_mqtt_alone(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(service, "PASSWORD", tmp_path / "mqtt-password")
-    with_mqtt = [*PLAIN, "--mqtt", "mqtt://broker"]
+    with_mqtt = replace(PLAIN, mqtt="mqtt://broker")
     assert "LoadCredential" not in service.unit(with_mqtt, ["/bin/true"])
     service.PASSWORD.write_text("s3cret")
     line = f"LoadCredential=mqtt-password:{tmp_path / 'mqtt-password'}\n"
@@ -196,7 +206,7 @@ def test_install_copies_the_model_and_writes_the_unit(elsewhere: Path) -> None:
     if Path("/run/systemd/system").is_dir():
         pytest.skip("would start a service of this machine")
     for _ in range(2):  # again, after the model has changed
-        said = service.install(["--model", str(model), "--install-service"])
+        said = service.install(Options(model=model))
         assert (elsewhere / "share/my model.tflite").read_bytes() == model.read_bytes()
         text = (elsewhere / "etc/edge-asc.service").read_text()
         assert f'"--model={elsewhere}/share/my model.tflite"' in text
@@ -204,24 +214,28 @@ def test_install_copies_the_model_and_writes_the_unit(elsewhere: Path) -> None:
         write_model(model, name="other")
 
 
+@pytest.mark.parametrize("name", [None, Path(default_model().name)], ids=["default", "name"])
+def test_a_model_of_the_zoo_is_copied_too(elsewhere: Path, name: Path | None) -> None:
+    text = service.install(Options(model=name, print_service=True))
+    assert f"--model={elsewhere}/share/{default_model().tflite.name} " in text
+
+
 def test_print_changes_nothing(elsewhere: Path, monkeypatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     model = write_model(elsewhere / "model.tflite")
-    text = service.install(["--model", str(model), "--install-service", "--print"], print_only=True)
+    text = service.install(Options(model=model, print_service=True))
     assert text.startswith("[Unit]\n") and "--print" not in text
     assert sorted(path.name for path in elsewhere.iterdir()) == ["model.tflite"]
 
 
 def test_what_an_install_needs(elsewhere: Path, monkeypatch) -> None:
     model = write_model(elsewhere / "model.tflite")
-    with pytest.raises(ValueError, match="needs --model"):
-        service.install(["--web"])
     (elsewhere / "text.tflite").write_text("no model")
     with pytest.raises(ValueError, match="neither a TFLite nor an ONNX"):
-        service.install(["--model", str(elsewhere / "text.tflite")])
+        service.install(Options(model=elsewhere / "text.tflite"))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(ValueError, match="run it with sudo"):
-        service.install(["--model", str(model)])
+        service.install(Options(model=model))
     monkeypatch.setattr(service, "HIDDEN", (Path(sys.prefix),))
     with pytest.raises(ValueError, match="python3 -m venv /opt/edge-asc"):
-        service.install(["--model", str(model)])
+        service.install(Options(model=model))

@@ -26,8 +26,8 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleDimensions
 
 import tiny_models
-from edge_asc.demo.events import UNSURE, Decision, Health, Notice, dbfs
-from edge_asc.demo.outputs.terminal.meter import CLIP_HOLD_S, HOLD_S, RISE_S, Meter
+from edge_asc.demo.events import UNSURE, Decision, Health, Notice
+from edge_asc.demo.levels import CLIP_HOLD_S, HOLD_S, RISE_S, Meter, dbfs
 from edge_asc.demo.outputs.terminal.strip import CELL_S, N_CELLS, Strip, shares, time_axis
 from edge_asc.demo.outputs.terminal.style import ASCII, MAX_BAR, Glyphs, bar, clean, duration, keys
 from edge_asc.demo.outputs.terminal.terminal import REDRAW_S, TerminalOutput, _Screen
@@ -480,8 +480,9 @@ LISTENER = """
 import fcntl, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that keys become signals
 from pathlib import Path
-from edge_asc.demo.command import Listening, listen
-listen(Listening(model=Path({model!r}), source={source!r}, realtime=True, view="terminal"))
+from edge_asc.demo.command import listen
+from edge_asc.demo.options import Options
+listen(Options(model=Path({model!r}), source={source!r}, realtime=True))
 """
 
 
