@@ -31,12 +31,12 @@ class Patient:
     """What is looked at.
 
     Args:
-        device: microphone to record from; None for the default.
+        microphone: to record from; None for the default.
         record_s: for how long; 0: not at all.
         root: stands for `/`.
     """
 
-    device: str | None = None
+    microphone: str | None = None
     record_s: float = RECORD_S
     root: Path = ROOT
 
@@ -54,12 +54,12 @@ CHECKS: dict[str, Check] = {
     "heat": lambda patient: check_heat(patient.root),
     "power": lambda patient: check_power(patient.root),
     "sound cards": lambda patient: check_access(patient.root),
-    "sound": lambda patient: check_sound(patient.device, patient.record_s),
+    "sound": lambda patient: check_sound(patient.microphone, patient.record_s),
 }
 
 
 def examine(
-    device: str | None = None,
+    microphone: str | None = None,
     recording: bool = True,
     root: Path = ROOT,
     on_finding: Callable[[Finding], Any] = lambda finding: None,
@@ -67,12 +67,12 @@ def examine(
     """Make every check; one that fails itself is a finding too.
 
     Args:
-        device: microphone to record from; None for the default.
+        microphone: to record from; None for the default.
         recording: whether to record at all.
         root: stands for `/`.
         on_finding: called with each finding as it comes.
     """
-    patient = Patient(device, RECORD_S if recording else 0.0, root)
+    patient = Patient(microphone, RECORD_S if recording else 0.0, root)
     findings: list[Finding] = []
     for name, check in CHECKS.items():
         for finding in _made(name, check, patient):

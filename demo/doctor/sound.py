@@ -1,7 +1,7 @@
-"""Doctor's checks of sound: library, devices, permission, a recording.
+"""Doctor's checks of sound: library, microphones, permission, a recording.
 
 PortAudio can end a process or hang in it, so what touches it runs in a process of its own:
-`python -m edge_asc.demo.doctor.sound SECONDS [DEVICE]` prints a finding a line.
+`python -m edge_asc.demo.doctor.sound SECONDS [MICROPHONE]` prints a finding a line.
 """
 
 import getpass
@@ -15,18 +15,20 @@ import msgspec
 from edge_asc.demo.doctor.findings import Finding, run_python
 
 START_LIMIT_S = 10.0
-SOUND_LIMIT_S = 60.0  # beyond the recording itself; each rate of each device is tried
+SOUND_LIMIT_S = 60.0  # beyond the recording itself; each rate of each microphone is tried
 
 
-def check_sound(device: str | None, record_s: float) -> Iterator[Finding]:
+def check_sound(microphone: str | None, record_s: float) -> Iterator[Finding]:
     """Everything that needs PortAudio.
 
     Args:
-        device: to record from, as `edge-asc live --device` takes it.
+        microphone: to record from, as `edge-asc live --microphone` takes it.
         record_s: for how long; 0: not at all.
     """
     arguments = ["-m", "edge_asc.demo.doctor.sound", str(record_s)]
-    ended = run_python([*arguments, device] if device else arguments, SOUND_LIMIT_S + record_s)
+    ended = run_python(
+        [*arguments, microphone] if microphone else arguments, SOUND_LIMIT_S + record_s
+    )
     for line in ended.lines:
         yield msgspec.json.decode(line, type=Finding)
     if ended.problem:
@@ -51,7 +53,7 @@ def check_access(root: Path) -> Iterator[Finding]:
         yield Finding("sound cards", "fail", f"{user} may not use {cards[0]}", cure)
 
 
-def findings(device: str | None, record_s: float) -> Iterator[Finding]:
+def findings(microphone: str | None, record_s: float) -> Iterator[Finding]:
     """What PortAudio has to say; in the process that it may end."""
     from edge_asc.demo.sources.portaudio import CaptureHung, GuardedCall, NoMicrophone, sounddevice
 
@@ -61,7 +63,7 @@ def findings(device: str | None, record_s: float) -> Iterator[Finding]:
         yield Finding("sound library", "ok", f"sounddevice {module.__version__}, {library}")
         yield from _microphones()
         if record_s:
-            yield from _recording(device, record_s)
+            yield from _recording(microphone, record_s)
     except NoMicrophone as error:
         yield Finding("sound", "fail", str(error), _cure(error))
     except (OSError, CaptureHung) as error:
@@ -79,10 +81,10 @@ def _cure(error: OSError) -> str:
 
 
 def _microphones() -> Iterator[Finding]:
-    from edge_asc.demo.sources.microphones import list_devices
+    from edge_asc.demo.sources.microphones import list_microphones
 
-    devices = list_devices()
-    for found in devices:
+    microphones = list_microphones()
+    for found in microphones:
         channels = f"{found.max_channels} channel{'s' * (found.max_channels > 1)}"
         about = f"{found.index}: {found.name}, {found.host_api}, {channels}"
         if found.rates_hz:
@@ -93,27 +95,26 @@ def _microphones() -> Iterator[Finding]:
             yield Finding("microphone", "warn", f"{about}, does not open", cure)
         else:  # ALSA has names for much that is not a microphone
             yield Finding("microphone", "ok", f"{about}, does not open; it need not")
-    default = [found.name for found in devices if found.is_default]
+    default = [found.name for found in microphones if found.is_default]
     if default:
         yield Finding("default", "ok", default[0])
     else:
-        cure = f"choose one: edge-asc live --microphone '{devices[0].lasting_name}'"
+        cure = f"choose one: edge-asc live --microphone '{microphones[0].lasting_name}'"
         yield Finding("default", "warn", "no default microphone", cure)
 
 
-def _recording(device: str | None, record_s: float) -> Iterator[Finding]:
+def _recording(microphone: str | None, record_s: float) -> Iterator[Finding]:
     from edge_asc.demo.doctor.recording import judge, record
     from edge_asc.demo.sources.microphone import Microphone
 
-    microphone = Microphone(device)
-    recorded = record(microphone, record_s)
-    yield from judge(recorded)
-    microphone.close()
+    source = Microphone(microphone)
+    yield from judge(record(source, record_s))
+    source.close()
 
 
 def _main() -> None:
-    device = sys.argv[2] if len(sys.argv) > 2 else None
-    for finding in findings(device, float(sys.argv[1])):
+    microphone = sys.argv[2] if len(sys.argv) > 2 else None
+    for finding in findings(microphone, float(sys.argv[1])):
         print(msgspec.json.encode(finding).decode(), flush=True)
     os._exit(0)  # whatever hangs in PortAudio: all is said
 

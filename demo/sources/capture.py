@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.demo.sources.microphones import Device, recording_format
+from edge_asc.demo.sources.microphones import MicrophoneInfo, recording_format
 from edge_asc.demo.sources.portaudio import errors_of, sounddevice
 from edge_asc.demo.sources.ring import Ring
 from edge_asc.demo.sources.source import Block, SourceCounts
@@ -22,17 +22,19 @@ LATENCY_S = 0.5
 
 
 class Capture:
-    """A device that is recorded from, from `start` to `close`.
+    """A microphone that is recorded from, from `start` to `close`.
 
     Args:
-        device: what to open.
+        microphone: what to open.
         rate_hz: one at which it opens.
         n_channels: C; they are averaged.
         counts: where losses are counted.
     """
 
-    def __init__(self, device: Device, rate_hz: int, n_channels: int, counts: SourceCounts) -> None:
-        self.device, self.rate_hz = device, rate_hz
+    def __init__(
+        self, microphone: MicrophoneInfo, rate_hz: int, n_channels: int, counts: SourceCounts
+    ) -> None:
+        self.microphone, self.rate_hz = microphone, rate_hz
         self.ended = False  # PortAudio will not call any more
         self._counts = counts
         self._ring = Ring(round(RING_S * rate_hz), n_channels)
@@ -47,14 +49,14 @@ class Capture:
         return max(self._started_s, self._latest[1])
 
     def start(self) -> None:
-        """Open the device and record.
+        """Open the microphone and record.
 
         Raises:
             OSError: it does not open.
         """
-        with errors_of(f"{self.device.name} does not open"):
+        with errors_of(f"{self.microphone.name} does not open"):
             self._stream = sounddevice().InputStream(
-                device=self.device.index,
+                device=self.microphone.index,
                 channels=self._ring.n_channels,
                 samplerate=self.rate_hz,
                 blocksize=self.rate_hz // CALLBACKS_HZ,
@@ -90,21 +92,21 @@ class Capture:
         return Block(_mono(taken.frames), self.rate_hz, end_s=end_s)
 
     def close(self) -> None:
-        """Let go of the device. May hang; `stop` instead of `abort` would do so more often."""
+        """Let go of the microphone. May hang; `stop` instead of `abort` would do so more often."""
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.abort()
             stream.close()
 
 
-def capture_of(device: Device, counts: SourceCounts) -> Capture:
-    """A capture, not yet started, in the format that suits the device best.
+def capture_of(microphone: MicrophoneInfo, counts: SourceCounts) -> Capture:
+    """A capture, not yet started, in the format that suits the microphone best.
 
     Raises:
         OSError: it does not open.
     """
-    rate_hz, n_channels = recording_format(device)
-    return Capture(device, rate_hz, n_channels, counts)
+    rate_hz, n_channels = recording_format(microphone)
+    return Capture(microphone, rate_hz, n_channels, counts)
 
 
 def _mono(frames: np.ndarray) -> np.ndarray:

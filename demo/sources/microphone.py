@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from edge_asc.demo.events import State
 from edge_asc.demo.sources.capture import Capture, capture_of
-from edge_asc.demo.sources.microphones import Device, find, find_again, inputs
+from edge_asc.demo.sources.microphones import MicrophoneInfo, find, find_again, inputs
 from edge_asc.demo.sources.portaudio import GuardedCall, NoMicrophone, reinitialise
 from edge_asc.demo.sources.recovery import Recovery
 from edge_asc.demo.sources.source import Block, CaptureHung, SourceCounts
@@ -18,7 +18,7 @@ from edge_asc.demo.sources.source import Block, CaptureHung, SourceCounts
 __all__ = ["CaptureHung", "Microphone", "NoMicrophone"]
 
 POLL_S = 0.05  # four times as often costs 0.3 % of a core more, and brings 20 ms
-OPEN_LIMIT_S = 10.0  # to look at all devices of a slow machine
+OPEN_LIMIT_S = 10.0  # to look at all microphones of a slow machine
 CLOSE_LIMIT_S = 3.0  # it takes milliseconds
 END_LIMIT_S = 0.8  # for `close`, which has to be back within a second
 
@@ -29,25 +29,25 @@ class Microphone:
     Once it was found, it is looked for by its name, wherever it is plugged in.
 
     Args:
-        device: an index, a name or a part of one; None for the default.
+        wanted: an index, a name or a part of one; None for the default.
         wait: whether to wait for a microphone that is not there at the start, as for one that was
             lost. One that is there and does not open, because it is in use, is always waited for.
 
     Raises:
-        NoMicrophone: without `wait`: what never heals by itself. No library, no device at all, none
-            of that name or more than one.
+        NoMicrophone: without `wait`: what never heals by itself. No library, no microphone at
+            all, none of that name or more than one.
         OSError: without `wait`: the sound system hangs.
     """
 
-    def __init__(self, device: str | int | None = None, *, wait: bool = False) -> None:
-        self._wanted = device
-        self._device: Device | None = None  # once it was open
+    def __init__(self, wanted: str | int | None = None, *, wait: bool = False) -> None:
+        self._wanted = wanted
+        self._known: MicrophoneInfo | None = None  # once it was open
         self._capture: Capture | None = None
         self._tried = False
         self._broken = False  # the next block does not follow the last
         self._closed = False
         self._counts = SourceCounts()
-        self._recovery = Recovery("microphone" if device is None else str(device))
+        self._recovery = Recovery("microphone" if wanted is None else str(wanted))
         opening = self._opening()
         self._call: GuardedCall[Capture | None] | None = opening
         if not wait:
@@ -55,7 +55,7 @@ class Microphone:
 
     @property
     def name(self) -> str:
-        """Of the device, as `device` takes it; before it was found, what was asked for."""
+        """As `wanted` takes it; before it was found, what was asked for."""
         return self._recovery.name
 
     @property
@@ -139,9 +139,9 @@ class Microphone:
         if self._tried:
             reinitialise()
         self._tried = True
-        devices, known = inputs(), self._device
-        device = find(devices, self._wanted) if known is None else find_again(devices, known)
-        capture = capture_of(device, self._counts)
+        there, known = inputs(), self._known
+        found = find(there, self._wanted) if known is None else find_again(there, known)
+        capture = capture_of(found, self._counts)
         if self._closed:  # and nobody may be there to close it
             return None
         capture.start()
@@ -168,9 +168,9 @@ class Microphone:
             self._recovery.failed(time.monotonic(), str(error))
         if self._capture is None:
             return
-        if self._device is not None:
+        if self._known is not None:
             self._counts.reopens += 1
             self._broken = True
-        self._device = self._capture.device
-        self._recovery.name = self._device.lasting_name
+        self._known = self._capture.microphone
+        self._recovery.name = self._known.lasting_name
         self._recovery.opened(time.monotonic())

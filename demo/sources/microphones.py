@@ -1,7 +1,7 @@
 """Which microphones there are, which rates they really have, and how one is found again.
 
 PortAudio names a device of ALSA "Card: device (hw:1,0)". The part in brackets changes when it is
-plugged in again, so a device is known by the rest.
+plugged in again, so a microphone is known by the rest.
 """
 
 import os
@@ -15,17 +15,17 @@ from edge_asc.demo.sources.source import CaptureHung
 
 RATES_HZ = (8000, 16000, 22050, 32000, 44100, 48000, 96000)
 PREFERRED_HZ = (48000, 44100)  # what models are trained at, and what most microphones have
-_LIST_LIMIT_S = 20.0  # every rate of every device is tried
+_LIST_LIMIT_S = 20.0  # every rate of every microphone is tried
 _ADDRESS = re.compile(r"\s*\((plug)?hw:[\d,]+\)")
 _SND = Path("/dev/snd")
 
 
 @dataclass(frozen=True)
-class Device:
-    """A microphone, or what looks like one to PortAudio.
+class MicrophoneInfo:
+    """A microphone, or what looks like one to PortAudio: one of its devices with an input.
 
     Args:
-        index: of PortAudio; it changes when devices come and go.
+        index: of PortAudio; it changes when others come and go.
         name: of PortAudio, whole.
         host_api: such as "ALSA".
         max_channels: at least 1.
@@ -48,18 +48,18 @@ class Device:
         return _ADDRESS.sub("", self.name)
 
 
-def inputs() -> list[Device]:
-    """All devices with a channel to record from, as PortAudio saw them when it was initialised.
+def inputs() -> list[MicrophoneInfo]:
+    """All with a channel to record from, as PortAudio saw them when it was initialised.
 
     Raises:
         NoMicrophone: none, or no PortAudio.
     """
     module = sounddevice()
-    with errors_of("sound devices cannot be listed"):
+    with errors_of("microphones cannot be listed"):
         apis, infos = module.query_hostapis(), module.query_devices()
         default = apis[module.default.hostapi]["default_input_device"]
-    devices = [
-        Device(
+    microphones = [
+        MicrophoneInfo(
             index=index,
             name=info["name"],
             host_api=apis[info["hostapi"]]["name"],
@@ -70,94 +70,94 @@ def inputs() -> list[Device]:
         for index, info in enumerate(infos)
         if info["max_input_channels"] > 0
     ]
-    if not devices:
+    if not microphones:
         raise NoMicrophone(_why_none())
-    return devices
+    return microphones
 
 
-def list_devices() -> list[Device]:
-    """The same with the rates that open now; a device that is in use may have none.
+def list_microphones() -> list[MicrophoneInfo]:
+    """The same with the rates that open now; one that is in use may have none.
 
     Raises:
         NoMicrophone: as for `inputs`.
         OSError: the sound system does not answer.
     """
     try:
-        return GuardedCall(_with_rates, _LIST_LIMIT_S, "listing devices").result()
+        return GuardedCall(_with_rates, _LIST_LIMIT_S, "listing microphones").result()
     except CaptureHung as error:
         raise OSError(str(error)) from error
 
 
 def list_text() -> str:
-    """A table of `list_devices` for people."""
-    devices = list_devices()
-    width = max(len(device.name) for device in devices)
+    """A table of `list_microphones` for people."""
+    microphones = list_microphones()
+    width = max(len(one.name) for one in microphones)
     lines = [f"     {'name':{width}}  API         channels  opens at, Hz"]
-    for device in devices:
-        rates = " ".join(map(str, device.rates_hz)) or "no rate: is it in use?"
-        mark = "*" if device.is_default else " "
+    for microphone in microphones:
+        rates = " ".join(map(str, microphone.rates_hz)) or "no rate: is it in use?"
+        mark = "*" if microphone.is_default else " "
         lines.append(
-            f"{mark}{device.index:3} {device.name:{width}}  {device.host_api:10}"
-            f"  {device.max_channels:8}  {rates}"
+            f"{mark}{microphone.index:3} {microphone.name:{width}}  {microphone.host_api:10}"
+            f"  {microphone.max_channels:8}  {rates}"
         )
     return "\n".join([*lines, "* default; another: --microphone INDEX, or a part of its name"])
 
 
-def find(devices: list[Device], wanted: str | int | None) -> Device:
-    """The device that is meant.
+def find(microphones: list[MicrophoneInfo], wanted: str | int | None) -> MicrophoneInfo:
+    """The microphone that is meant.
 
     Args:
-        devices: to choose from.
+        microphones: to choose from.
         wanted: an index, a name or a part of one, in any case; None for the default.
 
     Raises:
         NoMicrophone: there is none, or more than one.
     """
     if wanted is None:
-        found = [device for device in devices if device.is_default]
+        found = [one for one in microphones if one.is_default]
         what = "no default microphone"
     elif isinstance(wanted, int) or wanted.isdecimal():
-        found = [device for device in devices if device.index == int(wanted)]
+        found = [one for one in microphones if one.index == int(wanted)]
         what = f"no microphone has the index {wanted}"
     else:
-        found = _called(devices, wanted)
+        found = _called(microphones, wanted)
         what = f"no microphone is called {wanted!r}"
     if len(found) == 1:
         return found[0]
     if found:
         raise NoMicrophone(f"{wanted!r} is the name of more than one: {_listed(found)}")
-    raise NoMicrophone(f"{what}; there are: {_listed(devices)}")
+    raise NoMicrophone(f"{what}; there are: {_listed(microphones)}")
 
 
-def find_again(devices: list[Device], known: Device) -> Device:
-    """A device that was opened before, wherever it is plugged in now.
+def find_again(microphones: list[MicrophoneInfo], known: MicrophoneInfo) -> MicrophoneInfo:
+    """One that was opened before, wherever it is plugged in now.
 
     Raises:
         NoMicrophone: it is not there.
     """
     name, api = known.lasting_name, known.host_api
-    same = [d for d in devices if (d.lasting_name, d.host_api) == (name, api)]
+    same = [one for one in microphones if (one.lasting_name, one.host_api) == (name, api)]
     if not same:
-        raise NoMicrophone(f"{name} is not there; there are: {_listed(devices)}")
+        raise NoMicrophone(f"{name} is not there; there are: {_listed(microphones)}")
     # Of twins, the one at the old address.
-    return next((device for device in same if device.name == known.name), same[0])
+    return next((one for one in same if one.name == known.name), same[0])
 
 
-def recording_format(device: Device) -> tuple[int, int]:
-    """The rate in Hz and the number of channels to open a device with.
+def recording_format(microphone: MicrophoneInfo) -> tuple[int, int]:
+    """The rate in Hz and the number of channels to open a microphone with.
 
-    The device's default or the other of `PREFERRED_HZ`, else the highest that opens.
+    Its default or the other of `PREFERRED_HZ`, else the highest that opens.
 
     Raises:
         OSError: it opens at no rate, perhaps because it is in use.
     """
     errors = []
-    for rate_hz in _in_order(device.default_rate_hz):
+    for rate_hz in _in_order(microphone.default_rate_hz):
         try:
-            return rate_hz, _channels(device, rate_hz)
+            return rate_hz, _channels(microphone, rate_hz)
         except OSError as error:
             errors.append(error)
-    raise OSError(f"{device.name} does not open at {errors[0]}")
+    raise OSError(f"{microphone.name} does not open at {errors[0]}")
 
 
 def _in_order(default_hz: int) -> list[int]:
@@ -166,26 +166,26 @@ def _in_order(default_hz: int) -> list[int]:
     return list(dict.fromkeys([*preferred, default_hz, *reversed(RATES_HZ)]))
 
 
-def _with_rates() -> list[Device]:
-    return [replace(device, rates_hz=_rates(device)) for device in inputs()]
+def _with_rates() -> list[MicrophoneInfo]:
+    return [replace(microphone, rates_hz=_rates(microphone)) for microphone in inputs()]
 
 
-def _rates(device: Device) -> tuple[int, ...]:
+def _rates(microphone: MicrophoneInfo) -> tuple[int, ...]:
     rates = []
-    for rate_hz in sorted({*RATES_HZ, device.default_rate_hz}):
+    for rate_hz in sorted({*RATES_HZ, microphone.default_rate_hz}):
         with suppress(OSError):
-            _channels(device, rate_hz)
+            _channels(microphone, rate_hz)
             rates.append(rate_hz)
     return tuple(rates)
 
 
-def _channels(device: Device, rate_hz: int) -> int:
-    """One, or all where the device does not open with one; OSError where it opens with neither."""
-    for channels in sorted({1, device.max_channels}):
+def _channels(microphone: MicrophoneInfo, rate_hz: int) -> int:
+    """One, or all where it does not open with one; OSError where it opens with neither."""
+    for channels in sorted({1, microphone.max_channels}):
         try:
             with errors_of(f"{rate_hz} Hz"):
                 sounddevice().check_input_settings(
-                    device=device.index, channels=channels, samplerate=rate_hz, dtype="float32"
+                    device=microphone.index, channels=channels, samplerate=rate_hz, dtype="float32"
                 )
             return channels
         except OSError as refused:
@@ -193,22 +193,24 @@ def _channels(device: Device, rate_hz: int) -> int:
     raise error
 
 
-def _called(devices: list[Device], wanted: str) -> list[Device]:
-    """Devices of exactly this name, or else those whose name contains it."""
+def _called(microphones: list[MicrophoneInfo], wanted: str) -> list[MicrophoneInfo]:
+    """Those of exactly this name, or else those whose name contains it."""
     text = wanted.casefold()
-    exact = [d for d in devices if text in (d.name.casefold(), d.lasting_name.casefold())]
-    return exact or [device for device in devices if text in device.name.casefold()]
+    exact = [
+        one for one in microphones if text in (one.name.casefold(), one.lasting_name.casefold())
+    ]
+    return exact or [one for one in microphones if text in one.name.casefold()]
 
 
-def _listed(devices: list[Device]) -> str:
-    return ", ".join(f"{device.index} {device.name!r}" for device in devices)
+def _listed(microphones: list[MicrophoneInfo]) -> str:
+    return ", ".join(f"{one.index} {one.name!r}" for one in microphones)
 
 
 def _why_none() -> str:
     captures = sorted(_SND.glob("pcmC*c"))
     if captures and not any(os.access(path, os.R_OK) for path in captures):
         return (
-            f"no sound device can be used: {captures[0]} may not be read; "
+            f"no microphone can be used: {captures[0]} may not be read; "
             "sudo usermod -aG audio $USER, then log in again"
         )
-    return "no sound device can record: plug in a microphone; 'arecord -l' lists what Linux sees"
+    return "no microphone is there: plug one in; 'arecord -l' lists what Linux sees"

@@ -1,7 +1,7 @@
 """When a microphone counts as lost or silent, when it is opened again, and what is said about it.
 
 A lost microphone tells nobody: its stream stays active and its callbacks stop. A broken one gives
-nothing but zeros, which no real one does. Nothing here reads a clock or a sound device.
+nothing but zeros, which no real one does. Nothing here reads a clock or a sound system.
 """
 
 from edge_asc.demo.events import State

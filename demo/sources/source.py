@@ -61,7 +61,7 @@ class Source(Protocol):
     def read(self, timeout_s: float) -> Block | None:
         """The audio that has come since the last call; None when none came within the time.
 
-        Losing the device is not an error: `read` gives None, `state` and `notices` tell, and the
+        Losing a microphone is not an error: `read` gives None, `state` and `notices` tell, and the
         source opens it again by itself.
 
         Raises:

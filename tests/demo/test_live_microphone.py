@@ -194,4 +194,4 @@ def test_without_any_microphone_one_line_says_so(model: Path, tmp_path: Path) ->
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("edge-asc: ")]
-    assert "no such thing" in line or "no sound device" in line
+    assert "no such thing" in line or "no microphone" in line

@@ -130,7 +130,7 @@ def _heard(entry: Entry, time_s: float) -> str:
 def split_by_day(stretch: Stretch) -> Iterator[tuple[date, Stretch]]:
     """The parts of a stretch on each day of local time.
 
-    Whole days between two lines are left out: the device was put away, or its clock was wrong.
+    Whole days between two lines are left out: the listener was put away, or its clock was wrong.
     """
     begin_s, end_s, scene = stretch
     while begin_s < end_s:

@@ -7,7 +7,7 @@ import pytest
 
 from edge_asc.demo.sources import capture as capture_module
 from edge_asc.demo.sources.capture import RING_S, Capture
-from edge_asc.demo.sources.microphones import Device
+from edge_asc.demo.sources.microphones import MicrophoneInfo
 from edge_asc.demo.sources.source import SourceCounts
 from memory import held_bytes
 from virtual_mic import MISSING
@@ -15,12 +15,12 @@ from virtual_mic import MISSING
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 RATE_HZ, N = 1000, 50
-DEVICE = Device(0, "mic", "ALSA", 2, RATE_HZ, True)
+MICROPHONE = MicrophoneInfo(0, "mic", "ALSA", 2, RATE_HZ, True)
 
 
 def opened(n_channels: int = 1) -> tuple[Capture, SourceCounts]:
     counts = SourceCounts()
-    return Capture(DEVICE, RATE_HZ, n_channels, counts), counts
+    return Capture(MICROPHONE, RATE_HZ, n_channels, counts), counts
 
 
 def call(capture: Capture, frames: np.ndarray, overflow: bool = False) -> None:

@@ -112,7 +112,7 @@ def test_one_that_is_not_there_yet_is_waited_for(mic: VirtualMic, record: Record
     recorder.wait_for(state="listening")
     last = recorder.finish()
     assert (last["exit"], last["reopens"]) == (0, 0)
-    assert recorder.notices()[0].startswith("no sound device can record")
+    assert recorder.notices()[0].startswith("no microphone is there")
 
 
 def test_a_microphone_that_stalls_is_opened_again(mic: VirtualMic, record: Record) -> None:

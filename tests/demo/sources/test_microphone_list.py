@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from edge_asc.demo.sources import microphones
-from edge_asc.demo.sources.microphones import Device, find, find_again, recording_format
+from edge_asc.demo.sources.microphones import MicrophoneInfo, find, find_again, recording_format
 from edge_asc.demo.sources.portaudio import NoMicrophone, sounddevice
 from virtual_mic import MISSING, VirtualMic
 
 real = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
-USB = Device(1, "USB PnP Sound Device: Audio (hw:1,0)", "ALSA", 1, 48000, True)
+USB = MicrophoneInfo(1, "USB PnP Sound Device: Audio (hw:1,0)", "ALSA", 1, 48000, True)
 TWIN = replace(USB, index=2, name="USB PnP Sound Device: Audio (hw:2,0)", is_default=False)
-PULSE = Device(4, "pulse", "ALSA", 32, 44100, False)
+PULSE = MicrophoneInfo(4, "pulse", "ALSA", 32, 44100, False)
 PULSE_MONITOR = replace(PULSE, index=5, name="Monitor of pulse")
 ALL = [USB, TWIN, PULSE, PULSE_MONITOR]
 
@@ -37,7 +37,7 @@ ALL = [USB, TWIN, PULSE, PULSE_MONITOR]
     ],
 )
 def test_a_device_is_meant_by_index_or_by_a_part_of_its_name(
-    wanted: str | int | None, found: Device
+    wanted: str | int | None, found: MicrophoneInfo
 ) -> None:
     assert find(ALL, wanted) is found
 
@@ -204,7 +204,7 @@ def test_without_a_sound_device_one_line_says_so() -> None:
     with VirtualMic() as mic:
         mic.kill()
         for code in (LIST, OPEN.format(None)):
-            assert printed(code, mic.env).startswith("NoMicrophone no sound device can record: ")
+            assert printed(code, mic.env).startswith("NoMicrophone no microphone is there: ")
 
 
 @real
