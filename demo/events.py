@@ -7,7 +7,7 @@ decibels relative to full scale (dBFS); digital silence is `SILENCE_DBFS`.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -99,6 +99,23 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
 
     time_s: float
     text: str
+
+
+def json_text(value: Any) -> str:
+    """An event, or what holds events, as JSON on one line."""
+    return msgspec.json.encode(value).decode()
+
+
+def rounded(value: Any, digits: int = 4) -> Any:
+    """A value, or all values of a dict, in as many digits as mean something."""
+    if isinstance(value, dict):
+        return {key: rounded(item, digits) for key, item in value.items()}
+    return round(value, digits) if isinstance(value, float) else value
+
+
+def clock_time(time_s: float) -> str:
+    """Local time: `12:30:05`."""
+    return f"{datetime.fromtimestamp(time_s):%H:%M:%S}"
 
 
 def iso_time(time_s: float) -> str:

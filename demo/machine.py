@@ -31,14 +31,6 @@ def rss_bytes(root: Path = ROOT) -> int:
     return int((root / "proc/self/statm").read_text().split()[1]) * PAGE_BYTES
 
 
-def peak_rss_bytes(root: Path = ROOT) -> int:
-    """The most memory that this process has held."""
-    for line in (root / "proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"{root}proc/self/status: no line VmHWM")
-
-
 def temperature_c(root: Path = ROOT) -> float | None:
     """Of the processor; None where the system does not tell."""
     zone = _thermal_zone(root)

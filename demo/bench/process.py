@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from edge_asc.demo.events import json_text
 from edge_asc.demo.machine import rss_bytes
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.frontend.stream import FeatureStream
@@ -116,7 +117,7 @@ def _main() -> None:
         run = model(Path(path), float(seconds), rest[0], int(rest[1]))
     else:
         run = front_end(Path(path), float(seconds))
-    print(msgspec.json.encode(run).decode())
+    print(json_text(run))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from edge_asc.demo.doctor.system import (
 from edge_asc.demo.machine import ROOT
 from edge_asc.runtime.metadata import one_line
 
-__all__ = ["Finding", "as_dict", "examine", "failed", "finding_text", "summary", "text"]
+__all__ = ["Finding", "as_dict", "examine", "failed", "finding_text", "summary"]
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,6 @@ def summary(findings: Iterable[Finding]) -> str:
     if not fails and not warns:
         return f"all {len(verdicts)} checks are well"
     return f"{len(verdicts)} checks: {fails} fail, {warns} to look at"
-
-
-def text(findings: Sequence[Finding]) -> str:
-    """All findings for people."""
-    return "\n".join([*map(finding_text, findings), summary(findings)])
 
 
 def as_dict(findings: Sequence[Finding]) -> dict[str, Any]:

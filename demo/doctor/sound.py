@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from edge_asc.demo.doctor.findings import Finding, run_python
+from edge_asc.demo.events import json_text
 
 START_LIMIT_S = 10.0
 SOUND_LIMIT_S = 60.0  # beyond the recording itself; each rate of each microphone is tried
@@ -115,7 +116,7 @@ def _recording(microphone: str | None, record_s: float) -> Iterator[Finding]:
 def _main() -> None:
     microphone = sys.argv[2] if len(sys.argv) > 2 else None
     for finding in findings(microphone, float(sys.argv[1])):
-        print(msgspec.json.encode(finding).decode(), flush=True)
+        print(json_text(finding), flush=True)
     os._exit(0)  # whatever hangs in PortAudio: all is said
 
 

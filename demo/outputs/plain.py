@@ -4,12 +4,10 @@ Decisions go to stdout; what is only worth knowing goes to stderr, so that a pip
 """
 
 import sys
-from datetime import datetime
 from typing import TextIO
 
-import msgspec
-
-from edge_asc.demo.events import Decision, Health, Notice
+from edge_asc.demo.events import Decision, Health, Notice, clock_time, json_text
+from edge_asc.demo.outputs.facts import facts
 from edge_asc.demo.outputs.output import Output
 
 HEALTH_EVERY_S = 60.0
@@ -98,13 +96,13 @@ class JsonOutput(Output):
             self._line(self._health)
 
     def _line(self, event: Decision | Health | Notice) -> None:
-        print(msgspec.json.encode(event).decode(), file=self._out, flush=True)
+        print(json_text(event), file=self._out, flush=True)
 
 
 def decision_line(decision: Decision, width: int = 0) -> str:
     """`12:30:05  park  87 %  outdoor  -34 dBFS  36 ms`."""
-    when = datetime.fromtimestamp(decision.time_s).strftime("%H:%M:%S")
-    parts = [when, f"{decision.scene:{width}}", f"{100 * decision.confidence:3.0f} %"]
+    parts = [clock_time(decision.time_s), f"{decision.scene:{width}}"]
+    parts.append(f"{100 * decision.confidence:3.0f} %")
     if decision.abstract is not None:
         parts.append(decision.abstract)
     parts.append(f"{decision.level_dbfs:4.0f} dBFS")
@@ -114,22 +112,6 @@ def decision_line(decision: Decision, width: int = 0) -> str:
 
 
 def health_line(health: Health) -> str:
-    """How it is, in one line; what the system does not tell is left out."""
-    parts = [
-        f"{health.source} {health.state}",
-        f"{health.audio_s:.1f} s of audio",
-        f"real-time factor {health.real_time_factor:.3f}",
-    ]
-    if health.latency_ms is not None:
-        parts.append(f"latency {health.latency_ms:.0f} ms")
-    parts += [
-        f"dropped {health.dropped_s:.1f} s",
-        f"overruns {health.overruns}",
-        f"reopened {health.reopens}",
-        f"{health.rss_bytes / 1e6:.0f} MB",
-    ]
-    if health.temperature_c is not None:
-        parts.append(f"{health.temperature_c:.0f} °C")
-    if health.throttled:
-        parts.append(f"throttled: {', '.join(health.throttled)}")
-    return ", ".join(parts)
+    """How it is, in one line."""
+    heard = [f"{health.source} {health.state}", f"{health.audio_s:.1f} s of audio"]
+    return ", ".join([*heard, *(fact.text for fact in facts(health))])

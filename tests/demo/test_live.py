@@ -28,6 +28,7 @@ from edge_asc.demo.sources.recording import MAX_LAG_S, FileSource
 from edge_asc.demo.sources.source import Block, SourceCounts
 from edge_asc.runtime.classifier import Classifier, Prediction
 from edge_asc.runtime.classify import classify_file
+from waiting import PATIENCE_S, SOON_S
 
 RATE_HZ = tiny_models.FRONTEND.sample_rate_hz
 AS_THEY_COME = Smoothing(time_constant_s=0, margin=0, floor=0)
@@ -207,8 +208,8 @@ def test_a_clock_gives_latency_and_time(classifier: Classifier) -> None:
     since_window_s = 10000 / RATE_HZ - decision.position_s
     assert decision.latency_ms is not None
     passed_s = decision.latency_ms / 1000 - age_s - since_window_s
-    assert 0 <= passed_s < 1.0  # the work itself, on a busy machine
-    assert decision.time_s == pytest.approx(time.time() - decision.latency_ms / 1000, abs=0.5)
+    assert 0 <= passed_s < SOON_S  # the work itself
+    assert decision.time_s == pytest.approx(time.time() - decision.latency_ms / 1000, abs=SOON_S)
 
 
 def test_a_file_is_dated_as_if_it_had_been_played_from_now(
@@ -218,7 +219,7 @@ def test_a_file_is_dated_as_if_it_had_been_played_from_now(
     decisions = heard(classifier, FileSource(walk)).decisions
     assert all(d.latency_ms is None for d in decisions)
     for decision in decisions:
-        assert 0 <= decision.time_s - decision.position_s - before < 5
+        assert 0 <= decision.time_s - decision.position_s - before < SOON_S
 
 
 def test_too_little_audio_is_said(classifier: Classifier) -> None:
@@ -494,8 +495,8 @@ def test_a_signal_ends_it_with_everything_flushed(
     assert process.stdout.readline()
     process.send_signal(number)
     sent_s = time.monotonic()
-    out, err = process.communicate(timeout=20)
-    assert time.monotonic() - sent_s < 1.0
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert time.monotonic() - sent_s < SOON_S
     assert process.returncode == 0, err
     assert json.loads(out.splitlines()[-1])["event"] == "health"
     assert "Traceback" not in err
@@ -507,7 +508,7 @@ def test_a_reader_that_leaves_ends_it_quietly(model: Path, walk: Path) -> None:
     assert process.stderr
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=20) == 1
+    assert process.wait(timeout=PATIENCE_S) == 1
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
     process.stdin.close()  # type: ignore[union-attr]

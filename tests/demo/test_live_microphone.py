@@ -18,11 +18,11 @@ import soundfile
 
 import tiny_models
 from virtual_mic import MISSING, VirtualMic
+from waiting import PATIENCE_S, SOON_S, until
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
-PATIENCE_S = 60.0  # of a loaded machine; nothing below takes 15 on an idle one
-TONE_S = 4.0
+NOTICED_S = 5.0  # what is promised; test_recovery proves it with a clock of its own
 
 
 class Live:
@@ -113,7 +113,7 @@ def test_what_is_played_is_recognised(live: Live, mic: VirtualMic, tones: dict[s
         player.wait()
         assert decision["confidence"] > 0.5
         assert decision["latency_ms"] > 0
-    assert live.ends() < 1.0
+    assert live.ends() < SOON_S
     assert live.process.returncode == 0
     health = live.wait_for(lambda event: event["event"] == "health" and event["decisions"] > 3)
     assert (health["dropped_s"], health["overruns"], health["reopens"]) == (0.0, 0, 0)
@@ -129,14 +129,14 @@ def test_a_sound_server_that_comes_back_is_heard_again(
     mic.kill()
     lost_s = time.time()
     notice = live.says("opening it again")
-    assert notice["time_s"] - lost_s < 5.0
+    assert notice["time_s"] - lost_s < NOTICED_S + SOON_S
     mic.start()
     player = mic.play(tones["high"])
     live.says("heard again")
     live.hears("high")
     player.kill()
     player.wait()
-    assert live.ends(signal.SIGINT) < 1.0
+    assert live.ends(signal.SIGINT) < SOON_S
     states = [
         json.loads(line)["state"] for line in (tmp_path / "log.jsonl").read_text().splitlines()
     ]
@@ -152,10 +152,7 @@ def test_a_sound_system_that_hangs_is_left_behind(
     live.hears("low")
     pid = live.process.pid
     mic.freeze()
-    deadline_s = time.monotonic() + PATIENCE_S
-    while "starting anew" not in live.notes.read_text():
-        assert time.monotonic() < deadline_s, live.notes.read_text()
-        time.sleep(0.1)
+    until(lambda: "starting anew" in live.notes.read_text())
     mic.thaw()
     player.kill()
     player.wait()
@@ -166,7 +163,7 @@ def test_a_sound_system_that_hangs_is_left_behind(
     assert live.process.pid == pid
     assert live.process.poll() is None
     assert "Traceback" not in live.notes.read_text()
-    assert live.ends() < 1.0
+    assert live.ends() < SOON_S
 
 
 def test_it_ends_in_time_even_while_the_sound_system_hangs(
@@ -180,7 +177,7 @@ def test_it_ends_in_time_even_while_the_sound_system_hangs(
     mic.thaw()
     player.kill()
     player.wait()
-    assert taken_s < 1.5  # one second is the goal; the sound system alone is given 0.8 of it
+    assert taken_s < SOON_S
     assert live.process.returncode == 0, live.notes.read_text()
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -38,20 +39,27 @@ ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v"
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
-def system_of(text: str, tmp_path: Path) -> str:
-    """What systemd makes of a unit: its dump. It refuses to do so for root."""
-    units, runtime = tmp_path / "units", tmp_path / "run"
-    for folder in (units, runtime):
-        folder.mkdir(exist_ok=True)
+def system_of(text: str) -> str:
+    """What systemd makes of a unit: its dump. It refuses to do so for root.
+
+    Not in pytest's folders, which other users may not enter.
+    """
+    with TemporaryDirectory(dir="/tmp") as folder:
+        return _dump(text, Path(folder))
+
+
+def _dump(text: str, folder: Path) -> str:
+    units, runtime = folder / "units", folder / "run"
+    for part in (units, runtime):
+        part.mkdir()
     (units / "edge-asc.service").write_text(text, "utf-8")
     (units / "default.target").write_text("[Unit]\nWants=edge-asc.service\n")
     user = None
     if os.geteuid() == 0:
         user = 65534
         os.chown(runtime, user, user)
-        for folder in (tmp_path, *tmp_path.parents):
-            if folder.stat().st_uid == 0 and folder != Path("/tmp"):
-                folder.chmod(folder.stat().st_mode | 0o055)
+        for part in (folder, units, *units.iterdir()):
+            part.chmod(0o755)  # whatever the umask is
     runtime.chmod(0o700)
     done = subprocess.run(
         [MANAGER, "--user", "--test", "--log-target=console", "--log-level=err"],
@@ -88,12 +96,10 @@ def _unescaped(word: str) -> str:
 @needs_systemd
 @settings(max_examples=25, deadline=None)
 @given(words=st.lists(text | st.sampled_from(["%n", "$HOME", "${A}", ";", "\\", "'", '"', "~"])))
-def test_systemd_reads_the_words_that_were_quoted(
-    words: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_systemd_reads_the_words_that_were_quoted(words: list[str]) -> None:
     command = " ".join(map(quoted, ["/bin/true", *words]))
     unit = f"[Service]\nType=oneshot\nExecStart={command}\n"
-    assert words_of(system_of(unit, tmp_path_factory.mktemp("unit"))) == ["/bin/true", *words]
+    assert words_of(system_of(unit)) == ["/bin/true", *words]
 
 
 def test_a_nul_is_refused() -> None:

@@ -14,7 +14,6 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -183,14 +182,3 @@ class Ear:
     def __exit__(self, *error: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-
-
-def until(condition: Any, seconds: float = 15.0) -> Any:
-    """Wait for something; give what it came to, or fail."""
-    end_s = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < end_s, "it did not happen in time"
-        time.sleep(0.02)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ def chromium() -> str:
     if found is None:
         pytest.skip("needs the Debian package chromium")
     return found
+
+
+class PageLeft(Exception):
+    """The browser went on to another page before a command had its answer."""
 
 
 class Browser:
@@ -84,6 +88,8 @@ class Browser:
         while True:
             message = json.loads(self._socket.recv(timeout=STEP_S))
             if message.get("id") == self._n_commands:
+                if "navigated" in message.get("error", {}).get("message", ""):
+                    raise PageLeft(message["error"])
                 assert "error" not in message, message["error"]
                 result: dict[str, Any] = message["result"]
                 return result
@@ -176,10 +182,12 @@ class Tab:
     def wait(self, condition: str) -> Any:
         """Wait until an expression is true; give its value."""
         deadline_s = time.monotonic() + STEP_S
-        while not (value := self.run(condition)):
+        while True:
+            with suppress(PageLeft):
+                if value := self.run(condition):
+                    return value
             assert time.monotonic() < deadline_s, f"never true: {condition}"
             time.sleep(0.03)
-        return value
 
     def key(self, name: str, shift: bool = False) -> None:
         """Press a key."""

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-PATIENCE_S = 30.0  # for what happens at once on an idle machine
+from waiting import PATIENCE_S
+
 Event = dict[str, Any]
 
 

@@ -18,8 +18,8 @@ from edge_asc.demo.outputs.web.messages import HEADER
 from edge_asc.demo.outputs.web.web import WebOutput
 from edge_asc.frontend.front_end import FrontEnd
 from tiny_models import FRONTEND, LABELS, metadata
+from waiting import PATIENCE_S
 
-PATIENCE_S = 20.0  # for what happens at once on an idle machine
 TOKEN = "a token of sufficient length".replace(" ", "-")
 
 
@@ -146,14 +146,6 @@ def hear_bytes(socket: ClientConnection) -> tuple[tuple[int, float, float, int],
         if isinstance(message, bytes):
             kind, level, peak, first = HEADER.unpack_from(message)
             return (kind, level, peak, int(first)), message[HEADER.size :]
-
-
-def eventually(condition: Any) -> None:
-    """Wait until it holds."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "never came true"
-        time.sleep(0.01)
 
 
 def n_browsers(output: WebOutput) -> int:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edge_asc.demo.events import Decision, Health, Notice, State, iso_time
+from edge_asc.demo.events import Decision, Health, Notice, State, iso_time, rounded
 from edge_asc.demo.outputs.log.file import LogFile
 from edge_asc.demo.outputs.log.format import HEARTBEAT_S, Entry, Event, format_of
 from edge_asc.demo.outputs.log.reader import read_entries
@@ -91,11 +91,6 @@ class DecisionLog(Output):
         """What a person should know of the log itself: a full disk."""
         return self._writer.notices()
 
-    @property
-    def n_lost(self) -> int:
-        """Lines that could not be written."""
-        return self._writer.n_lost
-
     def close(self) -> None:
         """Say that it ends here."""
         self._state, self._scene = "ended", None
@@ -126,19 +121,14 @@ class DecisionLog(Output):
 
 def _details(decision: Decision) -> dict[str, Any]:
     """What a decision adds to a line, in as many digits as mean something."""
-    by_class = decision.abstract_probabilities
     return {
-        "confidence": round(decision.confidence, 4),
+        "confidence": rounded(decision.confidence),
         "abstract": decision.abstract,
-        "level_dbfs": round(decision.level_dbfs, 1),
-        "latency_ms": None if decision.latency_ms is None else round(decision.latency_ms, 1),
-        "probabilities": _rounded(decision.probabilities),
-        "abstract_probabilities": None if by_class is None else _rounded(by_class),
+        "level_dbfs": rounded(decision.level_dbfs, 1),
+        "latency_ms": rounded(decision.latency_ms, 1),
+        "probabilities": rounded(decision.probabilities),
+        "abstract_probabilities": rounded(decision.abstract_probabilities),
     }
-
-
-def _rounded(probabilities: dict[str, float]) -> dict[str, float]:
-    return {label: round(p, 4) for label, p in probabilities.items()}
 
 
 def _check(path: Path, every: str, max_bytes: int, keep: int) -> None:

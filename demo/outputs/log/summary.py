@@ -5,14 +5,14 @@ listening, before the first decision, and where more than `GAP_S` lies between t
 as `NOT_LISTENING`. Days are days of local time: 24 hours, or 23 and 25 where the clocks change.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edge_asc.demo.events import UNSURE, iso_time
+from edge_asc.demo.events import UNSURE, iso_time, rounded
 from edge_asc.demo.outputs.log.format import GAP_S, Entry
 from edge_asc.demo.outputs.log.reader import log_of, read_entries
 
@@ -150,20 +150,16 @@ def _midnight_after(day: date, time_s: float) -> float:
 
 def summary_dict(summary: Summary) -> dict[str, Any]:
     """For JSON; times in seconds."""
-
-    def rounded(scenes: Mapping[str, float]) -> dict[str, float]:
-        return {scene: round(time_s, 3) for scene, time_s in scenes.items()}
-
     return {
         "from": None if summary.begin_s is None else iso_time(summary.begin_s),
         "to": None if summary.end_s is None else iso_time(summary.end_s),
         "lines": summary.n_lines,
         "damaged_lines": summary.n_damaged,
         "days": [
-            {"date": day.isoformat(), "seconds": rounded(scenes)}
+            {"date": day.isoformat(), "seconds": rounded(scenes, 3)}
             for day, scenes in summary.days.items()
         ],
-        "seconds": rounded(summary.total),
+        "seconds": rounded(summary.total, 3),
     }
 
 

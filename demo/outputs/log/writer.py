@@ -79,6 +79,7 @@ class LogWriter:
             self._dirty = True
         except OSError as error:
             self._file.close()  # opened anew for the next line, without what was torn
+            self._dirty = False  # a sync of nothing is no sign that the disk is well again
             self._fail(error.strerror or str(error))
 
     def _sync(self) -> None:

@@ -12,14 +12,22 @@ from typing import Any, get_args
 import msgspec
 
 from edge_asc import __version__
-from edge_asc.demo.events import UNSURE, Decision, Health, State, iso_time
+from edge_asc.demo.events import (
+    UNSURE,
+    Decision,
+    Health,
+    State,
+    iso_time,
+    json_text,
+    rounded,
+)
 from edge_asc.runtime.metadata import Metadata
 
 PREFIX = "homeassistant"
 STATUS_TOPIC = f"{PREFIX}/status"  # "online" when Home Assistant has started
 STATE_S = 5.0  # a state is sent at least this often
 EXPIRE_S = 30  # without a state for that long, a sensor's value is unknown
-DIGITS = 4
+INNER = ("event", "time_s", "position_s", "changed")  # fields that are not sent
 
 
 @dataclass(frozen=True)
@@ -45,12 +53,12 @@ class Topics:
 
     @property
     def state(self) -> str:
-        """Decisions, as `state_payload`."""
+        """Decisions."""
         return f"{self.base}/{self.node}/state"
 
     @property
     def health(self) -> str:
-        """Health, as `health_payload`."""
+        """Health."""
         return f"{self.base}/{self.node}/health"
 
     @property
@@ -69,26 +77,11 @@ class Topics:
         return f"{PREFIX}/device/{self.device}/config"
 
 
-def state_payload(decision: Decision) -> bytes:
-    """A decision as JSON."""
-    fields = {"time": iso_time(decision.time_s), **msgspec.to_builtins(decision)}
-    for name in ("event", "time_s", "position_s", "changed"):
-        fields.pop(name, None)
-    return msgspec.json.encode(_rounded(fields))
-
-
-def health_payload(health: Health) -> bytes:
-    """Health as JSON."""
-    fields = {"time": iso_time(health.time_s), **msgspec.to_builtins(health)}
-    for name in ("event", "time_s"):
-        fields.pop(name, None)
-    return msgspec.json.encode(_rounded(fields))
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return round(value, DIGITS) if isinstance(value, float) else value
+def payload_of(event: Decision | Health) -> bytes:
+    """A decision or a health as JSON."""
+    fields = msgspec.to_builtins(event)
+    fields = {"time": iso_time(event.time_s)} | {n: v for n, v in fields.items() if n not in INNER}
+    return json_text(rounded(fields)).encode()
 
 
 def discovery_payload(topics: Topics, metadata: Metadata) -> bytes:

@@ -14,8 +14,7 @@ from edge_asc.demo.outputs.mqtt.home_assistant import (
     STATE_S,
     STATUS_TOPIC,
     discovery_payload,
-    health_payload,
-    state_payload,
+    payload_of,
 )
 from edge_asc.demo.outputs.mqtt.link import MqttLink
 from edge_asc.demo.outputs.mqtt.settings import credentials, parse_url, tls_context, topics_of
@@ -97,12 +96,12 @@ class MqttOutput(Output):
         if decision is not None and listening:  # else the last state expires
             wait_s = STATE_S if decision.scene == self._sent_scene else CHANGE_S
             if now_s - self._decision_s >= wait_s:
-                self._publish(self._topics.state, state_payload(decision))
+                self._publish(self._topics.state, payload_of(decision))
                 self._decision_s, self._sent_scene = now_s, decision.scene
         if health is not None:
             wait_s = STATE_S if health.state == self._sent_state else CHANGE_S
             if now_s - self._health_s >= wait_s:
-                self._publish(self._topics.health, health_payload(health))
+                self._publish(self._topics.health, payload_of(health))
                 self._health_s, self._sent_state = now_s, health.state
 
     def _publish(self, topic: str, payload: bytes) -> None:

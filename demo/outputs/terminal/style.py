@@ -25,6 +25,7 @@ KEY_STYLES = (
 )
 UNSURE_KEY = "?"
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+DEGREES = " °C"
 MAX_BAR = 60  # longer ones are hard to compare
 
 
@@ -36,7 +37,7 @@ class Glyphs:
     half: str = "▌"
     peak: str = "│"
     shown: str = "►"
-    degrees: str = " °C"
+    degrees: str = DEGREES
 
 
 ASCII = Glyphs(full="#", half="", peak="|", shown=">", degrees=" C")

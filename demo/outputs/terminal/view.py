@@ -4,7 +4,6 @@ A line is a list of rich segments. They are built here, not by rich's tables and
 then takes a third of the time, which a Raspberry Pi Zero notices.
 """
 
-import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,13 +13,15 @@ from textwrap import wrap
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 
-from edge_asc.demo.events import UNSURE, Decision, Health, Notice
+from edge_asc.demo.events import UNSURE, Decision, Health, Notice, clock_time
 from edge_asc.demo.levels import Meter
+from edge_asc.demo.outputs.facts import facts
 from edge_asc.demo.outputs.terminal.strip import Strip, shares, time_axis
 from edge_asc.demo.outputs.terminal.style import (
     ACCENT,
     BAD,
     BOLD,
+    DEGREES,
     DIM,
     GOOD,
     KEY_STYLES,
@@ -40,7 +41,7 @@ from edge_asc.runtime.metadata import Metadata
 
 MENDED = {"lost": "no audio", "silent": "only zeros"}
 METER_FLOOR_DBFS = -60.0
-HOT_C = 80.0  # where a Raspberry Pi begins to slow down
+FACT_STYLES = {"ok": PLAIN, "warn": WARN, "bad": BAD}
 MAX_NOTICE_ROWS = 3
 MIN_SCENES = 3  # rows, however low the terminal
 
@@ -224,7 +225,8 @@ def _strip_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
 def _health_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """Facts, as many on a line as fit."""
     row: Line = []
-    for fact in _facts(picture.health, glyphs) if picture.health else ():
+    for text, verdict in facts(picture.health) if picture.health else ():
+        fact = Segment(text.replace(DEGREES, glyphs.degrees), FACT_STYLES[verdict])
         if row and sum(s.cell_length for s in row) + 2 + fact.cell_length > width:
             yield row
             row = []
@@ -232,28 +234,11 @@ def _health_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]
     yield row
 
 
-def _facts(health: Health, glyphs: Glyphs) -> Iterator[Segment]:
-    factor = health.real_time_factor
-    yield Segment(f"real-time factor {factor:.3f}", BAD if factor > 1 else PLAIN)
-    if health.latency_ms is not None:
-        yield Segment(f"latency {health.latency_ms:.0f} ms")
-    yield Segment(f"dropped {health.dropped_s:.1f} s", WARN if health.dropped_s else PLAIN)
-    yield Segment(f"overruns {health.overruns}", WARN if health.overruns else PLAIN)
-    yield Segment(f"reopens {health.reopens}", WARN if health.reopens else PLAIN)
-    yield Segment(f"memory {health.rss_bytes / 1e6:.0f} MB")
-    if health.temperature_c is not None:
-        hot = BAD if health.temperature_c >= HOT_C else PLAIN
-        yield Segment(f"{health.temperature_c:.0f}{glyphs.degrees}", hot)
-    if health.throttled is not None:
-        slowed = ", ".join(health.throttled)
-        yield Segment(slowed.upper() or "not throttled", BAD if slowed else PLAIN)
-
-
 def _notice_rows(picture: Picture, width: int, n_rows: int) -> list[Line]:
     """The latest notices that fit as a whole; of the very last one as much as does."""
     rows: list[Line] = []
     for notice in reversed(picture.notices):
-        when = time.strftime("%H:%M:%S ", time.localtime(notice.time_s))
+        when = f"{clock_time(notice.time_s)} "
         texts = wrap(clean(notice.text), max(10, width - len(when))) or [""]
         if rows and len(rows) + len(texts) > n_rows:
             break

@@ -7,21 +7,16 @@ import threading
 from collections import deque
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from edge_asc import __version__
-from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision, Health, Notice
+from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision, Health, Notice, json_text
 from edge_asc.demo.outputs.web.day import DayKeeper
 from edge_asc.demo.outputs.web.spectrogram import HISTORY_S, FrameHistory, description
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.metadata import Metadata
 
 N_NOTICES = 50
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 class LiveState:
@@ -120,7 +115,7 @@ class LiveState:
                 "health": self.health,
                 "notices": list(self._notices),
             }
-        return _json({**self._fixed, **changing})
+        return json_text({**self._fixed, **changing})
 
     def summary(self) -> str:
         """For scripts: model, latest decision, health, seconds per scene of the day."""
@@ -128,4 +123,4 @@ class LiveState:
             day = self._days.day
             today = {"date": day.date, "seconds": dict(day.seconds)}
         state = {"model": self._model, "decision": self.decision, "health": self.health}
-        return _json({**state, "today": today})
+        return json_text({**state, "today": today})

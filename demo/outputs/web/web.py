@@ -7,10 +7,9 @@ connected they keep the state and do nothing else.
 import time
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from edge_asc.demo.events import Decision, Health, Notice
+from edge_asc.demo.events import Decision, Health, Notice, json_text
 from edge_asc.demo.levels import Level
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.outputs.web.access import Access, Gate, check_token
@@ -84,7 +83,7 @@ class WebOutput(Output):
 
     def _tell(self, message: dict[str, Any]) -> None:
         if self._hub.n_clients:
-            self._hub.publish(Message(msgspec.json.encode(message).decode()))
+            self._hub.publish(Message(json_text(message)))
 
     def on_health(self, health: Health) -> None:
         """Show it.

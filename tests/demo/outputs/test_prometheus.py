@@ -13,13 +13,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import tiny_models
-from broker import until
 from edge_asc.cli.errors import said
 from edge_asc.demo.events import UNSURE, Decision, Health
 from edge_asc.demo.outputs.prometheus import PrometheusOutput
+from waiting import SOON_S, until
 
 METADATA = tiny_models.metadata(abstract_labels=list(tiny_models.ABSTRACT_LABELS), precision="int8")
-CLOSES_S = 1.0  # 0.3 s and what a busy machine takes
 
 
 def decision(scene: str = "low", **changes: Any) -> Decision:
@@ -157,7 +156,7 @@ def test_closing_frees_the_port_and_does_not_wait(output: PrometheusOutput) -> N
         scrape(output)
         begin_s = time.monotonic()
         output.close()
-        assert time.monotonic() - begin_s < CLOSES_S
+        assert time.monotonic() - begin_s < SOON_S
         again = PrometheusOutput(output.port, METADATA)
         scrape(again)
         again.close()

@@ -11,12 +11,11 @@ import pytest
 
 from recorder import Recorder
 from virtual_mic import MISSING, VirtualMic
+from waiting import SOON_S
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
-NOTICED_S = 5.0
-BUSY_S = 2.0  # what 0.8 s may become on a busy machine
-ENDED_S = 5.0  # of which Python takes what a busy machine lets it
+NOTICED_S = 5.0  # what is promised; test_recovery proves it with a clock of its own
 
 
 @pytest.fixture
@@ -37,10 +36,10 @@ def test_a_frozen_sound_server_is_told_from_a_lost_one(mic: VirtualMic, recorder
     mic.freeze()
     frozen_s = time.monotonic()
     lost = recorder.wait_for(state="lost")
-    assert lost["time_s"] - frozen_s < NOTICED_S
+    assert lost["time_s"] - frozen_s < NOTICED_S + SOON_S
     last = recorder.finish(tell=False)
     assert last["hung"].startswith("the sound system hangs: closing pulse")
-    assert (last["exit"], last["took_s"] < ENDED_S) == (0, True)
+    assert (last["exit"], last["took_s"] < SOON_S) == (0, True)
 
 
 def test_closing_takes_no_longer_than_it_may(mic: VirtualMic, recorder: Recorder) -> None:
@@ -49,8 +48,8 @@ def test_closing_takes_no_longer_than_it_may(mic: VirtualMic, recorder: Recorder
     last = recorder.finish()
     said, limit_s = last["hung"].removesuffix(" s").rsplit(" ", 1)
     assert said == "the sound system hangs: closing pulse takes longer than"
-    assert 0.7 < float(limit_s) < BUSY_S
-    assert (last["exit"], last["took_s"] < ENDED_S) == (0, True)
+    assert 0.7 < float(limit_s) < SOON_S
+    assert (last["exit"], last["took_s"] < SOON_S) == (0, True)
 
 
 OPEN = """

@@ -18,7 +18,8 @@ from edge_asc.demo.outputs.web.access import (
 from edge_asc.demo.outputs.web.address import is_loopback
 from edge_asc.demo.outputs.web.web import WebOutput
 from tiny_models import FRONTEND, metadata
-from web_feed import TOKEN, browser, eventually, hear, request, serving
+from waiting import until
+from web_feed import TOKEN, browser, hear, request, serving
 
 EVERYWHERE = "0.0.0.0:0"
 
@@ -266,8 +267,8 @@ def test_a_visitor_who_leaves_in_mid_form_is_no_news(caplog: pytest.LogCaptureFi
                 f"POST /login HTTP/1.1\r\nHost: {where.netloc}\r\n"
                 "Content-Length: 100\r\n\r\ntoken=".encode()
             )
-            eventually(lambda: output._server._server.server_state.tasks)
-        eventually(lambda: not output._server._server.server_state.tasks)
+            until(lambda: output._server._server.server_state.tasks)
+        until(lambda: not output._server._server.server_state.tasks)
     assert caplog.text == ""
 
 

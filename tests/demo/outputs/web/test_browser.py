@@ -15,7 +15,8 @@ from edge_asc.demo.outputs.web.spectrogram import band_edges_hz
 from edge_asc.demo.outputs.web.web import WebOutput
 from edge_asc.frontend.front_end import FrontEnd
 from tiny_models import ABSTRACT_LABELS, LABELS
-from web_feed import TOKEN, decision, eventually, health, n_browsers, noon, serving
+from waiting import until
+from web_feed import TOKEN, decision, health, n_browsers, noon, serving
 
 FRONTEND = FrontEnd(16000, 512, 400, 160, 64, f_min_hz=50.0, f_max_hz=7600.0)
 TONE_HZ = 1000.0
@@ -392,16 +393,19 @@ def test_the_token_is_asked_for_once(chromium: Browser) -> None:
 def test_listening_plays_the_audio(chromium: Browser) -> None:
     with serving(frontend=FRONTEND, stream_audio=True) as output:
         tab = opened(chromium, output)
-        eventually(lambda: n_browsers(output) == 1)
+        until(lambda: n_browsers(output) == 1)
         assert output._hub.n_listeners == 0
         tab.click("#listen")
-        eventually(lambda: output._hub.n_listeners == 1)
-        while text(tab, "#late") == "":
+        until(lambda: output._hub.n_listeners == 1)
+
+        def late() -> str:
             output.on_audio(np.zeros(1600, np.float32))
-            time.sleep(0.1)
-        assert text(tab, "#late").startswith("playing, 0.")
+            time.sleep(0.1)  # as long as it sounds
+            return text(tab, "#late")
+
+        assert until(late).startswith("playing, 0.")
         tab.click("#listen")
-        eventually(lambda: output._hub.n_listeners == 0)
+        until(lambda: output._hub.n_listeners == 0)
         assert tab.complaints == []
 
 
