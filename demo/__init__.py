@@ -1,4 +1,15 @@
-"""Live classification from a microphone."""
+"""Live classification: what a microphone hears, as long as it runs.
+
+- `sources` gives blocks of audio: a microphone that comes back, a recording, a pipe.
+- `live` is the loop: it takes a block, resamples it and hands it on; `health` counts meanwhile.
+- `listener` turns audio into features, each frame once, and a window of them into a prediction.
+- `smoothing` makes predictions into a scene that can be shown; `levels` says how loud it is.
+- `events` is what comes out: decisions, health, notices.
+- `outputs` shows, writes or sends them: terminal, lines, web page, log, MQTT, Prometheus, systemd.
+- `command` puts all this together as `options` say, and takes it apart again.
+- `service` installs it, `doctor` looks at what it needs, `bench` measures it; `machine` is asked by
+  all of them.
+"""
 
 if __name__ != "edge_asc.demo":
     raise ImportError(f"import edge_asc.demo, not {__name__}")

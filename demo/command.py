@@ -78,9 +78,8 @@ def listen(options: Options) -> None:
                 stack.callback(source.close)
                 output = Outputs(list(_outputs(options, classifier, stack)))
                 rule = smoothing_of(options, classifier.threshold)
-                Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs).run(
-                    stopped
-                )
+                live = Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs)
+                live.run(stopped)
         except CaptureHung as error:
             if stopped():
                 os._exit(0)  # all is closed but the sound system, whose own clean-up would hang too

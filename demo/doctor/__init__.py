@@ -1,1 +1,1 @@
-"""`edge-asc doctor`: looks at everything that live listening needs."""
+"""`edge-asc doctor`: looks at everything that live listening needs; each check gives `Finding`s."""

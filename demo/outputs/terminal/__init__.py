@@ -1,1 +1,1 @@
-"""The terminal view."""
+"""The picture on a terminal: `terminal` is the output and its thread, `view` draws a moment."""

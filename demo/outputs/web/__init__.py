@@ -1,1 +1,4 @@
-"""The live web page."""
+"""The live web page: `web` is the output, `state` what pages are told, `hub` their queues.
+
+`access` decides who may look, `app` answers, `server` is the thread that does; `static` is the page.
+"""
