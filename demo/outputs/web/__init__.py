@@ -1,4 +1,4 @@
 """The live web page: `web` is the output, `state` what pages are told, `hub` their queues.
 
-`access` decides who may look, `app` answers, `server` is the thread that does; `static` is the page.
+`access` decides who may look, `app` answers, `server` is its thread; `static` is the page.
 """
