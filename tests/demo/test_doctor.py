@@ -247,7 +247,7 @@ def test_a_clock_in_the_past_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     (timesync / "synchronized").touch()
     (finding,) = doctor_system.check_clock(tmp_path)
     assert finding.verdict == "ok"
-    monkeypatch.setattr(time, "time", lambda: 0.0)  # as a Pi that never had a network
+    monkeypatch.setattr(time, "time", lambda: 86400.0)  # as a Pi that never had a network
     (finding,) = doctor_system.check_clock(tmp_path)
     assert finding.verdict == "fail"
     assert "1970" in finding.fact

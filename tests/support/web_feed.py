@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -21,21 +20,6 @@ from tiny_models import FRONTEND, LABELS, metadata
 from waiting import PATIENCE_S
 
 TOKEN = "a token of sufficient length".replace(" ", "-")
-
-
-@contextmanager
-def noon() -> Iterator[None]:
-    """A time zone where it is noon: the minutes that a test looks back on are of today."""
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = f"NOON{time.gmtime().tm_hour - 12:+d}"
-    time.tzset()
-    try:
-        yield
-    finally:
-        os.environ.pop("TZ")
-        if before is not None:
-            os.environ["TZ"] = before
-        time.tzset()
 
 
 @contextmanager

@@ -20,6 +20,8 @@ from edge_asc.demo.events import State
 HEARTBEAT_S = 60.0  # a line is written at least this often, so that quiet is told from dead
 GAP_S = 1.5 * HEARTBEAT_S  # longer without a line: nothing listened
 
+YEAR_2200_S = 7_258_118_400  # Unix time
+
 Event = Literal["start", "decision", "change", "alive", "notice", "end"]
 
 
@@ -54,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         when = datetime.fromisoformat(self.time)
-        if when.tzinfo is None or not 1970 <= when.year < 2200:
+        if when.tzinfo is None or not 0 <= when.timestamp() < YEAR_2200_S:
             raise ValueError(f"time {self.time} is none of ours")
 
     @property

@@ -25,6 +25,7 @@ from edge_asc.demo.outputs.log.file import LogFile
 from edge_asc.demo.outputs.log.format import COLUMNS, FORMATS, HEARTBEAT_S, Entry
 from edge_asc.demo.outputs.log.reader import log_files, read_entries
 from edge_asc.demo.outputs.log.summary import NOT_LISTENING, summarise
+from local_time import local_time
 from waiting import SOON_S, until
 
 SUFFIXES = tuple(FORMATS)
@@ -394,6 +395,16 @@ def test_a_full_disk_is_told_once_and_logging_resumes(impatient: None, tmp_path:
     log.close()
     assert log.notices() == []
     assert [e.scene for e in entries(path)] == ["park", None]
+
+
+def test_a_clock_that_begins_in_1970_may_be_read_in_1969(tmp_path: Path, monkeypatch) -> None:
+    """A Pi has no clock of its own; west of Greenwich its first hours lie in the year before."""
+    monkeypatch.setattr(time, "time", lambda: 60.0)
+    with local_time("Pacific/Pago_Pago"):
+        log = DecisionLog(tmp_path / "x.jsonl")
+        feed(log, decision(61.0))
+        log.close()
+        assert [e.scene for e in entries(tmp_path / "x.jsonl")] == [None, "park", None]
 
 
 def test_a_disk_that_stays_full_is_not_said_to_be_well(impatient: None, tmp_path: Path) -> None:

@@ -1,12 +1,8 @@
 """Time per scene per day against counting minutes, over changes of the clocks; the picture."""
 
 import json
-import os
 import re
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -39,6 +35,7 @@ from edge_asc.demo.outputs.log.summary import (
     summarise,
     summary_dict,
 )
+from local_time import local_time
 
 # Zone, and a day around which its clocks change: an hour forward, an hour back, half an hour, at
 # midnight (which is then skipped, or comes twice), and not at all.
@@ -51,21 +48,6 @@ CHANGES = [
     ("Atlantic/Azores", date(2026, 10, 25)),
     ("UTC", date(2026, 5, 4)),
 ]
-
-
-@contextmanager
-def local_time(zone: str) -> Iterator[ZoneInfo]:
-    """The process' own time zone, as the system would have it."""
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = zone
-    time.tzset()
-    try:
-        yield ZoneInfo(zone)
-    finally:
-        os.environ.pop("TZ")
-        if before is not None:
-            os.environ["TZ"] = before
-        time.tzset()
 
 
 def write(path: Path, *lines: tuple[float, str, str | None]) -> Path:
@@ -117,7 +99,8 @@ def test_days_are_those_of_local_time(
     for step, what in zip(minutes, heard[1:], strict=False):
         at_s += 60 * step
         lines.append((at_s, *what))
-    with local_time(zone) as info:
+    info = ZoneInfo(zone)
+    with local_time(zone):
         summary = summarise([write(tmp_path_factory.mktemp("log") / "x.jsonl", *lines)])
         expected = counted(lines, info)
         found = {(d, s): t for d, scenes in summary.days.items() for s, t in scenes.items()}

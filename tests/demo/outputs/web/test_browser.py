@@ -14,9 +14,10 @@ from edge_asc.demo.events import UNSURE, Notice
 from edge_asc.demo.outputs.web.spectrogram import band_edges_hz
 from edge_asc.demo.outputs.web.web import WebOutput
 from edge_asc.frontend.front_end import FrontEnd
+from local_time import noon
 from tiny_models import ABSTRACT_LABELS, LABELS
 from waiting import until
-from web_feed import TOKEN, decision, health, n_browsers, noon, serving
+from web_feed import TOKEN, decision, health, n_browsers, serving
 
 FRONTEND = FrontEnd(16000, 512, 400, 160, 64, f_min_hz=50.0, f_max_hz=7600.0)
 TONE_HZ = 1000.0

@@ -1,6 +1,5 @@
 """The day's timeline, and the bytes and axes of the spectrogram."""
 
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -16,6 +15,7 @@ from edge_asc.demo.outputs.web.spectrogram import Decibels, FrameHistory, band_e
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.frontend.mel import hz_to_mel
 from front_ends import FRONT_ENDS
+from local_time import local_time
 from web_feed import decision
 
 NOON_S = datetime(2026, 5, 4, 12).timestamp()
@@ -25,13 +25,10 @@ CLOCK_S = 1e-3  # floats of Unix times, added up
 
 
 @pytest.fixture
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def berlin() -> Iterator[None]:
     """A time zone with summer time."""
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+    with local_time("Europe/Berlin"):
+        yield
 
 
 def fed(*heard: tuple[str, float, float]) -> DayKeeper:

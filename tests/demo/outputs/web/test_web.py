@@ -25,6 +25,7 @@ from edge_asc.demo.outputs.web import web
 from edge_asc.demo.outputs.web.messages import AUDIO, FRAMES
 from edge_asc.demo.outputs.web.spectrogram import HISTORY_S, Decibels, band_edges_hz
 from edge_asc.demo.outputs.web.web import WebOutput
+from local_time import noon
 from tiny_models import FRONTEND, LABELS, tone
 from waiting import SOON_S, until
 from web_feed import (
@@ -37,7 +38,6 @@ from web_feed import (
     hear,
     hear_bytes,
     n_browsers,
-    noon,
     request,
     serving,
 )
