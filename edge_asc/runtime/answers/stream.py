@@ -3,11 +3,12 @@
 Letters: n samples, M mels, W frames of a window.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_asc.audio.resampler import Resampler
 from edge_asc.audio.samples import checked_audio
 from edge_asc.frontend.stream import FeatureStream
 from edge_asc.frontend.windows import WindowStream
@@ -15,8 +16,6 @@ from edge_asc.runtime.answers.answer import Answer
 
 if TYPE_CHECKING:
     from edge_asc.runtime.classifier import Classifier
-
-RESAMPLER_QUALITY = "HQ"  # as files are resampled
 
 
 class FeatureWindows:
@@ -45,21 +44,16 @@ class FeatureWindows:
         """Forget all sound."""
         self._frames.reset()
         self._cutter.reset()
-        self._resampler = _resampler(*self._rates)
+        self._resampler = Resampler(*self._rates)
         self._n_fed = 0  # samples at the model's rate
 
     def feed(self, block: npt.ArrayLike) -> list[tuple[float, np.ndarray]]:
         """Take samples `[n]`; give (start in seconds, features) of each window now full."""
-        samples = checked_audio(block)
-        if self._resampler is not None:
-            samples = self._resampler.resample_chunk(samples)
-        return self._take(samples)
+        return self._take(self._resampler(checked_audio(block)))
 
     def flush(self) -> list[tuple[float, np.ndarray]]:
         """End the sound: the windows that its last frames fill, and reset."""
-        ready = []
-        if self._resampler is not None:
-            ready += self._take(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
+        ready = self._take(self._resampler.flush())
         if self._n_fed:
             silence = np.zeros(max(0, self._least - self._n_fed), np.float32)
             ready += self._cut(self._frames.feed(silence)) + self._cut(self._frames.flush())
@@ -78,15 +72,6 @@ class FeatureWindows:
     def _normalised(self, window: tuple[int, np.ndarray]) -> tuple[float, np.ndarray]:
         first, raw = window
         return first / self._frontend.frames_per_s, self._frontend.normalize(raw)
-
-
-def _resampler(from_hz: int, to_hz: int) -> Any:
-    """A resampler of a stream; None where there is nothing to do."""
-    if from_hz == to_hz:
-        return None
-    import soxr
-
-    return soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality=RESAMPLER_QUALITY)
 
 
 class Stream:
