@@ -2,8 +2,8 @@
 
 - `sources` gives blocks of audio: a microphone that comes back, a recording, a pipe.
 - `live` is the loop: it takes a block, resamples it and hands it on; `health` counts meanwhile.
-- `listener` turns audio into features, each frame once, and a window of them into a prediction.
-- `smoothing` makes predictions into a scene that can be shown; `levels` says how loud it is.
+- `hearing` makes samples into features, a window of them into a prediction, and predictions into a
+  scene that can be shown.
 - `events` is what comes out: decisions, health, notices.
 - `outputs` shows, writes or sends them: terminal, lines, web page, log, MQTT, Prometheus, systemd.
 - `command` puts all this together as `options` say, and takes it apart again.

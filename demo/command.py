@@ -8,13 +8,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edge_asc.demo.hearing.smoothing import FLOOR, Smoothing
 from edge_asc.demo.live import Live
 from edge_asc.demo.options import Options
 from edge_asc.demo.outputs.address import parse_address
 from edge_asc.demo.outputs.log.format import format_of
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
-from edge_asc.demo.smoothing import FLOOR, Smoothing
 from edge_asc.demo.sources.pcm import parse_raw
 from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.demo.sources.source import CaptureHung, Source

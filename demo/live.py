@@ -13,10 +13,10 @@ import numpy as np
 from edge_asc.audio.resampler import Resampler
 from edge_asc.demo.events import UNSURE, Decision, Notice, State
 from edge_asc.demo.health import Watch
-from edge_asc.demo.levels import Gate, Level
-from edge_asc.demo.listener import Heard, Listener
+from edge_asc.demo.hearing.levels import Gate, Level
+from edge_asc.demo.hearing.listener import Heard, Listener
+from edge_asc.demo.hearing.smoothing import Smoothed, Smoother, Smoothing
 from edge_asc.demo.outputs.output import Output
-from edge_asc.demo.smoothing import Smoothed, Smoother, Smoothing
 from edge_asc.demo.sources.source import Block, Source
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.classify_report import prediction_dict

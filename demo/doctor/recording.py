@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_asc.demo.doctor.findings import Finding
-from edge_asc.demo.levels import dbfs
+from edge_asc.demo.hearing.levels import dbfs
 from edge_asc.demo.sources.source import Block, Source
 
 RECORD_S = 3.0

@@ -21,7 +21,7 @@ from edge_asc.demo.doctor import system as doctor_system
 from edge_asc.demo.doctor.findings import Finding, Verdict, run_python
 from edge_asc.demo.doctor.recording import Recorded, judge, longest_zeros, record
 from edge_asc.demo.doctor.sound import check_access, check_sound
-from edge_asc.demo.levels import dbfs
+from edge_asc.demo.hearing.levels import dbfs
 from edge_asc.demo.sources.source import Block, SourceCounts
 from edge_asc.runtime.classifier import RUNTIMES
 from virtual_mic import MISSING, VirtualMic

@@ -19,11 +19,11 @@ import tiny_models
 from command import Cli
 from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision, Health, Notice
 from edge_asc.demo.health import Load
-from edge_asc.demo.levels import Level, dbfs
-from edge_asc.demo.listener import Listener
+from edge_asc.demo.hearing.levels import Level, dbfs
+from edge_asc.demo.hearing.listener import Listener
+from edge_asc.demo.hearing.smoothing import Smoother, Smoothing
 from edge_asc.demo.live import Live
 from edge_asc.demo.outputs.output import Output, Outputs
-from edge_asc.demo.smoothing import Smoother, Smoothing
 from edge_asc.demo.sources.recording import MAX_LAG_S, FileSource
 from edge_asc.demo.sources.source import Block, SourceCounts
 from edge_asc.runtime.classifier import Classifier, Prediction

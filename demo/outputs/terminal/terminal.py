@@ -18,7 +18,7 @@ from rich.control import Control
 from rich.segment import Segment, Segments
 
 from edge_asc.demo.events import Decision, Health, Notice
-from edge_asc.demo.levels import Meter
+from edge_asc.demo.hearing.levels import Meter
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.outputs.terminal.strip import Strip
 from edge_asc.demo.outputs.terminal.style import ASCII, Glyphs, Line

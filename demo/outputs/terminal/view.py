@@ -14,7 +14,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice, clock_time
-from edge_asc.demo.levels import Meter
+from edge_asc.demo.hearing.levels import Meter
 from edge_asc.demo.outputs.facts import facts
 from edge_asc.demo.outputs.terminal.strip import Strip, shares, time_axis
 from edge_asc.demo.outputs.terminal.style import (

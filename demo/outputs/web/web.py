@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_asc.demo.events import Decision, Health, Notice, json_text
-from edge_asc.demo.levels import Level
+from edge_asc.demo.hearing.levels import Level
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.outputs.web.access import Access, Gate, check_token
 from edge_asc.demo.outputs.web.address import is_loopback, listen, resolve, url_of

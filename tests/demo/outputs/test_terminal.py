@@ -27,7 +27,7 @@ from rich.console import Console, ConsoleDimensions
 
 import tiny_models
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice
-from edge_asc.demo.levels import CLIP_HOLD_S, HOLD_S, RISE_S, Meter, dbfs
+from edge_asc.demo.hearing.levels import CLIP_HOLD_S, HOLD_S, RISE_S, Meter, dbfs
 from edge_asc.demo.outputs.terminal.strip import CELL_S, N_CELLS, Strip, shares, time_axis
 from edge_asc.demo.outputs.terminal.style import ASCII, MAX_BAR, Glyphs, bar, clean, duration, keys
 from edge_asc.demo.outputs.terminal.terminal import REDRAW_S, TerminalOutput, _Screen
