@@ -82,18 +82,10 @@ class Tree:
         return rest[0] if is_folder else "edge_asc"
 
     def public_names(self) -> int:
-        """Names of `import edge_asc`."""
-        body = ast.parse(self.sources[Path("edge_asc/__init__.py")]).body
-        targets = [t for n in body if isinstance(n, ast.Assign | ast.AnnAssign) for t in _names(n)]
-        for node in body:
-            if isinstance(node, ast.Assign) and "__all__" in _names(node):
-                return len(ast.literal_eval(node.value))
-        return len(targets)
-
-
-def _names(node: ast.Assign | ast.AnnAssign) -> list[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+        """Names of `import edge_asc` beside its version."""
+        names: dict[str, object] = {"__name__": "edge_asc"}
+        exec(self.sources[Path("edge_asc/__init__.py")], names)
+        return len(names.get("__all__", []))  # type: ignore[arg-type]
 
 
 def _imported(text: str) -> Iterator[str]:
