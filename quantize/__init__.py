@@ -1,9 +1,36 @@
-"""Batch-norm folding and quantisation-aware training.
+"""Called, `ea.quantize(graph, batches)`: int8 rounding put into a network.
 
-A package that can be called: `import edge_asc as ea` offers `ea.quantize(graph, batches)`, the
-word of the field, and Python's import system puts this package under the same name whenever one of
-its modules is imported. So the package's class gets a `__call__`, which Python documents for such
-cases ("Customizing module attribute access"), and both are one object in any order of imports.
+Ranges are measured on real features. What comes back is an ordinary module: `freeze` it as it is
+(post-training quantisation), or train it on first with a loop of your own; weights, biases and
+ranges are its parameters.
+
+Args:
+    graph: of `trace`, folded or not.
+    batches: normalised features `[B, 1, M, F]`, float32, as tensors or arrays; a few
+        hundred clips are plenty.
+
+Returns:
+    A module `[B, 1, M, F] ->` tuple of logits that computes with int8 rounding.
+
+Raises:
+    ValueError: no batch, batches of another shape, or a graph that is int8 already.
+
+Example:
+    >>> import torch
+    >>> from torch import nn
+    >>> layers = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+    >>> net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8, 3))
+    >>> q = ea.quantize(ea.trace(net, n_mels=64), [torch.randn(4, 1, 64, 100)])
+    >>> q(torch.randn(2, 1, 64, 100))[0].shape
+    torch.Size([2, 3])
+    >>> optimizer = torch.optim.Adam(q.parameters())  # train on, or freeze as it is
+    >>> ea.freeze(q).is_quantised
+    True
+
+Why a package that can be called: `quantize` is the field's word for what it does, and Python's
+import system puts the package in the place of any function of that name as soon as one of its
+modules is imported. Its class gets a `__call__`, which Python documents
+("Customizing module attribute access"), and both are one object in any order of imports.
 """
 
 import sys
@@ -26,34 +53,7 @@ class _CallablePackage(ModuleType):
     """This package."""
 
     def __call__(self, graph: "Graph", batches: "Iterable[Tensor | ArrayLike]") -> "GraphNetwork":
-        """Put int8 rounding into a network, with ranges calibrated on real features.
-
-        What comes back is an ordinary module: `freeze` it as it is (post-training quantisation),
-        or train it on first with a loop of your own; weights, biases and ranges are parameters.
-
-        Args:
-            graph: of `trace`, folded or not.
-            batches: normalised features `[B, 1, M, F]`, float32, as tensors or arrays; a few
-                hundred clips are plenty.
-
-        Returns:
-            A module `[B, 1, M, F] ->` tuple of logits that computes with int8 rounding.
-
-        Raises:
-            ValueError: no batch, batches of another shape, or a graph that is int8 already.
-
-        Example:
-            >>> import torch
-            >>> from torch import nn
-            >>> layers = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
-            >>> net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8, 3))
-            >>> q = ea.quantize(ea.trace(net, n_mels=64), [torch.randn(4, 1, 64, 100)])
-            >>> q(torch.randn(2, 1, 64, 100))[0].shape
-            torch.Size([2, 3])
-            >>> optimizer = torch.optim.Adam(q.parameters())  # train on, or freeze as it is
-            >>> ea.freeze(q).is_quantised
-            True
-        """
+        """See the package."""
         from edge_asc.quantize.qat import quantize
 
         return quantize(graph, batches)

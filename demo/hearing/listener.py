@@ -13,8 +13,9 @@ import numpy as np
 
 from edge_asc.frontend.stream import FeatureStream
 from edge_asc.frontend.windows import WindowStream
+from edge_asc.runtime.answers.answer import Prediction
 from edge_asc.runtime.answers.stream import hop_frames
-from edge_asc.runtime.classifier import Classifier, Prediction
+from edge_asc.runtime.classifier import Classifier
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.runtime.classifier import Prediction
+from edge_asc.runtime.answers.answer import Prediction
 
 FLOOR = 0.4  # where neither the user nor the model says anything
 

@@ -31,7 +31,7 @@ from edge_asc.evaluation.unknown import measure_unknown
 from edge_asc.files import atomic_write, write_json
 from edge_asc.frontend.windows import CROPS
 from edge_asc.plotting import can_draw
-from edge_asc.runtime.classifier import Prediction
+from edge_asc.runtime.answers.answer import Prediction
 from edge_asc.runtime.metadata import Calibration
 from edge_asc.runtime.zoo.models import model_path
 from edge_asc.training.plots import save_confusion

@@ -12,7 +12,7 @@ import numpy as np
 from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.evaluation.predictors import OnClip, Scorer, n_samples_of
-from edge_asc.runtime.classifier import Prediction
+from edge_asc.runtime.answers.answer import Prediction
 
 LEAST = 1e-30  # a scene's posterior that underflowed to 0 still ranks below all others
 

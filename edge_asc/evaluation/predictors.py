@@ -21,7 +21,8 @@ from edge_asc.audio.decode import fit_length, load_audio
 from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.frontend.windows import cut
-from edge_asc.runtime.classifier import Classifier, Prediction, mean_prediction
+from edge_asc.runtime.answers.answer import Prediction, mean_prediction
+from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Calibration
 
 BATCH_CLIPS = 32

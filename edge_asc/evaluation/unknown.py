@@ -10,7 +10,8 @@ import numpy as np
 from edge_asc.audio.decode import AUDIO_SUFFIXES
 from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.predictors import FileScorer, OnProgress, counted, n_samples_of
-from edge_asc.runtime.classifier import mean_prediction, softmax
+from edge_asc.runtime.answers.answer import mean_prediction
+from edge_asc.runtime.classifier import softmax
 
 SURE = 0.9
 SHOWN = 3  # labels that take the most of them

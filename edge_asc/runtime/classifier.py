@@ -8,12 +8,14 @@ import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.answers.answer import Answer
+from edge_asc.runtime.answers.answer import Answer, Prediction
+from edge_asc.runtime.answers.embedding import Embedder
 from edge_asc.runtime.answers.hear import Audio, embed, hear
 from edge_asc.runtime.answers.stream import Stream
 from edge_asc.runtime.metadata import (
@@ -113,19 +115,6 @@ def choose_runtime(file_format: Format, name: str | None = None) -> str:
     return chosen
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """Probabilities of one window.
-
-    Args:
-        scene: `[S]`, in the order of `Metadata.labels`.
-        abstract: `[A]`, in the order of `Metadata.abstract_labels`; None without such a head.
-    """
-
-    scene: np.ndarray
-    abstract: np.ndarray | None = None
-
-
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Probabilities `[..., S]`, float64, of logits `[..., S]`; flatter the higher the temperature.
 
@@ -134,13 +123,6 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     powers = np.exp(shifted / temperature)
     return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def mean_prediction(predictions: Sequence[Prediction]) -> Prediction:
-    """Probabilities averaged over windows."""
-    scene = np.mean([p.scene for p in predictions], axis=0)
-    abstract = [p.abstract for p in predictions if p.abstract is not None]
-    return Prediction(scene, np.mean(abstract, axis=0) if abstract else None)
 
 
 class Classifier:
@@ -283,7 +265,11 @@ class Classifier:
         Raises:
             ValueError: as a call, or an `.onnx` file, whose runtime keeps no tensors.
         """
-        return embed(self, audio, sample_rate_hz, hop_s)
+        return embed(self, self._embedder, audio, sample_rate_hz, hop_s)
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return Embedder.of(self.path, self.runtime)
 
     def stream(self, hop_s: float | None = None, sample_rate_hz: int | None = None) -> Stream:
         """Answers to sound that arrives in blocks; see `Stream`.

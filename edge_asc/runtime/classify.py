@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_asc.audio.decode import AUDIO_SUFFIXES
-from edge_asc.runtime.answers.answer import Answer
+from edge_asc.runtime.answers.answer import Answer, Prediction
 from edge_asc.runtime.answers.stream import hop_frames
-from edge_asc.runtime.classifier import Classifier, Prediction
+from edge_asc.runtime.classifier import Classifier
 
 
 @dataclass(frozen=True)

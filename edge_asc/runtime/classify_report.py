@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from edge_asc.runtime.answers.answer import Answer, ranking
-from edge_asc.runtime.classifier import Prediction
+from edge_asc.runtime.answers.answer import Answer, Prediction, ranking
 from edge_asc.runtime.classify import FileResult
 from edge_asc.runtime.metadata import Metadata
 

@@ -117,10 +117,9 @@ print("both")
 @pytest.mark.parametrize("name", ea.__all__)
 def test_help_says_what_one_gives_and_gets(name: str) -> None:
     thing = getattr(ea, name)
-    documented = type(thing).__call__ if inspect.ismodule(thing) else thing
-    text = pydoc.render_doc(documented, renderer=pydoc.plaintext)
+    text = pydoc.render_doc(thing, renderer=pydoc.plaintext)
     assert "Example:" in text and ">>> " in text
-    if inspect.isfunction(documented) and len(inspect.signature(documented).parameters) > 1:
+    if not inspect.isclass(thing) and inspect.signature(thing).parameters:
         assert "Args:" in text and "Raises:" in text
 
 
@@ -143,10 +142,9 @@ def place(
 def test_examples_of_the_docstrings_run(name: str, place: Path) -> None:
     classes = {"Answer": Answer, "Stream": Stream}
     thing = classes.get(name) or getattr(ea, name)
-    documented = type(thing).__call__ if inspect.ismodule(thing) else thing
-    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
-    globs = {"ea": ea, "np": np}
-    found = [t for t in finder.find(documented, name, False, globs) if t.examples]
+    finder = doctest.DocTestFinder(recurse=not inspect.ismodule(thing))
+    runner, globs = doctest.DocTestRunner(), {"ea": ea, "np": np}
+    found = [t for t in finder.find(thing, name, False, globs) if t.examples]
     assert found
     for test in found:
         runner.run(test)

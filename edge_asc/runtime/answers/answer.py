@@ -2,12 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from edge_asc.runtime.classifier import Prediction
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probabilities of one window.
+
+    Args:
+        scene: `[S]`, in the order of `Metadata.labels`.
+        abstract: `[A]`, in the order of `Metadata.abstract_labels`; None without such a head.
+    """
+
+    scene: np.ndarray
+    abstract: np.ndarray | None = None
+
+
+def mean_prediction(predictions: Sequence[Prediction]) -> Prediction:
+    """Probabilities averaged over windows."""
+    scene = np.mean([p.scene for p in predictions], axis=0)
+    abstract = [p.abstract for p in predictions if p.abstract is not None]
+    return Prediction(scene, np.mean(abstract, axis=0) if abstract else None)
 
 
 @dataclass(frozen=True)
@@ -29,7 +45,7 @@ class Answer:
         1.0
     """
 
-    prediction: "Prediction"
+    prediction: Prediction
     start_s: float
     end_s: float
     labels: Sequence[str]

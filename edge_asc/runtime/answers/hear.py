@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_asc.audio.decode import blocks
-from edge_asc.runtime.answers.answer import Answer
+from edge_asc.runtime.answers.answer import Answer, mean_prediction
 from edge_asc.runtime.answers.embedding import Embedder
 from edge_asc.runtime.answers.stream import FeatureWindows, Stream
 
@@ -25,8 +25,6 @@ def hear(
     classifier: "Classifier", audio: Audio, sample_rate_hz: int | None, hop_s: float | None
 ) -> Answer:
     """The answer to a whole sound: the mean over its windows, which it holds as well."""
-    from edge_asc.runtime.classifier import mean_prediction  # which has this function as a method
-
     rate_hz, parts = sound(audio, sample_rate_hz, classifier.frontend.sample_rate_hz)
     stream = Stream(classifier, hop_s, rate_hz)
     windows = tuple(answers(stream, parts))
@@ -35,11 +33,14 @@ def hear(
 
 
 def embed(
-    classifier: "Classifier", audio: Audio, sample_rate_hz: int | None, hop_s: float | None
+    classifier: "Classifier",
+    embedder: Embedder,
+    audio: Audio,
+    sample_rate_hz: int | None,
+    hop_s: float | None,
 ) -> np.ndarray:
     """The mean embedding `[D]` over a sound's windows, float32."""
     rate_hz, parts = sound(audio, sample_rate_hz, classifier.frontend.sample_rate_hz)
-    embedder = Embedder.of(classifier.path, classifier.runtime)
     windows = FeatureWindows(classifier, hop_s, rate_hz)
     found = [embedder(x) for part in parts for _, x in windows.feed(part)]
     found += [embedder(x) for _, x in windows.flush()]
