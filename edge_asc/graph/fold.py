@@ -28,6 +28,9 @@ def fold(graph: Graph) -> Graph:
 
     Folding once more changes nothing; a quantised graph has nothing left to fold.
 
+    Args:
+        graph: of `trace`; left as it is.
+
     Example:
         >>> from torch import nn
         >>> layers = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)

@@ -119,8 +119,10 @@ def test_help_says_what_one_gives_and_gets(name: str) -> None:
     thing = getattr(ea, name)
     text = pydoc.render_doc(thing, renderer=pydoc.plaintext)
     assert "Example:" in text and ">>> " in text
-    if not inspect.isclass(thing) and inspect.signature(thing).parameters:
-        assert "Args:" in text and "Raises:" in text
+    if not inspect.isclass(thing):
+        parameters = inspect.signature(thing).parameters
+        assert ("Args:" in text) == bool(parameters)
+        assert "Raises:" in text or len(parameters) <= 1
 
 
 @pytest.fixture(scope="module")
