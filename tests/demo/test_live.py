@@ -26,7 +26,6 @@ from edge_asc.demo.live import Live
 from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.sources.recording import MAX_LAG_S, FileSource
 from edge_asc.demo.sources.source import Block, SourceCounts
-from edge_asc.demo.tally import Level, Load
 from edge_asc.runtime.answers.answer import Prediction
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.classify import classify_file
