@@ -27,7 +27,8 @@ class Options:
         Option(
             "--model",
             metavar="FILE|NAME",
-            help="Model, .tflite, .onnx or of the zoo [its default].",
+            help="Model file, or a name of `edge-asc models`; a file of that name comes first"
+            " [the zoo's default].",
         ),
     ] = None
     source: Annotated[

@@ -4,6 +4,7 @@ And JSON as all files and verbs write it.
 """
 
 import json
+import logging
 import math
 import os
 import re
@@ -16,6 +17,8 @@ from typing import Any
 import msgspec
 
 _NUMBERS = re.compile(r"\[\n(?:[\s\d,.eE+-]|null)+\]")  # a list of numbers, spread over lines
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -37,6 +40,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o644)  # mkstemp's 0600 would lock out a second user of a shared cache
         temporary.replace(path)
+        log.debug("wrote %s", path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_asc.files import atomic_write
+from edge_asc.install import add_package
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 100
 KINDS = ("png", "svg", "pdf")
-NEEDED = "a picture needs matplotlib: pip install matplotlib"
+
+
+def _needed() -> str:
+    return f"a picture needs matplotlib: {add_package('matplotlib')}"
 
 
 def can_draw() -> bool:
@@ -29,7 +33,7 @@ def check_drawable() -> None:
         ImportError: there is no matplotlib; the message says what to do.
     """
     if not can_draw():
-        raise ImportError(NEEDED)
+        raise ImportError(_needed())
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Figure":
@@ -42,7 +46,7 @@ def new_figure(width_inches: float, height_inches: float) -> "Figure":
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError(NEEDED) from None
+        raise ImportError(_needed()) from None
     figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

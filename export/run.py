@@ -12,6 +12,7 @@ from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import Rule, enforce, rules_named
 from edge_asc.export import parity
 from edge_asc.export.model_file import ModelFile
+from edge_asc.export.names import check_free, file_stem
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.files import atomic_write, write_json
@@ -39,6 +40,7 @@ def export_run(
     views: int | None = None,
     out: Path | None = None,
     enforced: bool = True,
+    overwrite: bool = False,
 ) -> list[ModelFile]:
     """Write a run's network as model files, and parity.json beside them.
 
@@ -51,10 +53,12 @@ def export_run(
             say.
         out: folder; None: RUN/export.
         enforced: write nothing that is over the rule; else write it with a warning inside.
+        overwrite: also in the place of files that hold something else.
 
     Raises:
         OverBudget: a file would be over the rule; none is written.
         ParityError: a file computes something else than torch; it is not written.
+        FileExistsError: such a file holds something else, and `overwrite` is not set.
         ValueError: no such run, rule or format, or the run has no int8 network.
     """
     rules = rules_named(rule)
@@ -64,20 +68,18 @@ def export_run(
     metadata = model_metadata(run, description, precision, rule, enforced)
     if views is not None:
         metadata = msgspec.structs.replace(metadata, views=views)
-    stem = f"{description.dataset}-{precision}"
-    files: dict[Format, bytes] = {}
+    folder, stem = out or run / "export", file_stem(run, description, precision)
+    files: dict[Path, bytes] = {}
     for file_format in formats:
         data = write_file(graph, metadata, file_format, description.n_frames)
         over = _judge(data, f"{stem}.{file_format}", description, rules, enforced)
         if over:
             warned = msgspec.structs.replace(metadata, warnings=over)
             data = write_file(graph, warned, file_format, description.n_frames)
-        files[file_format] = data
-    folder = out or run / "export"
-    return [
-        _place(folder / f"{stem}.{file_format}", data, graph, examples)
-        for file_format, data in files.items()
-    ]
+        files[folder / f"{stem}.{file_format}"] = data
+    if not overwrite:
+        check_free(files)
+    return [_place(path, data, graph, examples) for path, data in files.items()]
 
 
 def deployment_graph(run: Path, precision: Precision) -> Graph:

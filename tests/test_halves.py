@@ -17,7 +17,10 @@ _HEAVY = "torch torchaudio lightning nncf onnx matplotlib sklearn"
 # onnxruntime is an extra: only a session that runs an .onnx file imports it.
 HEAVY = frozenset([*_HEAVY.split(), "onnxruntime"])
 # Packages of the half that runs on a Raspberry Pi: torch is a property of a package.
-ON_THE_PI = ("files", "plotting", "audio", "frontend", "runtime", "demo")
+ON_THE_PI = (
+    *("files", "install", "plotting", "suggest"),
+    *("audio", "frontend", "runtime", "demo"),
+)
 # These reach the training half, but only inside the functions that need it: `edge-asc --help` and
 # what the base installation offers come without torch.
 LAZY = ("__init__", "__main__", "config", "data", "budget", "evaluation", "api", "report", "cli")

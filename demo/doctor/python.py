@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from edge_asc import __version__
 from edge_asc.demo.doctor.findings import Finding, run_python
+from edge_asc.install import add_extra, add_package
 from edge_asc.runtime.classifier import RUNTIMES, Runtime
 
 IMPORT_LIMIT_S = 120.0  # of a slow card that reads the package for the first time
@@ -44,32 +45,32 @@ def check_runtimes() -> Iterator[Finding]:
             usable.add(runtime.format)
         yield finding
     if not usable:
-        yield Finding("runtimes", "fail", "none can be used", "pip install ai-edge-litert")
+        yield Finding("runtimes", "fail", "none can be used", add_package("ai-edge-litert"))
 
 
 def _runtime(name: str, runtime: Runtime) -> Finding:
     check, runs = f"runtime {name}", f"runs .{runtime.format} files"
     if not runtime.installed:
-        fact = f"not installed ({runs}; to have it: pip install {runtime.package})"
+        fact = f"not installed ({runs}; to have it: {add_package(runtime.package)})"
         return Finding(check, "ok", fact)
     if problem := runtime.problem:
         fact, _, cure = problem.partition(" (")
         return Finding(check, "fail", f"{runtime.version} {fact}", cure.removesuffix(")"))
     problem = run_python(["-c", TRY_RUNTIME.format(name=name)], IMPORT_LIMIT_S).problem
     if problem:
-        cure = f"pip install --force-reinstall {runtime.package}, or uninstall it"
+        cure = f"{add_package('--force-reinstall', runtime.package)}, or uninstall it"
         return Finding(check, "fail", f"{runtime.version} {problem}", cure)
     return Finding(check, "ok", f"{runtime.version}, {runs}")
 
 
 def check_packages() -> Iterator[Finding]:
-    """Whether what `pip install edge-asc[live]` brings is there."""
+    """Whether what the extra `live` brings is there."""
     missing = [name for name in live_packages() if not _installed(name)]
     if missing:
         fact = (
             f"{', '.join(missing)} not installed: some outputs of `edge-asc live` are not to be had"
         )
-        yield Finding("packages", "warn", fact, "pip install 'edge-asc[live]'")
+        yield Finding("packages", "warn", fact, add_extra("live"))
     else:
         yield Finding("packages", "ok", f"all of edge-asc[live]: {', '.join(live_packages())}")
 

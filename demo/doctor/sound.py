@@ -14,6 +14,7 @@ import msgspec
 
 from edge_asc.demo.doctor.findings import Finding, run_python
 from edge_asc.demo.events import json_text
+from edge_asc.install import add_extra
 
 START_LIMIT_S = 10.0
 SOUND_LIMIT_S = 60.0  # beyond the recording itself; each rate of each microphone is tried
@@ -75,7 +76,7 @@ def findings(microphone: str | None, record_s: float) -> Iterator[Finding]:
 def _cure(error: OSError) -> str:
     """What to do where there is no microphone, or no way to it."""
     if isinstance(error.__cause__, ImportError):
-        return "pip install --force-reinstall 'edge-asc[live]'"
+        return add_extra("live", "--force-reinstall")
     if isinstance(error.__cause__, OSError):
         return "sudo apt install libportaudio2"
     return "plug one in (lsusb lists what is), or choose another; then run edge-asc doctor again"

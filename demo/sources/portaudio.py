@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from edge_asc.demo.sources.source import CaptureHung
+from edge_asc.install import add_extra, add_package
 
 T = TypeVar("T")
 _STDERR = 2
@@ -37,7 +38,7 @@ def sounddevice() -> Any:
         import sounddevice as module
     except ImportError as error:
         raise NoMicrophone(
-            f"a microphone needs sounddevice: pip install 'edge-asc[live]' ({error})"
+            f"a microphone needs sounddevice: {add_extra('live')} ({error})"
         ) from error
     except OSError as error:
         raise NoMicrophone(
@@ -48,7 +49,7 @@ def sounddevice() -> Any:
     if missing := [name for name in _PRIVATE if not hasattr(module, name)]:
         raise NoMicrophone(
             f"sounddevice {module.__version__} has no {', '.join(missing)}, and a lost microphone "
-            "could not be opened again: pip install sounddevice==0.5.6"
+            f"could not be opened again: {add_package('sounddevice==0.5.6')}"
         )
     return module
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.tflite.reader import read_tflite
+from edge_asc.install import add_extra
 from edge_asc.runtime.metadata import file_format
 
 
@@ -29,7 +30,5 @@ def inventory_of_file(
     try:
         from edge_asc.budget.onnx.reader import read_onnx
     except ImportError:
-        raise ValueError(
-            f"{name}: counting .onnx files needs pip install edge-asc[train]"
-        ) from None
+        raise ValueError(f"{name}: counting .onnx files needs onnx: {add_extra('train')}") from None
     return read_onnx(data, frames=frames, audio_s=audio_s, name=name)

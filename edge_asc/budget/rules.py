@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_asc.budget.inventory import PARAMETERS, Constant, Inventory, Layer, Role
+from edge_asc.suggest import no_such
 
 __all__ = ["DEFAULT_RULE", "RULES", "Constant", "Inventory", "Layer", "OverBudget", "Rule",
            "Verdict", "enforce", "measure", "nessi_macs", "rules_named"]  # fmt: skip
@@ -206,7 +207,7 @@ def rules_named(name: str) -> tuple[Rule, ...]:
     if name == "all":
         return tuple(RULES.values())
     if name not in RULES:
-        raise ValueError(f"no rule {name!r}; there are {', '.join(RULES)} and all")
+        raise ValueError(no_such("rule", name, [*RULES, "all"]))
     return (RULES[name],)
 
 

@@ -1,1 +1,1 @@
-"""The command `edge-asc`: one file for each group of verbs."""
+"""The command `edge-asc`: how it is put together, what it says; the verbs lie in `verbs`."""

@@ -1,62 +1,98 @@
 """The command line. Every verb imports what it needs when it runs, so that help comes at once."""
 
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
-import edge_asc.cli.explain as explaining
-import edge_asc.cli.live as listening
-import edge_asc.cli.microphones as simulating
-import edge_asc.cli.model as model
-import edge_asc.cli.search as searching
-import edge_asc.cli.shipping as shipping
-import edge_asc.cli.training as training
 from edge_asc import __version__
-from edge_asc.cli.errors import INTERRUPTED, examples, verb
+from edge_asc.cli import verbosity
+from edge_asc.cli.commands import Group, Sections, Verb, examples
+from edge_asc.cli.errors import INTERRUPTED, verb
+from edge_asc.cli.verbs import (
+    data,
+    explain,
+    live,
+    measuring,
+    search,
+    shipping,
+    training,
+    using,
+)
 from edge_asc.demo.options import WEB_ADDRESS
+
+# What the help shows: sections, and their verbs in the order in which one needs them.
+SECTIONS: dict[str, dict[str, Callable[..., Any]]] = {
+    "Get data": {"data check": data.check, "data synth": data.synth},
+    "Train": {
+        "train": training.train,
+        "import-public": training.import_public,
+        "search": search.search,
+        "search show": search.show,
+        "search preset": search.preset,
+    },
+    "Make a file that ships": {
+        "quantize": shipping.quantize,
+        "export": shipping.export,
+        "calibrate": shipping.calibrate,
+        "budget": shipping.budget,
+    },
+    "Measure and look inside": {
+        "evaluate": measuring.evaluate,
+        "microphones": measuring.microphones,
+        "explain": explain.explain,
+        "report": explain.report,
+    },
+    "Use a model": {
+        "models": using.list_models,
+        "models show": using.show_model,
+        "models path": using.path_of_model,
+        "classify": using.classify,
+        "info": using.info,
+    },
+    "Listen": {
+        "live": live.live,
+        "log summary": live.log_summary,
+        "bench": live.bench,
+        "doctor": live.doctor,
+    },
+}
+# Verbs that have further ones and do nothing themselves, and what the help says of them.
+GROUPS = {
+    "data": "Check a data set, or synthesise one.",
+    "log": "Sum up what live listening has logged.",
+}
+EXAMPLES = {
+    words: lines
+    for module in (data, training, search, shipping, measuring, explain, using, live)
+    for words, lines in module.EXAMPLES.items()
+}
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+
+class Command(Sections):
+    """`edge-asc` itself."""
+
+    order = tuple(dict.fromkeys(words.split()[0] for verbs in SECTIONS.values() for words in verbs))
+
 
 # Without rich's markup, help needs none of rich's imports.
 app = typer.Typer(
     name="edge-asc",
+    cls=Command,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_OPTIONS,
     epilog=examples(
         "edge-asc data check DIR",
         "edge-asc train compact-int8 --data DIR --fold 1",
         "edge-asc quantize && edge-asc export --int8",
         "edge-asc evaluate model.tflite --data DIR --fold 1",
-        "edge-asc classify recording.wav --model model.tflite",
+        "edge-asc classify recording.wav --model esc10-32k",
         "edge-asc live --model model.tflite",
     ),
-)
-data = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Check a data set, or synthesise one."
-)
-log = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Sum up what live listening has logged."
-)
-models = typer.Typer(
-    rich_markup_mode=None,
-    invoke_without_command=True,
-    epilog=examples(*shipping.EXAMPLES["models"]),
-)
-
-
-@models.callback()
-def _models(context: typer.Context, as_json: model.AsJson = False) -> None:
-    """List the models that come with edge-asc."""
-    if context.invoked_subcommand is None:
-        verb(shipping.list_models)(as_json)
-
-
-search = typer.Typer(
-    rich_markup_mode=None,
-    epilog=examples(*searching.EXAMPLES["search"]),
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -72,49 +108,59 @@ def edge_asc(
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "-v",
+            "--verbose",
+            count=True,
+            show_default=False,
+            help="Say what is done; -vv: all there is.",
+        ),
+    ] = 0,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", envvar="EDGE_ASC_DEBUG", help="As -vv, with tracebacks of errors."),
+    ] = False,
 ) -> None:
     """Train, quantise and run acoustic scene classifiers that fit in 128 KB."""
+    verbosity.set_up(verbose, quiet, debug)
 
 
-EXAMPLES = (
-    model.EXAMPLES
-    | training.EXAMPLES
-    | listening.EXAMPLES
-    | explaining.EXAMPLES
-    | searching.EXAMPLES
-    | shipping.EXAMPLES
-    | simulating.EXAMPLES
-)
-for group, words, function in (
-    (app, "train", training.train),
-    (app, "import-public", training.import_public),
-    (app, "quantize", training.quantize),
-    (app, "export", training.export),
-    (app, "calibrate", shipping.calibrate),
-    (app, "budget", model.budget),
-    (app, "evaluate", model.evaluate),
-    (app, "classify", model.classify),
-    (app, "explain", explaining.explain),
-    (app, "report", explaining.report),
-    (app, "microphones", simulating.microphones),
-    (app, "info", model.info),
-    (app, "live", listening.live),
-    (app, "doctor", listening.doctor),
-    (app, "bench", listening.bench),
-    (models, "models show", shipping.show_model),
-    (models, "models path", shipping.model_path),
-    (log, "log summary", listening.log_summary),
-    (search, "search show", searching.show),
-    (search, "search preset", searching.preset),
-    (data, "data check", training.data_check),
-    (data, "data synth", training.data_synth),
-):
-    group.command(words.split()[-1], epilog=examples(*EXAMPLES[words]))(verb(function))
-search.callback(invoke_without_command=True)(verb(searching.search))
-app.add_typer(search, name="search")
-app.add_typer(data, name="data")
-app.add_typer(log, name="log")
-app.add_typer(models, name="models")
+def _put_together() -> None:
+    """Give each verb to the command, or to the group of its first word."""
+    groups: dict[str, typer.Typer] = {}
+    for title, verbs in SECTIONS.items():
+        for words, function in verbs.items():
+            first, *rest = words.split()
+            has_more = any(other.startswith(f"{first} ") for other in verbs)
+            if has_more and first not in groups:
+                groups[first] = _group(first, title)
+            if rest:
+                groups[first].command(rest[0], **_of(words))(verb(function))
+            elif has_more:
+                groups[first].callback(invoke_without_command=True)(verb(function))
+            else:
+                app.command(first, rich_help_panel=title, **_of(words))(verb(function))
+
+
+def _group(name: str, title: str) -> typer.Typer:
+    options: dict[str, Any] = (
+        {"help": GROUPS[name], "no_args_is_help": True}
+        if name in GROUPS
+        else {"epilog": examples(*EXAMPLES[name])}
+    )
+    group = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_OPTIONS, **options)
+    app.add_typer(group, name=name, rich_help_panel=title)
+    return group
+
+
+def _of(words: str) -> dict[str, Any]:
+    return {"cls": Verb, "epilog": examples(*EXAMPLES[words])}
+
+
+_put_together()
 
 
 def with_value(arguments: list[str], option: str, value: str) -> list[str]:

@@ -5,12 +5,16 @@
 """
 
 import functools
+import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
+
+from edge_asc.install import add_extra
 
 ERROR, OVER_BUDGET, INTERRUPTED = 1, 3, 130
 _TRAINING = "torch torchaudio torchao lightning nncf onnx flatbuffers matplotlib"
@@ -18,6 +22,7 @@ TRAINING_PACKAGES = frozenset(_TRAINING.split())
 _LIVE = "sounddevice starlette uvicorn wsproto paho prometheus_client"
 LIVE_PACKAGES = frozenset(_LIVE.split())
 SEARCH_PACKAGES = frozenset(["optuna", "sqlalchemy", "psycopg", "tomli_w"])
+log = logging.getLogger(__name__)
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
@@ -26,8 +31,10 @@ def verb(function: Verb) -> Verb:
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
+        started_s = time.perf_counter()
         try:
             result = function(*args, **kwargs)
+            log.info("done in %.1f s", time.perf_counter() - started_s)
             sys.stdout.flush()  # here, where a reader that has gone can be met in silence
             return result
         except BrokenPipeError:  # the reader of our output, `head` perhaps, has enough
@@ -35,9 +42,11 @@ def verb(function: Verb) -> Verb:
             raise typer.Exit(ERROR) from None
         except (ValueError, OSError) as error:
             complain(said(error))
+            log.debug("where it went wrong", exc_info=True)
             raise typer.Exit(ERROR) from error
         except ImportError as error:
             complain(missing(error))
+            log.debug("where it went wrong", exc_info=True)
             raise typer.Exit(ERROR) from error
         except KeyboardInterrupt:
             complain("interrupted")
@@ -62,18 +71,13 @@ def missing(error: ImportError) -> str:
     """What to install for a package that is not there; any other failed import is our fault."""
     package = (error.name or "").split(".")[0]
     if package in TRAINING_PACKAGES:
-        return f"this needs {package}: pip install 'edge-asc[train]'"
+        return f"this needs {package}: {add_extra('train')}"
     if package in LIVE_PACKAGES:
-        return f"this needs {package}: pip install 'edge-asc[live]'"
+        return f"this needs {package}: {add_extra('live')}"
     if package in SEARCH_PACKAGES:
-        return f"this needs {package}: pip install 'edge-asc[train,search]'"
+        return f"this needs {package}: {add_extra('train,search')}"
     if package == "tomllib":  # presets and training; classifying does with Python 3.10
         return "this needs Python 3.11 or newer"
     if error.name is None:  # raised by us, with words for the user
         return str(error)
     raise error
-
-
-def examples(*lines: str) -> str:
-    """The end of a verb's help; the control character keeps typer from joining the lines."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

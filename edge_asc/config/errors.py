@@ -1,12 +1,13 @@
 """One line for every way a configuration can be wrong."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+
+from edge_asc.suggest import nearest
 
 
 def explain(root: type[Struct], message: str, tables: Mapping[str, Any]) -> str:
@@ -40,13 +41,35 @@ def _section(root: type[Struct], keys: Sequence[str]) -> type[Struct]:
 
 def _unknown_key(root: type[Struct], keys: Sequence[str], unknown: str) -> str:
     names = [f.name for f in msgspec.structs.fields(_section(root, keys))]
-    return did_you_mean(keys, unknown, names)
+    return did_you_mean(keys, unknown, names, setting_names(root))
 
 
-def did_you_mean(keys: Sequence[str], unknown: str, names: Sequence[str]) -> str:
-    """Name an unknown key, and the one of `names` that is nearest."""
-    near = difflib.get_close_matches(unknown, names, n=1, cutoff=0.0)[0]
-    return f"unknown key {'.'.join([*keys, unknown])}; did you mean {'.'.join([*keys, near])}?"
+def did_you_mean(
+    keys: Sequence[str], unknown: str, names: Sequence[str], elsewhere: Sequence[str] = ()
+) -> str:
+    """Name an unknown key, and what was meant.
+
+    Args:
+        keys: the sections that lead to it.
+        unknown: the key.
+        names: the keys of its section: the nearest is meant, if any is near.
+        elsewhere: dotted keys, also of other sections: else the one that ends in the key.
+    """
+    line = f"unknown key {'.'.join([*keys, unknown])}"
+    if near := nearest(unknown, names):
+        return f"{line}; did you mean {'.'.join([*keys, near])}?"
+    if same := [each for each in elsewhere if each.endswith(f".{unknown}")]:
+        return f"{line}; did you mean {same[0]}?"
+    return f"{line}; there are {', '.join(names)}"
+
+
+def setting_names(root: type[Struct]) -> list[str]:
+    """Dotted keys of all sections."""
+    return [
+        f"{section.name}.{name}"
+        for section in msgspec.structs.fields(root)
+        for name in getattr(section.type, "__struct_fields__", ())
+    ]
 
 
 def _legal(root: type[Struct], keys: Sequence[str]) -> str:

@@ -1,10 +1,14 @@
 """Presets by name, and how their files are read: TOML, each perhaps on the base of another."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import tomllib
 
+from edge_asc.suggest import nearest
+
+log = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent / "presets"
 
 
@@ -28,6 +32,7 @@ def read_preset(name_or_path: str | Path) -> dict[str, Any]:
         OSError: the file cannot be read.
     """
     path = _path_of(str(name_or_path), Path())
+    log.info("preset %s", path)
     names = {path: name for name, path in PRESETS.items()}
     return {"name": names.get(path, path.stem), **_with_base(path, ())}
 
@@ -35,6 +40,8 @@ def read_preset(name_or_path: str | Path) -> dict[str, Any]:
 def _path_of(name: str, folder: Path) -> Path:
     path = PRESETS.get(name, folder / name)
     if path.suffix != ".toml":
+        if near := nearest(name, PRESETS):
+            raise ValueError(f"no preset {name!r}; did you mean {near}?")
         raise ValueError(f"preset {name!r} is not one of {', '.join(PRESETS)}, nor a .toml file")
     return path
 

@@ -69,6 +69,11 @@ def full_name(key: str, sections: tuple[str, ...] = SECTIONS) -> str:
     raise ValueError(f"no setting {key!r}; did you mean {known[near]}?")
 
 
+def setting_names() -> list[str]:
+    """Full names of all settings: `train.epochs`, `frontend.n_mels`, `rule`."""
+    return [full for _, full in _names(SECTIONS)]
+
+
 def _names(sections: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Short and full name of every setting; of two with one short name, the last counts."""
     structs = {field.name: field.type for field in msgspec.structs.fields(Config)}

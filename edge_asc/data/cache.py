@@ -8,6 +8,7 @@ Many clips are computed by fresh processes, which import this module and no torc
 """
 
 import hashlib
+import logging
 import multiprocessing
 import os
 import sys
@@ -31,6 +32,7 @@ from edge_asc.frontend.front_end import FrontEnd
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float32]
 FILE_VERSION = 1  # raise when decoding or resampling changes its numbers
 MICROPHONES_VERSION = 1  # raise when simulated microphones do
@@ -118,6 +120,7 @@ class FeatureCache:
             for path, clip in zip(paths, clips, strict=True)
             if not is_whole(path, self.shape)
         }
+        log.info("features of %d clips, %d new: %s", len(paths), len(missing), self.folder)
         if missing:
             self._fill([(clip, path) for path, clip in missing.items()], progress)
         return CachedFeatures(paths, self.shape)

@@ -10,6 +10,7 @@
 Audio is not needed to open a data set: `check_dataset` lists what is missing.
 """
 
+import logging
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from edge_asc.data.esc import ESC_COLUMNS, open_esc
 from edge_asc.data.table import Row, read_columns, read_table
 from edge_asc.data.tau import TRAIN_LIST, open_tau
 
+log = logging.getLogger(__name__)
 PLAIN_COLUMNS = ("path", "label")
 N_PROBED = 16  # files looked at to tell how long a clip of an unknown data set is
 
@@ -51,10 +53,12 @@ def _open(path: Path, train_list: Path | str | None) -> SceneDataset:
     if not path.exists():
         raise FileNotFoundError(f"no data set at {path}: no such file or folder")
     if (path / TRAIN_LIST).exists():
+        log.info("data set %s: the lists of TAU", path)
         return open_tau(path, None if train_list is None else Path(train_list))
     if train_list is not None:
         raise ValueError(f"{path}: a training list goes with TAU data alone ({TRAIN_LIST})")
     table = path if path.is_file() else _table_of(path)
+    log.info("data set %s: %s", path, table or "a folder for each class")
     return open_folders(path) if table is None else _open_table(table)
 
 

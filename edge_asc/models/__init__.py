@@ -10,6 +10,7 @@ from edge_asc.models.compact import CompactAMFM
 from edge_asc.models.own import build_own, is_own
 from edge_asc.models.paper import ConventionalAMFM, FullAMFM, SequentialAMFM, SingleAMFM
 from edge_asc.models.resnet import ResNetLight
+from edge_asc.suggest import no_such
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "compact": CompactAMFM,
@@ -37,7 +38,7 @@ def build(name: str, options: dict[str, Any], n_scenes: int, n_abstract: int = 0
     if is_own(name):
         return build_own(name, options, n_scenes, n_abstract)
     if name not in MODELS:
-        raise ValueError(f"model {name!r} is not one of {', '.join(MODELS)}")
+        raise ValueError(no_such("model", name, MODELS))
     try:
         return MODELS[name](n_scenes=n_scenes, n_abstract=n_abstract, **options)
     except TypeError as error:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from edge_asc.models.attention import ATTENTIONS
 from edge_asc.models.units import ACTIVATIONS, ConvUnit
+from edge_asc.suggest import no_such
 
 COMBINATIONS = ("max", "replace")
 
@@ -59,7 +60,7 @@ class Style:
 def check_option(option: str, value: str, known: Collection[str]) -> None:
     """Raise ValueError where an option's value is none of those known."""
     if value not in known:
-        raise ValueError(f"{option} {value!r} is not one of {', '.join(known)}")
+        raise ValueError(no_such(option, value, known))
 
 
 class Block(nn.Module):

@@ -5,7 +5,9 @@ by its format, or by name, and is always told: `Classifier.runtime`, `Classifier
 """
 
 import importlib.util
+import logging
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.answers.answer import Answer, Prediction
-from edge_asc.runtime.answers.embedding import Embedder
+from edge_asc.install import add_package
+from edge_asc.runtime.answers.answer import Answer
 from edge_asc.runtime.answers.hear import Audio, embed, hear
 from edge_asc.runtime.answers.stream import Stream
 from edge_asc.runtime.metadata import (
@@ -29,6 +31,9 @@ from edge_asc.runtime.metadata import (
 )
 from edge_asc.runtime.sessions import OnnxSession, Session, open_litert, open_tflite_runtime
 from edge_asc.runtime.tta import mean_logits, shifts
+from edge_asc.suggest import no_such
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,11 @@ class Runtime:
     def problem(self) -> str | None:
         """Why it cannot be used here; None when it can."""
         if not self.installed:
-            return f"not installed (pip install {self.package})"
+            return f"not installed ({add_package(self.package)})"
         numpy_2 = int(np.__version__.split(".")[0]) >= 2
         if self.module == "tflite_runtime" and numpy_2:
             # Its import succeeds and the first Interpreter() dies in a SystemError.
-            return f"needs numpy < 2, found numpy {np.__version__} (pip install 'numpy<2')"
+            return f"needs numpy < 2, found numpy {np.__version__} ({add_package('numpy<2')})"
         return None
 
 
@@ -104,7 +109,7 @@ def choose_runtime(file_format: Format, name: str | None = None) -> str:
         ValueError: an unknown name, or no usable runtime; says what to install.
     """
     if name is not None and name not in RUNTIMES:
-        raise ValueError(f"runtime {name!r} is not one of {', '.join(RUNTIMES)}")
+        raise ValueError(no_such("runtime", name, RUNTIMES))
     fitting = [n for n, r in RUNTIMES.items() if r.format == file_format]
     if name is not None and name not in fitting:
         raise ValueError(f"{name} does not run .{file_format} files ({' or '.join(fitting)} does)")
@@ -191,9 +196,12 @@ class Classifier:
         content = path.read_bytes()
         try:
             name = choose_runtime(file_format(content), runtime)
+            started_s = time.perf_counter()
             session = RUNTIMES[name].open(content, threads)
         except Exception as error:  # each runtime has exceptions of its own, without a common base
             raise ValueError(f"{path}: {one_line(error)}") from error
+        took_ms = 1000 * (time.perf_counter() - started_s)
+        log.info("%s on %s, threads: %d, opened in %.0f ms", path, name, threads, took_ms)
         return cls(path, metadata, name, session, views)
 
     @property

@@ -7,6 +7,7 @@ state dict), `metrics.json`, `curves.png`, `confusion.png`.
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 DEFAULT_ROOT = Path("edge-asc-runs")
+TIME_STAMP = re.compile(r"\d{8}-\d{6}-")  # begins the name of a run that was given none
 SCHEMA = 1
 PACKAGES = ("torch", "torchaudio", "lightning", "nncf", "numpy", "soundfile", "soxr", "msgspec")
 

@@ -12,11 +12,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from edge_asc.cli.training import RUN_FOLDER
 
 from command import Cli
 from edge_asc import __version__
 from edge_asc.budget.rules import OverBudget
-from edge_asc.cli.training import RUN_FOLDER
 from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "live", "doctor",

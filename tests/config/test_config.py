@@ -99,6 +99,12 @@ def test_override(toml: Path, override: str, value: object) -> None:
     [
         ("train.epoch=3", "mine: unknown key train.epoch; did you mean train.epochs?"),
         ("trian.epochs=3", "mine: unknown key trian; did you mean train?"),
+        ("epochs=3", "mine: unknown key epochs; did you mean train.epochs?"),
+        (
+            "model.batch_size=3",
+            "mine: unknown key model.batch_size; did you mean train.batch_size?",
+        ),
+        ("data.zebra=3", "mine: unknown key data.zebra; there are clip_s, target, crop_s,"),
         (
             "frontend.mels=3",
             "mine: unknown key frontend.mels; did you mean frontend.n_mels?",
@@ -142,8 +148,8 @@ def test_missing_section_and_unknown_preset_are_named(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(ValueError, match=r"^empty: frontend is missing$"):
         load_preset(path)
-    with pytest.raises(ValueError, match=r"^preset 'compakt' is not one of amfm-full, .*\.toml"):
-        load_preset("compakt")
+    with pytest.raises(ValueError, match=r"^preset 'zebra' is not one of amfm-full, .*\.toml"):
+        load_preset("zebra")
     with pytest.raises(OSError, match=r"absent\.toml"):
         load_preset(tmp_path / "absent.toml")
 

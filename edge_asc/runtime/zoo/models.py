@@ -7,6 +7,7 @@ model that is used where none is named.
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
@@ -15,10 +16,13 @@ from typing import Any
 
 from edge_asc.files import atomic_write
 from edge_asc.runtime.classifier import Classifier
+from edge_asc.suggest import nearest, no_such
 
 FOLDER = Path(__file__).parent
 FENCE = "---"
+SUFFIXES = (".tflite", ".onnx")
 REQUIRED = ("summary", "data", "licence", "accuracy_int8", "sha256")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -121,9 +125,36 @@ def find_model(name: str) -> ZooModel:
     """
     models = {model.name: model for model in zoo_models()}
     if name not in models:
-        known = ", ".join(models) or "none"
-        raise ValueError(f"no model {name!r} in the zoo; it holds {known}")
+        raise ValueError(no_such("model of the zoo", name, models))
     return models[name]
+
+
+def zoo_names() -> list[str]:
+    """Names of all models, in the order of the alphabet; no file is read."""
+    return sorted(path.stem for path in FOLDER.glob("*.tflite"))
+
+
+def model_path(model: str | PathLike[str]) -> Path:
+    """The file of a path, or of a name of the zoo; what lies here under that name comes first.
+
+    Raises:
+        FileNotFoundError: neither; says which name may have been meant.
+    """
+    path = Path(model)
+    if path.exists():
+        return path
+    name = str(model)
+    if name in zoo_names():
+        log.info("model %s of the zoo", name)
+        return find_model(name).tflite
+    near = nearest(path.stem if path.suffix in SUFFIXES else name, zoo_names())
+    hint = f"; did you mean {near} (edge-asc models)?" if near else ""
+    raise FileNotFoundError(f"no model at {name}: no such file or folder{hint}")
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a file is one of the zoo's own, which nothing may change."""
+    return path.resolve().parent == FOLDER.resolve()
 
 
 def default_model() -> ZooModel:
@@ -140,13 +171,11 @@ def default_model() -> ZooModel:
 
 def model_or_default(model: Path | None, say: Callable[[str], Any]) -> Path:
     """The file, the zoo's model of that name, or its default, of which a line is said."""
-    if model is None:
-        chosen = default_model()
-        say(f"model {chosen.name}: {chosen.facts['summary']}")
-        return chosen.tflite
-    if model.suffix or model.exists():
-        return model
-    return next((one.tflite for one in zoo_models() if one.name == str(model)), model)
+    if model is not None:
+        return model_path(model)
+    chosen = default_model()
+    say(f"model {chosen.name}: {chosen.facts['summary']}")
+    return chosen.tflite
 
 
 def zoo() -> list[str]:
@@ -180,8 +209,8 @@ def load(
         A `Classifier`: call it on a sound.
 
     Raises:
-        ValueError: no such model, not a model file of ours, or no runtime for it.
-        OSError: the file cannot be read.
+        ValueError: not a model file of ours, or no runtime for it.
+        OSError: there is no such model or file, or it cannot be read.
 
     Example:
         >>> clf = ea.load("esc10-32k")
@@ -191,16 +220,6 @@ def load(
         True
     """
     return Classifier.load(model_path(model), runtime, threads, views)
-
-
-def model_path(model: str | PathLike[str]) -> Path:
-    """The file of a zoo's name or of a path.
-
-    Raises:
-        ValueError: a name without a suffix that is neither of the zoo nor a file.
-    """
-    path = Path(model)
-    return path if path.suffix or path.exists() else find_model(str(model)).tflite
 
 
 def copy_model(model: ZooModel, file_format: str, out: Path) -> Path:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
+from edge_asc.install import add_package
+from edge_asc.suggest import no_such
+
 
 def _tensorboard(folder: Path) -> Logger:
     return TensorBoardLogger(folder, name="", version="tensorboard")
@@ -47,13 +50,13 @@ def check_loggers(names: Sequence[str]) -> None:
     """
     for name in names:
         if name not in LOGGERS:
-            raise ValueError(f"logger {name!r} is not one of {', '.join(LOGGERS)}")
+            raise ValueError(no_such("logger", name, LOGGERS))
         if find_spec(name) is None:
-            raise ImportError(f"logger {name} needs a package: pip install {name}")
+            raise ImportError(f"logger {name} needs a package: {add_package(name)}")
 
 
 def _build(name: str, folder: Path) -> Logger:
     try:
         return LOGGERS[name](folder)
     except ImportError as error:  # Lightning's own line is a page long
-        raise ImportError(f"logger {name} needs a package: pip install {name}") from error
+        raise ImportError(f"logger {name} needs a package: {add_package(name)}") from error

@@ -12,6 +12,8 @@ import sys
 from types import ModuleType
 from typing import NoReturn
 
+from edge_asc.install import add_extra
+
 
 def _no_alignment(*_: object, **__: object) -> NoReturn:
     raise RuntimeError("forced alignment needs torchaudio's compiled half, which cannot be loaded")
@@ -29,7 +31,7 @@ def _stand_in() -> ModuleType:
 try:
     importlib.import_module("torchaudio")
 except ModuleNotFoundError as error:
-    raise ImportError("torchaudio is needed: pip install edge-asc[train]") from error
+    raise ImportError(f"this needs torchaudio: {add_extra('train')}") from error
 except (ImportError, OSError, RuntimeError):  # a library is missing, or of another CUDA version
     sys.modules["torchaudio._extension"] = _stand_in()
     importlib.import_module("torchaudio")

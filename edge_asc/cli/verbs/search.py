@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, tables
-from edge_asc.cli.training import Overrides
+from edge_asc.cli.options import AsJson, Overrides, one_of, rules
 
 EXAMPLES = {
     "search": (
@@ -36,7 +37,15 @@ Storage = Annotated[
 
 def search(
     context: typer.Context,
-    rule: Annotated[str | None, typer.Option(metavar="NAME", help="Size rule to keep.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=one_of(rules),
+            help="Size rule to keep.",
+            autocompletion=complete.rules,
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="PATH", help="Data set, the same for all.")
     ] = None,
@@ -66,7 +75,7 @@ def search(
         Path, typer.Option(metavar="FOLDER", help="Checkpoints of what is in training.")
     ] = FOLDER,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Search for accurate networks that keep a size rule.
 
@@ -105,7 +114,7 @@ def show(
         Path, typer.Option("--folder", metavar="FOLDER", help="The search's --out.")
     ] = FOLDER,
     out: Annotated[Path | None, typer.Option(metavar="PNG", help="Picture to write.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the Pareto front of accuracy, bytes and work.
 
@@ -122,6 +131,7 @@ def preset(
     folder: Annotated[
         Path, typer.Option("--folder", metavar="FOLDER", help="The search's --out.")
     ] = FOLDER,
+    as_json: AsJson = False,
 ) -> None:
     """Write a candidate as a preset that train takes.
 
@@ -135,6 +145,9 @@ def preset(
         record = save_preset(open_studies(opened, study)[0], trial, out)
     finally:
         close(opened)
+    if as_json:
+        print_json({"preset": str(out), "trial": trial, "file_bytes": record.file_bytes})
+        return
     print(f"{out}: {record.file_bytes:,} bytes; edge-asc train {out} --data PATH --fold N")
 
 

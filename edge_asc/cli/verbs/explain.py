@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from edge_asc.cli.console import print_json, progress_bar
-from edge_asc.cli.model import AsJson, RuntimeName
+from edge_asc.cli.options import AsJson, FileOrRun, RunFolder, RuntimeName
 
 EXAMPLES = {
     "explain": (
         "edge-asc explain edge-asc-runs/fold1 street.wav --out figure2.png",
         "edge-asc explain edge-asc-runs/fold1 street.wav --block 3 --channel 7 --channel 12",
-        "edge-asc explain model.tflite street.wav --out occlusion.png",
+        "edge-asc explain esc10-32k street.wav --out occlusion.png",
         "edge-asc explain edge-asc-runs/fold1 day.flac --at 3600 --occlusion --json",
     ),
     "report": (
@@ -23,7 +23,7 @@ EXAMPLES = {
 
 
 def explain(
-    target: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="Run folder or model file.")],
+    target: FileOrRun,
     audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="One file.")],
     out: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Picture to write; .svg and .pdf too.")
@@ -55,8 +55,9 @@ def explain(
     Of a run: an AMFM block's feature map before attention, after it and after the maximum (the
     paper's figure 2). Of a file: how far the scene's probability falls when patches are hidden.
     """
-    if not target.exists():
-        raise FileNotFoundError(f"no model at {target}: no such file or folder")
+    from edge_asc.runtime.zoo.models import model_path
+
+    target = model_path(target)
     patches = occlusion or not target.is_dir()
     _check_usage(patches, target, {"--block": block, "--channel": channel}, "a run's blocks")
     others = {"--patch-mels": patch_mels, "--patch-s": patch_s, "--runtime": runtime}
@@ -125,15 +126,14 @@ def _shares_text(figures: dict[str, Any]) -> str:
 
 
 def report(
-    run: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="Run folder [the newest finished one].")
-    ] = None,
+    run: RunFolder = None,
     out: Annotated[
         Path | None, typer.Option(metavar="HTML", help="Page to write [RUN/report.html].")
     ] = None,
     audio: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Clip for figure 2 [a test clip].")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write one HTML page on a run.
 
@@ -145,4 +145,7 @@ def report(
     from edge_asc.report.page import write_report
 
     path, left_out = write_report(folder, out, audio)
-    print("\n".join([f"report {path}", *(f"  left out: {line}" for line in left_out)]))
+    if as_json:
+        print_json({"report": str(path), "left_out": left_out})
+    else:
+        print("\n".join([f"report {path}", *(f"  left out: {line}" for line in left_out)]))

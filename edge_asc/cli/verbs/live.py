@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, tables
 from edge_asc.cli.errors import ERROR, complain
-from edge_asc.cli.model import AsJson
+from edge_asc.cli.options import OR_NAME, AsJson
+from edge_asc.cli.verbosity import notice
 from edge_asc.demo.options import MicrophoneName, Options
 
 if TYPE_CHECKING:
     from edge_asc.demo.doctor.findings import Finding
 
+OFFERED = {"model": complete.models, "runtime": complete.runtimes}  # behind TAB
 WRONG_USAGE = 2  # as typer ends; a service is not started again after it
 EXAMPLES = {
     "live": (
@@ -40,7 +43,7 @@ EXAMPLES = {
     ),
     "bench": (
         "edge-asc bench",
-        "edge-asc bench model.tflite",
+        "edge-asc bench esc10-32k",
         "edge-asc bench model.onnx --threads 4 --json",
     ),
 }
@@ -49,6 +52,8 @@ EXAMPLES = {
 def from_fields(function: Callable[[Options], None]) -> Callable[..., None]:
     """A function of options as typer reads it: with a keyword for each of their fields."""
     hints = get_type_hints(Options, include_extras=True)
+    for name, names in OFFERED.items():
+        hints[name].__metadata__[0].autocompletion = names
 
     @wraps(function)
     def run(**values: Any) -> None:
@@ -145,7 +150,9 @@ def bench(
     model: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE|NAME]", help="Model, .tflite, .onnx or of the zoo [its default]."
+            metavar="[FILE|NAME]",
+            help=f"Model file, {OR_NAME} [the zoo's default].",
+            autocompletion=complete.models,
         ),
     ] = None,
     seconds: Annotated[float, typer.Option(metavar="S", help="Of each measurement.")] = 3.0,
@@ -161,7 +168,7 @@ def bench(
 
     def on_part(part: str) -> None:
         if sys.stderr.isatty():
-            complain(f"measuring {part}")
+            notice(f"measuring {part}")
 
-    report = measuring.measure(model_or_default(model, complain), seconds, threads, on_part)
+    report = measuring.measure(model_or_default(model, notice), seconds, threads, on_part)
     print_json(measuring.as_dict(report)) if as_json else print(measuring.text(report))

@@ -1,0 +1,116 @@
+"""Arguments and options that several verbs have, each spelled once."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_asc.cli import complete
+from edge_asc.suggest import no_such
+
+OR_NAME = "or a name of `edge-asc models`; a file of that name comes first"
+
+
+def one_of(known: Callable[[], Iterable[str]]) -> Callable[[str | None], str | None]:
+    """A callback that takes one of the known names; another is wrong usage."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in (names := list(known())):
+            raise typer.BadParameter(no_such("", value, names))
+        return value
+
+    return check
+
+
+def _crops() -> Iterable[str]:
+    from edge_asc.frontend.windows import CROPS
+
+    return CROPS
+
+
+def _runtimes() -> Iterable[str]:
+    from edge_asc.runtime.classifier import RUNTIMES
+
+    return RUNTIMES
+
+
+def rules() -> Iterable[str]:
+    """What a rule may be called."""
+    from edge_asc.budget.rules import RULES
+
+    return [*RULES, "all"]
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="Data set.")]
+Preset = Annotated[
+    str,
+    typer.Argument(
+        metavar="PRESET", help="Name of a preset, or a .toml file.", autocompletion=complete.presets
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one setting of the preset; again.",
+        autocompletion=complete.settings,
+    ),
+]
+Teacher = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="RUN", help="Learn from this run's answers too; again for several."),
+]
+RunFolder = Annotated[
+    Path | None, typer.Argument(metavar="[RUN]", help="Run folder [the newest finished one].")
+]
+ModelOrDefault = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="FILE|NAME",
+        help=f"Model file, {OR_NAME} [its default].",
+        autocompletion=complete.models,
+    ),
+]
+FileOrRun = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE|NAME|RUN",
+        help=f"Run folder, model file {OR_NAME}.",
+        autocompletion=complete.models,
+    ),
+]
+RuntimeName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        callback=one_of(_runtimes),
+        help="litert, tflite or onnxruntime [the first installed one that runs the file].",
+        autocompletion=complete.runtimes,
+    ),
+]
+Views = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Hear a window N times, shifted [as the model says]."),
+]
+Crops = Annotated[
+    str,
+    typer.Option(
+        metavar="1|3|slide",
+        callback=one_of(_crops),
+        help="Whole clips; start, middle and end; windows that overlap by half.",
+        autocompletion=complete.one_of("1", "3", "slide"),
+    ),
+]
+RuleOrAll = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        callback=one_of(rules),
+        help="Rule to judge by, or all.",
+        autocompletion=complete.rules_or_all,
+    ),
+]

@@ -1,0 +1,163 @@
+"""The verbs that measure: evaluate, and the simulated microphones to evaluate with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_asc.cli import complete
+from edge_asc.cli.console import print_json, progress_bar, tables
+from edge_asc.cli.options import AsJson, Crops, Data, FileOrRun, RuntimeName, Views
+from edge_asc.cli.verbosity import notice
+
+EXAMPLES = {
+    "evaluate": (
+        "edge-asc evaluate model.tflite --data DIR",
+        "edge-asc evaluate esc10-32k --data ESC-10",
+        "edge-asc evaluate edge-asc-runs/fold1 --data DIR --fold 1 --out report",
+        "edge-asc evaluate model.onnx --data DIR --fold 1 --crops slide --json",
+        "edge-asc evaluate model.tflite --data DIR --curve confidence.png --unknown OTHER",
+        "edge-asc evaluate edge-asc-runs/scenes --data DIR --joint-with edge-asc-runs/groups",
+        "edge-asc evaluate model.tflite --data DIR --fold 1 --microphones clean,seen:5,unseen:5",
+    ),
+    "microphones": (
+        "edge-asc microphones",
+        "edge-asc microphones --only unseen:12 --json",
+        "edge-asc microphones --plot microphones.png",
+        "edge-asc microphones street.wav --only seen:2,unseen:3 --out heard",
+    ),
+}
+
+
+def evaluate(
+    target: FileOrRun,
+    data: Data,
+    fold: Annotated[
+        int | None, typer.Option(metavar="N", help="Test fold [the one held out in training].")
+    ] = None,
+    crops: Crops = "3",
+    clip_s: Annotated[
+        float | None,
+        typer.Option("--clip-s", metavar="S", help="Pad or cut clips to this [the data set's]."),
+    ] = None,
+    views: Views = None,
+    runtime: RuntimeName = None,
+    joint: Annotated[
+        bool, typer.Option("--joint", help="Weigh scenes by the model's own abstract classes.")
+    ] = False,
+    joint_with: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|NAME|RUN",
+            help="Weigh scenes by this model's abstract classes.",
+            autocompletion=complete.models,
+        ),
+    ] = None,
+    microphones: Annotated[
+        str,
+        typer.Option(metavar="LIST", help="Also through simulated microphones: seen:5,unseen:5."),
+    ] = "clean",
+    as_json: AsJson = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write metrics.json, predictions.csv, pictures."),
+    ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw reliability, and accuracy over coverage."),
+    ] = None,
+    unknown: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Sounds of other classes: a data set or a folder."),
+    ] = None,
+) -> None:
+    """Measure a model on a data set's test clips.
+
+    A file runs in its own runtime with the numpy front end, a run in torch.
+    """
+    from edge_asc.audio.microphones.choice import parse_microphones
+    from edge_asc.evaluation.evaluate import evaluate as measure
+    from edge_asc.plotting import can_draw, check_drawable
+    from edge_asc.runtime.zoo.models import model_path
+
+    heard_by = parse_microphones(microphones)
+    if curve:
+        check_drawable()
+    if joint and joint_with:
+        raise typer.BadParameter("give one of --joint, --joint-with")
+    with progress_bar("clips") as on_progress:
+        result = measure(
+            model_path(target),
+            data,
+            fold=fold,
+            crops=crops,
+            clip_s=clip_s,
+            views=views,
+            runtime=runtime,
+            joint=joint,
+            joint_with=joint_with and model_path(joint_with),
+            unknown=unknown,
+            microphones=heard_by,
+            on_progress=on_progress,
+        )
+    for warning in result.figures["warnings"]:
+        notice(f"warning: {warning}")
+    if out:
+        result.save(out)
+        if not can_draw():
+            notice(f"warning: no pictures in {out}: they need matplotlib")
+    if curve:
+        from edge_asc.evaluation.confidence_plot import save_confidence
+
+        save_confidence(result.figures, curve)
+    if as_json:
+        print_json(result.figures)
+    else:
+        from edge_asc.evaluation.report import print_evaluation
+
+        print_evaluation(result.figures, tables())
+
+
+def microphones(
+    audio: Annotated[
+        Path | None, typer.Argument(metavar="[AUDIO]", help="Write what they make of this file.")
+    ] = None,
+    only: Annotated[
+        str, typer.Option(metavar="LIST", help="seen:N, unseen:N, seen-I, unseen-I.")
+    ] = "seen:8,unseen:9",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write [the working folder].")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Draw their frequency responses.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List simulated microphones, and let people hear them.
+
+    Generated filters, noise and clipping; they are no microphones of this machine. `seen` ones are
+    for training, `unseen` ones, of other kinds, for tests alone.
+    """
+    from edge_asc.audio.microphones.choice import parse_microphones
+
+    chosen = parse_microphones(only)
+    if not chosen:
+        raise typer.BadParameter(f"--only {only} names no microphone")
+    if out and not audio:
+        raise typer.BadParameter("--out goes with AUDIO")
+    if plot:
+        from edge_asc.audio.microphones.plot import save_responses
+
+        save_responses(chosen, plot)
+    if audio:
+        from edge_asc.audio.microphones.listening import write_heard
+
+        written = write_heard(audio, chosen, out or Path())
+        names = [str(path) for path in written]
+        print_json(names) if as_json else print("\n".join(names))
+    elif as_json:
+        print_json(chosen)
+    else:
+        from edge_asc.audio.microphones.listening import microphone_table
+
+        tables().print(microphone_table(chosen))

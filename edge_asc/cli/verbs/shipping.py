@@ -1,0 +1,302 @@
+"""The verbs that turn a run into a file that ships: quantize, export, calibrate, budget."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from edge_asc.cli import complete
+from edge_asc.cli.console import print_json, progress_bar, tables
+from edge_asc.cli.errors import ERROR, OVER_BUDGET, complain, said
+from edge_asc.cli.options import (
+    OR_NAME,
+    AsJson,
+    Crops,
+    Data,
+    Overrides,
+    RuleOrAll,
+    RunFolder,
+    Teacher,
+    one_of,
+    rules,
+)
+from edge_asc.cli.verbs.training import print_trained
+
+if TYPE_CHECKING:
+    from edge_asc.runtime.metadata import Precision
+
+FORMATS = {"tflite": ["tflite"], "onnx": ["onnx"], "all": ["tflite", "onnx"]}
+PRECISIONS = ("float32", "float16", "int8")
+
+EXAMPLES = {
+    "quantize": (
+        "edge-asc quantize",
+        "edge-asc quantize edge-asc-runs/fold1 --set quantize.epochs=10",
+        "edge-asc quantize --ptq",
+        "edge-asc quantize edge-asc-runs/fold1 --teacher edge-asc-runs/fold1",
+    ),
+    "export": (
+        "edge-asc export --int8",
+        "edge-asc export edge-asc-runs/fold1 --fp16 --format onnx --out models",
+        "edge-asc export --int8 --rule dcase2024 --no-enforce",
+        "edge-asc export edge-asc-runs/fold1 --int8 --overwrite --json",
+    ),
+    "calibrate": (
+        "edge-asc calibrate model.tflite --data DIR",
+        "edge-asc calibrate model.tflite --data DIR --run edge-asc-runs/fold1 --target 0.9",
+        "edge-asc calibrate all.tflite --data DIR --from fold1.tflite --from fold2.tflite",
+    ),
+    "budget": (
+        "edge-asc budget compact-int8",
+        "edge-asc budget model.tflite esc10-32k --rule all",
+        "edge-asc budget amfm-full --rule dcase2021a --json",
+    ),
+}
+
+
+def quantize(
+    run: RunFolder = None,
+    ptq: Annotated[
+        bool, typer.Option("--ptq", help="Measure ranges only: quick, and a little less accurate.")
+    ] = False,
+    overrides: Overrides = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Data set, if it has moved.")
+    ] = None,
+    teacher: Teacher = None,
+    as_json: AsJson = False,
+) -> None:
+    """Quantise a run to int8.
+
+    Batch norms are folded, then the network trains on with quantisers in place, on the run's own
+    data. What was trained is what ships.
+    """
+    from edge_asc.training.run_folder import newest_run
+
+    folder = run or newest_run(finished=True)
+    from edge_asc.quantize.run import quantize_run
+
+    if ptq and teacher:
+        raise typer.BadParameter("--ptq does not train: there is nothing to learn with --teacher")
+    quantised = quantize_run(
+        folder,
+        ptq=ptq,
+        overrides=overrides or [],
+        resume=resume,
+        data=data,
+        teachers=teacher or (),
+    )
+    print_trained(quantised, as_json)
+
+
+def export(
+    run: RunFolder = None,
+    int8: Annotated[bool, typer.Option("--int8", help="8-bit weights and activations.")] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="16-bit weights.")] = False,
+    fp32: Annotated[bool, typer.Option("--fp32", help="32-bit weights.")] = False,
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="tflite|onnx|all",
+            callback=one_of(lambda: FORMATS),
+            help="Which files.",
+            autocompletion=complete.one_of(*FORMATS),
+        ),
+    ] = "tflite",
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=one_of(rules),
+            help="Size rule to keep [the preset's].",
+            autocompletion=complete.rules,
+        ),
+    ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Files hear a window N times, shifted [the preset's]."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder [RUN/export].")] = None,
+    no_enforce: Annotated[
+        bool, typer.Option("--no-enforce", help="Write the file even when it breaks the rule.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also in the place of a file that differs.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run as model files.
+
+    They are called by run and precision: first-int8.tflite. Only files that keep the size rule and
+    agree with torch are written. Exit code 3: over the rule.
+    """
+    precision = one_precision(int8, fp16, fp32)
+    from edge_asc.training.run_folder import newest_run, read_run
+
+    folder = run or newest_run(finished=True)
+    rule = rule or read_run(folder).settings().rule
+    from edge_asc.budget.rules import OverBudget
+    from edge_asc.export.run import export_run
+
+    options = {"precision": precision, "formats": FORMATS[file_format], "rule": rule, "out": out}
+    options |= {"enforced": not no_enforce, "overwrite": overwrite, "views": views}
+    try:
+        written = export_run(folder, **options)
+    except OverBudget as error:
+        complain(str(error))
+        show_bytes(error, rule)
+        raise typer.Exit(OVER_BUDGET) from error
+    if as_json:
+        print_json([file_dict(file) for file in written])
+    else:
+        print("\n".join(exported_text(file) for file in written))
+
+
+def show_bytes(error: Exception, rule: str) -> None:
+    """Print on stderr where the bytes of a network that is over its budget are, and what fits."""
+    from rich.console import Console
+
+    from edge_asc.budget.report import print_report
+    from edge_asc.budget.rules import rules_named
+
+    inventory = getattr(error, "inventory", None)
+    if inventory is not None:
+        print_report(inventory, rules_named(rule), Console(stderr=True))
+
+
+def one_precision(int8: bool, fp16: bool, fp32: bool) -> Any:
+    """The one that was asked for; typer's usage error when it is not just one."""
+    wanted = [
+        name for name, given in {"int8": int8, "float16": fp16, "float32": fp32}.items() if given
+    ]
+    if len(wanted) != 1:
+        raise typer.BadParameter("give one of --int8, --fp16, --fp32")
+    return wanted[0]
+
+
+def file_dict(file: Any) -> dict[str, Any]:
+    """A file that was written, as JSON has it."""
+    return {"file": str(file.path), "file_bytes": file.bytes, "parity": file.parity}
+
+
+def exported_text(file: Any) -> str:
+    """One line about a file that was written."""
+    figures = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in file.parity.items()}
+    parity = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in figures.items() if v is not None)
+    return f"{file.path}  {file.bytes:,} bytes\n  {parity}"
+
+
+def calibrate(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE|NAME",
+            help=f"Model file, {OR_NAME} (it needs --out).",
+            autocompletion=complete.models,
+        ),
+    ],
+    data: Data,
+    fold: Annotated[
+        int | None, typer.Option(metavar="N", help="Its clips [the fold held out in training].")
+    ] = None,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from", metavar="FILE", help="A fold's file, for the fold it has not seen; again."
+        ),
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="The file's run: its validation clips.")
+    ] = None,
+    target: Annotated[
+        float, typer.Option(metavar="P", help="Accuracy wanted of answers that are not 'unsure'.")
+    ] = 0.95,
+    crops: Crops = "3",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write this instead of FILE.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a file's confidence true, and say when it is unsure.
+
+    Fits a temperature and a threshold on clips that the network was not trained on, and stores them
+    in the file. Exit code 3: the file would be over its budget, and stays as it was.
+    """
+    from edge_asc.budget.rules import OverBudget
+    from edge_asc.evaluation.calibrate import calibrate as fit_and_store
+    from edge_asc.evaluation.calibrate import calibration_text
+    from edge_asc.runtime.zoo.models import is_shipped, model_path
+
+    found = model_path(file)
+    if out is None and is_shipped(found):
+        raise ValueError(f"{file} is a model of the zoo, which stays as it is: --out FILE")
+    try:
+        with progress_bar("clips") as on_progress:
+            result = fit_and_store(
+                found,
+                data,
+                fold=fold,
+                others=[model_path(other) for other in others or ()],
+                run=run,
+                target=target,
+                crops=crops,
+                out=out,
+                on_progress=on_progress,
+            )
+    except OverBudget as error:
+        complain(str(error))
+        raise typer.Exit(OVER_BUDGET) from error
+    print_json(result) if as_json else print(calibration_text(result))
+
+
+def budget(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...",
+            help="Presets, runs, model files, names of `edge-asc models`; files come first.",
+            autocompletion=complete.targets,
+        ),
+    ],
+    rule: RuleOrAll = "edge-128k",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="float32|float16|int8",
+            callback=one_of(lambda: PRECISIONS),
+            help="Of a preset or run [its own].",
+            autocompletion=complete.one_of(*PRECISIONS),
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count bytes and operations, judge by size rules.
+
+    Exit code 0: inside; 3: over; 1: a file that cannot be read.
+    """
+    from edge_asc.budget.report import print_report
+    from edge_asc.budget.rules import report, rules_named
+    from edge_asc.export.count import budget_of
+
+    rules = rules_named(rule)
+    reports: list[dict[str, Any]] = []
+    n_unreadable = 0
+    for target in targets:
+        try:
+            inventories = budget_of(target, cast("Precision | None", precision))
+        except (ValueError, OSError) as error:
+            complain(said(error))
+            n_unreadable += 1
+            continue
+        for inventory in inventories:
+            reports.append(report(inventory, rules))
+            if not as_json:
+                print_report(inventory, rules, tables())
+    if as_json:
+        print_json(reports)
+    if n_unreadable:
+        raise typer.Exit(ERROR)
+    if not all(entry["ok"] for entry in reports):
+        raise typer.Exit(OVER_BUDGET)

@@ -1,0 +1,154 @@
+"""The verbs that make runs: train, import-public."""
+
+import json
+import os
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_asc.cli.console import print_json
+from edge_asc.cli.options import AsJson, Data, Overrides, Preset, Teacher
+from edge_asc.cli.verbosity import notice
+
+RUN_FOLDER = "EDGE_ASC_RUN_FOLDER"  # tells the processes of one training where its run is
+
+EXAMPLES = {
+    "train": (
+        "edge-asc train compact-int8 --data DIR --fold 1",
+        "edge-asc train compact-int8 --data DIR --fold 1 --name fold1 --resume",
+        "edge-asc train nano --data DIR --set train.epochs=40 --logger tensorboard",
+        "edge-asc train my.toml --data recordings.csv --devices 2",
+        "edge-asc train compact-int8 --data DIR --fold 1 --init edge-asc-runs/pre-trained",
+        "edge-asc train compact-int8 --data DIR --fold 1 --teacher edge-asc-runs/wide",
+    ),
+    "import-public": (
+        "edge-asc import-public best.pt --out edge-asc-runs/public",
+        "edge-asc import-public best.pt --out edge-asc-runs/public --labels TAU/meta.csv",
+    ),
+}
+
+
+def train(
+    preset: Preset,
+    data: Data,
+    fold: Annotated[
+        int | None, typer.Option(metavar="N", help="Test fold, held out [train on everything].")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the runs [edge-asc-runs].")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run [time and preset].")] = None,
+    overrides: Overrides = None,
+    init: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Begin with its weights, but the heads'.")
+    ] = None,
+    teacher: Teacher = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    devices: Annotated[int, typer.Option(metavar="N", help="Processes or GPUs here.")] = 1,
+    num_nodes: Annotated[int, typer.Option(metavar="N", help="Machines.")] = 1,
+    logger: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="tensorboard, wandb or mlflow; again.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network and write a run folder.
+
+    --resume goes on with the run that --name names (and starts it when there is none), or with the
+    newest one.
+    """
+    from edge_asc.config.schema import load_preset
+    from edge_asc.data.open import open_dataset
+
+    config = load_preset(preset, overrides or [])
+    dataset = open_dataset(data)
+    from edge_asc.training.placement import (  # after what may be wrong: torch
+        Placement,
+        is_main_process,
+    )
+    from edge_asc.training.run import train as train_run
+
+    folder = train_run(
+        config,
+        dataset,
+        fold,
+        run_folder(config.name, out, name, resume, num_nodes),
+        data=str(data),
+        init=init,
+        teachers=teacher or (),
+        seed=seed,
+        resume=resume,
+        placement=Placement(devices, num_nodes),
+        loggers=logger or (),
+    )
+    if is_main_process():
+        print_trained(folder, as_json)
+
+
+def run_folder(preset: str, out: Path | None, name: str | None, resume: bool, nodes: int) -> Path:
+    """Where the run is to be; the same in every process of a training.
+
+    Lightning starts its further processes with our own command line, at a later time.
+    """
+    from edge_asc.training.run_folder import DEFAULT_ROOT, new_run_folder, newest_run
+
+    if "LOCAL_RANK" in os.environ and RUN_FOLDER in os.environ:
+        return Path(os.environ[RUN_FOLDER])
+    if nodes > 1 and not name:
+        raise ValueError("--num-nodes above 1 needs --name: all machines must agree on the folder")
+    root = out or DEFAULT_ROOT
+    unnamed = newest_run if resume else partial(new_run_folder, preset)
+    folder = root / name if name else unnamed(root)
+    os.environ[RUN_FOLDER] = str(folder)
+    return folder
+
+
+def print_trained(folder: Path, as_json: bool) -> None:
+    """Say of a finished training where it is, and how good."""
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    if as_json:
+        print_json({"run": str(folder), "metrics": metrics})
+        return
+    print(f"run {folder}")
+    for part, figures in metrics.items():
+        if isinstance(figures, dict) and "accuracy" in figures:
+            share, clips = figures["accuracy"], figures.get("clips", "?")
+            print(f"  {part:10} accuracy {share:.1%} of {clips} clips")
+
+
+def import_public(
+    file: Annotated[Path, typer.Argument(help="Checkpoint of the paper's public code (.pt).")],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Run folder to write.")],
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="TAU 2020 Mobile, if it is at hand.")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES|FILE",
+            help="Scenes as the checkpoint numbers them: a,b,c... or the meta.csv it was trained"
+            " with [alphabetical].",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a run of a checkpoint of the paper's public code.
+
+    evaluate, quantize and export take it like any other. No code in the file is run.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"no checkpoint at {file}: no such file")
+    from edge_asc.data.labels import TAU_SCENES
+    from edge_asc.training.start_from.public import import_public as import_run
+    from edge_asc.training.start_from.public_labels import read_order
+
+    order = TAU_SCENES if labels is None else read_order(labels)
+    run = import_run(file, out, data, order)
+    print_json({"run": str(run)}) if as_json else print(f"run {run}")
+    if labels is None:
+        notice(
+            "took the scenes in alphabetical order; the public code numbers them as its"
+            " meta.csv does: --labels META.CSV"
+        )
