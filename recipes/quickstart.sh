@@ -4,7 +4,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=${1:-quickstart}
-run=$work/run
+run=$work/synthetic
 started=$(date +%s)
 
 say() { printf '\n== %s\n' "$*"; }
@@ -15,7 +15,7 @@ edge-asc data check "$work/data"
 
 say "2/6 train in full precision"
 [ -f "$run/weights.pt" ] ||
-    edge-asc train quickstart --data "$work/data" --fold 1 --out "$work" --name run --resume
+    edge-asc train quickstart --data "$work/data" --fold 1 --out "$work" --name synthetic --resume
 
 say "3/6 train on with int8 rounding in place"
 [ -f "$run/quantized/weights.pt" ] || edge-asc quantize "$run" --resume

@@ -12,11 +12,13 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from edge_asc.cli.training import RUN_FOLDER
 
 from command import Cli
 from edge_asc import __version__
 from edge_asc.budget.rules import OverBudget
+from edge_asc.cli.app import SECTIONS
+from edge_asc.cli.verbs.training import RUN_FOLDER
+from edge_asc.install import add_extra
 from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "live", "doctor",
@@ -59,9 +61,12 @@ def test_the_examples_of_the_help_name_options_that_exist(verb: str, cli: Cli) -
 def test_help_names_every_verb(cli: Cli) -> None:
     code, out, _ = cli("--help")
     assert code == 0
+    verbs = out.split("--help")[1].split("Examples:")[0]
     for verb in VERBS:
-        assert f"\n  {verb.split()[0]} " in out
-    assert "..." not in out.split("Commands:")[1]  # no summary is cut
+        assert f"\n  {verb.split()[0]} " in verbs
+    assert "..." not in verbs  # no summary is cut
+    titles = re.findall(r"^(\w[\w ]+):$", verbs, re.MULTILINE)
+    assert titles == list(SECTIONS)
 
 
 def test_version(cli: Cli) -> None:
@@ -256,7 +261,7 @@ def test_train_passes_its_arguments_on(
 def test_processes_of_one_training_agree_on_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_asc.cli.training import run_folder
+    from edge_asc.cli.verbs.training import run_folder
 
     monkeypatch.delenv(RUN_FOLDER, raising=False)
     monkeypatch.delenv("LOCAL_RANK", raising=False)
@@ -310,8 +315,9 @@ def test_export_over_budget_is_exit_code_3(
 @pytest.mark.parametrize(
     ("module", "advice"),
     [
-        ("torch.nn", "torch: pip install 'edge-asc[train]'"),
-        ("starlette.routing", "starlette: pip install 'edge-asc[live]'"),
+        ("torch.nn", f"torch: {add_extra('train')}"),
+        ("starlette.routing", f"starlette: {add_extra('live')}"),
+        ("psycopg", f"psycopg: {add_extra('train,search')}"),
         ("tomllib", "Python 3.11 or newer"),  # the runtime half does with 3.10
     ],
 )

@@ -98,7 +98,7 @@ def check_complaints(folder: Path) -> None:
     assert "pip install" in onnx and "onnx" in onnx
     training = complaint("train", "compact-int8", "--data", folder / "scenes")
     old = sys.version_info < (3, 11)
-    assert ("this needs Python 3.11" if old else "pip install 'edge-asc[train]'") in training
+    assert ("this needs Python 3.11" if old else ".whl[train]'") in training
 
 
 if __name__ == "__main__":

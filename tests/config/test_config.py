@@ -104,7 +104,7 @@ def test_override(toml: Path, override: str, value: object) -> None:
             "model.batch_size=3",
             "mine: unknown key model.batch_size; did you mean train.batch_size?",
         ),
-        ("data.zebra=3", "mine: unknown key data.zebra; there are clip_s, target, crop_s,"),
+        ("model.zebra=3", "mine: unknown key model.zebra; there are name, abstract, options"),
         (
             "frontend.mels=3",
             "mine: unknown key frontend.mels; did you mean frontend.n_mels?",

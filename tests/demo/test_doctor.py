@@ -23,6 +23,7 @@ from edge_asc.demo.doctor.recording import Recorded, judge, longest_zeros, recor
 from edge_asc.demo.doctor.sound import check_access, check_sound
 from edge_asc.demo.hearing.levels import dbfs
 from edge_asc.demo.sources.source import Block, SourceCounts
+from edge_asc.install import add_extra, add_package
 from edge_asc.runtime.classifier import RUNTIMES
 from virtual_mic import MISSING, VirtualMic
 
@@ -158,7 +159,7 @@ def test_tflite_runtime_with_numpy_2_has_its_cure(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(type(RUNTIMES["tflite"]), "installed", property(lambda runtime: True))
     monkeypatch.setattr(np, "__version__", "2.4.6")
     finding = doctor_python._runtime("tflite", RUNTIMES["tflite"])
-    assert (finding.verdict, finding.advice) == ("fail", "pip install 'numpy<2'")
+    assert (finding.verdict, finding.advice) == ("fail", add_package("numpy<2"))
 
 
 def test_missing_packages_of_the_extra_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +168,7 @@ def test_missing_packages_of_the_extra_are_named(monkeypatch: pytest.MonkeyPatch
     (finding,) = doctor_python.check_packages()
     assert finding.verdict == "warn"
     assert finding.fact.startswith("no-such-package not installed")
-    assert finding.advice == "pip install 'edge-asc[live]'"
+    assert finding.advice == add_extra("live")
 
 
 # The machine
@@ -405,7 +406,7 @@ def test_portaudio_may_die_without_taking_doctor_with_it(
     ("error", "cure"),
     [
         ("OSError('PortAudio library not found')", "sudo apt install libportaudio2"),
-        ("ImportError('no cffi')", "pip install --force-reinstall 'edge-asc[live]'"),
+        ("ImportError('no cffi')", add_extra("live", "--force-reinstall")),
     ],
 )
 def test_a_missing_library_has_its_cure(

@@ -126,7 +126,7 @@ def test_a_preset_file_is_a_preset(tmp_path: Path) -> None:
 def test_what_cannot_be_counted_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="precision 'int4' is not one of float32, float16, int8"):
         budget_of("nano", "int4")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"neither a file nor a run nor a preset .*compact-int8"):
+    with pytest.raises(ValueError, match=r"no file, run, preset .*; did you mean compact-int8\?$"):
         budget_of("compact-int9")
     with pytest.raises(ValueError, match=r"is not a run folder: it has no run\.json"):
         budget_of(str(tmp_path))
@@ -174,4 +174,4 @@ def test_a_file_is_counted_without_the_training_packages(tmp_path: Path) -> None
     model = write_model(tmp_path / "m.onnx")
     done = subprocess.run([*command, model], capture_output=True, text=True)
     assert done.returncode == 1
-    assert re.fullmatch(r"edge-asc: .*pip install edge-asc\[train\]\n", done.stderr)
+    assert re.fullmatch(r"edge-asc: .*pip install .*\[train\]'\n", done.stderr)

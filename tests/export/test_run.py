@@ -96,7 +96,7 @@ def test_a_float32_file_scores_as_torch(
     file_format: Format, quantised_run: Path, files: dict[str, Exported], scenes: Path
 ) -> None:
     from_torch = evaluate(quantised_run, scenes)
-    from_file = evaluate(files[f"synthetic-float32.{file_format}"].path, scenes)
+    from_file = evaluate(files[f"{quantised_run.name}-float32.{file_format}"].path, scenes)
     assert from_torch.figures["fold"] == from_file.figures["fold"] == 1
     assert from_torch.figures["accuracy"] >= 0.3  # chance is 0.1: there is something to disagree on
     # One clip, whose two best scenes may be as good as equal.
@@ -112,7 +112,7 @@ def test_an_int8_file_scores_as_the_quantisation_said(
     said = json.loads((quantised_run / "quantized" / "metrics.json").read_text())
     assert said["method"] == quantised_run.name
     assert said["epochs"] == (1 if said["method"] == "qat" else 0)
-    found = evaluate(files[f"synthetic-int8.{file_format}"].path, scenes).figures
+    found = evaluate(files[f"{quantised_run.name}-int8.{file_format}"].path, scenes).figures
     assert said["test"]["clips"] == found["clips"] == N_TEST_CLIPS
     # Of logits in steps of the grid, two are equal now and then.
     assert found["accuracy"] == pytest.approx(said["test"]["accuracy"], abs=1.01 / N_TEST_CLIPS)
@@ -121,7 +121,7 @@ def test_an_int8_file_scores_as_the_quantisation_said(
 def test_int8_files_agree_on_what_is_not_a_tie(
     quantised_run: Path, files: dict[str, Exported], scenes: Path
 ) -> None:
-    classifiers = [Classifier.load(files[f"synthetic-int8.{f}"].path) for f in FORMATS]
+    classifiers = [Classifier.load(files[f"{quantised_run.name}-int8.{f}"].path) for f in FORMATS]
     frontend = classifiers[0].frontend
     clips = open_dataset(scenes).clips
     features = [frontend.features(load_audio(c.path, frontend.sample_rate_hz)) for c in clips]
@@ -143,7 +143,7 @@ def test_cards_are_complete(quantised_run: Path, files: dict[str, Exported]) -> 
         assert frontend == described.front_end()
         assert len(frontend.mean) == len(frontend.std) == frontend.n_mels
         assert metadata.clip_s == 0.5
-        assert name == f"synthetic-{metadata.precision}{file.path.suffix}"
+        assert name == f"{quantised_run.name}-{metadata.precision}{file.path.suffix}"
         assert metadata.budget == {"rule": "edge-128k", "enforced": True}
         assert metadata.warnings == []
         check_provenance(metadata, quantised_run.name)
@@ -194,7 +194,7 @@ def test_over_budget_of_the_command_is_exit_code_3(cli: Cli, run: Path) -> None:
     code, out, _ = cli(*arguments, "--no-enforce")
     assert code == 0
     for file_format in FORMATS:
-        path = run / "export" / f"synthetic-float16.{file_format}"
+        path = run / "export" / f"{run.name}-float16.{file_format}"
         assert f"{path}  {path.stat().st_size:,} bytes" in out
         metadata = read_metadata(path)
         assert metadata.budget == {"rule": "dcase2022", "enforced": False}
@@ -208,6 +208,29 @@ def test_bytes_over_the_limit_are_told_with_what_would_fit(cli: Cli, run: Path) 
     code, _, err = cli("export", run, "--fp32")
     assert code == 3
     assert "leave room for:" in err and "parameters in int8" in err
+
+
+def test_a_file_never_takes_the_place_of_another(cli: Cli, run: Path) -> None:
+    arguments = ("export", run, "--fp16", "--format", "all")
+    path = run / "export" / f"{run.name}-float16.tflite"
+    code, out, _ = cli(*arguments, "--json")
+    assert code == 0
+    written = json.loads(out)
+    assert [each["file"] for each in written] == [str(path), str(path.with_suffix(".onnx"))]
+    assert written[0]["file_bytes"] == path.stat().st_size
+    record = json.loads((path.parent / "parity.json").read_text())
+    assert record == {Path(each["file"]).name: each["parity"] for each in written}
+    whole = path.read_bytes()
+    assert cli(*arguments)[0] == 0  # the same once more
+    path.write_bytes(b"calibrated")
+    path.with_suffix(".onnx").unlink()
+    code, out, err = cli(*arguments)
+    assert (code, out) == (1, "")
+    assert err == f"edge-asc: {path} is there and differs: --overwrite, or --out DIR\n"
+    assert path.read_bytes() == b"calibrated"
+    assert not path.with_suffix(".onnx").exists()  # all or none
+    assert cli(*arguments, "--overwrite")[0] == 0
+    assert path.read_bytes() == whole
 
 
 def test_int8_needs_a_quantised_run(cli: Cli, run: Path) -> None:

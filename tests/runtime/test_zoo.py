@@ -7,10 +7,11 @@ import pytest
 
 from command import Cli
 from edge_asc.budget.rules import RULES
+from edge_asc.config.preset_files import PRESETS
 from edge_asc.runtime.metadata import read_metadata
 from edge_asc.runtime.zoo import models as model_zoo
-from edge_asc.runtime.zoo.models import card_text, digest, parse_card, zoo_models
-from tiny_models import write_model, write_tone
+from edge_asc.runtime.zoo.models import card_text, digest, parse_card, zoo_models, zoo_names
+from tiny_models import LABELS, write_model, write_tone
 
 FACTS = {
     "summary": "three tones: high, middle, low",
@@ -80,6 +81,62 @@ def test_a_model_goes_by_its_name(zoo: Path, tmp_path: Path, cli: Cli) -> None:
     assert code == 1 and "another" in err and err.count("\n") == 1
 
 
+def test_a_name_works_wherever_a_file_does(zoo: Path, tmp_path: Path, cli: Cli) -> None:
+    path = settle(zoo, "small")
+    clips = tmp_path / "tones"
+    for label in LABELS:
+        for i in range(5):
+            write_tone(clips / label / f"{label}{i}.wav", label, seed=i)
+    before = path.read_bytes()
+    out = tmp_path / "mine.tflite"
+    for arguments in (
+        ["info", "NAME"],
+        ["budget", "NAME"],
+        ["evaluate", "NAME", "--data", clips, "--fold", 1],
+        ["explain", "NAME", clips / "low" / "low0.wav"],
+        ["calibrate", "NAME", "--data", clips, "--fold", 1, "--out", out],
+    ):
+        by_name, by_path = (
+            cli(*(model if word == "NAME" else word for word in arguments), "--json")
+            for model in ("small", path)
+        )
+        assert by_name[0] == 0, by_name
+        assert without_times(by_name[1]) == without_times(by_path[1])
+    assert path.read_bytes() == before
+
+
+def without_times(text: str) -> object:
+    """JSON but for how long things took."""
+    found = json.loads(text)
+    if isinstance(found, dict):
+        found.pop("window_latency_ms", None)
+    return found
+
+
+def test_what_lies_here_comes_first(
+    zoo: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(zoo, "small")
+    monkeypatch.chdir(tmp_path)
+    here = write_model(tmp_path / "mine.tflite", name="of this folder")
+    here.rename("small")
+    assert json.loads(cli("info", "small", "--json")[1])["name"] == "of this folder"
+
+
+def test_a_model_of_the_zoo_is_never_changed(zoo: Path, tmp_path: Path, cli: Cli) -> None:
+    path = settle(zoo, "small")
+    before = path.read_bytes()
+    for name in ("small", path):
+        code, out, err = cli("calibrate", name, "--data", tmp_path)
+        assert (code, out) == (1, "")
+        assert err == f"edge-asc: {name} is a model of the zoo, which stays as it is: --out FILE\n"
+    assert path.read_bytes() == before
+
+
+def test_a_name_is_never_a_presets() -> None:
+    assert not set(zoo_names()) & set(PRESETS)
+
+
 def test_bench_takes_the_default_and_says_so(zoo: Path, cli: Cli) -> None:
     settle(zoo, "tones", default=True)
     code, out, err = cli("bench", "--seconds", "0.05", "--threads", "1", "--json")
@@ -106,7 +163,7 @@ def test_list_show_path_and_copy(zoo: Path, tmp_path: Path, cli: Cli) -> None:
     code, _, err = cli("models", "show", "tone")
     assert (code, err) == (
         1,
-        "edge-asc: no model 'tone' in the zoo; it holds tones, a-small-one\n",
+        "edge-asc: model of the zoo 'tone' is not one of tones, a-small-one; did you mean tones?\n",
     )
 
 

@@ -35,6 +35,7 @@ from edge_asc.demo.outputs.log.summary import (
     summarise,
     summary_dict,
 )
+from edge_asc.install import add_package
 from local_time import local_time
 
 # Zone, and a day around which its clocks change: an hour forward, an hour back, half an hour, at
@@ -330,7 +331,7 @@ def test_without_matplotlib_a_line_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError) as caught:
         save_plot([three_days(tmp_path)], tmp_path / "x.png")
-    assert missing(caught.value) == "a picture needs matplotlib: pip install matplotlib"
+    assert missing(caught.value) == f"a picture needs matplotlib: {add_package('matplotlib')}"
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:

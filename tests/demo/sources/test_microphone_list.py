@@ -1,6 +1,7 @@
 """Which microphones there are, how one is meant and found again, and what is said when none is."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from edge_asc.demo.sources import microphones
 from edge_asc.demo.sources.microphones import MicrophoneInfo, find, find_again, recording_format
 from edge_asc.demo.sources.portaudio import NoMicrophone, sounddevice
+from edge_asc.install import add_extra
 from virtual_mic import MISSING, VirtualMic
 
 real = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
@@ -138,7 +140,7 @@ def test_a_sounddevice_that_cannot_look_for_devices_again_is_refused(
 
 def test_a_missing_package_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(NoMicrophone, match=r"pip install 'edge-asc\[live\]'"):
+    with pytest.raises(NoMicrophone, match=re.escape(add_extra("live"))):
         sounddevice()
 
 
