@@ -71,7 +71,7 @@ ModelOrDefault = Annotated[
     typer.Option(
         "--model",
         metavar="FILE|NAME",
-        help=f"Model file, {OR_NAME} [its default].",
+        help=f"Model file, {OR_NAME} [the zoo's default].",
         autocompletion=complete.models,
     ),
 ]

@@ -38,4 +38,4 @@ def notice(line: str) -> None:
 
 def is_quiet() -> bool:
     """Whether errors are all that is wanted."""
-    return not LOGGER.isEnabledFor(NOTICE)
+    return not LOGGER.isEnabledFor(logging.WARNING)

@@ -24,7 +24,7 @@ from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "live", "doctor",
          "bench", "microphones", "explain", "report", "data check", "data synth", "log summary",
          "search", "search show", "search preset", "calibrate", "models", "models show",
-         "models path")  # fmt: skip
+         "models path", "import-public")  # fmt: skip
 
 
 @pytest.fixture
@@ -288,7 +288,7 @@ def test_quantize_passes_its_arguments_on(
     stand_in(monkeypatch, "edge_asc.quantize.run", quantize_run=quantize_run)
     code, _, err = cli("quantize", tmp_path, "--ptq", "--set", "quantize.range_clips=4")
     assert (code, err) == (0, "")
-    options = {"ptq": True, "overrides": ["quantize.range_clips=4"]}
+    options = {"ptq": True, "overrides": ["quantize.range_clips=4"], "progress": True}
     assert calls == [(tmp_path, options | {"resume": False, "data": None, "teachers": ()})]
 
 

@@ -9,6 +9,7 @@ import typer
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, tables
 from edge_asc.cli.options import AsJson, Overrides, one_of, rules
+from edge_asc.cli.verbosity import is_quiet
 
 EXAMPLES = {
     "search": (
@@ -101,7 +102,7 @@ def search(
 
     kept = search_rule(rule, max_bytes, max_macs)
     task = Task(base, varied, dataset, fold, kept, epochs, seed)
-    work(task, url, study, trials, out)
+    work(task, url, study, trials, out, progress=not is_quiet())
     _print(url, study, as_json, None)
 
 

@@ -20,6 +20,7 @@ from edge_asc.cli.options import (
     one_of,
     rules,
 )
+from edge_asc.cli.verbosity import is_quiet
 from edge_asc.cli.verbs.training import print_trained
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def quantize(
         resume=resume,
         data=data,
         teachers=teacher or (),
+        progress=not is_quiet(),
     )
     print_trained(quantised, as_json)
 
@@ -193,7 +195,7 @@ def calibrate(
         Path,
         typer.Argument(
             metavar="FILE|NAME",
-            help=f"Model file, {OR_NAME} (it needs --out).",
+            help=f"Model file, {OR_NAME}. A name needs --out.",
             autocompletion=complete.models,
         ),
     ],

@@ -10,7 +10,7 @@ import typer
 
 from edge_asc.cli.console import print_json
 from edge_asc.cli.options import AsJson, Data, Overrides, Preset, Teacher
-from edge_asc.cli.verbosity import notice
+from edge_asc.cli.verbosity import is_quiet, notice
 
 RUN_FOLDER = "EDGE_ASC_RUN_FOLDER"  # tells the processes of one training where its run is
 
@@ -82,6 +82,7 @@ def train(
         resume=resume,
         placement=Placement(devices, num_nodes),
         loggers=logger or (),
+        progress=not is_quiet(),
     )
     if is_main_process():
         print_trained(folder, as_json)
