@@ -55,7 +55,7 @@ class Run(PathLike[str]):
         >>> len(run.history), run.history[0]["epoch"]
         (1, 1)
         >>> run.quantize(ptq=True).export("int8").path.name
-        'synthetic-int8.tflite'
+        'one-int8.tflite'
     """
 
     def __init__(self, path: str | PathLike[str], model: "Model | None" = None) -> None:
@@ -161,6 +161,7 @@ class Run(PathLike[str]):
         enforced: bool = True,
         views: int | None = None,
         out: str | PathLike[str] | None = None,
+        overwrite: bool = False,
     ) -> ModelFile:
         """Write a model file that keeps its size rule and computes what was trained, or none.
 
@@ -171,10 +172,12 @@ class Run(PathLike[str]):
             enforced: whether a file over the rule is refused; else it holds a warning.
             views: how often the file hears a window, shifted; None: the preset's.
             out: folder; None: `export` in the run's.
+            overwrite: whether the file may take the place of one that holds something else.
 
         Raises:
             OverBudget: the file would be over the rule.
             ParityError: the file computes something else than torch.
+            FileExistsError: such a file holds something else, and `overwrite` is not set.
             ValueError: an unknown precision, format or rule, or no int8 network yet.
         """
         from edge_asc.export.run import export_run
@@ -188,6 +191,7 @@ class Run(PathLike[str]):
             views=views,
             out=None if out is None else Path(out),
             enforced=enforced,
+            overwrite=overwrite,
         )
         return file
 

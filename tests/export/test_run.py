@@ -23,8 +23,9 @@ from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export import run as exporter
 from edge_asc.export.count import budget_of
+from edge_asc.export.model_file import ModelFile
 from edge_asc.export.parity import MOST_RELATIVE, MOST_STEPS, ParityError
-from edge_asc.export.run import Exported, deployment_graph, export_run
+from edge_asc.export.run import deployment_graph, export_run
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.graph import Graph
 from edge_asc.quantize.run import quantize_run
@@ -49,7 +50,7 @@ def quantised_run(
 
 
 @pytest.fixture(scope="module")
-def files(quantised_run: Path) -> dict[str, Exported]:
+def files(quantised_run: Path) -> dict[str, ModelFile]:
     """All six files of a run, by name."""
     written = [
         file
@@ -64,7 +65,7 @@ def files_in(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
 
 
-def test_parity_holds_every_file(quantised_run: Path, files: dict[str, Exported]) -> None:
+def test_parity_holds_every_file(quantised_run: Path, files: dict[str, ModelFile]) -> None:
     folder = quantised_run / "export"
     assert set(files_in(folder)) == {*files, "parity.json"}
     assert len(files) == len(FORMATS) * len(PRECISIONS)
@@ -81,7 +82,7 @@ def test_parity_holds_every_file(quantised_run: Path, files: dict[str, Exported]
 
 
 def test_bytes_counted_are_the_bytes_written(
-    quantised_run: Path, files: dict[str, Exported]
+    quantised_run: Path, files: dict[str, ModelFile]
 ) -> None:
     for file in files.values():
         assert file.bytes == file.path.stat().st_size
@@ -93,7 +94,7 @@ def test_bytes_counted_are_the_bytes_written(
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_a_float32_file_scores_as_torch(
-    file_format: Format, quantised_run: Path, files: dict[str, Exported], scenes: Path
+    file_format: Format, quantised_run: Path, files: dict[str, ModelFile], scenes: Path
 ) -> None:
     from_torch = evaluate(quantised_run, scenes)
     from_file = evaluate(files[f"{quantised_run.name}-float32.{file_format}"].path, scenes)
@@ -107,7 +108,7 @@ def test_a_float32_file_scores_as_torch(
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_an_int8_file_scores_as_the_quantisation_said(
-    file_format: Format, quantised_run: Path, files: dict[str, Exported], scenes: Path
+    file_format: Format, quantised_run: Path, files: dict[str, ModelFile], scenes: Path
 ) -> None:
     said = json.loads((quantised_run / "quantized" / "metrics.json").read_text())
     assert said["method"] == quantised_run.name
@@ -119,7 +120,7 @@ def test_an_int8_file_scores_as_the_quantisation_said(
 
 
 def test_int8_files_agree_on_what_is_not_a_tie(
-    quantised_run: Path, files: dict[str, Exported], scenes: Path
+    quantised_run: Path, files: dict[str, ModelFile], scenes: Path
 ) -> None:
     classifiers = [Classifier.load(files[f"{quantised_run.name}-int8.{f}"].path) for f in FORMATS]
     frontend = classifiers[0].frontend
@@ -133,7 +134,7 @@ def test_int8_files_agree_on_what_is_not_a_tie(
     assert (tflite.argmax(1) == onnx.argmax(1))[clear].mean() >= 0.99
 
 
-def test_cards_are_complete(quantised_run: Path, files: dict[str, Exported]) -> None:
+def test_cards_are_complete(quantised_run: Path, files: dict[str, ModelFile]) -> None:
     described = read_run(quantised_run)
     for name, file in files.items():
         metadata = read_metadata(file.path)
@@ -159,7 +160,7 @@ def check_provenance(metadata: Metadata, method: str) -> None:
     assert metadata.provenance["torch"] == torch.__version__
 
 
-def test_files_name_no_path_of_this_machine(files: dict[str, Exported], scenes: Path) -> None:
+def test_files_name_no_path_of_this_machine(files: dict[str, ModelFile], scenes: Path) -> None:
     places = [str(scenes.parent), str(Path.home()), str(Path(__file__).parents[2]), sys.prefix]
     for file in files.values():
         content = file.path.read_bytes()
