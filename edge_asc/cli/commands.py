@@ -41,7 +41,10 @@ class Group(_Helpful, TyperGroup):
 
 def _as_setting(option: str, given: Sequence[str], verb: str | None) -> str | None:
     """The `--set` of a setting that was given as an option."""
-    key = setting_of(option, "quantize" if verb == "quantize" else "train")
+    try:
+        key = setting_of(option, "quantize" if verb == "quantize" else "train")
+    except ImportError:  # Python 3.10, which reads no presets
+        return None
     return key and f". It is a setting: --set {shlex.quote(f'{key}={_value(option, given)}')}"
 
 
