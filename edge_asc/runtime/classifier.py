@@ -17,7 +17,8 @@ import numpy as np
 
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.install import add_package
-from edge_asc.runtime.answers.answer import Answer
+from edge_asc.runtime.answers.answer import Answer, Prediction
+from edge_asc.runtime.answers.embedding import Embedder
 from edge_asc.runtime.answers.hear import Audio, embed, hear
 from edge_asc.runtime.answers.stream import Stream
 from edge_asc.runtime.metadata import (
