@@ -246,6 +246,8 @@ def output_below(block: Block, arguments: list[str]) -> list[str]:
 
 def is_quick(verb: str, arguments: list[str]) -> bool:
     """Whether a command takes seconds, and all files that it names are here."""
+    if verb == "train" and ("scenes" not in arguments or "--devices" in arguments):
+        return False
     if verb in SHORTENED:
         return Path("scenes/synthetic.csv").exists() and files_are_here(arguments)
     if waits(arguments):
