@@ -38,7 +38,7 @@ LEVELS = 255  # steps between the lowest and the highest int8 number
 
 
 def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwork:
-    """A graph → its network with calibrated quantisers; `edge_asc.quantize` called says the rest.
+    """A graph → its network with quantisers; `edge_asc.quantize` called says the rest.
 
     Raises:
         ValueError: no batch, batches of another shape, or a graph that is int8 already.
@@ -47,7 +47,7 @@ def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwor
         raise ValueError("the graph is int8 already: quantise the float graph")
     tensors = [torch.as_tensor(batch, dtype=torch.float32) for batch in batches]
     if not tensors:
-        raise ValueError("quantize needs at least one batch of features to calibrate on")
+        raise ValueError("quantize needs at least one batch of features to measure ranges on")
     for tensor in tensors:
         if tensor.ndim != 4 or tensor.shape[1:3] != (1, graph.n_mels):
             found = list(tensor.shape)

@@ -122,10 +122,10 @@ class Run(PathLike[str]):
         progress: bool = True,
         **settings: Any,
     ) -> "Run":
-        """Quantise to int8: fold, calibrate, and train on with rounding in place.
+        """Quantise to int8: fold, measure ranges, and train on with rounding in place.
 
         Args:
-            ptq: calibrate only: quick, and a little less accurate.
+            ptq: measure ranges only: quick, and a little less accurate.
             resume: go on where it stopped.
             data: the data set, if it has moved; None: the run's own.
             teachers: finished runs that the network goes on to learn from.
