@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 import pytest
 import typer
-from edge_asc.cli.live import from_fields
+from edge_asc.cli.verbs.live import from_fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
