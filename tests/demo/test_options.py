@@ -6,12 +6,12 @@ from typing import Any, get_type_hints
 
 import pytest
 import typer
-from edge_asc.cli.verbs.live import from_fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from command import Cli
+from edge_asc.cli.verbs.live import from_fields
 from edge_asc.demo.options import Options, arguments
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
