@@ -3,6 +3,9 @@
 import base64
 import io
 from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from edge_asc import __version__
 from edge_asc.data.dataset import Clip
@@ -10,10 +13,10 @@ from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.explain.explain import explain_block
 from edge_asc.evaluation.explain.figures import ExplainedBlock
 from edge_asc.evaluation.explain.plots import DPI, picture
+from edge_asc.evaluation.report import percent
 from edge_asc.files import atomic_write
-from edge_asc.report.html import Body, Html, Missing, join, page, tag
 from edge_asc.report.parts import LAST_PARTS, PARTS, headline
-from edge_asc.report.sources import Sources, read_sources
+from edge_asc.report.sources import Missing, Sources, read_sources
 
 FILE = "report.html"
 
@@ -36,30 +39,36 @@ def write_report(
         OSError: a file cannot be read or written.
     """
     sources = read_sources(run)
-    parts: dict[str, Body] = {name: make(sources) for name, make in PARTS.items()}
+    parts = {name: make(sources) for name, make in PARTS.items()}
     parts["Figure 2"] = figure_2(sources, audio)
     parts |= {name: make(sources) for name, make in LAST_PARTS.items()}
-    foot = tag("p", f"edge-asc {__version__}", class_="muted")
-    sections = [_section(name, body) for name, body in parts.items()]
-    content = page(f"{sources.run.settings().name}: {run.name}", headline(sources), *sections, foot)
+    content = _template().render(
+        run=sources.run, folder=run, parts=parts, version=__version__, **headline(sources)
+    )
     path = run / FILE if out is None else out
     with atomic_write(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_text(content.lstrip() + "\n", encoding="utf-8")
     return path, [
-        f"{name.lower()}: {body.why}" + f" ({body.command})" * bool(body.command)
-        for name, body in parts.items()
-        if isinstance(body, Missing)
+        f"{name.lower()}: {part.why}" + f" ({part.command})" * bool(part.command)
+        for name, part in parts.items()
+        if isinstance(part, Missing)
     ]
 
 
-def _section(name: str, body: Body) -> Html:
-    if isinstance(body, Missing):
-        command = join((" Made by: ", tag("code", body.command))) if body.command else None
-        body = tag("p", f"Left out: {body.why}.", command, class_="muted")
-    return tag("section", tag("h2", name), body)
+def _template() -> Template:
+    """The page; every text that is put into it is escaped, a name it does not get is an error."""
+    found = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["percent"] = percent
+    return found.get_template("report.html.j2")
 
 
-def figure_2(sources: Sources, audio: Path | None) -> Body:
+def figure_2(sources: Sources, audio: Path | None) -> Any:
     """The first AMFM block's maps of a clip.
 
     Raises:
@@ -93,13 +102,14 @@ def first_test_clip(sources: Sources) -> Clip:
     return test[0]
 
 
-def _figure(shown: ExplainedBlock, what: str = "") -> Html:
+def _figure(shown: ExplainedBlock, what: str = "") -> dict[str, str]:
     content = io.BytesIO()
     picture(shown).savefig(content, dpi=DPI, format="png")
-    data = base64.b64encode(content.getvalue()).decode()
-    described = f"Maps of block {shown.found.number}: before attention, after it, after the maximum"
-    image = tag("img", src=f"data:image/png;base64,{data}", alt=described)
     kept = shown.figures()["kept_share"]
-    share = "" if kept is None else f" The unattended value was kept at {100 * kept:.1f} %."
-    caption = f"{described}. Of {what}{shown.excerpt.text}, taken for {shown.headline}.{share}"
-    return tag("figure", tag("div", image, class_="scroll"), tag("figcaption", caption))
+    share = "" if kept is None else f" The unattended value was kept at {percent(kept)}."
+    return {
+        "png": base64.b64encode(content.getvalue()).decode(),
+        "shown": f"Maps of block {shown.found.number}: before attention, after it, after the"
+        " maximum",
+        "caption": f"Of {what}{shown.excerpt.text}, taken for {shown.headline}.{share}",
+    }

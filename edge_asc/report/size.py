@@ -1,75 +1,64 @@
 """The part of a report that says where the bytes of the exported files are."""
 
-from collections.abc import Mapping
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from edge_asc.budget.inventory import Inventory
-from edge_asc.budget.rules import Verdict, rules_named
+from edge_asc.budget.rules import rules_named
 from edge_asc.evaluation.report import percent
-from edge_asc.report.html import Body, Html, Missing, join, table, tag
-from edge_asc.report.sources import Sources
-from edge_asc.report.svg import bytes_bar, legend_key
+from edge_asc.report.charts import Chart
+from edge_asc.report.sources import Missing, Sources
 
 EXPORT_FLAGS = {"int8": "--int8", "float16": "--fp16", "float32": "--fp32"}
 
 
-def budget(sources: Sources) -> Body:
+def sizes(sources: Sources) -> Any:
     """Bytes of every exported file by part, its rule, and how it agrees with torch."""
     if not sources.exports:
         flag = EXPORT_FLAGS[sources.run.settings().precision]
         return Missing("no exported files", f"edge-asc export {sources.folder} {flag}")
-    return join(_file(path, sources) for path in sources.exports)
+    return [_file(path, sources) for path in sources.exports]
 
 
-def _file(path: Path, sources: Sources) -> Html:
+def _file(path: Path, sources: Sources) -> dict[str, Any]:
     from edge_asc.export.count import budget_of
 
     try:
         (inventory,) = budget_of(str(path))
     except (ValueError, OSError) as error:
-        return join((tag("h3", path.name), tag("p", f"cannot be counted: {error}", class_="bad")))
-    rule = sources.run.settings().rule
-    verdicts = [(r.name, v) for r in rules_named(rule) for v in r.measure(inventory)]
+        return {"name": path.name, "problem": error}
+    rules = rules_named(sources.run.settings().rule)
+    verdicts = [(rule.name, v) for rule in rules for v in rule.measure(inventory)]
     limits = [v.limit for _, v in verdicts if v.unit == "bytes"]
     parts = bytes_by_part(inventory)
-    total = sum(parts.values())
-    rows: list[tuple[object, ...]] = [
-        (legend_key(number, name), f"{size:,}", f"{100 * size / total:.1f} %")
-        for number, (name, size) in enumerate(parts.items())
-    ]
-    rows.append(("whole file", f"{total:,}", "100 %"))
-    lines = [tag("p", *_verdict(name, verdict)) for name, verdict in verdicts]
-    work = (
-        f"{inventory.parameters:,} parameters, {inventory.per_second(inventory.macs):,} MACs per s"
-    )
-    return join((
-        tag("h3", path.name),
-        bytes_bar(parts, min(limits, default=None)),
-        table(("part", "bytes", "share"), rows),
-        *lines,
-        tag("p", "; ".join([work, *_parity(sources.parity.get(path.name, {}))]), class_="muted"),
-    ))  # fmt: skip
+    work = f"{inventory.per_second(inventory.macs):,} MACs per s"
+    notes = [f"{inventory.parameters:,} parameters, {work}"]
+    parity = sources.parity.get(path.name, {})
+    if "argmax_agreement" in parity:
+        share = percent(parity["argmax_agreement"])
+        notes.append(f"names the scene that torch names on {share} of {parity['clips']} inputs")
+    bar = _bar(parts, min(limits, default=None))
+    return {"name": path.name, "parts": parts, "verdicts": verdicts, "notes": notes, **bar}
 
 
 def bytes_by_part(inventory: Inventory) -> dict[str, int]:
     """Bytes of constants by what they are for and how they are stored, and the rest of the file."""
-    parts: dict[str, int] = {}
+    parts: Counter[str] = Counter()
     for constant in inventory.constants:
-        name = f"{constant.role} {constant.dtype}"
-        parts[name] = parts.get(name, 0) + constant.bytes
-    ordered = dict(sorted(parts.items(), key=lambda part: -part[1]))
+        parts[f"{constant.role} {constant.dtype}"] += constant.bytes
     rest = (inventory.file_bytes or 0) - inventory.constant_bytes
-    return {**ordered, "graph, names, metadata": rest}
+    return {**dict(parts.most_common()), "graph, names, metadata": rest}
 
 
-def _verdict(rule: str, verdict: Verdict) -> list[object]:
-    state = tag("span", "kept", class_="good") if verdict.ok else tag("b", "over", class_="bad")
-    return [f"rule {rule}: ", state, f" ({verdict})"]
-
-
-def _parity(figures: Mapping[str, Any]) -> list[str]:
-    if "argmax_agreement" not in figures:
-        return []
-    share = figures["argmax_agreement"]
-    return [f"names the scene that torch names on {percent(share)} of {figures['clips']} inputs"]
+def _bar(parts: dict[str, int], limit: int | None) -> dict[str, Any]:
+    """Begin and width of each part in one bar of the file, and where the limit is; pixels."""
+    total = sum(parts.values())
+    scale = Chart.width / max(total, limit or 0, 1)
+    boxes, x = [], 0.0
+    for size in parts.values():
+        width = round(size * scale, 2)
+        boxes.append((round(x, 2), width))
+        x += width
+    at = None if limit is None else min(round(limit * scale, 2), Chart.width - 1)
+    return {"total": total, "boxes": boxes, "limit_x": at, "bar_width": Chart.width}

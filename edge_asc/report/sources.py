@@ -16,6 +16,14 @@ PARTS = {"val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
+class Missing:
+    """A part that is left out: what it lacks, and the command that makes it."""
+
+    why: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
 class Measured:
     """Figures of one model on one set of clips.
 
@@ -70,6 +78,11 @@ class Sources:
     exports: tuple[Path, ...]
     parity: dict[str, Any]
 
+    @property
+    def tested(self) -> list[Measured]:
+        """What was measured on clips that chose nothing."""
+        return [m for m in self.measured if m.clips != "validation"]
+
 
 def read_sources(folder: Path) -> Sources:
     """Read all that a run's folder holds.
@@ -85,8 +98,8 @@ def read_sources(folder: Path) -> Sources:
         run=run,
         summary=_json(folder / TRAINED),
         measured=(
-            *_of_training(folder, run),
-            *_of_quantising(folder, run),
+            *_parts(folder / TRAINED, "float32 in torch", run.labels),
+            *_parts(folder / QUANTISED, _int8_name(folder), run.labels),
             *_of_evaluations(folder),
         ),
         rows=_rows(folder / "metrics.csv"),
@@ -96,15 +109,9 @@ def read_sources(folder: Path) -> Sources:
     )
 
 
-def _of_training(folder: Path, run: Run) -> list[Measured]:
-    return _parts(folder / TRAINED, "float32 in torch", run.labels)
-
-
-def _of_quantising(folder: Path, run: Run) -> list[Measured]:
-    method = {"qat": "trained on", "ptq": "ranges measured"}.get(
-        _json(folder / QUANTISED).get("method", ""), ""
-    )
-    return _parts(folder / QUANTISED, f"int8 in torch, {method}".rstrip(", "), run.labels)
+def _int8_name(folder: Path) -> str:
+    methods = {"qat": ", trained on", "ptq": ", ranges measured"}
+    return "int8 in torch" + methods.get(_json(folder / QUANTISED).get("method", ""), "")
 
 
 def _parts(path: Path, model: str, labels: Sequence[str]) -> list[Measured]:
