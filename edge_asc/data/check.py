@@ -25,33 +25,19 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a data set holds.
+    """What a data set holds."""
 
-    Attributes:
-        name: of the data set.
-        root: its folder.
-        license_note: what the data may be used for.
-        recordings: number of recordings; clips of one are never split.
-        labels: clips by scene, in the order of a model's outputs.
-        abstract_labels: clips by coarser class.
-        devices: clips by device; "" where the data set names none.
-        folds: clips by fold; "none" counts those in no fold.
-        unseen_devices: fold → devices that occur in its test clips alone.
-        files: one entry per clip, in order.
-        warnings: lines on what is legal but will trouble a training.
-    """
-
-    name: str
+    name: str  # of the data set
     root: str
-    license_note: str
-    recordings: int
-    labels: dict[str, int]
-    abstract_labels: dict[str, int]
-    devices: dict[str, int]
-    folds: dict[str, int]
-    unseen_devices: dict[str, list[str]]
-    files: tuple[FileFacts, ...]
-    warnings: tuple[str, ...]
+    license_note: str  # what the data may be used for
+    recordings: int  # number of recordings; clips of one are never split
+    labels: dict[str, int]  # clips by scene, in the order of a model's outputs
+    abstract_labels: dict[str, int]  # clips by coarser class
+    devices: dict[str, int]  # clips by device; "" where the data set names none
+    folds: dict[str, int]  # clips by fold; "none" counts those in no fold
+    unseen_devices: dict[str, list[str]]  # fold → devices that occur in its test clips alone
+    files: tuple[FileFacts, ...]  # one entry per clip, in order
+    warnings: tuple[str, ...]  # lines on what is legal but will trouble a training
 
     @property
     def bad(self) -> list[str]:

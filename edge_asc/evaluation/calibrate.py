@@ -35,34 +35,21 @@ DIGITS = 4  # of what is stored for people to read
 
 @dataclass(frozen=True)
 class Held:
-    """Clips that a network was not trained on.
-
-    Args:
-        clips: these clips.
-        folds: their folds.
-        how: why they are thought unseen, in words.
-    """
+    """Clips that a network was not trained on."""
 
     clips: tuple[Clip, ...]
     folds: tuple[int, ...]
-    how: str
+    how: str  # why they are thought unseen, in words
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network or several said of clips it had not seen.
+    """What a network or several said of clips it had not seen."""
 
-    Args:
-        logits: of each head, `[N, W, S]`.
-        truth: of each head, class indices `[N]`.
-        folds: of the clips.
-        how: which clips those were, in words.
-    """
-
-    logits: tuple[np.ndarray, ...]
-    truth: tuple[np.ndarray, ...]
-    folds: tuple[int, ...]
-    how: str
+    logits: tuple[np.ndarray, ...]  # of each head, `[N, W, S]`
+    truth: tuple[np.ndarray, ...]  # of each head, class indices `[N]`
+    folds: tuple[int, ...]  # of the clips
+    how: str  # which clips those were, in words
 
 
 def calibrate(

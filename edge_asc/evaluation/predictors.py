@@ -35,27 +35,16 @@ TrainedOn = tuple[str | None, int | None]  # data set, fold held out
 
 
 class Scorer(Protocol):
-    """A model under evaluation.
+    """A model under evaluation."""
 
-    Attributes:
-        labels: scenes in the order of the probabilities.
-        abstract_labels: classes of the abstract head, empty without one.
-        frontend: its features.
-        window_frames: frames of one window.
-        clip_s: seconds of one window.
-        views: how often each window is heard (`edge_asc.runtime.tta`).
-        trained_on: data set and fold held out, as far as the model says.
-        calibration: what its file says of its confidence.
-    """
-
-    labels: Sequence[str]
-    abstract_labels: Sequence[str]
+    labels: Sequence[str]  # scenes in the order of the probabilities
+    abstract_labels: Sequence[str]  # classes of the abstract head, empty without one
     frontend: FrontEnd
-    window_frames: int
-    clip_s: float
-    views: int
-    trained_on: TrainedOn
-    calibration: Calibration | None
+    window_frames: int  # frames of one window
+    clip_s: float  # seconds of one window
+    views: int  # how often each window is heard (`edge_asc.runtime.tta`)
+    trained_on: TrainedOn  # data set and fold held out, as far as the model says
+    calibration: Calibration | None  # what its file says of its confidence
 
     def facts(self) -> dict[str, Any]:
         """What ran: model, runtime, size."""

@@ -19,19 +19,12 @@ SHOWN = 3  # labels that take the most of them
 
 @dataclass(frozen=True)
 class Strange:
-    """Sounds of classes that a model was not taught.
+    """Sounds of classes that a model was not taught."""
 
-    Args:
-        name: of the data.
-        paths: audio files.
-        left_out: classes of the data that the model knows by the same name.
-        clip_s: seconds that clips are cut or filled up to; 0: one window.
-    """
-
-    name: str
-    paths: tuple[Path, ...]
-    left_out: tuple[str, ...]
-    clip_s: float
+    name: str  # of the data
+    paths: tuple[Path, ...]  # audio files
+    left_out: tuple[str, ...]  # classes of the data that the model knows by the same name
+    clip_s: float  # seconds that clips are cut or filled up to; 0: one window
 
 
 def find_strange(path: Path, labels: Sequence[str]) -> Strange:

@@ -10,19 +10,12 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines in an area of pixels; the template draws them.
+    """Lines in an area of pixels; the template draws them."""
 
-    Attributes:
-        title: what is shown.
-        series: (across, value) by name; a single point becomes a dot.
-        top: where the upright axis ends; None: above the largest value.
-        across: what the level axis shows.
-    """
-
-    title: str
-    series: Mapping[str, Points]
-    top: float | None = None
-    across: str = "epoch"
+    title: str  # what is shown
+    series: Mapping[str, Points]  # (across, value) by name; a single point becomes a dot
+    top: float | None = None  # where the upright axis ends; None: above the largest value
+    across: str = "epoch"  # what the level axis shows
 
     width, height = 380, 230
     left, right, upper, lower = 50, 368, 30, 184  # of the drawing area

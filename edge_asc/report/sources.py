@@ -25,19 +25,12 @@ class Missing:
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures of one model on one set of clips.
+    """Figures of one model on one set of clips."""
 
-    Attributes:
-        model: what answered: precision, runtime, file.
-        clips: which clips: "test", "validation", or a data set and fold.
-        figures: `accuracy`, `confusion`, …
-        labels: scenes in the order of `confusion`.
-    """
-
-    model: str
-    clips: str
-    figures: dict[str, Any]
-    labels: Sequence[str]
+    model: str  # what answered: precision, runtime, file
+    clips: str  # which clips: "test", "validation", or a data set and fold
+    figures: dict[str, Any]  # `accuracy`, `confusion`, …
+    labels: Sequence[str]  # scenes in the order of `confusion`
 
     @property
     def name(self) -> str:
@@ -56,27 +49,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Sources:
-    """A run folder, read.
+    """A run folder, read."""
 
-    Attributes:
-        folder: of the run.
-        run: its description.
-        summary: its metrics.json; empty while it trains.
-        measured: trained network, int8 network, and every evaluation in the folder.
-        rows: its metrics.csv; empty where there is none.
-        quantised_rows: that of int8 training.
-        exports: model files.
-        parity: how they agree with torch, by their names.
-    """
-
-    folder: Path
+    folder: Path  # of the run
     run: Run
-    summary: dict[str, Any]
+    summary: dict[str, Any]  # its metrics.json; empty while it trains
+    # trained network, int8 network, and every evaluation in the folder
     measured: tuple[Measured, ...]
-    rows: list[dict[str, float]]
-    quantised_rows: list[dict[str, float]]
-    exports: tuple[Path, ...]
-    parity: dict[str, Any]
+    rows: list[dict[str, float]]  # its metrics.csv; empty where there is none
+    quantised_rows: list[dict[str, float]]  # that of int8 training
+    exports: tuple[Path, ...]  # model files
+    parity: dict[str, Any]  # how they agree with torch, by their names
 
     @property
     def tested(self) -> list[Measured]:

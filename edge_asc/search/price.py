@@ -14,23 +14,14 @@ from edge_asc.export.preset_budget import preset_file
 
 @dataclass(frozen=True)
 class Price:
-    """What a candidate costs.
+    """What a candidate costs."""
 
-    Attributes:
-        file_bytes: of the .tflite file.
-        parameters: in it, zeros included.
-        nonzero: those that differ from zero.
-        macs_per_s: multiply-accumulates for a second of audio.
-        over: what is over the rule, "" where the rule is kept.
-        excess: by what part of its limit, summed over the limits; 0 where the rule is kept.
-    """
-
-    file_bytes: int
-    parameters: int
-    nonzero: int
-    macs_per_s: int
-    over: str
-    excess: float
+    file_bytes: int  # of the .tflite file
+    parameters: int  # in it, zeros included
+    nonzero: int  # those that differ from zero
+    macs_per_s: int  # multiply-accumulates for a second of audio
+    over: str  # what is over the rule, "" where the rule is kept
+    excess: float  # by what part of its limit, summed over the limits; 0 where the rule is kept
 
 
 def search_rule(name: str, max_bytes: int | None = None, max_macs_per_s: int | None = None) -> Rule:

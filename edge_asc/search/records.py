@@ -14,35 +14,21 @@ REJECTED, REASON, RETRIES = "rejected", "reason", "retries"
 
 @dataclass(frozen=True)
 class Record:
-    """A candidate that was trained, wholly or in part.
-
-    Attributes:
-        study: its study.
-        trial: its number there.
-        finished: trained to the end; else stopped early.
-        accuracy: on the validation clips after its last epoch, in [0, 1]; None before there is one.
-        epochs: that it was trained for.
-        file_bytes: of its int8 .tflite file.
-        parameters: zeros included.
-        nonzero: those that are not zero.
-        macs_per_s: multiply-accumulates for a second of audio.
-        settings: what was varied, by key.
-        reason: why it was stopped, "" where it was not or only fell behind.
-        worker: who trained it.
-    """
+    """A candidate that was trained, wholly or in part."""
 
     study: str
-    trial: int
-    finished: bool
+    trial: int  # its number there
+    finished: bool  # trained to the end; else stopped early
+    # on the validation clips after its last epoch, in [0, 1]; None before there is one
     accuracy: float | None
-    epochs: int
-    file_bytes: int
-    parameters: int
-    nonzero: int
-    macs_per_s: int
-    settings: dict[str, Any]
-    reason: str
-    worker: str
+    epochs: int  # that it was trained for
+    file_bytes: int  # of its int8 .tflite file
+    parameters: int  # zeros included
+    nonzero: int  # those that are not zero
+    macs_per_s: int  # multiply-accumulates for a second of audio
+    settings: dict[str, Any]  # what was varied, by key
+    reason: str  # why it was stopped, "" where it was not or only fell behind
+    worker: str  # who trained it
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -16,25 +16,15 @@ QUESTION = "question"  # the key of a study's user attributes
 
 @dataclass(frozen=True)
 class Task:
-    """What is searched; the same for all workers.
+    """What is searched; the same for all workers."""
 
-    Attributes:
-        base: preset that candidates change.
-        space: what is varied.
-        dataset: an opened data set.
-        fold: the test fold, which is never read; None: there is none.
-        rule: a candidate keeps it or is not trained.
-        epochs: of the short training.
-        seed: of sampling and training.
-    """
-
-    base: Config
+    base: Config  # preset that candidates change
     space: Space
     dataset: SceneDataset
-    fold: int | None
-    rule: Rule
-    epochs: int
-    seed: int
+    fold: int | None  # the test fold, which is never read; None: there is none
+    rule: Rule  # a candidate keeps it or is not trained
+    epochs: int  # of the short training
+    seed: int  # of sampling and training
 
     def question(self) -> dict[str, Any]:
         """What must be equal for trials to be compared, as JSON has it."""

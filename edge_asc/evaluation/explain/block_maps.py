@@ -19,38 +19,23 @@ WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 @dataclass(frozen=True)
 class FoundBlock:
-    """A block of a network.
+    """A block of a network."""
 
-    Attributes:
-        number: in the order of execution, from 1.
-        name: of the module.
-        block: the module.
-        geometry: where rows and columns of its map lie on the input.
-    """
-
-    number: int
-    name: str
+    number: int  # in the order of execution, from 1
+    name: str  # of the module
     block: Block
-    geometry: Geometry
+    geometry: Geometry  # where rows and columns of its map lie on the input
 
 
 @dataclass(frozen=True)
 class BlockMaps:
-    """The three maps of figure 2, all `[C, M, F]`.
+    """The three maps of figure 2, all `[C, M, F]`."""
 
-    Attributes:
-        before: (a) the features, before attention.
-        attended: (b) after attention.
-        after: (c) the block's output: the larger of the two, or (b) alone.
-        keeps_larger: whether it is the larger of the two.
-        probabilities: of the network's scenes, `[S]`.
-    """
-
-    before: np.ndarray
-    attended: np.ndarray
-    after: np.ndarray
-    keeps_larger: bool
-    probabilities: np.ndarray
+    before: np.ndarray  # (a) the features, before attention
+    attended: np.ndarray  # (b) after attention
+    after: np.ndarray  # (c) the block's output: the larger of the two, or (b) alone
+    keeps_larger: bool  # whether it is the larger of the two
+    probabilities: np.ndarray  # of the network's scenes, `[S]`
 
     @property
     def kept(self) -> np.ndarray:

@@ -15,23 +15,14 @@ BLOCK_S = 10.0  # decoded at a time
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A window of an audio file.
-
-    Attributes:
-        path: the file.
-        frontend: what computed the features.
-        features: normalised over the window, `[M, F]`.
-        start_s: where the window begins in the file.
-        window_s: its length.
-        audio_s: length of the file; where that is less, silence fills the window.
-    """
+    """A window of an audio file."""
 
     path: Path
-    frontend: FrontEnd
-    features: Floats
-    start_s: float
-    window_s: float
-    audio_s: float
+    frontend: FrontEnd  # what computed the features
+    features: Floats  # normalised over the window, `[M, F]`
+    start_s: float  # where the window begins in the file
+    window_s: float  # its length
+    audio_s: float  # length of the file; where that is less, silence fills the window
 
     @property
     def text(self) -> str:

@@ -16,19 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Explained:
-    """What both ways of looking have in common.
+    """What both ways of looking have in common."""
 
-    Attributes:
-        model: name, and what ran it.
-        labels: scenes in the order of the probabilities.
-        excerpt: what the network saw.
-        probabilities: of the untouched input, `[S]`.
-    """
-
-    model: str
-    labels: Sequence[str]
-    excerpt: Excerpt
-    probabilities: np.ndarray
+    model: str  # name, and what ran it
+    labels: Sequence[str]  # scenes in the order of the probabilities
+    excerpt: Excerpt  # what the network saw
+    probabilities: np.ndarray  # of the untouched input, `[S]`
 
     @property
     def scene(self) -> str:
@@ -57,21 +50,13 @@ class Explained:
 
 @dataclass(frozen=True)
 class ExplainedBlock(Explained):
-    """The maps of one block.
-
-    Attributes:
-        found: the block.
-        n_blocks: of the network.
-        maps: before attention, after it, after the maximum.
-        channels: those to show, counted from 0.
-        chosen: whether somebody named these channels.
-    """
+    """The maps of one block."""
 
     found: "FoundBlock"
-    n_blocks: int
-    maps: "BlockMaps"
-    channels: tuple[int, ...]
-    chosen: bool
+    n_blocks: int  # of the network
+    maps: "BlockMaps"  # before attention, after it, after the maximum
+    channels: tuple[int, ...]  # those to show, counted from 0
+    chosen: bool  # whether somebody named these channels
 
     def figures(self) -> dict[str, Any]:
         """Shares and axes; channels and blocks are counted from 1."""
@@ -94,15 +79,10 @@ class ExplainedBlock(Explained):
 
 @dataclass(frozen=True)
 class ExplainedPatches(Explained):
-    """How the probability falls where patches are hidden.
-
-    Attributes:
-        occlusion: the patches.
-        hidden_by: what stood in their place, in words.
-    """
+    """How the probability falls where patches are hidden."""
 
     occlusion: Occlusion
-    hidden_by: str
+    hidden_by: str  # what stood in their place, in words
 
     def figures(self) -> dict[str, Any]:
         """All drops, and the patch that costs most."""

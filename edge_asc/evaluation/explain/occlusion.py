@@ -21,22 +21,15 @@ Bounds = list[tuple[int, int]]  # first and one behind the last
 
 @dataclass(frozen=True)
 class Occlusion:
-    """How much a scene's probability falls where something is hidden.
+    """How much a scene's probability falls where something is hidden."""
 
-    Attributes:
-        probabilities: of the untouched input, `[S]`.
-        scene: index of the scene that is watched.
-        drops: probability of the untouched input less that with the patch hidden, `[R, C]`;
-            negative where hiding helps the scene.
-        mels: rows of features that each row of patches covers.
-        frames: the same for columns.
-    """
-
-    probabilities: np.ndarray
-    scene: int
+    probabilities: np.ndarray  # of the untouched input, `[S]`
+    scene: int  # index of the scene that is watched
+    # probability of the untouched input less that with the patch hidden, `[R, C]`; negative where
+    # hiding helps the scene
     drops: np.ndarray
-    mels: Bounds
-    frames: Bounds
+    mels: Bounds  # rows of features that each row of patches covers
+    frames: Bounds  # the same for columns
 
     @property
     def map(self) -> np.ndarray:
