@@ -5,10 +5,8 @@ split off what is left, by recording.
 """
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import optuna
@@ -18,12 +16,11 @@ from lightning.pytorch.callbacks import Callback
 from edge_asc.config.schema import Config
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.models import build
+from edge_asc.search.records import REASON
 from edge_asc.training.callbacks.history import Diverged, History
 from edge_asc.training.fit import fit
 from edge_asc.training.inputs.load import abstract_labels, labelled, prepare
 from edge_asc.training.placement import Placement
-
-REASON = "reason"
 
 
 def training_part(config: Config, dataset: SceneDataset, fold: int | None) -> SceneDataset:
@@ -37,11 +34,7 @@ def training_part(config: Config, dataset: SceneDataset, fold: int | None) -> Sc
 
 
 class Watch(Callback):
-    """Tell Optuna the validation accuracy of every epoch, and stop where it says so.
-
-    Args:
-        trial: Optuna's.
-    """
+    """Tell Optuna the validation accuracy of every epoch, and stop where it says so."""
 
     def __init__(self, trial: optuna.Trial) -> None:
         self.trial = trial
@@ -64,9 +57,8 @@ def train_candidate(
     folder: Path,
     *,
     seed: int,
-    accelerator: str = "auto",
-    progress: bool = True,
-    cache: Path | None = None,
+    accelerator: str,
+    progress: bool,
 ) -> float:
     """Train briefly and return the validation accuracy of the weights that it ends with.
 
@@ -78,16 +70,15 @@ def train_candidate(
         seed: of weights, order, augmentation and the validation split.
         accelerator: Lightning's word for the kind of device.
         progress: show progress.
-        cache: folder of the feature cache; None: the user's.
 
     Raises:
         optuna.TrialPruned: it fell behind, or its loss diverged.
         KeyboardInterrupt: the folder stays, to go on from.
     """
-    material = prepare(config, dataset, None, seed, progress, cache)
+    material = prepare(config, dataset, None, seed, progress)
     torch.manual_seed(seed)
-    labels: Sequence[str] = abstract_labels(config, dataset)
-    network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
+    n_abstract = len(abstract_labels(config, dataset))
+    network = build(config.model.name, config.model.options, len(dataset.labels), n_abstract)
     try:
         fitted = fit(
             network,
@@ -105,20 +96,14 @@ def train_candidate(
             progress=progress,
             callbacks=[Watch(trial)],
         )
-    except Diverged as error:
-        trial.set_user_attr(REASON, str(error))
+    except (Diverged, optuna.TrialPruned) as error:
+        if isinstance(error, Diverged):
+            trial.set_user_attr(REASON, str(error))
         shutil.rmtree(folder)
         raise optuna.TrialPruned(str(error)) from None
-    except optuna.TrialPruned:
-        shutil.rmtree(folder)
-        raise
     except SystemExit as ended:  # what Lightning makes of Ctrl-C
         if isinstance(ended.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
     shutil.rmtree(folder)
-    return _accuracy_of(fitted.rows, fitted.epoch)
-
-
-def _accuracy_of(rows: list[dict[str, Any]], epoch: int) -> float:
-    return float(next(row["val_accuracy"] for row in rows if row["epoch"] == epoch))
+    return float(next(r["val_accuracy"] for r in fitted.rows if r["epoch"] == fitted.epoch))

@@ -1,6 +1,6 @@
 """What a study holds, as plain records, and its Pareto front. Nothing here needs torch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -86,8 +86,3 @@ def pareto_front(found: Iterable[Record]) -> list[Record]:
     finished = [record for record in found if record.finished]
     front = [r for r in finished if not any(dominates(other, r) for other in finished)]
     return sorted(front, key=_merits, reverse=True)
-
-
-def best(found: Sequence[Record]) -> Record | None:
-    """The most accurate finished record, of equals the smallest; None where none is finished."""
-    return next(iter(pareto_front(found)), None)

@@ -3,31 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import tomllib
+from optuna.trial import BaseTrial
 
 from edge_asc.config.preset_files import PRESETS
-from edge_asc.config.schema import Config, config_from_dict, load_preset
+from edge_asc.config.schema import Config, config_from_dict
 
 DEFAULT_SPACE = Path(__file__).with_name("default.toml")
 Settings = dict[str, Any]  # value by full key, such as "frontend.n_mels"
-
-
-class Draw(Protocol):
-    """What of an Optuna trial is used here."""
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """One of the choices."""
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int, log: bool) -> int:
-        """A whole number."""
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None, log: bool
-    ) -> float:
-        """A number."""
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,14 +39,14 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.log and (self.step is not None or self.low <= 0):
             raise ValueError("log = true goes without a step and from a number above 0")
 
-    def draw(self, trial: Draw, name: str) -> Any:
+    def draw(self, trial: BaseTrial, name: str) -> Any:
         """Let a trial choose."""
         if self.length is None:
             return self._number(trial, name)
         count = trial.suggest_int(f"{name}.length", *self.length, step=1, log=False)
         return [self._number(trial, f"{name}.{index}") for index in range(count)]
 
-    def _number(self, trial: Draw, name: str) -> int | float:
+    def _number(self, trial: BaseTrial, name: str) -> int | float:
         numbers = (self.low, self.high, self.step)
         if any(isinstance(number, float) for number in numbers):
             return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
@@ -92,7 +78,7 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         kept = {key: value for key, value in self.space.items() if key not in fixed}
         return msgspec.structs.replace(self, space=kept)
 
-    def draw(self, trial: Draw) -> Settings:
+    def draw(self, trial: BaseTrial) -> Settings:
         """Let a trial choose a value for every key."""
         settings: Settings = {}
         for key, dimension in self.space.items():
@@ -124,15 +110,6 @@ def read_space(path: Path | str = DEFAULT_SPACE) -> Space:
     beside = path.parent / space.base
     is_file = space.base not in PRESETS and beside.suffix == ".toml"
     return msgspec.structs.replace(space, base=str(beside)) if is_file else space
-
-
-def base_config(space: Space, overrides: Sequence[str] = ()) -> Config:
-    """The preset that candidates change, with `key=value` overrides.
-
-    Raises:
-        ValueError: no such preset, or an override that is wrong.
-    """
-    return load_preset(space.base, overrides)
 
 
 def changed(config: Config, settings: Mapping[str, Any]) -> Config:

@@ -51,7 +51,6 @@ def search(
     heartbeat_s: int = HEARTBEAT_S,
     accelerator: str = "auto",
     progress: bool = True,
-    cache: Path | None = None,
 ) -> list[records.Record]:
     """Work on a study until so many candidates have been trained, by all workers together.
 
@@ -64,7 +63,6 @@ def search(
         heartbeat_s: how often this worker shows the others that it lives.
         accelerator: Lightning's word for the kind of device.
         progress: show progress on stderr.
-        cache: folder of the feature cache; None: the user's.
 
     Raises:
         ValueError: the study is about something else, hardly any candidate keeps the rule, or the
@@ -85,7 +83,7 @@ def search(
             pruner=MedianPruner(STARTUP_TRIALS, n_warmup_steps=max(1, task.epochs // 3)),
         )
         agree(study, task.question())
-        worker = Worker(task, folder / study_name, accelerator, progress, cache)
+        worker = Worker(task, folder / study_name, accelerator, progress)
         if trained(study) < n_trials:
             study.optimize(worker, catch=(Repeated,), callbacks=[worker.tell, stop_after(n_trials)])
         return records.records(study)
@@ -139,20 +137,13 @@ def try_again(study: optuna.Study, trial: FrozenTrial) -> None:
 class Worker:
     """Optuna's objective: one candidate, from the draw to its accuracy.
 
-    Args:
-        task: what is searched.
-        folder: holds one folder for each candidate in training, named by its hash, so that the
-            same candidate goes on where another trial of it was broken off.
-        accelerator: Lightning's word for the kind of device.
-        progress: show progress on stderr.
-        cache: folder of the feature cache; None: the user's.
+    `folder` holds one folder for each candidate in training, named by its hash, so that the same
+    candidate goes on where another trial of it was broken off.
     """
 
-    def __init__(
-        self, task: Task, folder: Path, accelerator: str, progress: bool, cache: Path | None
-    ) -> None:
-        self.task, self.folder, self.accelerator = task, folder, accelerator
-        self.progress, self.cache = progress, cache
+    def __init__(self, task: Task, folder: Path, accelerator: str, progress: bool) -> None:
+        self.task, self.folder = task, folder
+        self.accelerator, self.progress = accelerator, progress
         self.dataset = training_part(task.base, task.dataset, task.fold)
         self.in_a_row = 0  # rejected
 
@@ -170,18 +161,15 @@ class Worker:
         config = self._priced(trial, settings)
         self._only_once(trial, config)
         self.in_a_row = 0
-        short = self.task.short(config)
-        folder = self.folder / trial.user_attrs[records.HASH]
         try:
             return train_candidate(
-                short,
+                self.task.short(config),
                 self.dataset,
                 trial,
-                folder,
+                self.folder / trial.user_attrs[records.HASH],
                 seed=self.task.seed,
                 accelerator=self.accelerator,
                 progress=self.progress,
-                cache=self.cache,
             )
         except KeyboardInterrupt:
             trial.study.enqueue_trial(trial.params)  # the next worker goes on with its folder
@@ -231,9 +219,10 @@ class Worker:
         for other in trial.study.get_trials(deepcopy=False):
             same = other.user_attrs.get(records.HASH) == mark and other.number != trial.number
             if same and other.state not in (TrialState.FAIL, TrialState.WAITING):
-                trial.set_user_attr(records.REJECTED, f"the same as trial {other.number}")
-                self._count_rejected(f"it is the same as trial {other.number}")
-                raise Repeated(f"the same as trial {other.number}")
+                reason = f"the same as trial {other.number}"
+                trial.set_user_attr(records.REJECTED, reason)
+                self._count_rejected(f"it is {reason}")
+                raise Repeated(reason)
 
     def tell(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Print a line about a trial that was trained."""

@@ -22,7 +22,7 @@ from edge_asc.search import proxy, worker
 from edge_asc.search.picture import save_front
 from edge_asc.search.price import price, search_rule
 from edge_asc.search.records import Record, dominates, pareto_front
-from edge_asc.search.space import base_config, changed, read_space
+from edge_asc.search.space import changed, read_space
 from edge_asc.search.storage import address, close, open_storage
 from small_search import FIXED, SPACE, small_search, small_task
 
@@ -194,7 +194,7 @@ def test_the_price_is_that_of_the_file_before_and_after_training(run: Path, scen
 
 def test_pricing_takes_less_than_a_second(scenes: Path) -> None:
     space, dataset = read_space(), open_dataset(scenes)
-    config = changed(base_config(space), {"model.options.channels": [56] * 7})
+    config = changed(load_preset(space.base), {"model.options.channels": [56] * 7})
     rule = search_rule("edge-128k")
     price(config, dataset, rule)  # imports
     begun = time.process_time()

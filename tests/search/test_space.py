@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.search.space import Range, base_config, changed, read_space
+from edge_asc.config.schema import load_preset
+from edge_asc.search.space import Range, changed, read_space
 
 
 class Drawer:
@@ -38,7 +39,7 @@ class Drawer:
 def test_every_draw_of_the_default_space_is_a_configuration(data: st.DataObject) -> None:
     space = read_space()
     settings = space.draw(Drawer(data))
-    config = changed(base_config(space), settings)
+    config = changed(load_preset(space.base), settings)
     for key, value in settings.items():
         table: Any = config.to_dict()
         for part in key.split("."):
@@ -79,14 +80,14 @@ hop = [{ "frontend.hop_length" = 441, "augment.time_mask_frames" = 80 }]
 def test_a_base_lies_beside_the_space(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('base = "nano"\n[train]\nepochs = 7\n')
     (tmp_path / "s.toml").write_text('base = "mine.toml"\n[space]\n"train.ema" = [0.9]\n')
-    assert base_config(read_space(tmp_path / "s.toml")).train.epochs == 7
+    assert load_preset(read_space(tmp_path / "s.toml").base).train.epochs == 7
 
 
 def test_an_override_holds_a_key_fixed() -> None:
     space = read_space().without(["model.options.kernel=5", "train.epochs=3"])
     drawn = space.draw(Drawer())
     assert "model.options.kernel" not in drawn and "model.options.attention" in drawn
-    config = changed(base_config(space, ["model.options.kernel=5"]), drawn)
+    config = changed(load_preset(space.base, ["model.options.kernel=5"]), drawn)
     assert config.model.options["kernel"] == 5
 
 
@@ -117,7 +118,7 @@ def test_what_is_wrong_with_a_space_is_one_line(text: str, said: str, tmp_path: 
 )
 def test_a_setting_that_does_not_go_names_its_key(key: str, value: int) -> None:
     with pytest.raises(ValueError, match=key.split(".")[-1]):
-        changed(base_config(read_space()), {key: value})
+        changed(load_preset(read_space().base), {key: value})
 
 
 def test_choices_are_text_that_a_storage_keeps() -> None:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edge_asc.config.schema import load_preset
 from edge_asc.data.open import open_dataset
 from edge_asc.search.price import search_rule
-from edge_asc.search.space import Range, Space, base_config
+from edge_asc.search.space import Range, Space
 from edge_asc.search.storage import address
 from edge_asc.search.task import Task
 from edge_asc.search.worker import search
@@ -33,7 +34,7 @@ def small_task(data: Path, epochs: int = 2, **changes: Any) -> Task:
     """What is searched, with any field changed; `max_bytes` and `rule` make the rule."""
     rule = search_rule(changes.pop("rule", "edge-128k"), changes.pop("max_bytes", None))
     space = changes.pop("space", SPACE)
-    base = base_config(space, [*FIXED, *changes.pop("overrides", ())])
+    base = load_preset(space.base, [*FIXED, *changes.pop("overrides", ())])
     return replace(Task(base, space, open_dataset(data), 1, rule, epochs, 0), **changes)
 
 

@@ -89,12 +89,13 @@ def search(
     if rule is None or data is None:
         raise typer.BadParameter("search needs --rule and --data")
     import edge_asc.search.storage as storages  # first of all: is Optuna there?
+    from edge_asc.config.schema import load_preset
     from edge_asc.data.open import open_dataset
-    from edge_asc.search.space import DEFAULT_SPACE, base_config, read_space
+    from edge_asc.search.space import DEFAULT_SPACE, read_space
 
     url = storages.address(storage, out / "trials.db", os.environ)
     varied = read_space(space or DEFAULT_SPACE).without(overrides or [])
-    base = base_config(varied, overrides or [])
+    base = load_preset(varied.base, overrides or [])
     dataset = open_dataset(data)
     from edge_asc.search.price import search_rule
     from edge_asc.search.task import Task
