@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import Limit, Rule, rules_named
 from edge_asc.config.schema import Config
@@ -54,10 +53,7 @@ def price(config: Config, dataset: SceneDataset, rule: Rule) -> Price:
     config = msgspec.structs.replace(config, data=heard)
     abstract = dataset.abstract_labels if config.model.abstract else ()
     data = preset_file(config, "int8", "tflite", dataset.labels, abstract)
-    return _judged(inventory_of_file(data, audio_s=crop_s, name=config.name), rule)
-
-
-def _judged(inventory: Inventory, rule: Rule) -> Price:
+    inventory = inventory_of_file(data, audio_s=crop_s, name=config.name)
     assert inventory.file_bytes is not None  # it was read from a file
     over = [verdict for verdict in rule.measure(inventory) if not verdict.ok]
     return Price(

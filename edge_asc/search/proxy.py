@@ -62,14 +62,8 @@ def train_candidate(
 ) -> float:
     """Train briefly and return the validation accuracy of the weights that it ends with.
 
-    Args:
-        config: with the settings of the short training.
-        dataset: of `training_part`.
-        trial: is told the accuracy of every epoch.
-        folder: goes on from its last.ckpt; it is gone when the training is over.
-        seed: of weights, order, augmentation and the validation split.
-        accelerator: Lightning's word for the kind of device.
-        progress: show progress.
+    On a data set of `training_part`. The training goes on from the folder's last.ckpt; the folder
+    is gone when it is over.
 
     Raises:
         optuna.TrialPruned: it fell behind, or its loss diverged.

@@ -72,9 +72,8 @@ def rejected(study: optuna.Study) -> int:
 
 def dominates(a: Record, b: Record) -> bool:
     """Whether `a` is as good as `b` in accuracy, bytes and work, and better in one of them."""
-    return a != b and all(x >= y for x, y in zip(_merits(a), _merits(b), strict=True)) and (
-        _merits(a) != _merits(b)
-    )  # fmt: skip
+    ours, others = _merits(a), _merits(b)
+    return ours != others and all(x >= y for x, y in zip(ours, others, strict=True))
 
 
 def _merits(record: Record) -> tuple[float, int, int]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import tomllib
 from optuna.trial import BaseTrial
 
 from edge_asc.config.preset_files import PRESETS
@@ -17,20 +16,13 @@ Settings = dict[str, Any]  # value by full key, such as "frontend.n_mels"
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A number, or with `length` a list of numbers.
-
-    Attributes:
-        low, high: the range; both are in it.
-        step: distance of the numbers in it; None: 1, or any where one of them is a fraction.
-        log: equal ratios are equally likely; goes without a step.
-        length: fewest and most numbers of the list.
-    """
+    """A number from `low` to `high`, both included, or with `length` a list of numbers."""
 
     low: int | float = msgspec.field(name="from")
     high: int | float = msgspec.field(name="to")
-    step: int | float | None = None
-    log: bool = False
-    length: tuple[int, int] | None = None
+    step: int | float | None = None  # None: 1, or any number where one of the ends is a fraction
+    log: bool = False  # equal ratios are equally likely; goes without a step
+    length: tuple[int, int] | None = None  # fewest and most numbers of the list
 
     def __post_init__(self) -> None:
         shortest, longest = self.length or (1, 1)
@@ -55,17 +47,11 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A search space file.
+    """A search space file."""
 
-    Attributes:
-        base: the preset with all that is not varied.
-        space: what each key may be: a list of choices, or a `Range`.
-        proxy: settings of the short training alone.
-    """
-
-    base: str
-    space: dict[str, list[Any] | Range]
-    proxy: Settings = {}
+    base: str  # the preset with all that is not varied
+    space: dict[str, list[Any] | Range]  # what each key may be
+    proxy: Settings = {}  # of the short training alone
 
     def __post_init__(self) -> None:
         for key, choices in self.space.items():
@@ -100,12 +86,8 @@ def read_space(path: Path | str = DEFAULT_SPACE) -> Space:
     """
     path = Path(path)
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {error}") from error
-    try:
-        space = msgspec.convert(tables, Space)
-    except msgspec.ValidationError as error:
+        space = msgspec.toml.decode(path.read_bytes(), type=Space)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {error}") from error
     beside = path.parent / space.base
     is_file = space.base not in PRESETS and beside.suffix == ".toml"

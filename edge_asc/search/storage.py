@@ -66,10 +66,7 @@ def open_storage(
 ) -> RDBStorage:
     """Connect, and make the tables where there are none.
 
-    Args:
-        url: of `address`.
-        on_stale: called for the trial of a worker that died; None: there is no heartbeat.
-        heartbeat_s: how often a worker shows that it lives.
+    With `on_stale`, which is called for the trial of a worker that died, there is a heartbeat.
 
     Raises:
         ValueError: no connection, or no database of that name; the password is not in the message.

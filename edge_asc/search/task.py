@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import optuna
 
 from edge_asc.budget.rules import Rule
@@ -39,7 +40,7 @@ class Task:
             "base": self.base.to_dict(),
             "proxy": self.space.proxy,
             "space": {
-                key: value if isinstance(value, list) else _table(value)
+                key: value if isinstance(value, list) else msgspec.structs.asdict(value)
                 for key, value in self.space.space.items()
             },
         }
@@ -49,10 +50,6 @@ class Task:
     def short(self, candidate: Config) -> Config:
         """The candidate with the settings of the short training."""
         return changed(candidate, {**self.space.proxy, "train.epochs": self.epochs})
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
 def agree(study: optuna.Study, question: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
@@ -54,15 +53,8 @@ def search(
 ) -> list[records.Record]:
     """Work on a study until so many candidates have been trained, by all workers together.
 
-    Args:
-        task: what is searched.
-        url: of the storage.
-        study_name: the study; it is begun where there is none.
-        n_trials: candidates to train, those stopped early among them.
-        folder: for checkpoints of candidates that are in training.
-        heartbeat_s: how often this worker shows the others that it lives.
-        accelerator: Lightning's word for the kind of device.
-        progress: show progress on stderr.
+    The study is begun where there is none. Those stopped early count as trained. The folder is for
+    checkpoints of candidates that are in training; `accelerator` is Lightning's word.
 
     Raises:
         ValueError: the study is about something else, hardly any candidate keeps the rule, or the
@@ -83,9 +75,14 @@ def search(
             pruner=MedianPruner(STARTUP_TRIALS, n_warmup_steps=max(1, task.epochs // 3)),
         )
         agree(study, task.question())
+
+        def stop_in_time(study: optuna.Study, trial: FrozenTrial) -> None:
+            if trained(study) >= n_trials:  # by whomever
+                study.stop()
+
         worker = Worker(task, folder / study_name, accelerator, progress)
         if trained(study) < n_trials:
-            study.optimize(worker, catch=(Repeated,), callbacks=[worker.tell, stop_after(n_trials)])
+            study.optimize(worker, catch=(Repeated,), callbacks=[worker.tell, stop_in_time])
         return records.records(study)
     except Exception as error:
         reason = broken_off(error)
@@ -115,16 +112,6 @@ def broken_off(error: BaseException) -> str | None:
 def trained(study: optuna.Study) -> int:
     """How many candidates of a study have been trained."""
     return sum(map(records.was_trained, study.get_trials(deepcopy=False)))
-
-
-def stop_after(n_trials: int) -> Callable[[optuna.Study, FrozenTrial], None]:
-    """Stop a worker when the study has so many trained candidates, by whomever."""
-
-    def callback(study: optuna.Study, trial: FrozenTrial) -> None:
-        if trained(study) >= n_trials:
-            study.stop()
-
-    return callback
 
 
 def try_again(study: optuna.Study, trial: FrozenTrial) -> None:
@@ -185,21 +172,22 @@ class Worker:
             config = changed(self.task.base, settings)
             found: Price = price(config, self.dataset, self.task.rule)
         except ValueError as error:  # such as a kernel that is larger than its input
-            self._reject(trial, str(error), 1.0)
+            self._over_rule(trial, str(error), 1.0)
         trial.set_user_attr(records.PRICE, asdict(found))
         if found.over:
-            self._reject(trial, found.over, found.excess)
+            self._over_rule(trial, found.over, found.excess)
         trial.set_constraint("rule", 0.0)
         trial.set_user_attr(records.PRESET, config.to_dict())
         return config
 
-    def _reject(self, trial: optuna.Trial, reason: str, excess: float) -> NoReturn:
+    def _over_rule(self, trial: optuna.Trial, reason: str, excess: float) -> NoReturn:
         trial.set_constraint("rule", excess)
-        trial.set_user_attr(records.REJECTED, reason)
-        self._count_rejected(reason)
+        self._reject(trial, reason)
         raise optuna.TrialPruned(reason)
 
-    def _count_rejected(self, reason: str) -> None:
+    def _reject(self, trial: optuna.Trial, reason: str) -> None:
+        """Note why a candidate is not trained; ValueError where none in a long row is."""
+        trial.set_user_attr(records.REJECTED, reason)
         self.in_a_row += 1
         if self.in_a_row >= MOST_REJECTED:
             raise ValueError(
@@ -219,9 +207,8 @@ class Worker:
         for other in trial.study.get_trials(deepcopy=False):
             same = other.user_attrs.get(records.HASH) == mark and other.number != trial.number
             if same and other.state not in (TrialState.FAIL, TrialState.WAITING):
-                reason = f"the same as trial {other.number}"
-                trial.set_user_attr(records.REJECTED, reason)
-                self._count_rejected(f"it is {reason}")
+                reason = f"it is the same as trial {other.number}"
+                self._reject(trial, reason)
                 raise Repeated(reason)
 
     def tell(self, study: optuna.Study, trial: FrozenTrial) -> None:
