@@ -17,23 +17,17 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_asc.audio.decode import AudioError, fit_length, load_audio
 from edge_asc.audio.microphones.choice import microphone_for
+from edge_asc.audio.samples import Floats
 from edge_asc.data.cache_files import CachedFeatures, header, is_whole
 from edge_asc.data.dataset import Clip
 from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-log = logging.getLogger(__name__)
-Floats = npt.NDArray[np.float32]
 FILE_VERSION = 1  # raise when decoding or resampling changes its numbers
 MICROPHONES_VERSION = 1  # raise when simulated microphones do
 HINT = "; `edge-asc data check` lists all bad files"
@@ -101,14 +95,9 @@ class FeatureCache:
         return self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
 
     def load(self, clips: Sequence[Clip], progress: bool = False) -> CachedFeatures:
-        """Give the features of all clips in their order, computing what the cache lacks.
+        """Give one float32 array `[M, F]` per clip, not normalised, computing what the cache lacks.
 
-        Args:
-            clips: any number of clips.
-            progress: show a bar while computing, where stderr is a terminal.
-
-        Returns:
-            One float32 array `[M, F]` per clip, not normalised.
+        With `progress` a bar shows the computing, where stderr is a terminal.
 
         Raises:
             ValueError: a file is missing or cannot be decoded; the line names the first one.
@@ -126,11 +115,16 @@ class FeatureCache:
         return CachedFeatures(paths, self.shape)
 
     def _fill(self, jobs: list[tuple[Clip, Path]], progress: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _bar(progress) as bar:
-            task = bar.add_task("features", total=len(jobs))
-            for _ in self._run(jobs):
-                bar.advance(task)
+        console = Console(stderr=True)
+        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        hidden = not (progress and console.is_terminal)
+        with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+            for _ in bar.track(self._run(jobs), len(jobs), description="features"):
+                pass
 
     def _run(self, jobs: list[tuple[Clip, Path]]) -> Iterator[None]:
         workers = min(self.workers or os.cpu_count() or 1, len(jobs))
@@ -143,7 +137,9 @@ class FeatureCache:
         fresh = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=fresh) as pool:
             with _lean_processes():
-                results = pool.map(self._compute, jobs, chunksize=_chunk(len(jobs), workers))
+                # Few at once, so that all end at about the same time.
+                chunk = max(1, min(16, len(jobs) // (4 * workers)))
+                results = pool.map(self._compute, jobs, chunksize=chunk)
             try:
                 yield from results
             except BaseException:
@@ -176,31 +172,6 @@ class FeatureCache:
 def _bad_clip(clip: Clip, problem: str) -> ValueError:
     listed = f" (listed in {clip.listed})" if clip.listed else ""
     return ValueError(f"{problem}{listed}{HINT}")
-
-
-def _bar(visible: bool) -> "Progress":
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    return Progress(
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not (visible and console.is_terminal),
-    )
-
-
-def _chunk(n_jobs: int, workers: int) -> int:
-    """Jobs handed to a process at once: few enough that all end at about the same time."""
-    return max(1, min(16, n_jobs // (4 * workers)))
 
 
 @contextmanager

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from edge_asc.audio.samples import Floats
 
 
 class CachedFeatures(Sequence[Floats]):

@@ -84,10 +84,7 @@ def check_dataset(
 ) -> CheckReport:
     """Decode every file to its end; bad ones are listed, none stops the check.
 
-    Args:
-        dataset: an opened data set.
-        on_progress: called with (files done, files in all).
-        workers: threads that decode; None means one per core.
+    Progress is (files done, files in all); without `workers` there is a thread per core.
     """
     files: list[FileFacts] = []
     for facts in _facts(dataset.clips, workers or os.cpu_count() or 1):

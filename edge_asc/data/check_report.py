@@ -14,7 +14,8 @@ def print_report(report: CheckReport, console: Console | None = None) -> None:
     console.print(escape(report.license_note), soft_wrap=True)
     console.print(_summary(report), soft_wrap=True)
     for title, counts in _tables(report).items():
-        console.print(_table(title, counts))
+        if counts:
+            console.print(_table(title, counts))
     for line in report.warnings:
         console.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
     for line in report.bad:
@@ -34,14 +35,13 @@ def _summary(report: CheckReport) -> str:
 
 
 def _tables(report: CheckReport) -> dict[str, dict[str, int]]:
-    tables = {
+    return {
         "scene": report.labels,
         "abstract class": report.abstract_labels,
         "device": {name or "unknown": n for name, n in report.devices.items()},
         "fold": report.folds,
         "format": report.formats(),
     }
-    return {title: counts for title, counts in tables.items() if counts}
 
 
 def _table(title: str, counts: dict[str, int]) -> Table:

@@ -10,7 +10,6 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 N_FOLDS = 5  # given to data that bring none of their own
@@ -95,13 +94,9 @@ class SceneDataset:
             raise ValueError(f"{self.name}: fold {fold} leaves no {side} clips")
         return train, test
 
-    @cached_property
-    def _scene_index(self) -> dict[str, int]:
-        return {label: index for index, label in enumerate(self.labels)}
-
     def scene_index(self, scene: str) -> int:
         """Position of a scene among `labels`."""
-        return self._scene_index[scene]
+        return self.labels.index(scene)
 
     def abstract_of(self, scene: str) -> str:
         """The coarser class of a scene; KeyError where the data set has none."""

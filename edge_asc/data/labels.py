@@ -11,26 +11,18 @@ TAU_GROUPS: dict[str, tuple[str, ...]] = {
 """TAU Urban Acoustic Scenes: abstract class → its scenes."""
 
 ESC_GROUPS: dict[str, tuple[str, ...]] = {
-    "animals": (
-        *("dog", "rooster", "pig", "cow", "frog", "cat", "hen", "insects", "sheep", "crow"),
-    ),
-    "natural": (
-        *("rain", "sea_waves", "crackling_fire", "crickets", "chirping_birds", "water_drops"),
-        *("wind", "pouring_water", "toilet_flush", "thunderstorm"),
-    ),
-    "human": (
-        *("crying_baby", "sneezing", "clapping", "breathing", "coughing", "footsteps"),
-        *("laughing", "brushing_teeth", "snoring", "drinking_sipping"),
-    ),
-    "domestic": (
-        *("door_wood_knock", "mouse_click", "keyboard_typing", "door_wood_creaks"),
-        *("can_opening", "washing_machine", "vacuum_cleaner", "clock_alarm", "clock_tick"),
-        "glass_breaking",
-    ),
-    "urban": (
-        *("helicopter", "chainsaw", "siren", "car_horn", "engine", "train", "church_bells"),
-        *("airplane", "fireworks", "hand_saw"),
-    ),
+    group: tuple(scenes.split())
+    for group, scenes in {
+        "animals": "dog rooster pig cow frog cat hen insects sheep crow",
+        "natural": "rain sea_waves crackling_fire crickets chirping_birds water_drops wind"
+        " pouring_water toilet_flush thunderstorm",
+        "human": "crying_baby sneezing clapping breathing coughing footsteps laughing"
+        " brushing_teeth snoring drinking_sipping",
+        "domestic": "door_wood_knock mouse_click keyboard_typing door_wood_creaks can_opening"
+        " washing_machine vacuum_cleaner clock_alarm clock_tick glass_breaking",
+        "urban": "helicopter chainsaw siren car_horn engine train church_bells airplane fireworks"
+        " hand_saw",
+    }.items()
 }
 """ESC-50's five major groups → its classes; read in order they are ESC-50's targets 0 to 49."""
 

@@ -13,13 +13,14 @@ Audio is not needed to open a data set: `check_dataset` lists what is missing.
 import logging
 import statistics
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from edge_asc.audio.decode import AUDIO_SUFFIXES, AudioError, probe
 from edge_asc.data.dataset import Clip, SceneDataset, assign_folds
 from edge_asc.data.esc import ESC_COLUMNS, open_esc
-from edge_asc.data.table import Row, read_columns, read_table
+from edge_asc.data.table import Row, by_unique, read_columns, read_table
 from edge_asc.data.tau import TRAIN_LIST, open_tau
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def open_plain_csv(table: Path) -> SceneDataset:
     where some rows leave it empty, those clips are in no fold.
     """
     rows = read_table(table, PLAIN_COLUMNS)
-    _check_unique(rows)
+    by_unique(rows, "path")
     abstract_map = _abstract_map(rows)
     clips = tuple(
         Clip(
@@ -157,16 +158,11 @@ def _own_dataset(
 def usual_length_s(clips: Sequence[Clip]) -> float:
     """Median length in seconds, to 0.1 s, of a few clips spread over the list; 0 if none reads."""
     step = max(1, len(clips) // N_PROBED)
-    lengths = list(_lengths_s(clip.path for clip in clips[::step]))
+    lengths = []
+    for clip in clips[::step]:
+        with suppress(AudioError):  # `check_dataset` reports it
+            lengths.append(probe(clip.path).duration_s)
     return max(0.1, round(statistics.median(lengths), 1)) if lengths else 0.0
-
-
-def _lengths_s(paths: Iterable[Path]) -> Iterable[float]:
-    for path in paths:
-        try:
-            yield probe(path).duration_s
-        except AudioError:  # `check_dataset` reports it
-            continue
 
 
 def _license_note(root: Path) -> str:
@@ -175,14 +171,6 @@ def _license_note(root: Path) -> str:
             lines = (root / name).read_text("utf-8", errors="replace").splitlines()
             return next((line.strip("# ").strip() for line in lines if line.strip("# ")), "")
     return "licence not stated"
-
-
-def _check_unique(rows: Iterable[Row]) -> None:
-    line_of: dict[str, int] = {}
-    for row in rows:
-        first = line_of.setdefault(row["path"], row.line)
-        if first != row.line:
-            raise row.error(f"{row['path']} is listed twice (first in line {first})")
 
 
 def _abstract_map(rows: Iterable[Row]) -> dict[str, str]:

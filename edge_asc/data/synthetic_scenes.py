@@ -46,14 +46,10 @@ class Timbre:
 
 @dataclass(frozen=True)
 class Scene:
-    """A synthetic scene.
+    """A synthetic scene."""
 
-    Attributes:
-        abstract: its coarser class.
-        sound: (rng, timbre, N, sample_rate_hz) → foreground [N], about 1 where it is loudest.
-    """
-
-    abstract: str
+    abstract: str  # its coarser class
+    # (rng, timbre, N, sample_rate_hz) → foreground [N], about 1 where it is loudest
     sound: Callable[[Random, Timbre, int, int], Signal]
 
 

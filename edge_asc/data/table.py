@@ -6,7 +6,7 @@ Whatever is wrong is said in one line that names the file and, where it has one,
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +73,15 @@ def read_table(path: Path, required: tuple[str, ...]) -> list[Row]:
                 raise row.error(f"{column} is empty")
         rows.append(row)
     return rows
+
+
+def by_unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
+    """Rows by what a column says; ValueError where two say the same."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        if (first := found.setdefault(row[column], row)) is not row:
+            raise row.error(f"{row[column]} is listed twice (first in line {first.line})")
+    return found
 
 
 def _check_columns(path: Path, columns: tuple[str, ...], required: tuple[str, ...]) -> None:

@@ -7,12 +7,11 @@ the recording, so the ten pieces, and what several devices heard at once, stay t
 Official fold 1 trains on one list and tests on another; clips in neither belong to no fold.
 """
 
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.labels import TAU_ABSTRACT, TAU_GROUPS, TAU_SCENES
-from edge_asc.data.table import Row, read_table
+from edge_asc.data.table import Row, by_unique, read_table
 
 TRAIN_LIST = "evaluation_setup/fold1_train.csv"
 TEST_LISTS = ("evaluation_setup/fold1_evaluate.csv", "evaluation_setup/fold1_test.csv")
@@ -24,10 +23,9 @@ NAME_PARTS = {5: ("TAU 2020 Mobile", 10.0), 6: ("TAU 2022 Mobile", 1.0)}
 def open_tau(root: Path, train_list: Path | None) -> SceneDataset:
     """Open a TAU Mobile development set by its folder.
 
-    Args:
-        root: folder of `evaluation_setup/` and, normally, `meta.csv`; without that table the
-            clips are those of the lists, and their names give device and recording.
-        train_list: training clips that this list does not name get no fold.
+    It holds `evaluation_setup/` and, normally, `meta.csv`; without that table the clips are those
+    of the lists, and their names give device and recording. Training clips that `train_list` does
+    not name get no fold.
 
     Raises:
         ValueError: a line with a wrong number of fields, an unknown scene, a name that does not
@@ -40,7 +38,8 @@ def open_tau(root: Path, train_list: Path | None) -> SceneDataset:
     _check_lists(rows, train, test)
     if train_list is not None:
         train = _part(train, train_list)
-    name, clip_s = _kind(next(iter(rows.values())))
+    first = next(iter(rows.values()))
+    name, clip_s = NAME_PARTS[len(_parts(first))]
     return SceneDataset(
         name=name,
         root=root,
@@ -62,7 +61,7 @@ def _test_list(root: Path) -> Path:
 
 
 def _read_list(path: Path) -> dict[str, Row]:
-    rows = _by_name(read_table(path, ("filename",)))
+    rows = by_unique(read_table(path, ("filename",)), "filename")
     if not rows:
         raise ValueError(f"{path}: lists no clips")
     return rows
@@ -71,16 +70,7 @@ def _read_list(path: Path) -> dict[str, Row]:
 def _meta(root: Path) -> dict[str, Row]:
     if not (root / "meta.csv").is_file():
         return {}
-    return _by_name(read_table(root / "meta.csv", ("filename", "scene_label")))
-
-
-def _by_name(rows: Iterable[Row]) -> dict[str, Row]:
-    found: dict[str, Row] = {}
-    for row in rows:
-        if found.setdefault(row["filename"], row) is not row:
-            first = found[row["filename"]].line
-            raise row.error(f"{row['filename']} is listed twice (first in line {first})")
-    return found
+    return by_unique(read_table(root / "meta.csv", ("filename", "scene_label")), "filename")
 
 
 def _check_lists(rows: dict[str, Row], train: dict[str, Row], test: dict[str, Row]) -> None:
@@ -116,10 +106,6 @@ def _parts(row: Row) -> list[str]:
             f"{row['filename']!r} does not read scene-city-location-segment[-piece]-device"
         )
     return parts
-
-
-def _kind(row: Row) -> tuple[str, float]:
-    return NAME_PARTS[len(_parts(row))]
 
 
 def _clip(row: Row, root: Path, fold: int | None) -> Clip:
