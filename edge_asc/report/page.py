@@ -77,7 +77,7 @@ def figure_2(sources: Sources, audio: Path | None) -> Any:
     if audio is not None:
         return _figure(explain_block(sources.folder, audio))
     try:
-        clip = first_test_clip(sources)
+        clip = _first_test_clip(sources)
         return _figure(explain_block(sources.folder, clip.path), f"a test clip of {clip.label}, ")
     except (ValueError, OSError) as error:
         command = f"edge-asc report {sources.folder} --audio FILE"
@@ -86,13 +86,8 @@ def figure_2(sources: Sources, audio: Path | None) -> Any:
         return Missing(str(error), command)
 
 
-def first_test_clip(sources: Sources) -> Clip:
-    """A clip that the run was not trained on.
-
-    Raises:
-        ValueError: no fold was held out, or the data set is not what it was.
-        OSError: the data set is not there.
-    """
+def _first_test_clip(sources: Sources) -> Clip:
+    """A clip that the run was not trained on."""
     from edge_asc.training.inputs.load import labelled
 
     run = sources.run
