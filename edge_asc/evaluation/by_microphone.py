@@ -19,21 +19,17 @@ def simulated_figures(
 ) -> dict[str, Any]:
     """What microphones cost, under the key "simulated"; empty without microphones.
 
-    Args:
-        clean: probabilities of the clips as they are, `[N, S]`.
-        heard: the same by the name of the microphone that heard them.
-        truth: scene indices `[N]`.
-
-    Returns:
-        clean (accuracy), per_microphone and sets (mean over those of "seen" and "unseen"), each
-        with accuracy and loss: the accuracy that is missing to clean.
+    From probabilities `[N, S]` of the clips as they are and as each microphone heard them:
+    clean (accuracy), per_microphone and sets (mean over those of "seen" and "unseen"), each with
+    accuracy and loss: the accuracy that is missing to clean.
     """
     if not heard:
         return {}
     base = accuracy(clean, truth)
     found = {name: accuracy(scene, truth) for name, scene in heard.items()}
+    families = {m.name: m.parts.family for m in parse_microphones(",".join(found))}
     per_microphone = {
-        name: {"family": _family(name), "clips": len(truth), **_row(share, base)}
+        name: {"family": families[name], "clips": len(truth), **_row(share, base)}
         for name, share in found.items()
     }
     sets = {}
@@ -46,8 +42,3 @@ def simulated_figures(
 
 def _row(share: float, clean: float) -> dict[str, float]:
     return {"accuracy": share, "loss": clean - share}
-
-
-def _family(name: str) -> str:
-    (microphone,) = parse_microphones(name)
-    return microphone.parts.family

@@ -19,6 +19,7 @@ from edge_asc.evaluation import confidence as scaling
 from edge_asc.evaluation.metrics import CALIBRATION_BINS, calibration_error, log_loss
 from edge_asc.evaluation.predictors import (
     FileScorer,
+    Hearing,
     OnClip,
     OnProgress,
     counted,
@@ -66,17 +67,11 @@ def calibrate(
 ) -> dict[str, Any]:
     """Fit, store, and tell what came of it.
 
-    Args:
-        file: `.tflite` or `.onnx`.
-        data: data set.
-        fold: whose clips to use; None: what the file says was held out.
-        others: files of the same network trained on other folds; each answers for the fold it has
-            not seen, and the file takes the temperature of all their answers together.
-        run: the file's run; its validation clips are used.
-        target: accuracy that the threshold shall give.
-        crops: windows of a clip, as `evaluate` takes them.
-        out: file to write; None: `file` itself.
-        on_progress: called after each clip.
+    The clips are those of a fold, of itself the one that the file says was held out; or the
+    validation clips of the file's run; or, with `others`, files of the same network trained on
+    other folds, all of them: each answers for the fold it has not seen, and the file takes the
+    temperature of all their answers together. The threshold shall give the accuracy `target`.
+    `crops` is as in `evaluate`; without `out` the file itself is written.
 
     Raises:
         ValueError: clips the network was trained on, unknown labels, an unusable file.
@@ -184,11 +179,7 @@ def gather(
 
 
 def _of_file(
-    path: Path,
-    clips: Sequence[Clip],
-    dataset: SceneDataset,
-    crops: str,
-    on_clip: OnClip,
+    path: Path, clips: Sequence[Clip], dataset: SceneDataset, crops: str, on_clip: OnClip
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Logits `[N, W, S]` and truth `[N]` of each head that the data set has labels for."""
     scorer = FileScorer(path)
@@ -197,8 +188,8 @@ def _of_file(
         of_clip = [dataset.abstract_of(clip.label) for clip in clips]
         heads.append((scorer.abstract_labels, of_clip))
     truth = tuple(truth_of(given, known) for known, given in heads)
-    n_samples = n_samples_of(scorer, dataset.clip_s)
-    found = scorer.window_logits([clip.path for clip in clips], n_samples, crops, on_clip)
+    hearing = Hearing(n_samples_of(scorer, dataset.clip_s), crops, on_clip)
+    found = scorer.window_logits([clip.path for clip in clips], hearing)
     logits = tuple(
         np.array([[window[head] for window in windows] for windows in found])
         for head in range(len(heads))

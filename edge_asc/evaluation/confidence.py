@@ -50,16 +50,21 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, float]]:
-    """Accuracy of the surest clips, for every part of the clips in steps of 5 %."""
+def _surest_first(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     confidence, right = answers(probabilities, truth)
     order = np.argsort(-confidence, kind="stable")
+    return confidence[order], right[order]
+
+
+def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, float]]:
+    """Accuracy of the surest clips, for every part of the clips in steps of 5 %."""
+    confidence, right = _surest_first(probabilities, truth)
     kept = np.unique(np.ceil(np.arange(1, 21) / 20 * len(truth)).astype(int))
     return [
         {
             "coverage": float(n / len(truth)),
-            "threshold": float(confidence[order[n - 1]]),
-            "accuracy": float(right[order[:n]].mean()),
+            "threshold": float(confidence[n - 1]),
+            "accuracy": float(right[:n].mean()),
         }
         for n in kept
     ]
@@ -78,15 +83,13 @@ def choose_threshold(probabilities: np.ndarray, truth: np.ndarray, target: float
 
     0 where all clips together are good enough; None where no confidence is.
     """
-    confidence, right = answers(probabilities, truth)
-    order = np.argsort(-confidence, kind="stable")
-    sorted_confidence = confidence[order]
-    accuracy = np.cumsum(right[order]) / np.arange(1, len(truth) + 1)
-    last = np.append(sorted_confidence[1:] < sorted_confidence[:-1], True)  # equals stay together
+    confidence, right = _surest_first(probabilities, truth)
+    accuracy = np.cumsum(right) / np.arange(1, len(truth) + 1)
+    last = np.append(confidence[1:] < confidence[:-1], True)  # equals stay together
     good = np.flatnonzero(last & (accuracy >= target))
     if not len(good):
         return None
     if good[-1] == len(truth) - 1:
         return 0.0
-    threshold = float(sorted_confidence[good[-1]])
+    threshold = float(confidence[good[-1]])
     return threshold if threshold < 1 else None

@@ -8,12 +8,7 @@ from edge_asc.plotting import new_figure, save_figure
 
 
 def save_confidence(figures: Mapping[str, Any], path: Path | str) -> None:
-    """Draw the reliability diagram and accuracy over coverage as a PNG.
-
-    Args:
-        figures: of `edge_asc.evaluation.evaluate.Evaluation`.
-        path: file to write.
-    """
+    """Draw an evaluation's reliability diagram and its accuracy over coverage as a PNG."""
     figure = new_figure(9, 4)
     left, right = figure.subplots(1, 2)
     _reliability(left, figures)

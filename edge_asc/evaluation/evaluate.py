@@ -19,12 +19,13 @@ from edge_asc.evaluation.joint import JointScorer
 from edge_asc.evaluation.metrics import abstract_metrics, device_metrics, reliability, scene_metrics
 from edge_asc.evaluation.predictors import (
     FileScorer,
+    Hearing,
     OnProgress,
-    RunScorer,
     Scorer,
     TrainedOn,
     counted,
     n_samples_of,
+    open_scorer,
     truth_of,
 )
 from edge_asc.evaluation.unknown import measure_unknown
@@ -39,19 +40,12 @@ from edge_asc.training.plots import save_confusion
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation's figures and the predictions behind them.
+    """An evaluation's figures and the predictions behind them."""
 
-    Args:
-        figures: what `--json` prints.
-        labels: scenes in the order of the probabilities.
-        clips: the test clips.
-        scene: probabilities `[N, S]`.
-    """
-
-    figures: dict[str, Any]
-    labels: tuple[str, ...]
-    clips: tuple[Clip, ...]
-    scene: np.ndarray
+    figures: dict[str, Any]  # what `--json` prints
+    labels: tuple[str, ...]  # scenes in the order of the probabilities
+    clips: tuple[Clip, ...]  # the test clips
+    scene: np.ndarray  # probabilities `[N, S]`
 
     @property
     def accuracy(self) -> float:
@@ -126,7 +120,7 @@ def evaluate(
     target = model_path(target)
     if crops not in CROPS:
         raise ValueError(f"crops {crops!r} is not one of {', '.join(CROPS)}")
-    scorer = open_scorer(target, runtime, views)
+    scorer: Scorer = open_scorer(target, runtime, views)
     opened = data if isinstance(data, SceneDataset) else open_dataset(Path(data))
     dataset = as_labelled(opened, scorer.labels)
     chosen = choose_fold(dataset, fold, scorer.trained_on)
@@ -142,7 +136,7 @@ def evaluate(
     on_clip = counted(on_progress, (1 + len(microphones)) * len(test))
 
     def hear(microphone: SimulatedMicrophone | None) -> list[Prediction]:
-        return scorer.predict(paths, n_samples, crops, on_clip, microphone)
+        return scorer.predict(paths, Hearing(n_samples, crops, on_clip, microphone))
 
     predictions = hear(None)
     scene = np.stack([p.scene for p in predictions])
@@ -168,15 +162,6 @@ def evaluate(
     if unknown and isinstance(models[0], FileScorer):
         figures["unknown"] = measure_unknown(models[0], unknown, crops, on_progress)
     return Evaluation(figures, tuple(scorer.labels), tuple(test), scene)
-
-
-def open_scorer(target: Path, runtime: str | None = None, views: int | None = None) -> Scorer:
-    """A scorer for a run folder or a model file."""
-    if not target.is_dir():
-        return FileScorer(target, runtime, views)
-    if runtime is not None:
-        raise ValueError(f"{target}: a run is evaluated in torch; --runtime goes with a model file")
-    return RunScorer(target, views)
 
 
 def as_labelled(dataset: SceneDataset, labels: Sequence[str]) -> SceneDataset:

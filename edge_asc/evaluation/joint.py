@@ -4,14 +4,14 @@ Letters: N clips, S scenes, A abstract classes.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.data.dataset import SceneDataset
-from edge_asc.evaluation.predictors import OnClip, Scorer, n_samples_of
+from edge_asc.evaluation.predictors import Hearing, Scorer, n_samples_of
 from edge_asc.runtime.answers.answer import Prediction
 
 LEAST = 1e-30  # a scene's posterior that underflowed to 0 still ranks below all others
@@ -20,20 +20,15 @@ LEAST = 1e-30  # a scene's posterior that underflowed to 0 still ranks below all
 def joint_probabilities(
     scene: np.ndarray, abstract: np.ndarray, group: Sequence[int]
 ) -> np.ndarray:
-    """Scene posterior, with the abstract posterior as its prior: `[N, S]`, rows sum to 1.
+    """Scene posterior `[N, S]`, with the abstract posterior `[N, A]` as its prior; rows sum to 1.
 
         p(s | x)  ~  scene(s | x) * abstract(g(s) | x) / n(g(s))
 
-    g(s) is the abstract class of scene s and n(g) the number of its scenes, over which its
+    g(s) is the abstract class of scene s (`group`), n(g) the number of its scenes, over which its
     probability is spread evenly. That is Bayes' rule: the scene posterior of a classifier that was
     trained on equally frequent scenes is their likelihood, up to a factor. So a prior that gives
     every scene the same changes nothing, and a certain one leaves the scenes of one class, in
     their old proportions.
-
-    Args:
-        scene: posterior of the scenes, `[N, S]`.
-        abstract: posterior of the abstract classes, `[N, A]`.
-        group: abstract class of each scene, `[S]`.
     """
     sizes = np.bincount(group, minlength=abstract.shape[1])
     prior = abstract[:, group] / sizes[list(group)]  # [N, S]
@@ -44,10 +39,7 @@ def joint_probabilities(
 class JointScorer:
     """A model whose scenes are weighed by the abstract classes of another, or by its own.
 
-    Args:
-        scorer: of the scenes.
-        prior: of the abstract classes; may be `scorer`, by its second head.
-        dataset: says which scene is of which abstract class.
+    `prior` may be `scorer`, by its second head; the data set says which scene is of which class.
 
     Raises:
         ValueError: the data set has no abstract classes, or `prior` does not predict them.
@@ -62,40 +54,23 @@ class JointScorer:
         self.labels, self.abstract_labels = scorer.labels, scorer.abstract_labels
         self.frontend, self.trained_on = scorer.frontend, scorer.trained_on
         self.window_frames, self.clip_s = scorer.window_frames, scorer.clip_s
-        self.views = scorer.views
-        self.calibration = scorer.calibration
+        self.views, self.calibration = scorer.views, scorer.calibration
 
     def facts(self) -> dict[str, Any]:
         """What the scenes' model says of itself, and whose abstract classes are the prior."""
         return {**self._scorer.facts(), "joint_with": self._prior.facts()["file"]}
 
-    def predict(
-        self,
-        paths: Sequence[Path],
-        n_samples: int,
-        crops: str,
-        on_clip: OnClip,
-        microphone: SimulatedMicrophone | None = None,
-    ) -> list[Prediction]:
+    def predict(self, paths: Sequence[Path], hearing: Hearing) -> list[Prediction]:
         """Joint predictions of clips; an abstract head's own probabilities stay as they are."""
-        own = self._scorer.predict(paths, n_samples, crops, on_clip, microphone)
-        same = self._prior is self._scorer
-        given = own if same else self._priors(paths, n_samples, crops, microphone)
+        given = own = self._scorer.predict(paths, hearing)
+        if self._prior is not self._scorer:  # as many seconds at its own sample rate
+            n_samples = n_samples_of(self._prior, hearing.n_samples / self.frontend.sample_rate_hz)
+            uncounted = replace(hearing, n_samples=n_samples, on_clip=lambda: None)
+            given = self._prior.predict(paths, uncounted)
         heads = [p.scene if p.abstract is None else p.abstract for p in given]
         abstract = np.stack(heads)[:, self._order]
         scene = joint_probabilities(np.stack([p.scene for p in own]), abstract, self._group)
         return [Prediction(row, p.abstract) for row, p in zip(scene, own, strict=True)]
-
-    def _priors(
-        self,
-        paths: Sequence[Path],
-        n_samples: int,
-        crops: str,
-        microphone: SimulatedMicrophone | None,
-    ) -> list[Prediction]:
-        """The other model's predictions, of as many seconds at its own sample rate."""
-        n_of_prior = n_samples_of(self._prior, n_samples / self.frontend.sample_rate_hz)
-        return self._prior.predict(paths, n_of_prior, crops, lambda: None, microphone)
 
 
 def _order(prior: Scorer, wanted: Sequence[str]) -> list[int]:

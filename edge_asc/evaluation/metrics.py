@@ -96,13 +96,8 @@ def device_metrics(
 ) -> Metrics:
     """Accuracy by recording device, and over the devices that training had or had not.
 
-    Args:
-        correct: bool `[N]`.
-        devices: name by clip, "" where unknown.
-        seen: devices in the training clips; None where that is not known.
-
-    Returns:
-        per_device, seen_devices, unseen_devices; empty when no clip names its device.
+    `correct` is bool `[N]`; an unknown device is "", and nothing is found where all are. `seen` are
+    the devices of the training clips, None where these are not known.
     """
     if not any(devices):
         return {}
@@ -125,13 +120,8 @@ def abstract_metrics(
 ) -> Metrics:
     """Accuracy over abstract classes: of the model's own head, and of summed scene probabilities.
 
-    Args:
-        scene_probabilities: `[N, S]`.
-        head_probabilities: `[N, A]`, None without such a head.
-        truth: scene indices `[N]`.
-        labels: the S scenes.
-        abstract_of: abstract class of every scene.
-        abstract_labels: the A classes, in the order of the head.
+    `truth` are indices of the S scenes `labels`. `abstract_labels` are the A classes in the order
+    of the head, whose probabilities `[N, A]` are None without one.
     """
     position = [abstract_labels.index(abstract_of[label]) for label in labels]
     grouping = np.eye(len(abstract_labels))[position]  # [S, A]

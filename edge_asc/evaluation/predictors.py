@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,10 +29,19 @@ from edge_asc.runtime.metadata import Calibration
 BATCH_CLIPS = 32
 LATENCY_RUNS = 20
 
-Audio = np.ndarray
 OnClip = Callable[[], Any]
 OnProgress = Callable[[int, int], Any]  # clips done, clips in all
 TrainedOn = tuple[str | None, int | None]  # data set, fold held out
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How clips are heard."""
+
+    n_samples: int  # that clips are cut or filled up to
+    crops: str  # which windows of a clip: a key of `CROPS`
+    on_clip: OnClip = lambda: None  # called after each
+    microphone: SimulatedMicrophone | None = None  # through which they are heard
 
 
 class Scorer(Protocol):
@@ -49,18 +59,8 @@ class Scorer(Protocol):
     def facts(self) -> dict[str, Any]:
         """What ran: model, runtime, size."""
 
-    def predict(
-        self,
-        paths: Sequence[Path],
-        n_samples: int,
-        crops: str,
-        on_clip: OnClip,
-        microphone: SimulatedMicrophone | None = None,
-    ) -> list[Prediction]:
-        """Mean prediction over the windows of each clip, cut or filled up to `n_samples`.
-
-        With a microphone: of what it makes of the clips.
-        """
+    def predict(self, paths: Sequence[Path], hearing: Hearing) -> list[Prediction]:
+        """Mean prediction over the windows of each clip."""
 
 
 class FileScorer:
@@ -69,7 +69,7 @@ class FileScorer:
     def __init__(self, path: Path, runtime: str | None = None, views: int | None = None) -> None:
         self._path, self._own = path, threading.local()
         first = self._own.classifier = Classifier.load(path, runtime, views=views)
-        self.views = first.views
+        self.description, self.views = first.description, first.views
         self._runtime = first.runtime  # also for the other threads: what ran is what is told
         self.labels: Sequence[str] = first.metadata.labels
         self.abstract_labels: Sequence[str] = first.metadata.abstract_labels
@@ -92,42 +92,34 @@ class FileScorer:
             "window_latency_ms": latency_ms(classifier),
         }
 
-    def predict(
-        self,
-        paths: Sequence[Path],
-        n_samples: int,
-        crops: str,
-        on_clip: OnClip,
-        microphone: SimulatedMicrophone | None = None,
-    ) -> list[Prediction]:
-        """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
-        clips = self.window_logits(paths, n_samples, crops, on_clip, microphone)
+    def predict(self, paths: Sequence[Path], hearing: Hearing) -> list[Prediction]:
+        """Mean prediction over the windows of each clip."""
+        clips = self.window_logits(paths, hearing)
         return [mean_prediction(self.predictions(windows)) for windows in clips]
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Of the scenes, `[S]`, for one window's normalised features `[M, F]`."""
+        return self._classifier().predict(features).scene
 
     def predictions(self, windows: Sequence[tuple[np.ndarray, ...]]) -> list[Prediction]:
         """Probabilities of what `window_logits` gave for a clip."""
         return [self._classifier().prediction(logits) for logits in windows]
 
     def window_logits(
-        self,
-        paths: Sequence[Path],
-        n_samples: int,
-        crops: str,
-        on_clip: OnClip,
-        microphone: SimulatedMicrophone | None = None,
+        self, paths: Sequence[Path], hearing: Hearing
     ) -> list[list[tuple[np.ndarray, ...]]]:
         """Logits of each head, of every window of each clip."""
 
         def of_one(path: Path) -> list[tuple[np.ndarray, ...]]:
-            raw = self.frontend.raw(read_clip(path, self.frontend, n_samples, microphone))
-            windows = cut(raw, self.window_frames, crops)
+            raw = self.frontend.raw(read_clip(path, self.frontend, hearing))
+            windows = cut(raw, self.window_frames, hearing.crops)
             return [self._classifier().logits(self.frontend.normalize(w)) for w in windows]
 
         # Threads are enough: decoding, numpy's transforms and the runtimes all release the lock.
         found = []
         for logits in in_parallel(of_one, paths):
             found.append(logits)
-            on_clip()
+            hearing.on_clip()
         return found
 
     def _classifier(self) -> Classifier:
@@ -147,6 +139,7 @@ class RunScorer:
 
         run = read_run(folder)
         self._folder, self._name = folder, run.settings().name
+        self.description = f"{self._name}, float32 in torch"
         self.labels: Sequence[str] = run.labels
         self.abstract_labels: Sequence[str] = run.abstract_labels
         self.frontend = run.front_end()
@@ -169,24 +162,23 @@ class RunScorer:
             "runtime_version": str(torch.__version__),
         }
 
-    def predict(
-        self,
-        paths: Sequence[Path],
-        n_samples: int,
-        crops: str,
-        on_clip: OnClip,
-        microphone: SimulatedMicrophone | None = None,
-    ) -> list[Prediction]:
-        """Mean prediction over the windows of each clip, cut or filled up to `n_samples`."""
-        clips = in_parallel(
-            lambda path: read_clip(path, self.frontend, n_samples, microphone), paths
-        )
+    def predict(self, paths: Sequence[Path], hearing: Hearing) -> list[Prediction]:
+        """Mean prediction over the windows of each clip."""
+        clips = in_parallel(lambda path: read_clip(path, self.frontend, hearing), paths)
         predictions: list[Prediction] = []
         while batch := list(islice(clips, BATCH_CLIPS)):
-            predictions += self._predict_batch(np.stack(batch), crops)
+            predictions += self._predict_batch(np.stack(batch), hearing.crops)
             for _ in batch:
-                on_clip()
+                hearing.on_clip()
         return predictions
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Of the scenes, `[S]`, for one window's normalised features `[M, F]`."""
+        import torch
+
+        with torch.inference_mode():
+            scene = self._network(torch.from_numpy(features)[None, None])[0]
+        return np.asarray(scene[0].double().softmax(0).numpy())
 
     def _predict_batch(self, audio: np.ndarray, crops: str) -> list[Prediction]:
         """Predictions of clips `[B, N]`."""
@@ -202,6 +194,17 @@ class RunScorer:
             ]
         heads = [torch.stack(head).mean(0).numpy() for head in zip(*windows, strict=True)]
         return [Prediction(*one) for one in zip(*heads, strict=True)]
+
+
+def open_scorer(
+    target: Path, runtime: str | None = None, views: int | None = None
+) -> FileScorer | RunScorer:
+    """A scorer for a run folder or a model file."""
+    if not target.is_dir():
+        return FileScorer(target, runtime, views)
+    if runtime is not None:
+        raise ValueError(f"{target}: a run is run in torch; --runtime goes with a model file")
+    return RunScorer(target, views)
 
 
 def n_samples_of(scorer: Scorer, clip_s: float) -> int:
@@ -231,14 +234,12 @@ def counted(on_progress: OnProgress, total: int) -> OnClip:
     return lambda: on_progress(next(numbers), total)
 
 
-def read_clip(
-    path: Path, frontend: FrontEnd, n_samples: int, microphone: SimulatedMicrophone | None = None
-) -> Audio:
+def read_clip(path: Path, frontend: FrontEnd, hearing: Hearing) -> np.ndarray:
     """Audio `[n_samples]` of a file, as the microphone hears it, cut or filled up with silence."""
     audio = load_audio(path, frontend.sample_rate_hz)
-    if microphone is not None:
-        audio = microphone.hear(audio, frontend.sample_rate_hz, path.name)
-    return fit_length(audio, n_samples)
+    if hearing.microphone is not None:
+        audio = hearing.microphone.hear(audio, frontend.sample_rate_hz, path.name)
+    return fit_length(audio, hearing.n_samples)
 
 
 def latency_ms(classifier: Classifier) -> float:

@@ -70,10 +70,9 @@ def _confidence(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _shares(what: str, rows: dict[str, dict[str, Any]]) -> Table:
-    table = Table(box=None)
-    table.add_column(what)
-    table.add_column("clips", justify="right")
-    table.add_column("accuracy", justify="right")
+    table = Table(what, box=None)
+    for number in ("clips", "accuracy"):
+        table.add_column(number, justify="right")
     for name, row in rows.items():
         table.add_row(name or "unknown", str(row["clips"]), percent(row["accuracy"]))
     return table
@@ -81,11 +80,9 @@ def _shares(what: str, rows: dict[str, dict[str, Any]]) -> Table:
 
 def _simulated(figures: dict[str, Any]) -> Table:
     """Accuracy by simulated microphone, then each set's mean and what it loses against clean."""
-    table = Table(box=None)
-    for name in ("simulated microphone", "family", "accuracy", "points lost"):
-        table.add_column(
-            name, justify="left" if name in ("simulated microphone", "family") else "right"
-        )
+    table = Table("simulated microphone", "family", box=None)
+    for name in ("accuracy", "points lost"):
+        table.add_column(name, justify="right")
     table.add_row("clean", "", percent(figures["clean"]), "")
     for name, row in figures["per_microphone"].items():
         table.add_row(name, row["family"], percent(row["accuracy"]), _points(row["loss"]))

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_asc.audio.decode import AUDIO_SUFFIXES
 from edge_asc.data.open import open_dataset
-from edge_asc.evaluation.predictors import FileScorer, OnProgress, counted, n_samples_of
+from edge_asc.evaluation.predictors import FileScorer, Hearing, OnProgress, counted, n_samples_of
 from edge_asc.runtime.answers.answer import mean_prediction
 from edge_asc.runtime.classifier import softmax
 
@@ -66,26 +66,23 @@ def measure_unknown(
     strange = find_strange(path, scorer.labels)
     n_samples = n_samples_of(scorer, strange.clip_s)
     on_clip = counted(on_progress, len(strange.paths))
-    clips = scorer.window_logits(strange.paths, n_samples, crops, on_clip)
+    clips = scorer.window_logits(strange.paths, Hearing(n_samples, crops, on_clip))
     calibrated = np.stack([mean_prediction(scorer.predictions(c)).scene for c in clips])
     plain = np.stack([np.mean([softmax(w[0]) for w in c], axis=0) for c in clips])
     confidence, before = calibrated.max(axis=1), plain.max(axis=1)
+    sure = confidence > SURE
     threshold = scorer.calibration.threshold if scorer.calibration else None
     return {
         "data": strange.name,
         "clips": len(strange.paths),
         "left_out": list(strange.left_out),
         "sure_above": SURE,
-        "sure": {"before": _share(before > SURE), "after": _share(confidence > SURE)},
+        "sure": {"before": float((before > SURE).mean()), "after": float(sure.mean())},
         "mean_confidence": {"before": float(before.mean()), "after": float(confidence.mean())},
         "threshold": threshold,
-        "named": None if threshold is None else _share(confidence >= threshold),
-        "named_as": _most(calibrated[confidence > SURE], scorer.labels),
+        "named": None if threshold is None else float((confidence >= threshold).mean()),
+        "named_as": _most(calibrated[sure], scorer.labels),
     }
-
-
-def _share(chosen: np.ndarray) -> float:
-    return float(chosen.mean())
 
 
 def _most(probabilities: np.ndarray, labels: Sequence[str]) -> dict[str, int]:

@@ -351,5 +351,5 @@ def test_unknown_labels_and_bad_files_are_one_line(data: Path, tmp_path: Path) -
 
 
 def test_a_run_takes_no_runtime(data: Path, run: Path) -> None:
-    with pytest.raises(ValueError, match="evaluated in torch"):
+    with pytest.raises(ValueError, match="run in torch"):
         evaluate(run, data, runtime="litert")

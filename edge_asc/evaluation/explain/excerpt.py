@@ -1,6 +1,5 @@
 """One window of a recording as a network sees it. Letters: M mels, F frames."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,14 +38,8 @@ def read_excerpt(
 ) -> Excerpt:
     """Read one window of a file; one that would end behind the file is moved to end with it.
 
-    Features are those of the whole file, cut and then normalised, as in evaluation.
-
-    Args:
-        path: audio in any format, rate and channel count.
-        frontend: of the network.
-        window_s: what the network was trained on.
-        n_frames: the same in frames.
-        at_s: where the window begins.
+    Features are those of the whole file, cut and then normalised, as in evaluation. The window, in
+    seconds and in frames, is what the network was trained on; it begins at `at_s`.
 
     Raises:
         ValueError: the file is unusable (`AudioError`), or ends before `at_s`.
@@ -56,7 +49,11 @@ def read_excerpt(
         raise ValueError(f"{path}: no window begins at {at_s:g} s, the audio ends at {audio_s:g} s")
     rate_hz = frontend.sample_rate_hz
     wanted = round((at_s + window_s) * rate_hz) + frontend.n_fft  # the last frames look ahead
-    parts = list(_first(blocks(path, rate_hz, BLOCK_S), wanted))
+    parts: list[Floats] = []
+    for part in blocks(path, rate_hz, BLOCK_S):
+        parts.append(part)
+        if sum(map(len, parts)) >= wanted:
+            break
     if not parts:
         raise AudioError(f"{path}: too short for one sample at {rate_hz} Hz")
     audio = np.concatenate(parts)
@@ -64,13 +61,3 @@ def read_excerpt(
     first = max(0, min(round(at_s * frontend.frames_per_s), raw.shape[1] - n_frames))
     features = frontend.normalize(raw[:, first : first + n_frames])
     return Excerpt(path, frontend, features, first / frontend.frames_per_s, window_s, audio_s)
-
-
-def _first(parts: Iterator[Floats], n: int) -> Iterator[Floats]:
-    """Blocks until there are `n` samples."""
-    seen = 0
-    for part in parts:
-        yield part
-        seen += len(part)
-        if seen >= n:
-            return

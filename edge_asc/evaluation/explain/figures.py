@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from edge_asc.evaluation.explain.axes import Geometry, seconds_of_frame
+from edge_asc.evaluation.explain.axes import seconds_of_frame
 from edge_asc.evaluation.explain.excerpt import Excerpt
 from edge_asc.evaluation.explain.occlusion import Occlusion
 
@@ -32,6 +33,15 @@ class Explained:
     def headline(self) -> str:
         """Scene and probability."""
         return f"{self.scene} {100 * self.probabilities.max():.1f} %"
+
+    def hz(self, mels: npt.ArrayLike) -> list[float]:
+        """Frequencies of mels, or of places between them."""
+        return [round(float(f), 1) for f in self.excerpt.frontend.hz_of_mel(np.asarray(mels))]
+
+    def seconds(self, frames: npt.ArrayLike) -> list[float]:
+        """Middles of frames in seconds of the file, or places between them."""
+        found = seconds_of_frame(self.excerpt.frontend, frames, self.excerpt.start_s)
+        return [round(float(s), 3) for s in found]
 
     def figures(self) -> dict[str, Any]:
         """What was heard, as JSON has it."""
@@ -62,7 +72,7 @@ class ExplainedBlock(Explained):
         """Shares and axes; channels and blocks are counted from 1."""
         maps, (n_channels, n_rows, n_columns) = self.maps, self.maps.before.shape
         shares = maps.share_by_channel
-        keeps = maps.keeps_larger
+        keeps, geometry = maps.keeps_larger, self.found.geometry
         return super().figures() | {
             "shows": "block",
             "block": self.found.number,
@@ -73,7 +83,8 @@ class ExplainedBlock(Explained):
             "shown_channels": [channel + 1 for channel in self.channels],
             "kept_share": float(shares.mean()) if keeps else None,
             "kept_share_per_channel": [round(float(s), 6) for s in shares] if keeps else None,
-            **axes_of(self.excerpt, self.found.geometry, n_rows, n_columns),
+            "rows_hz": self.hz(geometry.mels.position(range(n_rows))),
+            "columns_s": self.seconds(geometry.frames.position(range(n_columns))),
         }
 
 
@@ -97,33 +108,15 @@ class ExplainedPatches(Explained):
             "largest_drop": self.box(row, column),
             "mean_drop": float(found.drops.mean()),
             "drops": [[round(float(d), 6) for d in drops] for drops in found.drops],
-            "drops_hz": [self.hz(bounds) for bounds in found.mels],
-            "drops_s": [self.seconds(bounds) for bounds in found.frames],
+            "drops_hz": [self.hz(ends) for ends in np.array(found.mels) - 0.5],
+            "drops_s": [self.seconds(ends) for ends in np.array(found.frames) - 0.5],
         }
 
     def box(self, row: int, column: int) -> dict[str, Any]:
         """One patch in hertz and seconds, and what hiding it costs."""
         found = self.occlusion
-        where = {"hz": self.hz(found.mels[row]), "s": self.seconds(found.frames[column])}
-        return where | {"drop": float(found.drops[row, column])}
-
-    def hz(self, bounds: tuple[int, int]) -> list[float]:
-        """Lower and upper end of a stretch of mels."""
-        ends = self.excerpt.frontend.hz_of_mel(np.array(bounds) - 0.5)
-        return [round(float(f), 1) for f in ends]
-
-    def seconds(self, bounds: tuple[int, int]) -> list[float]:
-        """Begin and end of a stretch of frames."""
-        ends = seconds_of_frame(self.excerpt.frontend, np.array(bounds) - 0.5, self.excerpt.start_s)
-        return [round(float(s), 3) for s in ends]
-
-
-def axes_of(excerpt: Excerpt, geometry: Geometry, n_rows: int, n_columns: int) -> dict[str, Any]:
-    """Centres of a map's rows in Hz and of its columns in seconds of the file."""
-    hz = excerpt.frontend.hz_of_mel(geometry.mels.position(range(n_rows)))
-    frames = geometry.frames.position(range(n_columns))
-    seconds = seconds_of_frame(excerpt.frontend, frames, excerpt.start_s)
-    return {
-        "rows_hz": [round(float(f), 1) for f in hz],
-        "columns_s": [round(float(s), 3) for s in seconds],
-    }
+        return {
+            "hz": self.hz(np.array(found.mels[row]) - 0.5),
+            "s": self.seconds(np.array(found.frames[column]) - 0.5),
+            "drop": float(found.drops[row, column]),
+        }

@@ -7,15 +7,14 @@ Letters: M mels, F frames, S scenes, R and C rows and columns of patches.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from edge_asc.audio.samples import Floats
+from edge_asc.evaluation.predictors import OnProgress
 from edge_asc.frontend.front_end import FrontEnd
 
 Predict = Callable[[Floats], np.ndarray]  # features [M, F] -> probabilities [S]
-OnProgress = Callable[[int, int], Any]  # patches done, patches in all
 Bounds = list[tuple[int, int]]  # first and one behind the last
 
 
@@ -57,15 +56,9 @@ def occlude(
     patch_frames: int,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Occlusion:
-    """Hide patches that overlap by half, each in turn.
+    """Hide patches of normalised features `[M, F]` that overlap by half, each in turn.
 
-    Args:
-        predict: gives probabilities `[S]`.
-        features: normalised, `[M, F]`.
-        filling: what stands in a hidden patch, `[M, 1]`.
-        patch_mels: height of a patch.
-        patch_frames: width of a patch.
-        on_progress: called after each patch.
+    `filling` `[M, 1]` stands in a hidden patch; progress is told after each.
 
     Raises:
         ValueError: a patch is empty, or larger than the features.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = tuple(f".{kind}" for kind in KINDS)
 DPI = 130
+PLAIN: dict[str, Any] = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
 CUT_OFF = (0.5, 99.5)  # percentiles between which colours are spread: outliers saturate
 
 
@@ -40,9 +41,8 @@ def picture(explained: Explained) -> "Figure":
     """The figure of either kind."""
     if isinstance(explained, ExplainedBlock):
         return block_picture(explained)
-    if isinstance(explained, ExplainedPatches):
-        return patches_picture(explained)
-    raise TypeError(type(explained).__name__)
+    assert isinstance(explained, ExplainedPatches)
+    return patches_picture(explained)
 
 
 def block_picture(shown: ExplainedBlock) -> "Figure":
@@ -96,7 +96,7 @@ def _draw_map(axes: Any, values: np.ndarray, shown: ExplainedBlock, **colours: A
     image = axes.imshow(
         values,
         extent=_extent(shown.excerpt, shown.found.geometry, values.shape),
-        **_plain(),
+        **PLAIN,
         **colours,
     )
     _label(axes, shown.excerpt, shown.found.geometry, values.shape[0])
@@ -110,8 +110,7 @@ def _draw_shares(axes: Any, shown: ExplainedBlock) -> None:
     axes.bar(numbers, shares, color=colours)
     axes.axhline(shares.mean(), color="black", linewidth=1)
     axes.set_title(f"unattended value kept: {shares.mean():.1f} % over all channels", fontsize=9)
-    axes.set_xlim(0.3, len(shares) + 0.7)
-    axes.set_ylim(0, 100)
+    axes.set(xlim=(0.3, len(shares) + 0.7), ylim=(0, 100))
     axes.set_xlabel("channel", fontsize=8)
     axes.set_ylabel("% of positions", fontsize=8)
     axes.tick_params(labelsize=8)
@@ -129,7 +128,7 @@ def patches_picture(shown: ExplainedPatches) -> "Figure":
     image = right.imshow(
         found.map,
         extent=_extent(shown.excerpt, Geometry(), found.map.shape),
-        **_plain(),
+        **PLAIN,
         cmap="bwr",
         vmin=-most,
         vmax=most,
@@ -152,16 +151,12 @@ def draw_features(axes: Any, excerpt: Excerpt, **colours: Any) -> None:
     axes.imshow(
         features,
         extent=_extent(excerpt, Geometry(), features.shape),
-        **{"vmin": low, "vmax": high, "cmap": "magma", **_plain(), **colours},
+        **{"vmin": low, "vmax": high, "cmap": "magma", **PLAIN, **colours},
     )
     _label(axes, excerpt, Geometry(), len(features))
     axes.set_ylabel("Hz")
     what = "log-mel" if excerpt.frontend.log else "mel power"
     axes.set_title(f"input: {what}, normalised ({excerpt.frontend.normalization})", fontsize=9)
-
-
-def _plain() -> dict[str, Any]:
-    return {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
 
 
 def _extent(excerpt: Excerpt, geometry: Geometry, shape: Sequence[int]) -> tuple[float, ...]:

@@ -17,7 +17,7 @@ from edge_asc.audio.decode import AudioError, fit_length, load_audio
 from edge_asc.evaluation.explain.excerpt import read_excerpt
 from edge_asc.evaluation.explain.explain import explain_block, explain_patches
 from edge_asc.evaluation.explain.plots import SUFFIXES, save_picture
-from edge_asc.evaluation.predictors import RunScorer
+from edge_asc.evaluation.predictors import Hearing, RunScorer
 from edge_asc.export.run import export_run
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.training.run_folder import read_run
@@ -104,7 +104,7 @@ def test_a_blocks_figures_are_those_of_its_maps(cli: Cli, trained_run: Path, cli
 def test_the_scene_is_that_of_evaluation(trained_run: Path, clip: Path) -> None:
     run = read_run(trained_run)
     n_samples = round(run.clip_s * run.front_end().sample_rate_hz)
-    (expected,) = RunScorer(trained_run).predict([clip], n_samples, "1", lambda: None)
+    (expected,) = RunScorer(trained_run).predict([clip], Hearing(n_samples, "1"))
     for shown in (explain_block(trained_run, clip), explain_patches(trained_run, clip)):
         assert shown.probabilities == pytest.approx(expected.scene, abs=PROBABILITY_TOLERANCE)
 
