@@ -28,6 +28,8 @@ from edge_asc.data.dataset import Clip
 from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 
+log = logging.getLogger(__name__)
+
 FILE_VERSION = 1  # raise when decoding or resampling changes its numbers
 MICROPHONES_VERSION = 1  # raise when simulated microphones do
 HINT = "; `edge-asc data check` lists all bad files"
