@@ -1,16 +1,13 @@
 """What a preset, a run or a file costs. A .tflite file is counted without torch."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.runtime.metadata import Precision
 from edge_asc.runtime.zoo.models import model_path, zoo_names
 from edge_asc.suggest import nearest
-
-if TYPE_CHECKING:
-    from edge_asc.config.schema import Config
 
 
 def budget_of(target: str, precision: Precision | None = None) -> list[Inventory]:
@@ -44,14 +41,3 @@ def budget_of(target: str, precision: Precision | None = None) -> list[Inventory
     if target in PRESETS or path.suffix == ".toml":
         return [of_preset(target, precision)]
     return [of_run(path, precision)]
-
-
-def budget_of_preset(config: "Config", precision: Precision | None = None) -> Inventory:
-    """Count the network of a configuration, as `budget_of` does by its name.
-
-    Raises:
-        ValueError: a network that cannot be built or written.
-    """
-    from edge_asc.export.preset_budget import of_config
-
-    return of_config(config, precision)

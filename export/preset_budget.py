@@ -97,20 +97,16 @@ def _window(config: Config) -> tuple[FrontEnd, int, float]:
     clip_s = config.data.crop_s or config.data.clip_s
     if clip_s is None:
         raise ValueError(f"{config.name}: neither data.crop_s nor data.clip_s says how long")
-    return frontend, frontend.n_frames(round(clip_s * frontend.sample_rate_hz)), clip_s
+    return frontend, frontend.frames_in(clip_s), clip_s
 
 
-def of_preset(name_or_path: str, precision: Precision | None = None) -> Inventory:
+def of_preset(preset: Config | str, precision: Precision | None = None) -> Inventory:
     """Count a preset before training; None: in the precision it is meant to ship in.
 
     Raises:
-        ValueError: a malformed preset.
+        ValueError: a malformed preset, or a network that cannot be built or written.
     """
-    return of_config(load_preset(name_or_path), precision)
-
-
-def of_config(config: Config, precision: Precision | None = None) -> Inventory:
-    """Count the network of a configuration before training, as `of_preset`."""
+    config = load_preset(preset) if isinstance(preset, str) else preset
     precision = precision or config.precision
     frontend, n_frames, clip_s = _window(config)
     n_abstract = len(TAU_GROUPS) if config.model.abstract else 0

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from edge_asc.budget.inventory import Inventory, Layer
 from edge_asc.budget.report import print_report
-from edge_asc.budget.rules import Rule, Verdict, measure, rules_named
+from edge_asc.budget.rules import Rule, Verdict, rules_named
 from edge_asc.runtime.metadata import Precision
 from edge_asc.runtime.zoo.models import model_path, zoo
 
@@ -65,7 +65,7 @@ class Complexity:
     @property
     def verdicts(self) -> Mapping[str, list[Verdict]]:
         """By the rule's name: `quantity`, `value`, `limit`, `unit`, `ok` of each of its limits."""
-        return measure(self.inventory, self.rules)
+        return {rule.name: rule.measure(self.inventory) for rule in self.rules}
 
     @property
     def ok(self) -> bool:
@@ -137,10 +137,12 @@ def complexity(
 
 
 def _counted(model: "str | PathLike[str] | Config", precision: Precision | None) -> Inventory:
-    from edge_asc.export.count import budget_of, budget_of_preset
+    from edge_asc.export.count import budget_of
 
     if isinstance(model, str | PathLike):
         name = str(Path(model))
         (inventory,) = budget_of(str(model_path(name)) if name in zoo() else name, precision)
         return inventory
-    return budget_of_preset(model, precision)
+    from edge_asc.export.preset_budget import of_preset  # torch takes seconds
+
+    return of_preset(model, precision)

@@ -49,12 +49,12 @@ class Constant:
     @property
     def wide_bytes(self) -> int:
         """Count times width: what calculators take for the size."""
-        return -(-self.count * self.bits // 8)
+        return packed_bytes(self.count, self.bits)
 
     @property
     def nonzero_bytes(self) -> int:
         """Width times the numbers that differ from zero."""
-        return -(-self.nonzero * self.bits // 8)
+        return packed_bytes(self.nonzero, self.bits)
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,16 @@ class Inventory:
     def with_file(self, file_bytes: int, *notes: str) -> "Inventory":
         """The same network with the size of the file that was written from it."""
         return replace(self, file_bytes=file_bytes, notes=(*self.notes, *notes))
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, for tables of operators."""
+    return frozenset(text.split())
+
+
+def packed_bytes(count: int, bits: int) -> int:
+    """Bytes that so many numbers of so many bits take, packed."""
+    return -(-count * bits // 8)
 
 
 def sum_by_dtype(constants: Iterable[Constant]) -> dict[str, int]:

@@ -29,9 +29,7 @@ class Length:
     @property
     def clip_frames(self) -> int | None:
         """Frames of one clip as in training."""
-        if self.frontend is None:
-            return None
-        return self.frontend.n_frames(round(self.clip_s * self.frontend.sample_rate_hz))
+        return None if self.frontend is None else self.frontend.frames_in(self.clip_s)
 
     @property
     def wanted(self) -> int | None:

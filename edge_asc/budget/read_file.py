@@ -17,7 +17,12 @@ def inventory_of_file(
 ) -> Inventory:
     """Count a .tflite or .onnx file; which of them it is, its bytes say.
 
-    Arguments and errors are those of `read_tflite` and `read_onnx`.
+    Args:
+        source: Path, or the bytes of a file.
+        frames: Length of a dynamic time axis; the default is that of the clips
+            that the file was trained on, as its metadata say.
+        audio_s: Seconds of audio in the counted input, where the file's metadata do not tell.
+        name: Stands in tables and errors instead of the path.
 
     Raises:
         OSError: the file cannot be read.

@@ -1,7 +1,6 @@
 """Budgets as people read them: where the bytes and the work are, and what each rule says."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
@@ -46,70 +45,50 @@ def layer_table(inventory: Inventory, width: int = WIDE) -> Table:
         box=box.SIMPLE,
         padding=(0, 1, 0, 0),
     )
-    columns = [column for column in COLUMNS if column.is_basic or width >= WIDE]
-    for column in columns:
+    columns = {name: cell for name, cell in COLUMNS.items() if name in NARROW or width >= WIDE}
+    for heading, (_, total) in columns.items():
         # Numbers are never cut; in a narrow window names are.
-        footer = column.total(inventory)
+        footer, is_text = _text(total(inventory)), heading in TEXTS
         table.add_column(
-            column.heading,
+            heading,
             footer,
-            justify="left" if column.is_text else "right",
-            min_width=None if column.is_text else max(len(footer), len(column.heading)),
+            justify="left" if is_text else "right",
+            min_width=None if is_text else max(len(footer), len(heading)),
             no_wrap=True,
         )
     for layer in inventory.layers:
-        table.add_row(*(column.cell(layer) for column in columns))
+        table.add_row(*(_text(cell(layer) or "") for cell, _ in columns.values()))
     return table
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the table of layers."""
-
-    heading: str
-    cell: Callable[[Layer], str]
-    total: Callable[[Inventory], str] = lambda inventory: ""
-    is_text: bool = False
-    is_basic: bool = True  # has its place in a narrow window
+def _text(value: int | str) -> str:
+    return escape(value) if isinstance(value, str) else f"{value:,}"
 
 
-def _number(value: int) -> str:
-    return f"{value:,}" if value else ""
-
-
-COLUMNS = (
-    Column("layer", lambda layer: escape(layer.name), lambda i: f"{len(i.layers)} layers", True),
-    Column("kind", lambda layer: escape(layer.kind), is_text=True),
-    Column(
-        "output", lambda layer: "x".join(map(str, layer.output_shape)), is_text=True, is_basic=False
+# By heading: what stands there of a layer, and of the whole network below.
+COLUMNS: dict[str, tuple[Callable[[Layer], int | str], Callable[[Inventory], int | str]]] = {
+    "layer": (lambda layer: layer.name, lambda whole: f"{len(whole.layers)} layers"),
+    "kind": (lambda layer: layer.kind, lambda whole: ""),
+    "output": (lambda layer: "x".join(map(str, layer.output_shape)), lambda whole: ""),
+    "parameters": (lambda layer: layer.parameters, lambda whole: whole.parameters),
+    "non-zero": (lambda layer: layer.nonzero, lambda whole: whole.nonzero),
+    "bytes": (
+        lambda layer: sum(layer.bytes_by_dtype.values()),
+        lambda whole: whole.constant_bytes,
     ),
-    Column("parameters", lambda layer: _number(layer.parameters), lambda i: f"{i.parameters:,}"),
-    Column(
-        "non-zero",
-        lambda layer: _number(layer.nonzero),
-        lambda i: f"{i.nonzero:,}",
-        is_basic=False,
-    ),
-    Column(
-        "bytes",
-        lambda layer: _number(sum(layer.bytes_by_dtype.values())),
-        lambda i: f"{i.constant_bytes:,}",
-    ),
-    Column(
-        "stored as",
+    "stored as": (
         lambda layer: " ".join(dtype for dtype, size in layer.bytes_by_dtype.items() if size),
-        is_text=True,
-        is_basic=False,
+        lambda whole: "",
     ),
-    Column("MACs", lambda layer: _number(layer.macs), lambda i: f"{i.macs:,}"),
-    Column("elementwise", lambda layer: _number(layer.elementwise), lambda i: f"{i.elementwise:,}"),
-    Column(
-        "output bytes",
-        lambda layer: _number(layer.output_bytes),
-        lambda i: f"{sum(layer.output_bytes for layer in i.layers):,}",
-        is_basic=False,
+    "MACs": (lambda layer: layer.macs, lambda whole: whole.macs),
+    "elementwise": (lambda layer: layer.elementwise, lambda whole: whole.elementwise),
+    "output bytes": (
+        lambda layer: layer.output_bytes,
+        lambda whole: sum(layer.output_bytes for layer in whole.layers),
     ),
-)
+}
+TEXTS = {"layer", "kind", "output", "stored as"}
+NARROW = {"layer", "kind", "parameters", "bytes", "MACs", "elementwise"}  # also in a narrow window
 
 
 def sums_table(inventory: Inventory) -> Table:
@@ -119,22 +98,15 @@ def sums_table(inventory: Inventory) -> Table:
     table.add_column(justify="right")
     table.add_column()
     counted = f"for {inventory.audio_s:g} s, input {'x'.join(map(str, inventory.input_shape))}"
+    per_second = f"per second of audio{heard(inventory.views)}"
     rows = [
         ("parameters", inventory.parameters, f"{inventory.nonzero:,} of them not zero"),
         *((f"  {dtype}", size, "bytes") for dtype, size in inventory.bytes_by_dtype.items()),
         ("constants", inventory.constant_bytes, "bytes"),
         ("file", inventory.file_bytes, _overhead(inventory)),
-        (
-            "MACs",
-            inventory.per_second(inventory.macs),
-            f"per second of audio{heard(inventory.views)}",
-        ),
+        ("MACs", inventory.per_second(inventory.macs), per_second),
         ("", inventory.macs, counted),
-        (
-            "elementwise",
-            inventory.per_second(inventory.elementwise),
-            f"per second of audio{heard(inventory.views)},",
-        ),
+        ("elementwise", inventory.per_second(inventory.elementwise), f"{per_second},"),
         ("", inventory.elementwise, f"{counted}: left out by the official counters"),
         ("peak activations", inventory.peak_activation_bytes, "bytes alive at one time"),
     ]

@@ -13,7 +13,7 @@ from edge_asc.budget.inventory import PARAMETERS, Constant, Inventory, Layer, Ro
 from edge_asc.suggest import no_such
 
 __all__ = ["DEFAULT_RULE", "RULES", "Constant", "Inventory", "Layer", "OverBudget", "Rule",
-           "Verdict", "enforce", "measure", "nessi_macs", "rules_named"]  # fmt: skip
+           "Verdict", "enforce", "nessi_macs", "rules_named"]  # fmt: skip
 
 DEFAULT_RULE = "edge-128k"
 INT8 = frozenset({"int8", "uint8"})
@@ -124,13 +124,15 @@ def weights_beyond_int8(inventory: Inventory) -> int:
 
 
 def _macs_per_second(count: Callable[[Inventory], int]) -> Limit:
-    return Limit(
-        "MACs per second of audio",
-        30_000_000,
-        "MACs",
-        lambda inventory: inventory.per_second(count(inventory)),
-        "30 MMAC",
-    )
+    def per_second(inventory: Inventory) -> int:
+        return inventory.per_second(count(inventory))
+
+    return Limit("MACs per second of audio", 30_000_000, "MACs", per_second, "30 MMAC")
+
+
+def _nonzero_bytes(most: int, means: str, *roles: Role) -> Limit:
+    count = stored_bytes(*roles, nonzero=True)
+    return Limit("non-zero parameters", most, "bytes", count, means)
 
 
 KB_128 = "128 KB = 128 x 1000"
@@ -142,28 +144,12 @@ _TORCHINFO_MACS = _macs_per_second(lambda inventory: inventory.macs)
 _RULES = (
     Rule(
         "dcase2020b",
-        (
-            Limit(
-                "non-zero parameters",
-                512_000,
-                "bytes",
-                stored_bytes("weight", "bias", nonzero=True),
-                "500 KiB = 500 x 1024",
-            ),
-        ),
+        (_nonzero_bytes(512_000, "500 KiB = 500 x 1024", "weight", "bias"),),
         "Non-zero parameters at their stored width; batch norm does not count.",
     ),
     Rule(
         "dcase2021a",
-        (
-            Limit(
-                "non-zero parameters",
-                128_000,
-                "bytes",
-                stored_bytes("weight", "bias", "norm", "statistics", nonzero=True),
-                KB_128,
-            ),
-        ),
+        (_nonzero_bytes(128_000, KB_128, "weight", "bias", "norm", "statistics"),),
         "Non-zero parameters at their stored width, with batch norm's scale, shift and both "
         "running statistics unless folded. The organisers' tool prints KB of 1024 bytes "
         "(131,072), their text says 128,000 bytes: the stricter is taken.",
@@ -220,11 +206,6 @@ def enforce(inventory: Inventory, rule: Rule) -> None:
     over = "; ".join(str(verdict) for verdict in rule.measure(inventory) if not verdict.ok)
     if over:
         raise OverBudget(f"{inventory.name} is over {rule.name}: {over}", inventory)
-
-
-def measure(inventory: Inventory, rules: Iterable[Rule]) -> dict[str, list[Verdict]]:
-    """Verdicts by the names of the rules."""
-    return {rule.name: rule.measure(inventory) for rule in rules}
 
 
 def report(inventory: Inventory, rules: Iterable[Rule]) -> dict[str, Any]:

@@ -175,6 +175,10 @@ class FrontEnd:
             return 0
         return 1 + (n_samples - (1 if self.pre_emphasis else 0)) // self.hop_length
 
+    def frames_in(self, seconds: float) -> int:
+        """Frames of a clip of so many seconds."""
+        return self.n_frames(round(seconds * self.sample_rate_hz))
+
     def raw(self, audio: npt.ArrayLike) -> Floats:
         """Mel power or its logarithm, not normalised.
 

@@ -12,7 +12,16 @@ from typing import get_args
 
 from torch import Tensor, nn
 
-from edge_asc.budget.inventory import Constant, Inventory, Layer, Role, Shape, peak_bytes
+from edge_asc.budget.inventory import (
+    Constant,
+    Inventory,
+    Layer,
+    Role,
+    Shape,
+    packed_bytes,
+    peak_bytes,
+    words,
+)
 from edge_asc.budget.network.watch import Event, Watched, watch
 from edge_asc.runtime.metadata import Precision, one_line
 
@@ -23,24 +32,21 @@ BIASES = {**WEIGHTS, "int8": ("int32", 32)}
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 # Operations by what they do per element.
-PER_OUTPUT = frozenset({
-    "_log_softmax", "_softmax", "abs", "add", "add_", "clamp", "clamp_min", "div", "elu", "exp",
-    "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log", "maximum", "minimum",
-    "mish", "mul", "mul_", "neg", "pow", "prelu", "relu", "relu_", "rsqrt", "sigmoid", "silu",
-    "softplus", "sqrt", "sub", "tanh", "where",
-})  # fmt: skip
-PER_INPUT = frozenset({
-    "_adaptive_avg_pool2d", "adaptive_max_pool2d", "amax", "amin", "max", "mean", "min", "sum",
-    "var", "var_mean",
-})  # fmt: skip
+PER_OUTPUT = words("""
+_log_softmax _softmax abs add add_ clamp clamp_min div elu exp gelu hardsigmoid hardswish hardtanh
+leaky_relu log maximum minimum mish mul mul_ neg pow prelu relu relu_ rsqrt sigmoid silu softplus
+sqrt sub tanh where
+""")
+PER_INPUT = words("""
+_adaptive_avg_pool2d adaptive_max_pool2d amax amin max mean min sum var var_mean
+""")
 POOLS = frozenset({"avg_pool2d", "max_pool2d_with_indices"})
-MOVES = frozenset({
-    "_reshape_alias", "_to_copy", "_unsafe_view", "alias", "arange", "cat", "clone",
-    "constant_pad_nd", "copy_", "detach", "empty", "expand", "flip", "full", "index",
-    "index_select", "lift_fresh", "ones", "ones_like", "permute", "reflection_pad1d",
-    "reflection_pad2d", "repeat", "roll", "select", "slice", "split", "split_with_sizes",
-    "squeeze", "stack", "t", "transpose", "unbind", "unsqueeze", "view", "zeros", "zeros_like",
-})  # fmt: skip
+MOVES = words("""
+_reshape_alias _to_copy _unsafe_view alias arange cat clone constant_pad_nd copy_ detach empty
+expand flip full index index_select lift_fresh ones ones_like permute reflection_pad1d
+reflection_pad2d repeat roll select slice split split_with_sizes squeeze stack t transpose unbind
+unsqueeze view zeros zeros_like
+""")
 
 
 def inventory_of_torch(
@@ -91,7 +97,7 @@ def inventory_of_torch(
 
 def _peak(watched: Watched, precision: Precision) -> int:
     bits = WEIGHTS[precision][1]
-    sizes = {storage: -(-count * bits // 8) for storage, count in watched.elements.items()}
+    sizes = {storage: packed_bytes(count, bits) for storage, count in watched.elements.items()}
     steps = [(event.reads, event.makes) for event in watched.events if not event.is_layer]
     return peak_bytes(steps, sizes, kept=watched.outputs)
 
@@ -140,7 +146,7 @@ class _Reader:
         return Layer(event.path, kind, (), macs, elementwise, self.bytes(shape), shape)
 
     def bytes(self, shape: Shape) -> int:
-        return -(-prod(shape) * WEIGHTS[self.precision][1] // 8)
+        return packed_bytes(prod(shape), WEIGHTS[self.precision][1])
 
     def constants(self, module: nn.Module) -> Iterator[Constant]:
         """Parameters and running statistics of a module itself."""
@@ -159,7 +165,7 @@ class _Reader:
         self.read.add(id(tensor))
         count = tensor.numel()
         nonzero = int(tensor.count_nonzero()) if self.trained else count
-        here = 0 if shared else -(-count * bits // 8)
+        here = 0 if shared else packed_bytes(count, bits)
         return Constant(role, dtype, bits, count, nonzero, here, shared)
 
 

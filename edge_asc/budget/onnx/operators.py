@@ -3,12 +3,7 @@
 Those of the domain com.microsoft (onnxruntime's own) stand beside the standard ones.
 """
 
-from edge_asc.budget.inventory import Role
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
+from edge_asc.budget.inventory import Role, words
 
 # Where an op's constants are not told by their type alone.
 ROLES: dict[str, dict[int, Role]] = {
@@ -27,24 +22,19 @@ ROLES: dict[str, dict[int, Role]] = {
 WEIGHT_ZERO_POINTS = {"ConvInteger": (1, 3), "QLinearConv": (3, 5)}
 
 # All constants without a role above are scales and zero points.
-QUANTISED = frozenset(
-    _words("""
+QUANTISED = words("""
 ConvInteger DequantizeLinear MatMulInteger QGemm QLinearAdd QLinearAveragePool QLinearConcat
 QLinearConv QLinearGlobalAveragePool QLinearLeakyRelu QLinearMatMul QLinearMul QLinearSigmoid
 QLinearSoftmax QuantizeLinear
 """)
-)
 
 # A constant that goes through one of these is the same weight in another form.
-UNPACKING = frozenset(
-    _words("""
+UNPACKING = words("""
 Cast DequantizeLinear Flatten Identity QuantizeLinear Reshape Squeeze Transpose Unsqueeze
 """)
-)
 
 # One operation for each element that comes out.
-PER_OUTPUT = frozenset(
-    _words("""
+PER_OUTPUT = words("""
 Abs Acos And Asin Atan BitShift Ceil Celu Clip Cos CumSum DequantizeLinear Div Elu Equal Erf Exp
 Floor Gelu Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish InstanceNormalization
 LRN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization
@@ -52,29 +42,24 @@ MeanVarianceNormalization Mish Mod Mul Neg Not Or PRelu Pow QLinearAdd QLinearLe
 QLinearSigmoid QLinearSoftmax QuantizeLinear QuickGelu Reciprocal Relu Round Selu Sigmoid Sign Sin
 Softmax Softplus Softsign Sqrt Sub Swish Tan Tanh ThresholdedRelu Where Xor
 """)
-)
 
 # One operation for each element that comes out and each input after the first.
 VARIADIC = frozenset({"Add", "Max", "Mean", "Min", "Sum"})
 
 # One operation for each element that goes in.
-PER_INPUT = frozenset(
-    _words("""
+PER_INPUT = words("""
 ArgMax ArgMin GlobalAveragePool GlobalLpPool GlobalMaxPool QLinearGlobalAveragePool ReduceL1
 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
 ReduceSumSquare
 """)
-)
 
 # One operation for each element of each window.
 POOLS = frozenset({"AveragePool", "LpPool", "MaxPool", "QLinearAveragePool"})
 
 # Numbers change their place or type, or come out of nothing; bodies are counted by themselves.
-MOVES = frozenset(
-    _words("""
+MOVES = words("""
 Cast CastLike Compress Concat Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike Flatten
 Gather GatherElements GatherND Identity If Loop NonZero OneHot Pad QLinearConcat Range Reshape
 ReverseSequence Scan Scatter ScatterElements ScatterND Shape Size Slice SpaceToDepth Split Squeeze
 Tile Transpose Trilu Unsqueeze
 """)
-)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from math import prod
-from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -40,27 +39,17 @@ DAMAGE = (DecodeError, onnx.checker.ValidationError, onnx.shape_inference.Infere
 
 
 def read_onnx(
-    source: Path | str | bytes,
+    data: bytes,
     *,
     frames: int | None = None,
     audio_s: float | None = None,
-    name: str | None = None,
+    name: str = "model.onnx",
 ) -> Inventory:
-    """Count an .onnx file.
-
-    Args:
-        source: Path, or the bytes of a file.
-        frames: Length of a dynamic time axis; the default is that of the clips
-            that the file was trained on, as its metadata say.
-        audio_s: Seconds of audio in the counted input, where the file's metadata do not tell.
-        name: Stands in tables and errors instead of the path.
+    """Count the bytes of an .onnx file; arguments as of `inventory_of_file`.
 
     Raises:
-        OSError: the file cannot be read.
         ValueError: not an ONNX file, or a damaged one.
     """
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    name = name or ("model.onnx" if isinstance(source, bytes) else str(source))
     length = length_of(entries_of(data, name), frames, audio_s)
     try:
         model = onnx.load_model_from_string(data)

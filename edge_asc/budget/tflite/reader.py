@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from math import prod
-from pathlib import Path
 
 from edge_asc.budget.inventory import Constant, Inventory, Layer, Role, Shape, peak_bytes
 from edge_asc.budget.length import Length, length_of
@@ -25,27 +24,17 @@ FRAME_AXIS = 2  # of [1, M, F, 1]
 
 
 def read_tflite(
-    source: Path | str | bytes,
+    data: bytes,
     *,
     frames: int | None = None,
     audio_s: float | None = None,
-    name: str | None = None,
+    name: str = "model.tflite",
 ) -> Inventory:
-    """Count a .tflite file.
-
-    Args:
-        source: Path, or the bytes of a file.
-        frames: Length of a dynamic time axis; the default is that of the clips
-            that the file was trained on, as its metadata say.
-        audio_s: Seconds of audio in the counted input, where the file's metadata do not tell.
-        name: Stands in tables and errors instead of the path.
+    """Count the bytes of a .tflite file; arguments as of `inventory_of_file`.
 
     Raises:
-        OSError: the file cannot be read.
         ValueError: not a TFLite file, a damaged one, or one that cannot take this length.
     """
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    name = name or ("model.tflite" if isinstance(source, bytes) else str(source))
     try:
         subgraphs = read_subgraphs(data)
         length = length_of(entries_of(data, name), frames, audio_s)

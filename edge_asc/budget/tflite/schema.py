@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from edge_asc.budget.inventory import Shape
+from edge_asc.budget.inventory import Shape, packed_bytes
 from edge_asc.budget.tflite.operators import CUSTOM, operator_name
 from edge_asc.runtime.formats.flatbuffer import Flat, FlatError, Table
 
@@ -56,7 +56,7 @@ class Tensor:
 
     def size_bytes(self, shape: Shape) -> int:
         """Bytes of such a tensor of some shape, packed."""
-        return -(-prod(shape) * self.bits // 8)
+        return packed_bytes(prod(shape), self.bits)
 
     def nonzero(self) -> int:
         """Stored numbers that differ from zero."""
