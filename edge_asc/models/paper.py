@@ -6,7 +6,8 @@ extended network alone. Layers of the other three are unpublished: each docstrin
 reading leads to it and how near it comes to the size that the paper prints.
 
 Shapes: B clips, C channels, M mels, F frames. Comments are for 5 s, `[B, 1, 256, 251]`; the
-flattened inputs of the linear layers fix mels and frames. `style` takes the fields of `Style`.
+flattened inputs of the linear layers fix mels and frames. Each network takes `n_mels`, `n_frames`
+and the fields of `Style` besides what it names (`OnTrunk`).
 """
 
 from typing import Any
@@ -19,38 +20,42 @@ from edge_asc.models.units import ConvUnit, LinearUnit
 TRUNK_CHANNELS, TRUNK_HALVINGS = 32, 4
 
 
-def paper_trunk(style: Style) -> nn.Sequential:
+class OnTrunk(nn.Module):
     """The shared part: 138,469 parameters, `[B, 1, 256, 251] -> [B, 32, 16, 17]`."""
-    return nn.Sequential(
-        ConvUnit(1, 32, (7, 3), padding=(1, 7), unit=style.unit),  # [B, 32, 252, 263]
-        halve(),
-        Block(32, 48, style),
-        halve(),
-        nn.BatchNorm2d(48),  # [B, 48, 63, 66]
-        Block(48, 64, style),
-        halve(),
-        Block(64, 32, style),
-        nn.BatchNorm2d(32),
-        halve(),
-    )
 
+    def __init__(self, n_mels: int = 256, n_frames: int = 251, **style: Any) -> None:
+        super().__init__()
+        self.style = Style(**style)
+        self.behind_stem = n_mels + 2 - 6, n_frames + 14 - 2  # by its padding and kernel
+        self.trunk = nn.Sequential(
+            ConvUnit(1, 32, (7, 3), padding=(1, 7), unit=self.style.unit),  # [B, 32, 252, 263]
+            halve(),
+            Block(32, 48, self.style),
+            halve(),
+            nn.BatchNorm2d(48),  # [B, 48, 63, 66]
+            Block(48, 64, self.style),
+            halve(),
+            Block(64, 32, self.style),
+            nn.BatchNorm2d(32),
+            halve(),
+        )
 
-def flat_size(channels: int, n_mels: int, n_frames: int, halvings: int) -> int:
-    """Features of the flattened map, after the stem and so many poolings in all."""
-    mels, frames = n_mels + 2 - 6, n_frames + 14 - 2  # the stem's padding and kernel
-    for _ in range(halvings):
-        mels, frames = -(-mels // 2), -(-frames // 2)
-    return channels * mels * frames
+    def flat_size(self, channels: int, more_halvings: int = 0) -> int:
+        """Features of the flattened map, so many poolings after the trunk's."""
+        mels, frames = self.behind_stem
+        for _ in range(TRUNK_HALVINGS + more_halvings):
+            mels, frames = -(-mels // 2), -(-frames // 2)
+        return channels * mels * frames
 
 
 class Head(nn.Module):
     """Dropout, a hidden layer and one task's logits: `[B, C, M, F] -> [B, classes]`."""
 
-    def __init__(self, n_classes: int, flat: int, style: Style, hidden: int = 100) -> None:
+    def __init__(self, n_classes: int, flat: int, style: Style) -> None:
         super().__init__()
         self.dropout = nn.Dropout(0.5)
-        self.hidden = LinearUnit(flat, hidden, style.unit)
-        self.out = nn.Linear(hidden, n_classes)
+        self.hidden = LinearUnit(flat, 100, style.unit)
+        self.out = nn.Linear(100, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return this task's logits."""
@@ -72,27 +77,18 @@ class Branch(nn.Module):
         return self.head(self.pool(self.norm(self.block(x))))
 
 
-class FullAMFM(nn.Module):
+class FullAMFM(OnTrunk):
     """Extended multi-task learning: shared trunk, then a branch of layers per label set.
 
     The network of the public code: 624,192 parameters with 10 scenes and 3 abstract classes, the
     paper's "0.6M". Without abstract classes the 3-class branch is left out.
     """
 
-    def __init__(
-        self,
-        n_scenes: int,
-        n_abstract: int = 3,
-        n_mels: int = 256,
-        n_frames: int = 251,
-        **style: Any,
-    ) -> None:
-        super().__init__()
-        made_of = Style(**style)
-        flat = flat_size(16, n_mels, n_frames, TRUNK_HALVINGS + 1)  # 16 x 8 x 9 = 1152
-        self.trunk = paper_trunk(made_of)
-        self.scene = Branch(n_scenes, flat, made_of)
-        self.abstract = Branch(n_abstract, flat, made_of) if n_abstract else None
+    def __init__(self, n_scenes: int, n_abstract: int = 3, **trunk: Any) -> None:
+        super().__init__(**trunk)
+        flat = self.flat_size(16, 1)  # 16 x 8 x 9 = 1152
+        self.scene = Branch(n_scenes, flat, self.style)
+        self.abstract = Branch(n_abstract, flat, self.style) if n_abstract else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return logits for the scenes and, where asked for, the abstract classes."""
@@ -102,7 +98,7 @@ class FullAMFM(nn.Module):
         return self.scene(x), self.abstract(x)
 
 
-class SingleAMFM(nn.Module):
+class SingleAMFM(OnTrunk):
     """Single-task network, and that of pre-training (the same layers, first with other labels).
 
     The paper's "1.5M" is more than twice the extended network, although it predicts less, so what
@@ -115,22 +111,12 @@ class SingleAMFM(nn.Module):
 
     HIDDEN = 80
 
-    def __init__(
-        self,
-        n_scenes: int,
-        n_abstract: int = 0,
-        n_mels: int = 256,
-        n_frames: int = 251,
-        **style: Any,
-    ) -> None:
-        super().__init__()
+    def __init__(self, n_scenes: int, n_abstract: int = 0, **trunk: Any) -> None:
         if n_abstract:
             raise ValueError("a single-task network has no abstract head (n_abstract must be 0)")
-        made_of = Style(**style)
-        flat = flat_size(TRUNK_CHANNELS, n_mels, n_frames, TRUNK_HALVINGS)
-        self.trunk = paper_trunk(made_of)
+        super().__init__(**trunk)
         self.dropout = nn.Dropout(0.5)
-        self.hidden = LinearUnit(flat, self.HIDDEN, made_of.unit)
+        self.hidden = LinearUnit(self.flat_size(TRUNK_CHANNELS), self.HIDDEN, self.style.unit)
         self.scene = nn.Linear(self.HIDDEN, n_scenes)
 
     def features(self, x: Tensor) -> Tensor:
@@ -149,16 +135,9 @@ class ConventionalAMFM(SingleAMFM):
     task would make it 2.9 M, so the hidden layer is shared.
     """
 
-    def __init__(
-        self,
-        n_scenes: int,
-        n_abstract: int = 3,
-        n_mels: int = 256,
-        n_frames: int = 251,
-        **style: Any,
-    ) -> None:
+    def __init__(self, n_scenes: int, n_abstract: int = 3, **trunk: Any) -> None:
         _require_abstract("conventional", n_abstract)
-        super().__init__(n_scenes, 0, n_mels, n_frames, **style)
+        super().__init__(n_scenes, **trunk)
         self.abstract = nn.Linear(self.HIDDEN, n_abstract)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -167,7 +146,7 @@ class ConventionalAMFM(SingleAMFM):
         return self.scene(shared), self.abstract(shared)
 
 
-class SequentialAMFM(nn.Module):
+class SequentialAMFM(OnTrunk):
     """Sequential multi-task learning: abstract classes half-way, scenes at the end.
 
     "3-class output after an intermediate hidden layer, then 10-class": the coarse classes come out
@@ -177,24 +156,13 @@ class SequentialAMFM(nn.Module):
     with the branch's sizes.
     """
 
-    def __init__(
-        self,
-        n_scenes: int,
-        n_abstract: int = 3,
-        n_mels: int = 256,
-        n_frames: int = 251,
-        **style: Any,
-    ) -> None:
-        super().__init__()
+    def __init__(self, n_scenes: int, n_abstract: int = 3, **trunk: Any) -> None:
         _require_abstract("sequential", n_abstract)
-        made_of = Style(**style)
-        halvings = TRUNK_HALVINGS + 1
-        self.trunk = paper_trunk(made_of)
-        self.stage = nn.Sequential(  # [B, 32, 8, 9]
-            Block(TRUNK_CHANNELS, 32, made_of), nn.BatchNorm2d(32), halve()
-        )
-        self.abstract = Head(n_abstract, flat_size(32, n_mels, n_frames, halvings), made_of)
-        self.scene = Branch(n_scenes, flat_size(16, n_mels, n_frames, halvings + 1), made_of)
+        super().__init__(**trunk)
+        block = Block(TRUNK_CHANNELS, 32, self.style)
+        self.stage = nn.Sequential(block, nn.BatchNorm2d(32), halve())  # [B, 32, 8, 9]
+        self.abstract = Head(n_abstract, self.flat_size(32, 1), self.style)
+        self.scene = Branch(n_scenes, self.flat_size(16, 2), self.style)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return logits for the scenes and the abstract classes."""
