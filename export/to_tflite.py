@@ -93,11 +93,10 @@ class _Writer:
         name: str = "",
         signature: Shape | None = None,
     ) -> int:
-        buffer = self.buffers.setdefault(data, len(self.buffers))
         fields: list[Field] = [
             (0, "ref", self.file.numbers("i32", shape)),
             (1, "i8", dtype),
-            (2, "u32", buffer),
+            (2, "u32", self.buffer(data)),
             (3, "ref", self.file.string(name) if name else None),
             (4, "ref", quantisation),
             (7, "ref", self.file.numbers("i32", signature) if signature else None),
@@ -108,20 +107,22 @@ class _Writer:
     def value(self, name_in_graph: str, name: str = "", dynamic: bool = False) -> int:
         """The tensor of a graph value; made on first use."""
         if name_in_graph not in self.index:
-            shape = file_shape(self.shapes[name_in_graph])
-            grid = self.graph.grids.get(name_in_graph)
             names = {value: output for output, value in self.graph.outputs.items()}
-            self.index[name_in_graph] = self.tensor(
-                shape,
-                INT8 if grid else FLOAT32,
-                quantisation=self.grid(grid) if grid else None,
-                name=name or names.get(name_in_graph, ""),
-                signature=(*shape[:2], -1, *shape[3:]) if dynamic else None,
-            )
+            name = name or names.get(name_in_graph, "")
+            shape, grid = self.shapes[name_in_graph], self.graph.grids.get(name_in_graph)
+            self.index[name_in_graph] = self.activation(shape, grid, name, dynamic)
         return self.index[name_in_graph]
 
-    def grid(self, grid: Grid) -> Offset:
-        return self.quantisation(np.array([grid.scale]), grid.zero_point, 0)
+    def activation(
+        self, shape: Shape, grid: Grid | None, name: str = "", dynamic: bool = False
+    ) -> int:
+        """A tensor that is computed, of the graph's shape `[C, M, F]`."""
+        sizes = file_shape(shape)
+        signature = (*sizes[:2], -1, *sizes[3:]) if dynamic else None
+        if grid is None:
+            return self.tensor(sizes, FLOAT32, name=name, signature=signature)
+        quantisation = self.quantisation(np.array([grid.scale]), grid.zero_point, 0)
+        return self.tensor(sizes, INT8, b"", quantisation, name, signature)
 
     def quantisation(self, scale: np.ndarray, zero_point: int, axis: int) -> Offset:
         scales = [float(s) for s in scale.astype(np.float32)]
@@ -143,13 +144,11 @@ class _Writer:
             index = self.tensor(
                 array.shape, TENSOR_TYPE[stored.dtype], stored.tobytes(), quantisation
             )
-            self.constants[key] = self.expand(index, array.shape) if halved else index
+            if halved:
+                half, index = index, self.tensor(array.shape, FLOAT32)
+                self.operator("DEQUANTIZE", [half], [index])
+            self.constants[key] = index
         return self.constants[key]
-
-    def expand(self, half: int, shape: Shape) -> int:
-        full = self.tensor(shape, FLOAT32)
-        self.operator("DEQUANTIZE", [half], [full])
-        return full
 
     def weights(self, node: Node, weight: np.ndarray, axis: int = 0) -> list[int]:
         """Tensors of a node's weight (given in the file's layout) and bias."""
@@ -188,11 +187,8 @@ class _Writer:
         """
         source = node.inputs[0]
         c, m, f = self.shapes[source]
-        shape = file_shape((c, m + 2 * padding[0], f + 2 * padding[1]))
-        grid = self.graph.grids.get(source)
-        out = self.tensor(
-            shape, INT8 if grid else FLOAT32, quantisation=self.grid(grid) if grid else None
-        )
+        shape = (c, m + 2 * padding[0], f + 2 * padding[1])
+        out = self.activation(shape, self.graph.grids.get(source))
         widths = np.array([[0, 0], [padding[0]] * 2, [padding[1]] * 2, [0, 0]], np.int32)
         self.operator("PAD", [self.value(source), self.constant(widths)], [out])
         return out
@@ -202,7 +198,7 @@ class _Writer:
     def finish(self) -> bytes:
         file = self.file
         entries = [
-            file.table((0, "ref", file.string(name)), (1, "u32", self.metadata_buffer(data)))
+            file.table((0, "ref", file.string(name)), (1, "u32", self.buffer(data)))
             for name, data in self.metadata.items()
         ]
         outputs = [self.value(v) for v in self.graph.outputs.values()]
@@ -216,15 +212,16 @@ class _Writer:
             (0, "u32", 3),  # schema version
             (1, "ref", file.tables([self.operator_code(*code) for code in self.codes])),
             (2, "ref", file.tables([subgraph])),
-            (4, "ref", file.tables([self.buffer(data) for data in self.buffers])),
+            (4, "ref", file.tables([self.laid_buffer(data) for data in self.buffers])),
             (6, "ref", file.tables(entries)),
         )
         return file.finish(model, b"TFL3")
 
-    def metadata_buffer(self, data: bytes) -> int:
+    def buffer(self, data: bytes) -> int:
+        """Number of the buffer that holds these bytes."""
         return self.buffers.setdefault(data, len(self.buffers))
 
-    def buffer(self, data: bytes) -> Offset:
+    def laid_buffer(self, data: bytes) -> Offset:
         laid = self.last.get(data) or (self.file.blob(data) if data else None)
         return self.file.table((0, "ref", laid))
 
@@ -245,21 +242,18 @@ def _activation(node: Node) -> int:
 def _conv(writer: _Writer, node: Node) -> None:
     weight = node.tensors["weight"]
     stride, padding = node.attributes["stride"], node.attributes["padding"]
-    same = stride == (1, 1) and all(
-        2 * p == k - 1 for p, k in zip(padding, weight.shape[2:], strict=True)
-    )
-    source = (
-        writer.value(node.inputs[0]) if same or not any(padding) else writer.padded(node, padding)
-    )
-    window: list[Field] = [(0, "i8", SAME if same else VALID), (1, "i32", stride[1]),
-                           (2, "i32", stride[0])]  # fmt: skip
-    activation = _activation(node)
+    kernel = weight.shape[2:]
+    same = stride == (1, 1) and all(2 * p == k - 1 for p, k in zip(padding, kernel, strict=True))
+    is_plain = same or not any(padding)
+    source = writer.value(node.inputs[0]) if is_plain else writer.padded(node, padding)
+    options: list[Field] = [(0, "i8", SAME if same else VALID), (1, "i32", stride[1]),
+                            (2, "i32", stride[0])]  # fmt: skip
     if node.attributes["groups"] == 1:
         name, axis, file_weight = "CONV_2D", 0, weight.transpose(0, 2, 3, 1)
-        options: list[Field] = [*window, (3, "i8", activation)]
+        options += [(3, "i8", _activation(node))]
     else:
         name, axis, file_weight = "DEPTHWISE_CONV_2D", 3, weight.transpose(1, 2, 3, 0)
-        options = [*window, (3, "i32", 1), (4, "i8", activation)]
+        options += [(3, "i32", 1), (4, "i8", _activation(node))]
     tensors = writer.weights(node, file_weight, axis)
     writer.operator(name, [source, *tensors], [writer.value(node.output)], *options)
 

@@ -63,8 +63,7 @@ def write_tflite(
         >>> file.bytes == file.path.stat().st_size
         True
     """
-    options = (labels, frontend, window_s, n_frames, half, examples)
-    return _write("tflite", graph, Path(path), *options)
+    return _write("tflite", graph, Path(path), labels, frontend, window_s, n_frames, half, examples)
 
 
 def write_onnx(
@@ -99,8 +98,7 @@ def write_onnx(
         >>> ea.write_onnx(ea.trace(net, n_mels=64), "m.onnx").path.name
         'm.onnx'
     """
-    options = (labels, frontend, window_s, n_frames, half, examples)
-    return _write("onnx", graph, Path(path), *options)
+    return _write("onnx", graph, Path(path), labels, frontend, window_s, n_frames, half, examples)
 
 
 def _write(
@@ -122,7 +120,7 @@ def _write(
     precision: Precision = "int8" if graph.is_quantised else "float16" if half else "float32"
     metadata = _metadata(path, labels, frontend, window_s, precision)
     if frontend and window_s and n_frames is None:
-        n_frames = frontend.n_frames(round(window_s * frontend.sample_rate_hz))
+        n_frames = frontend.frames_in(window_s)
     if n_frames is None and graph.has_fixed_length(NOMINAL_FRAMES):
         raise ValueError("the network takes one length of input alone: say n_frames")
     data = WRITERS[file_format](graph, n_frames or NOMINAL_FRAMES, metadata, half=half)

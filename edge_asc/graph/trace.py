@@ -98,26 +98,21 @@ class _Reader:
         reader(self, node)
 
 
-def _conv(conv: nn.Module) -> tuple[str, dict]:
-    assert isinstance(conv, nn.Conv2d)
+def _conv(conv: nn.Conv2d) -> tuple[str, dict]:
     if conv.dilation != (1, 1) or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
         raise ValueError(f"{conv}: only plain zero-padded convolutions have an op in the graph")
     if conv.groups not in (1, conv.in_channels):
         raise ValueError(f"{conv}: groups must be 1 or the number of input channels")
-    bias = np.zeros(conv.out_channels, np.float32) if conv.bias is None else array(conv.bias)
-    tensors = {"weight": array(conv.weight), "bias": bias}
     attributes = {"stride": conv.stride, "padding": conv.padding, "groups": conv.groups}
-    return "conv", {"attributes": attributes, "tensors": tensors}
+    return "conv", {"attributes": attributes, "tensors": _weights(conv)}
 
 
-def _linear(linear: nn.Module) -> tuple[str, dict]:
-    assert isinstance(linear, nn.Linear)
-    bias = np.zeros(linear.out_features, np.float32) if linear.bias is None else array(linear.bias)
-    return "linear", {"tensors": {"weight": array(linear.weight), "bias": bias}}
+def _weights(layer: nn.Conv2d | nn.Linear) -> dict[str, np.ndarray]:
+    bias = np.zeros(len(layer.weight), np.float32) if layer.bias is None else array(layer.bias)
+    return {"weight": array(layer.weight), "bias": bias}
 
 
-def _batch_norm(norm: nn.Module) -> tuple[str, dict]:
-    assert isinstance(norm, nn.BatchNorm2d)
+def _batch_norm(norm: nn.BatchNorm2d) -> tuple[str, dict]:
     if not (norm.affine and norm.track_running_stats):
         raise ValueError(f"{norm}: batch norm must have scale, shift and running statistics")
     mean, var, weight, bias = (
@@ -129,22 +124,20 @@ def _batch_norm(norm: nn.Module) -> tuple[str, dict]:
     return "affine", {"tensors": {"scale": scale, "shift": bias - mean * scale}}
 
 
-def _max_pool(pool: nn.Module) -> tuple[str, dict]:
-    assert isinstance(pool, nn.MaxPool2d)
+def _max_pool(pool: nn.MaxPool2d) -> tuple[str, dict]:
     if pair(pool.dilation) != (1, 1):
         raise ValueError(f"{pool}: only pooling without dilation has an op in the graph")
     return "max_pool", {"attributes": _window(pool) | {"ceil": pool.ceil_mode}}
 
 
-def _avg_pool(pool: nn.Module) -> tuple[str, dict]:
-    assert isinstance(pool, nn.AvgPool2d)
+def _avg_pool(pool: nn.AvgPool2d) -> tuple[str, dict]:
     if pool.ceil_mode or not pool.count_include_pad:
         raise ValueError(f"{pool}: average pooling must count its padding and round down")
     return "avg_pool", {"attributes": _window(pool)}
 
 
-def _to_one_module(op: str) -> Callable[[nn.Module], tuple[str, dict]]:
-    def read(pool: nn.Module) -> tuple[str, dict]:
+def _to_one_module(op: str) -> Callable[[Any], tuple[str, dict]]:
+    def read(pool: nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d) -> tuple[str, dict]:
         if pair(pool.output_size) != (1, 1):  # type: ignore[arg-type]
             raise ValueError(f"{pool}: only adaptive pooling to 1 x 1 has an op in the graph")
         return op, {}
@@ -152,8 +145,7 @@ def _to_one_module(op: str) -> Callable[[nn.Module], tuple[str, dict]]:
     return read
 
 
-def _flatten_module(flatten: nn.Module) -> tuple[str, dict]:
-    assert isinstance(flatten, nn.Flatten)
+def _flatten_module(flatten: nn.Flatten) -> tuple[str, dict]:
     if (flatten.start_dim, flatten.end_dim) != (1, -1):
         raise ValueError(f"{flatten}: only all axes but the first are flattened")
     return "flatten", {}
@@ -164,9 +156,9 @@ def _window(pool: Any) -> dict[str, tuple[int, int]]:
             for name, end in (("kernel", "_size"), ("stride", ""), ("padding", ""))}  # fmt: skip
 
 
-MODULE_READERS: dict[type[nn.Module], Callable[[nn.Module], tuple[str, dict]]] = {
+MODULE_READERS: dict[type[nn.Module], Callable[[Any], tuple[str, dict]]] = {
     nn.Conv2d: _conv,
-    nn.Linear: _linear,
+    nn.Linear: lambda linear: ("linear", {"tensors": _weights(linear)}),
     nn.BatchNorm2d: _batch_norm,
     nn.MaxPool2d: _max_pool,
     nn.AvgPool2d: _avg_pool,
@@ -175,10 +167,7 @@ MODULE_READERS: dict[type[nn.Module], Callable[[nn.Module], tuple[str, dict]]] =
     nn.Flatten: _flatten_module,
     nn.ReLU: lambda module: ("relu", {}),
     nn.Sigmoid: lambda module: ("sigmoid", {}),
-    nn.LeakyReLU: lambda module: (
-        "leaky_relu",
-        {"attributes": {"slope": module.negative_slope}},
-    ),
+    nn.LeakyReLU: lambda module: ("leaky_relu", {"attributes": {"slope": module.negative_slope}}),
 }
 
 
