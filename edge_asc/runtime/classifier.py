@@ -60,7 +60,7 @@ class Runtime:
             return None
         if found := getattr(sys.modules.get(self.module), "__version__", None):
             return str(found)  # much quicker than to look up the package's metadata
-        return _version_of(self.package)
+        return version_of(self.package) or "of unknown version"
 
     @property
     def installed(self) -> bool:
@@ -79,13 +79,14 @@ class Runtime:
         return None
 
 
-def _version_of(package: str) -> str:
+def version_of(package: str) -> str | None:
+    """The installed version of a package; None where there is none."""
     import importlib.metadata  # takes as long as the rest of this module
 
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "of unknown version"
+        return None
 
 
 # In order of preference for their format.
@@ -168,7 +169,8 @@ class Classifier:
         self.frontend = FrontEnd.from_dict(metadata.frontend)
         self.runtime = runtime
         self.runtime_version = RUNTIMES[runtime].version or ""
-        self.file_bytes = path.stat().st_size
+        self.labels, self.window_s = metadata.labels, metadata.clip_s
+        self.file_bytes = self.size_bytes = path.stat().st_size
         self._session = session
 
     @classmethod
@@ -208,12 +210,12 @@ class Classifier:
     @property
     def window_samples(self) -> int:
         """Length of the window that the model was trained on."""
-        return round(self.metadata.clip_s * self.frontend.sample_rate_hz)
+        return round(self.window_s * self.frontend.sample_rate_hz)
 
     @property
     def window_frames(self) -> int:
         """Frames of that window."""
-        return self.frontend.n_frames(self.window_samples)
+        return self.frontend.frames_in(self.window_s)
 
     @property
     def temperatures(self) -> tuple[float, float]:
@@ -233,21 +235,6 @@ class Classifier:
             f"{self.metadata.name} ({self.metadata.precision}, {self.file_bytes:,} bytes)"
             f" on {self.runtime} {self.runtime_version}"
         )
-
-    @property
-    def labels(self) -> list[str]:
-        """Scenes, in the order of the probabilities."""
-        return self.metadata.labels
-
-    @property
-    def window_s(self) -> float:
-        """Seconds of sound in the window that the model was trained on."""
-        return self.metadata.clip_s
-
-    @property
-    def size_bytes(self) -> int:
-        """Of the file."""
-        return self.file_bytes
 
     def __call__(
         self, audio: Audio, sample_rate_hz: int | None = None, *, hop_s: float | None = None
@@ -328,11 +315,8 @@ class Classifier:
         return Prediction(scene, abstract[0] if abstract else None)
 
     def _heads(self) -> list[tuple[str, int]]:
-        heads = [
-            ("scene", len(self.metadata.labels)),
-            ("abstract", len(self.metadata.abstract_labels)),
-        ]
-        return [head for head in heads if head[1]]
+        heads = {"scene": self.labels, "abstract": self.metadata.abstract_labels}
+        return [(name, len(labels)) for name, labels in heads.items() if labels]
 
     def _checked(self, outputs: dict[str, np.ndarray], name: str, n: int) -> np.ndarray:
         found = outputs.get(name)

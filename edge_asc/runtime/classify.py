@@ -6,47 +6,20 @@ over its windows; a file shorter than one is filled up with silence, as in train
 
 import glob
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge_asc.audio.decode import AUDIO_SUFFIXES
-from edge_asc.runtime.answers.answer import Answer, Prediction
+from edge_asc.runtime.answers.answer import Answer
 from edge_asc.runtime.answers.stream import hop_frames
 from edge_asc.runtime.classifier import Classifier
 
 
-@dataclass(frozen=True)
-class FileResult:
-    """A classified file.
-
-    Args:
-        path: the file.
-        duration_s: its length.
-        mean: probabilities averaged over the windows.
-        timeline: the windows, in order.
-    """
+class FileResult(NamedTuple):
+    """A classified file and the answer to it, which holds those of its windows."""
 
     path: Path
-    duration_s: float
-    mean: Prediction
-    timeline: tuple[Answer, ...]
-
-
-def classify_file(path: Path, classifier: Classifier, hop_s: float | None = None) -> FileResult:
-    """Classify one file.
-
-    Args:
-        path: audio in any format, rate and channel count.
-        classifier: a loaded model.
-        hop_s: from one window to the next; by default half a window.
-
-    Raises:
-        ValueError: the file is unusable (`AudioError`), or `hop_s` is not positive.
-        OSError: the file cannot be read.
-    """
-    heard = classifier(path, hop_s=hop_s)
-    return FileResult(path, heard.end_s, heard.prediction, heard.windows)
+    answer: Answer
 
 
 def find_audio(patterns: Sequence[str]) -> list[Path]:
@@ -83,6 +56,6 @@ def classify_all(
     hop_frames(classifier, hop_s)  # an illegal hop is no file's fault
     for path in paths:
         try:
-            yield classify_file(path, classifier, hop_s)
+            yield FileResult(path, classifier(path, hop_s=hop_s))
         except (ValueError, OSError) as error:
             on_error(path, error)

@@ -15,17 +15,17 @@ def result_text(
     result: FileResult, metadata: Metadata, top: int, threshold: float | None = None
 ) -> str:
     """A file's likeliest scenes and, when it has several windows, what came when."""
-    lines = [f"{result.path}  {result.duration_s:.1f} s"]
+    lines = [f"{result.path}  {result.answer.end_s:.1f} s"]
     width = max(map(len, [*metadata.labels, *metadata.abstract_labels]))
-    for label, p in ranking(result.mean.scene, metadata.labels, top):
+    for label, p in ranking(result.answer.prediction.scene, metadata.labels, top):
         lines.append(f"  {label:{width}} {100 * p:5.1f} %  {'#' * round(BAR * p)}".rstrip())
-    if is_unsure(result.mean, threshold):
+    if is_unsure(result.answer.prediction, threshold):
         lines.append(f"  unsure: nothing reaches {100 * (threshold or 0):.1f} %")
-    if result.mean.abstract is not None:
-        label, p = ranking(result.mean.abstract, metadata.abstract_labels, 1)[0]
+    if result.answer.prediction.abstract is not None:
+        label, p = ranking(result.answer.prediction.abstract, metadata.abstract_labels, 1)[0]
         lines.append(f"  {label:{width}} {100 * p:5.1f} %  (abstract)")
-    if len(result.timeline) > 1:
-        lines += [f"    {line}" for line in timeline_text(result, metadata)]
+    if len(result.answer.windows) > 1:
+        lines += [f"    {line}" for line in timeline_text(result.answer)]
     return "\n".join(lines)
 
 
@@ -34,17 +34,13 @@ def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
     return threshold is not None and float(prediction.scene.max()) < threshold
 
 
-def timeline_text(result: FileResult, metadata: Metadata) -> Iterator[str]:
+def timeline_text(answer: Answer) -> Iterator[str]:
     """One line for each stretch of windows with the same likeliest scene."""
-
-    def scene(window: Answer) -> int:
-        return int(window.prediction.scene.argmax())
-
-    for index, run in groupby(result.timeline, scene):
+    for label, run in groupby(answer.windows, lambda window: window.label):
         windows = list(run)
-        mean = sum(float(w.prediction.scene[index]) for w in windows) / len(windows)
+        mean = sum(dict(window.top())[label] for window in windows) / len(windows)
         span = f"{clock(windows[0].start_s)} to {clock(windows[-1].end_s)}"
-        yield f"{span}  {metadata.labels[index]} {100 * mean:.0f} %"
+        yield f"{span}  {label} {100 * mean:.0f} %"
 
 
 def clock(seconds: float) -> str:
@@ -62,17 +58,17 @@ def result_dict(
     """A file's result as JSON has it; probabilities by label."""
     return {
         "path": str(result.path),
-        "duration_s": result.duration_s,
+        "duration_s": result.answer.end_s,
         "top": [
             {"scene": label, "probability": p}
-            for label, p in ranking(result.mean.scene, metadata.labels, top)
+            for label, p in ranking(result.answer.prediction.scene, metadata.labels, top)
         ],
-        **prediction_dict(result.mean, metadata),
+        **prediction_dict(result.answer.prediction, metadata),
         "threshold": threshold,
-        "unsure": is_unsure(result.mean, threshold),
+        "unsure": is_unsure(result.answer.prediction, threshold),
         "timeline": [
             {"start_s": w.start_s, "end_s": w.end_s, **prediction_dict(w.prediction, metadata)}
-            for w in result.timeline
+            for w in result.answer.windows
         ],
     }
 

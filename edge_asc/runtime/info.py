@@ -1,6 +1,5 @@
 """What a bug report needs, and what a model file says of itself; as text and as JSON."""
 
-import importlib.metadata
 import os
 import platform
 import sys
@@ -12,7 +11,7 @@ import numpy as np
 
 from edge_asc import __version__
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.classifier import RUNTIMES
+from edge_asc.runtime.classifier import RUNTIMES, version_of
 from edge_asc.runtime.formats.unsigned_weights import has_signed_weights
 from edge_asc.runtime.metadata import Metadata, read_metadata
 from edge_asc.runtime.processor import instruction_set
@@ -43,7 +42,10 @@ def machine_info() -> dict[str, Any]:
             name: {"version": runtime.version, "problem": runtime.problem}
             for name, runtime in RUNTIMES.items()
         },
-        "packages": {p: _version(p) for p in (*RUNTIME_PACKAGES, *TRAINING_PACKAGES)},
+        "packages": {
+            **{name: version_of(name) for name in (*RUNTIME_PACKAGES, *TRAINING_PACKAGES)},
+            "numpy": np.__version__,  # the one in use, wherever it came from
+        },
     }
 
 
@@ -118,12 +120,3 @@ def _value(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {_value(v)}" for k, v in value.items())
     return f"{value:,}" if type(value) is int and value >= 10_000 else str(value)
-
-
-def _version(package: str) -> str | None:
-    if package == "numpy":
-        return np.__version__  # the one in use, wherever it came from
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -4,7 +4,6 @@
 state dict), `metrics.json`, `curves.png`, `confusion.png`.
 """
 
-import importlib.metadata
 import os
 import platform
 import re
@@ -21,6 +20,7 @@ import edge_asc
 from edge_asc import __version__
 from edge_asc.config.schema import Config, config_from_dict
 from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.classifier import version_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -137,7 +137,8 @@ def load_network(folder: Path | str) -> "nn.Module":
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except RuntimeError as error:
-        raise ValueError(f"{path}: weights of another network ({_first_line(error)})") from error
+        last = str(error).strip().splitlines()[-1].strip()
+        raise ValueError(f"{path}: weights of another network ({last})") from error
     return network.eval()
 
 
@@ -146,7 +147,7 @@ def provenance(command: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "edge_asc": __version__,
         "python": platform.python_version(),
-        "versions": {name: v for name in PACKAGES if (v := _version(name))},
+        "versions": {name: v for name in PACKAGES if (v := version_of(name))},
         "git": git_commit(),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "platform": platform.platform(),
@@ -176,14 +177,3 @@ def _git(root: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip()

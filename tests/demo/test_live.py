@@ -28,7 +28,6 @@ from edge_asc.demo.sources.recording import MAX_LAG_S, FileSource
 from edge_asc.demo.sources.source import Block, SourceCounts
 from edge_asc.runtime.answers.answer import Prediction
 from edge_asc.runtime.classifier import Classifier
-from edge_asc.runtime.classify import classify_file
 from waiting import PATIENCE_S, SOON_S
 
 RATE_HZ = tiny_models.FRONTEND.sample_rate_hz
@@ -113,7 +112,7 @@ def scene_of(decision: Decision) -> np.ndarray:
 def test_a_stream_gets_the_probabilities_of_its_file(classifier: Classifier, walk: Path) -> None:
     live = heard(classifier, FileSource(walk), smoothing=AS_THEY_COME).decisions
     # A file's last window ends where the file ends; a stream knows only whole hops.
-    file = classify_file(walk, classifier, 0.5).timeline[: len(live)]
+    file = classifier(walk, hop_s=0.5).windows[: len(live)]
     assert len(live) == 12
     for decision, window in zip(live, file, strict=True):
         assert decision.position_s == pytest.approx(window.end_s, abs=1e-9)

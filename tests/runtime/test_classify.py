@@ -18,7 +18,7 @@ from edge_asc.runtime.answers.answer import ranking
 from edge_asc.runtime.answers.hear import answers
 from edge_asc.runtime.answers.stream import Stream
 from edge_asc.runtime.classifier import Classifier, softmax
-from edge_asc.runtime.classify import classify_all, classify_file, find_audio
+from edge_asc.runtime.classify import FileResult, classify_all, find_audio
 from edge_asc.runtime.classify_report import clock, result_dict, result_text
 from tiny_models import (
     ABSTRACT_LABELS,
@@ -129,14 +129,14 @@ def test_a_file_with_two_scenes_has_both_on_its_timeline(
 ) -> None:
     audio = np.concatenate([tone("low", 24000), tone("high", 24000)])
     soundfile.write(tmp_path / "two.wav", audio, 8000)
-    result = classify_file(tmp_path / "two.wav", classifier, hop_s=0.5)
-    assert result.duration_s == 6.0
-    scenes = [LABELS[w.prediction.scene.argmax()] for w in result.timeline]
+    result = classifier(tmp_path / "two.wav", hop_s=0.5)
+    assert result.end_s == 6.0
+    scenes = [LABELS[w.prediction.scene.argmax()] for w in result.windows]
     assert scenes[:4] == ["low"] * 4
     assert scenes[-4:] == ["high"] * 4
-    assert result.timeline[-1].end_s == pytest.approx(6.0, abs=0.02)
+    assert result.windows[-1].end_s == pytest.approx(6.0, abs=0.02)
     np.testing.assert_allclose(
-        result.mean.scene, np.mean([w.prediction.scene for w in result.timeline], axis=0)
+        result.probabilities, np.mean([w.prediction.scene for w in result.windows], axis=0)
     )
     text = result_text(result, classifier.metadata, top=2)
     assert "0:00.0 to 0:0" in text
@@ -145,23 +145,23 @@ def test_a_file_with_two_scenes_has_both_on_its_timeline(
 
 
 def test_a_short_file_is_filled_up_with_silence(classifier: Classifier, tmp_path: Path) -> None:
-    result = classify_file(write_tone(tmp_path / "s.wav", "high", 0.4), classifier)
-    assert result.duration_s == pytest.approx(0.4)
-    (window,) = result.timeline
+    result = classifier(write_tone(tmp_path / "s.wav", "high", 0.4))
+    assert result.end_s == pytest.approx(0.4)
+    (window,) = result.windows
     assert (window.start_s, window.end_s) == (0.0, pytest.approx(0.4))
     audio, _ = soundfile.read(tmp_path / "s.wav", dtype="float32")
     padded = np.pad(audio, (0, 8000 - len(audio)))
     expected = classifier.predict(FRONTEND.features(padded)).scene
-    np.testing.assert_allclose(result.mean.scene, expected, atol=PROBABILITY_TOLERANCE)
+    np.testing.assert_allclose(result.probabilities, expected, atol=PROBABILITY_TOLERANCE)
 
 
 def test_rates_and_channels_other_than_the_model_s(classifier: Classifier, tmp_path: Path) -> None:
     time_s = np.arange(2 * 44100) / 44100
     stereo = np.stack([0.5 * np.sin(2 * np.pi * 1000 * time_s)] * 2, axis=1)
     soundfile.write(tmp_path / "stereo.flac", stereo, 44100, subtype="PCM_24")
-    result = classify_file(tmp_path / "stereo.flac", classifier)
-    assert LABELS[result.mean.scene.argmax()] == "middle"
-    assert result.duration_s == pytest.approx(2.0, abs=0.001)
+    result = classifier(tmp_path / "stereo.flac")
+    assert LABELS[result.probabilities.argmax()] == "middle"
+    assert result.end_s == pytest.approx(2.0, abs=0.001)
 
 
 def test_memory_does_not_grow_with_the_file(classifier: Classifier) -> None:
@@ -223,11 +223,12 @@ def test_clock(seconds: float, text: str) -> None:
 
 
 def test_json_holds_every_probability(classifier: Classifier, tmp_path: Path) -> None:
-    result = classify_file(write_tone(tmp_path / "x.wav", "low", 2.0), classifier)
+    path = write_tone(tmp_path / "x.wav", "low", 2.0)
+    result = FileResult(path, classifier(path))
     found = json.loads(json.dumps(result_dict(result, classifier.metadata, top=1)))
     assert found["scene"] == "low"
     assert found["abstract"] == "dark"
     assert sum(found["probabilities"].values()) == pytest.approx(1)
     assert found["top"] == [{"scene": "low", "probability": found["probabilities"]["low"]}]
-    assert [w["start_s"] for w in found["timeline"]] == [w.start_s for w in result.timeline]
+    assert [w["start_s"] for w in found["timeline"]] == [w.start_s for w in result.answer.windows]
     assert all(set(w["probabilities"]) == set(LABELS) for w in found["timeline"])
