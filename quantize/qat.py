@@ -11,6 +11,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,7 @@ from torch import Tensor, nn
 
 from edge_asc.files import atomic_write, write_json
 from edge_asc.graph.fold import fold
-from edge_asc.graph.graph import (
-    ORDER_OPS,
-    SIGMOID_GRID,
-    Graph,
-    Grid,
-    Node,
-    scale_groups,
-)
+from edge_asc.graph.graph import ORDER_OPS, SIGMOID_GRID, Graph, Grid, Node, scale_groups
 from edge_asc.graph.network import GraphNetwork, module_name
 from edge_asc.quantize.nncf_setup import import_nncf
 from edge_asc.quantize.ranges import Range, measure_ranges
@@ -101,7 +95,7 @@ def freeze(quantised: GraphNetwork) -> Graph:
     hooks = dict(_hook_storage(quantised).named_hooks(remove_duplicate=False))
     for group in scale_groups(graph):
         name = _hook_names(graph, group)[0]
-        grid = _grid_of(hooks[f"post_hooks.{_hook_key(name)}__0.0"])
+        grid = _grid_of(hooks[f"post_hooks.{name}__0.0"])
         graph.grids.update(dict.fromkeys(group, grid))
     for index, node in enumerate(graph.nodes):
         if node.op in ("conv", "linear"):
@@ -157,10 +151,6 @@ def _hook_storage(module: nn.Module) -> Any:
     from nncf.torch.function_hook import get_hook_storage
 
     return get_hook_storage(module)
-
-
-def _hook_key(op_name: str) -> str:
-    return op_name.replace(".", ":")
 
 
 def _quantises_weight(hook: nn.Module) -> bool:
@@ -227,8 +217,7 @@ def _scales_of(quantiser: Any) -> np.ndarray:
 
 def dummy_quantised(graph: Graph) -> Graph:
     """An int8 graph with arbitrary grids: the size of the file before there is any training."""
-    network = GraphNetwork(graph)
-    quantised = network.trained_graph()
+    quantised = deepcopy(graph)
     for index, group in enumerate(scale_groups(quantised)):
         # No two alike, since equal grids are stored once; a relu's zero is the lowest number.
         producers = [node for node in quantised.nodes if set(node.outputs) & group]

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import torch
-from torch import nn
 
 from edge_asc.config.schema import Config, config_from_dict, with_overrides
 from edge_asc.data.dataset import SceneDataset
@@ -85,8 +84,23 @@ def quantize_run(
     method = "ptq" if ptq else "qat"
     settings = {"method": method, "config": config.to_dict(), "teachers": names_before}
     write_json(folder / SETTINGS, settings | {"provenance": provenance()})
-    trained = (quantised, description, config, material, taught_by, folder, resume, progress)
-    rows = [] if ptq else _train(*trained)
+    rows: list[dict[str, Any]] = []
+    if not ptq:
+        rows = fit(
+            quantised,
+            frontend,
+            material.train,
+            material.val,
+            config.quantize.schedule(config.train),
+            config.augment,
+            folder,
+            n_frames=description.n_frames,
+            balanced=config.data.balanced,
+            seed=description.seed,
+            teachers=taught_by,
+            resume=resume,
+            progress=progress,
+        ).rows
     _save_results(folder, quantised.eval(), description, material, rows)
     qat.save(quantised, folder)  # last of all: weights.pt says that the rest is there
     return folder
@@ -131,34 +145,6 @@ def load_quantised(run: Path) -> GraphNetwork:
             " (or, quicker and less accurate, with --ptq)"
         )
     return qat.load(float_network(run, read_run(run)), folder).eval()
-
-
-def _train(
-    quantised: GraphNetwork,
-    description: Run,
-    config: Config,
-    material: Material,
-    teachers: list[nn.Module],
-    folder: Path,
-    resume: bool,
-    progress: bool,
-) -> list[dict[str, Any]]:
-    fitted = fit(
-        quantised,
-        description.front_end(),
-        material.train,
-        material.val,
-        config.quantize.schedule(config.train),
-        config.augment,
-        folder,
-        n_frames=description.n_frames,
-        balanced=config.data.balanced,
-        seed=description.seed,
-        teachers=teachers,
-        resume=resume,
-        progress=progress,
-    )
-    return fitted.rows
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -257,7 +258,8 @@ def train(
     config = config if isinstance(config, Config) else preset(config)
     dataset = data if isinstance(data, SceneDataset) else open_dataset(Path(data))
     root = Path(out or DEFAULT_ROOT)
-    folder = root / name if name else _unnamed(config.name, root, resume)
+    unnamed = newest_run if resume else partial(new_run_folder, config.name)
+    folder = root / name if name else unnamed(root)
     if model is not None:
         config = _with_model(config, dataset, model, folder if resume else None)
     from edge_asc.training.placement import Placement  # torch takes seconds
@@ -281,10 +283,6 @@ def train(
     return run
 
 
-def _unnamed(preset_name: str, root: Path, resume: bool) -> Path:
-    return newest_run(root) if resume else new_run_folder(preset_name, root)
-
-
 def _with_model(
     config: Config, dataset: SceneDataset, model: "Model", resumed: Path | None
 ) -> Config:
@@ -302,9 +300,8 @@ def _with_model(
     labels = dataset.abstract_labels if config.data.target == "abstract" else dataset.labels
     frontend, clip_s = config.front_end(), config.data.clip_s or dataset.clip_s
     crop_s = min(clip_s, config.data.crop_s or clip_s)
-    n_frames = frontend.n_frames(round(crop_s * frontend.sample_rate_hz))
     sizes = [len(labels), *([len(dataset.abstract_labels)] if abstract else [])]
-    check_own(own.name, (1, 1, frontend.n_mels, n_frames), sizes)
+    check_own(own.name, (1, 1, frontend.n_mels, frontend.frames_in(crop_s)), sizes)
     return msgspec.structs.replace(config, model=own)
 
 

@@ -103,7 +103,9 @@ def fit(
     average = AveragedWeights(network, config.ema) if config.ema else None
     history = History(average, val_store, folder / "metrics.csv", config.select == "best")
     around = [
-        *_around_steps(network, average, config),
+        *([average] if average else []),
+        # Zeros are made in the averaged weights as well.
+        *([MagnitudePruning(network, average, config.sparsity)] if config.sparsity else []),
         history,
         *([TrainingProgress(history)] if progress else []),
         *callbacks,
@@ -111,7 +113,15 @@ def fit(
     ]
     started = time.perf_counter()
     with _quiet_lightning():
-        trainer = _trainer(config, folder, placement, loggers, around)
+        trainer = L.Trainer(
+            **placement.trainer_arguments(config.precision),
+            **_OWN_WAYS,
+            max_epochs=config.epochs,
+            gradient_clip_val=config.clip_norm or None,
+            callbacks=around,
+            plugins=[AtomicCheckpointIO()],
+            logger=build_loggers(loggers, folder),
+        )
         epochs = Epochs(
             train_store,
             config.batch_size,
@@ -129,32 +139,6 @@ def fit(
     epoch = _take_final_weights(network, history, average, config)
     seconds = time.perf_counter() - started
     return Fitted(network.cpu().eval(), history.rows, epoch, seconds, trainer.is_global_zero)
-
-
-def _around_steps(
-    network: nn.Module, average: AveragedWeights | None, config: TrainConfig
-) -> list[Callback]:
-    """What follows every step of the optimiser; zeros are made in the averaged weights as well."""
-    pruning = [MagnitudePruning(network, average, config.sparsity)] if config.sparsity else []
-    return [*([average] if average else []), *pruning]
-
-
-def _trainer(
-    config: TrainConfig,
-    folder: Path,
-    placement: Placement,
-    loggers: Sequence[str],
-    callbacks: list[Callback],
-) -> L.Trainer:
-    return L.Trainer(
-        **placement.trainer_arguments(config.precision),
-        **_OWN_WAYS,
-        max_epochs=config.epochs,
-        gradient_clip_val=config.clip_norm or None,
-        callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
-        logger=build_loggers(loggers, folder),
-    )
 
 
 _OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our callbacks do instead

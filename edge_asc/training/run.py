@@ -76,9 +76,16 @@ def train(
         check_untested(init, dataset, fold)
     labels = abstract_labels(config, dataset)
     material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
-    network, begun = _new_network(config, dataset, labels, material, seed, init)
-    source = data or str(dataset.root)
-    run = _describe(config, dataset, fold, seed, source, labels, material, begun, teachers)
+    torch.manual_seed(seed)
+    network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
+    _check_input(network, config, material)
+    begun = None if init is None else begin_with(network, init)
+    if begun and is_main_process():
+        print(f"began with {begun}", file=sys.stderr)
+    asked = {"data": data or str(dataset.root), "fold": fold, "seed": seed}
+    run = _describe(
+        config, dataset, labels, material, begun, **asked, teachers=[*map(str, teachers)]
+    )
     taught_by = load_teachers(teachers, run, dataset)
     if is_main_process():
         _open_folder(folder, run, resume)
@@ -104,22 +111,28 @@ def train(
     return folder
 
 
-def _new_network(
+def _describe(
     config: Config,
     dataset: SceneDataset,
     abstract: list[str],
     material: Material,
-    seed: int,
-    init: Path | None,
-) -> tuple[nn.Module, Transfer | None]:
-    """The network before its first step, and what it took over from the run `init`."""
-    torch.manual_seed(seed)
-    network = build(config.model.name, config.model.options, len(dataset.labels), len(abstract))
-    _check_input(network, config, material)
-    begun = None if init is None else begin_with(network, init)
-    if begun and is_main_process():
-        print(f"began with {begun}", file=sys.stderr)
-    return network, begun
+    begun: Transfer | None,
+    **asked: Any,
+) -> Run:
+    """What run.json says; `asked` are those of its fields that the caller of `train` gave."""
+    made_by = provenance() | {"data_licence": dataset.license_note}
+    return Run(
+        config=config.to_dict(),
+        dataset=dataset.name,
+        labels=list(dataset.labels),
+        abstract_labels=abstract,
+        frontend=material.frontend.to_dict(),
+        clip_s=material.clip_s,
+        n_frames=material.n_frames,
+        provenance=made_by | ({"began_with": begun.to_dict()} if begun else {}),
+        init=begun.run if begun else "",
+        **asked,
+    )
 
 
 def _check_input(network: nn.Module, config: Config, material: Material) -> None:
@@ -134,36 +147,6 @@ def _check_input(network: nn.Module, config: Config, material: Material) -> None
             f"model {config.model.name} does not take {material.frontend.n_mels} mels x "
             f"{material.n_frames} frames, {material.clip_s:g} s ({line})"
         ) from error
-
-
-def _describe(
-    config: Config,
-    dataset: SceneDataset,
-    fold: int | None,
-    seed: int,
-    data: str,
-    abstract: list[str],
-    material: Material,
-    begun: Transfer | None,
-    teachers: Sequence[Path | str],
-) -> Run:
-    return Run(
-        config=config.to_dict(),
-        dataset=dataset.name,
-        data=data,
-        fold=fold,
-        seed=seed,
-        labels=list(dataset.labels),
-        abstract_labels=abstract,
-        frontend=material.frontend.to_dict(),
-        clip_s=material.clip_s,
-        n_frames=material.n_frames,
-        provenance=provenance()
-        | {"data_licence": dataset.license_note}
-        | ({"began_with": begun.to_dict()} if begun else {}),
-        init=begun.run if begun else "",
-        teachers=[str(folder) for folder in teachers],
-    )
 
 
 def _open_folder(folder: Path, run: Run, resume: bool) -> None:

@@ -6,6 +6,7 @@ Its state is in the checkpoint, so nothing is lost or counted twice on resume.
 import csv
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,8 @@ from edge_asc.training.step import SceneModule
 from edge_asc.training.validate import Scores, predict, score
 
 COLUMNS = (
-    "epoch",
-    "learning_rate",
-    "train_loss",
-    "scene_weight",
-    "abstract_weight",
-    "val_loss",
-    "val_accuracy",
-    "val_macro_accuracy",
-    "seconds",
+    *("epoch", "learning_rate", "train_loss", "scene_weight", "abstract_weight"),
+    *("val_loss", "val_accuracy", "val_macro_accuracy", "seconds"),
 )
 
 
@@ -82,26 +76,17 @@ class History(Callback):
         epoch = trainer.global_step // len(module.epochs)
         loss = trainer.strategy.reduce(torch.stack(module.losses).mean(), reduce_op="mean")
         if not math.isfinite(loss):
-            rate = module.config.learning_rate
-            raise Diverged(
-                f"the loss became {float(loss)} in epoch {epoch}: lower the learning rate, {rate}"
-            )
+            now = f"the loss became {float(loss)} in epoch {epoch}"
+            raise Diverged(f"{now}: lower the learning rate, {module.config.learning_rate}")
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         names = ("scene_weight", "abstract_weight")
         weights = zip(names, module.loss_weights.tolist(), strict=False)
-        return {
-            "epoch": epoch,
-            "learning_rate": rate,
-            "train_loss": float(loss),
-            **dict(weights),  # of the next step
-        }
+        figures = {"epoch": epoch, "learning_rate": rate, "train_loss": float(loss)}
+        return {**figures, **dict(weights)}  # weights of the next step
 
     def _validate(self, trainer: L.Trainer, module: SceneModule, epoch: int) -> dict[str, Any]:
-        if self.average is None:
+        with self.average.applied() if self.average else nullcontext():
             scores = self._scores(trainer, module, epoch)
-        else:
-            with self.average.applied():
-                scores = self._scores(trainer, module, epoch)
         return {
             "val_loss": scores.mean_log_loss,
             "val_accuracy": scores.accuracy,
@@ -114,16 +99,9 @@ class History(Callback):
         rank, world = trainer.global_rank, trainer.world_size
         mine = np.arange(len(self.val))
         mine = mine[rank::world] if len(mine) >= world else mine
-        part = score(
-            predict(
-                module.network,
-                module.augmenter.normalize,
-                self.val,
-                module.epochs.n_frames,
-                clips=mine,
-            ),
-            tuple(y[mine] for y in self.val.labels),
-        )
+        normalize, n_frames = module.augmenter.normalize, module.epochs.n_frames
+        answers = predict(module.network, normalize, self.val, n_frames, clips=mine)
+        part = score(answers, tuple(y[mine] for y in self.val.labels))
         sums = (part.confusion, part.log_loss, part.abstract)
         scores = Scores(*(_sum(trainer, x) for x in sums))
         rank_by = (scores.accuracy, -scores.mean_log_loss)

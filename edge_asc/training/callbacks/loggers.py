@@ -10,22 +10,14 @@ from edge_asc.install import add_package
 from edge_asc.suggest import no_such
 
 
-def _tensorboard(folder: Path) -> Logger:
-    return TensorBoardLogger(folder, name="", version="tensorboard")
-
-
-def _wandb(folder: Path) -> Logger:
-    return WandbLogger(name=folder.name, save_dir=folder, project="edge-asc")
-
-
 def _mlflow(folder: Path) -> Logger:
     place = (folder / "mlruns").resolve().as_uri()
     return MLFlowLogger("edge-asc", run_name=folder.name, tracking_uri=place)
 
 
 LOGGERS: dict[str, Callable[[Path], Logger]] = {
-    "tensorboard": _tensorboard,
-    "wandb": _wandb,
+    "tensorboard": lambda folder: TensorBoardLogger(folder, name="", version="tensorboard"),
+    "wandb": lambda f: WandbLogger(name=f.name, save_dir=f, project="edge-asc"),
     "mlflow": _mlflow,
 }
 

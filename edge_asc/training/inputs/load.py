@@ -98,7 +98,7 @@ def prepare(
     if frontend.normalization == "dataset":
         frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))
     crop_s = min(clip_s, config.data.crop_s or clip_s)
-    n_frames = frontend.n_frames(round(crop_s * frontend.sample_rate_hz))
+    n_frames = frontend.frames_in(crop_s)
     return Material(train_store, store(val), store(test), frontend, n_frames, crop_s)
 
 

@@ -94,7 +94,7 @@ def _describe(config: Config, file: Path, data: Path | None, order: tuple[str, .
         abstract_labels=list(TAU_GROUPS),
         frontend=frontend.to_dict(),
         clip_s=clip_s,
-        n_frames=frontend.n_frames(round(clip_s * frontend.sample_rate_hz)),
+        n_frames=frontend.frames_in(clip_s),
         provenance=provenance() | {"imported": origin},
     )
 
@@ -102,17 +102,14 @@ def _describe(config: Config, file: Path, data: Path | None, order: tuple[str, .
 def _examples(frontend: FrontEnd, clip_s: float, data: Path | None) -> np.ndarray:
     """Inputs of the network, `[N, M, F]`: of the data set, or of synthetic sound."""
     if data is not None:
-        return _features(frontend, clip_s, _tau(data))
+        dataset = open_dataset(data)
+        if dataset.name != DATASET:
+            made_for = f"the checkpoint was made for {DATASET}"
+            raise ValueError(f"{data}: {made_for}, this is {dataset.name}")
+        return _features(frontend, clip_s, dataset)
     with TemporaryDirectory() as folder:
         table = write_synthetic(folder, 2, math.ceil(clip_s), frontend.sample_rate_hz)
         return _features(frontend, clip_s, open_dataset(table))
-
-
-def _tau(data: Path) -> SceneDataset:
-    dataset = open_dataset(data)
-    if dataset.name != DATASET:
-        raise ValueError(f"{data}: the checkpoint was made for {DATASET}, this is {dataset.name}")
-    return dataset
 
 
 def _features(frontend: FrontEnd, clip_s: float, dataset: SceneDataset) -> np.ndarray:
