@@ -44,16 +44,7 @@ def export_run(
 ) -> list[ModelFile]:
     """Write a run's network as model files, and parity.json beside them.
 
-    Args:
-        run: a finished run; for int8 a quantised one.
-        precision: of the weights; int8 also of the activations.
-        formats: which files to write.
-        rule: the size rule.
-        views: how often the files hear a window (`edge_asc.runtime.tta`); None: as the settings
-            say.
-        out: folder; None: RUN/export.
-        enforced: write nothing that is over the rule; else write it with a warning inside.
-        overwrite: also in the place of files that hold something else.
+    Arguments are those of `edge_asc.api.run.Run.export`, with a file for each of `formats`.
 
     Raises:
         OverBudget: a file would be over the rule; none is written.

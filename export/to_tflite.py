@@ -40,7 +40,7 @@ OPERATORS = {
 }
 SAME, VALID = 0, 1
 NO_ACTIVATION, RELU = 0, 1
-BATCH_AXIS_SHIFT = {0: 3, 1: 1, 2: 2}  # graph axis [C, M, F] -> file axis [1, M, F, C]
+FILE_AXIS = {0: 3, 1: 1, 2: 2}  # graph axis [C, M, F] -> file axis [1, M, F, C]
 
 
 def to_tflite(
@@ -308,10 +308,6 @@ def _transpose(writer: _Writer, node: Node) -> None:
     writer.emit("TRANSPOSE", node, constants=(order,))
 
 
-def _concat(writer: _Writer, node: Node) -> None:
-    writer.emit("CONCATENATION", node, (0, "i32", BATCH_AXIS_SHIFT[node.attributes["axis"]]))
-
-
 def _plain(name: str) -> Callable[[_Writer, Node], None]:
     return lambda writer, node: writer.emit(name, node)
 
@@ -327,7 +323,9 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "max_pool": _max_pool,
     "split": _split,
     "transpose": _transpose,
-    "concat": _concat,
+    "concat": lambda writer, node: writer.emit(
+        "CONCATENATION", node, (0, "i32", FILE_AXIS[node.attributes["axis"]])
+    ),
     "max": _plain("MAXIMUM"),
     "sigmoid": _plain("LOGISTIC"),
     "relu": _plain("RELU"),

@@ -22,7 +22,15 @@ from torch import Tensor, nn
 
 from edge_asc.files import atomic_write, write_json
 from edge_asc.graph.fold import fold
-from edge_asc.graph.graph import ORDER_OPS, SIGMOID_GRID, Graph, Grid, Node, scale_groups
+from edge_asc.graph.graph import (
+    ORDER_OPS,
+    SIGMOID_GRID,
+    Graph,
+    Grid,
+    Node,
+    per_channel,
+    scale_groups,
+)
 from edge_asc.graph.network import GraphNetwork, module_name
 from edge_asc.quantize.nncf_setup import import_nncf
 from edge_asc.quantize.ranges import Range, measure_ranges
@@ -55,6 +63,8 @@ def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
     The result trains like any module: weights, biases and ranges are its parameters.
     """
     nncf = import_nncf()
+    from nncf.torch.quantization.layers import SymmetricQuantizer
+
     ranges = measure_ranges(network, batches)
     with contextlib.redirect_stdout(sys.stderr):  # NNCF's progress bars
         quantised = nncf.quantize(
@@ -66,7 +76,7 @@ def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
         )
     hooks = _hook_storage(quantised)
     for name, hook in list(hooks.named_hooks(remove_duplicate=False)):
-        if not _quantises_weight(hook):
+        if not isinstance(hook, SymmetricQuantizer):  # which quantises a weight
             _remove(hooks, name)
     for group, value_range in zip(scale_groups(network.graph), ranges, strict=True):
         quantiser = _activation_quantiser(network.graph, group, value_range)
@@ -111,7 +121,7 @@ def quantise_node(node: Node, weight_scale: np.ndarray, input_grid: Grid) -> Non
     # A dead channel's tiny scale would throw its bias out of int32.
     least = np.abs(bias) / (input_grid.scale * 2**30)
     scale = np.maximum(weight_scale, least).astype(np.float32)
-    steps = weight / scale.reshape(-1, *[1] * (weight.ndim - 1))
+    steps = weight / per_channel(scale, weight.ndim)
     bias_scale = scale * np.float32(input_grid.scale)
     node.tensors = {
         "weight": np.clip(np.rint(steps), -127, 127).astype(np.int8),
@@ -151,12 +161,6 @@ def _hook_storage(module: nn.Module) -> Any:
     from nncf.torch.function_hook import get_hook_storage
 
     return get_hook_storage(module)
-
-
-def _quantises_weight(hook: nn.Module) -> bool:
-    from nncf.torch.quantization.layers import SymmetricQuantizer
-
-    return isinstance(hook, SymmetricQuantizer)
 
 
 def _remove(hooks: Any, name: str) -> None:

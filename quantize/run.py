@@ -38,17 +38,10 @@ def quantize_run(
     progress: bool = True,
     cache: Path | None = None,
 ) -> Path:
-    """Quantise a finished run, into RUN/quantized.
+    """Quantise a finished run, into RUN/quantized; arguments as of `edge_asc.api.run.Run.quantize`.
 
-    Args:
-        run: the run folder.
-        ptq: measure ranges only, without training on.
-        overrides: `quantize.key=value`, or another section's.
-        resume: go on with quantisation-aware training that was interrupted, with its settings.
-        data: the run's data set, or where it is now; None: where it was.
-        teachers: finished runs that the network goes on to learn from; RUN can be one.
-        progress: show progress.
-        cache: folder of the feature cache; None: the user's.
+    Settings are given as `overrides` such as `quantize.epochs=10`; a resumed training keeps those
+    it was started with. `cache` is the folder of the feature cache, None the user's.
 
     Returns:
         RUN/quantized, with weights.pt, nncf.json, quantize.json, metrics.json.

@@ -236,24 +236,14 @@ def report(inventory: Inventory, rules: Iterable[Rule]) -> dict[str, Any]:
 
 def _rule_report(rule: Rule, inventory: Inventory) -> dict[str, Any]:
     verdicts = rule.measure(inventory)
-    return {
-        "ok": all(verdict.ok for verdict in verdicts),
-        "verdicts": [
-            {"quantity": v.quantity, "value": v.value, "limit": v.limit, "unit": v.unit, "ok": v.ok}
-            for v in verdicts
-        ],
-    }
+    found = [_fields(verdict, "quantity value limit unit ok") for verdict in verdicts]
+    return {"ok": all(verdict.ok for verdict in verdicts), "verdicts": found}
 
 
 def _layer_report(layer: Layer) -> dict[str, Any]:
-    return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "parameters": layer.parameters,
-        "nonzero": layer.nonzero,
-        "bytes_by_dtype": layer.bytes_by_dtype,
-        "macs": layer.macs,
-        "elementwise": layer.elementwise,
-        "output_bytes": layer.output_bytes,
-        "output_shape": list(layer.output_shape),
-    }
+    names = "name kind parameters nonzero bytes_by_dtype macs elementwise output_bytes"
+    return {**_fields(layer, names), "output_shape": list(layer.output_shape)}
+
+
+def _fields(found: Layer | Verdict, names: str) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in names.split()}

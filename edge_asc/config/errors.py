@@ -21,7 +21,7 @@ def explain(root: type[Struct], message: str, tables: Mapping[str, Any]) -> str:
     text, _, path = message.partition(" - at `")
     keys = re.findall(r"[\w-]+", path.removesuffix("`"))
     if unknown := re.search(r"unknown field `(.+)`", text):
-        return _unknown_key(root, keys, unknown.group(1))
+        return did_you_mean(keys, unknown.group(1), list(types_of(_section(root, keys))))
     if missing := re.search(r"missing required field `(.+)`", text):
         return f"{'.'.join([*keys, missing.group(1)])} is missing"
     found: Any = tables
@@ -35,13 +35,13 @@ def _section(root: type[Struct], keys: Sequence[str]) -> type[Struct]:
     """Return the struct that the keys lead to."""
     section: Any = root
     for key in keys:
-        section = {f.name: f.type for f in msgspec.structs.fields(section)}[key]
+        section = types_of(section)[key]
     return section
 
 
-def _unknown_key(root: type[Struct], keys: Sequence[str], unknown: str) -> str:
-    names = [f.name for f in msgspec.structs.fields(_section(root, keys))]
-    return did_you_mean(keys, unknown, names, setting_names(root))
+def types_of(section: type[Struct]) -> dict[str, Any]:
+    """The types of a struct's fields by name."""
+    return {field.name: field.type for field in msgspec.structs.fields(section)}
 
 
 def did_you_mean(
@@ -74,5 +74,5 @@ def setting_names(root: type[Struct]) -> list[str]:
 
 def _legal(root: type[Struct], keys: Sequence[str]) -> str:
     """Name the legal values of a key that takes one of a few."""
-    types = {f.name: f.type for f in msgspec.structs.fields(_section(root, keys[:-1]))}
-    return f"expected one of {', '.join(types[keys[-1]].__args__)}"
+    legal = _section(root, keys).__args__  # type: ignore[attr-defined]
+    return f"expected one of {', '.join(legal)}"

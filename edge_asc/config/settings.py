@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from os import PathLike
 from typing import Any
 
-import msgspec
-
+from edge_asc.config.errors import types_of
 from edge_asc.config.preset_files import PRESETS, read_preset
 from edge_asc.config.schema import Config, config_from_dict, put
 from edge_asc.frontend.front_end import FrontEnd
@@ -76,15 +75,9 @@ def setting_names() -> list[str]:
 
 def _names(sections: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Short and full name of every setting; of two with one short name, the last counts."""
-    structs = {field.name: field.type for field in msgspec.structs.fields(Config)}
+    structs = types_of(Config)
     for section in reversed(sections):
-        fields = (
-            FrontEnd.__dataclass_fields__ if section == "frontend" else _fields(structs[section])
-        )
+        is_frontend = section == "frontend"
+        fields = FrontEnd.__dataclass_fields__ if is_frontend else types_of(structs[section])
         yield from ((name, f"{section}.{name}") for name in fields)
     yield from ((name, name) for name in structs)
-
-
-def _fields(struct: Any) -> tuple[str, ...]:
-    names: tuple[str, ...] = struct.__struct_fields__
-    return names

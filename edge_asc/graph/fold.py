@@ -20,7 +20,7 @@ from copy import deepcopy
 
 import numpy as np
 
-from edge_asc.graph.graph import Graph, Node
+from edge_asc.graph.graph import Graph, Node, per_channel
 
 
 def fold(graph: Graph) -> Graph:
@@ -91,12 +91,8 @@ def _rename_reads(graph: Graph, old: str, new: str) -> None:
 
 def _scale_outputs(node: Node, scale: np.ndarray, shift: np.ndarray) -> None:
     weight, bias = node.tensors["weight"], node.tensors["bias"]
-    node.tensors["weight"] = weight * _column(scale, weight.ndim)
+    node.tensors["weight"] = weight * per_channel(scale, weight.ndim)
     node.tensors["bias"] = bias * scale + shift
-
-
-def _column(values: np.ndarray, ndim: int) -> np.ndarray:
-    return values.reshape(-1, *[1] * (ndim - 1))
 
 
 def _into_producer(graph: Graph, affine: Node) -> bool:
@@ -159,9 +155,8 @@ def _scale_inputs(node: Node, affine: Node) -> None:
     scale, shift = (np.repeat(v, repeat) for v in _scale_shift(affine, channels // repeat))
     leading = (-1, 1) if depthwise else (1, -1)
     spread = (*leading, *[1] * (weight.ndim - 2))
-    node.tensors["bias"] = node.tensors["bias"] + (weight * shift.reshape(spread)).reshape(
-        len(weight), -1
-    ).sum(1)
+    moved = (weight * shift.reshape(spread)).reshape(len(weight), -1).sum(1)
+    node.tensors["bias"] = node.tensors["bias"] + moved
     node.tensors["weight"] = weight * scale.reshape(spread)
 
 
@@ -174,7 +169,8 @@ def _swap_with_consumer(graph: Graph, affine: Node) -> bool:
     if reader.op not in ("global_mean", "flatten") and not (reader.op == "max_pool" and positive):
         return False
     source, middle, result = affine.inputs[0], affine.output, reader.output
-    if reader.op == "flatten" and not _flattens_into_linear(graph, result):
+    behind = graph.consumers(result)
+    if reader.op == "flatten" and not (behind and all(node.op == "linear" for node in behind)):
         return False
     _rename_reads(graph, result, f"{result}_n")
     reader.inputs, reader.outputs = (source,), (middle,)
@@ -182,11 +178,6 @@ def _swap_with_consumer(graph: Graph, affine: Node) -> bool:
     graph.nodes.remove(affine)
     graph.nodes.insert(graph.nodes.index(reader) + 1, affine)
     return True
-
-
-def _flattens_into_linear(graph: Graph, value: str) -> bool:
-    readers = graph.consumers(value)
-    return bool(readers) and all(node.op == "linear" for node in readers)
 
 
 def _as_depthwise(affine: Node, channels: int) -> None:

@@ -128,6 +128,11 @@ class Graph:
         yield from dict.fromkeys([*read, *self.outputs.values()])
 
 
+def per_channel(values: np.ndarray, ndim: int) -> np.ndarray:
+    """Values `[C]` as they multiply a tensor `[C, …]` of so many axes."""
+    return values.reshape(-1, *[1] * (ndim - 1))
+
+
 def output_shape(node: Node, inputs: list[Shape]) -> Shape:
     """Shape of each output of a node."""
     x = inputs[0]

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_asc.graph.graph import Graph, Grid, Node
+from edge_asc.graph.graph import Graph, Grid, Node, per_channel
 
 
 def module_name(index: int) -> str:
@@ -98,7 +98,7 @@ def dequantised(node: Node) -> tuple[np.ndarray, np.ndarray]:
     weight, bias = node.tensors["weight"], node.tensors["bias"]
     if "weight_scale" in node.tensors:
         scale = node.tensors["weight_scale"].astype(np.float64)
-        weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
+        weight = weight * per_channel(scale, weight.ndim)
         bias = bias * (scale * node.attributes["input_scale"])
     return weight.astype(np.float32), bias.astype(np.float32)
 

@@ -67,7 +67,9 @@ def build_own(name: str, options: dict[str, Any], n_scenes: int, n_abstract: int
     if isinstance(model, nn.Module):
         return OwnNetwork(deepcopy(model))
     try:
-        network = model(**_taken(model, n_scenes, n_abstract), **options)
+        asked = inspect.signature(model).parameters
+        given = {"n_scenes": n_scenes, "n_abstract": n_abstract}
+        network = model(**{k: v for k, v in given.items() if k in asked}, **options)
     except TypeError as error:
         raise ValueError(f"model {name}: {error}") from error
     if not isinstance(network, nn.Module):
@@ -92,12 +94,6 @@ def check_own(name: str, input_shape: tuple[int, ...], n_classes: list[int]) -> 
     if found != [[1, n] for n in n_classes]:
         wanted = " and ".join(str([1, n]) for n in n_classes)
         raise ValueError(f"model {name} gives logits {found}, the labels ask for {wanted}")
-
-
-def _taken(builder: Builder, n_scenes: int, n_abstract: int) -> dict[str, int]:
-    parameters = inspect.signature(builder).parameters
-    given = {"n_scenes": n_scenes, "n_abstract": n_abstract}
-    return {key: value for key, value in given.items() if key in parameters}
 
 
 def _is_importable(name: str, model: Any) -> bool:

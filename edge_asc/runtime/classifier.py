@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from edge_asc.runtime.metadata import (
     one_line,
     read_metadata,
 )
-from edge_asc.runtime.sessions import OnnxSession, Session, open_litert, open_tflite_runtime
+from edge_asc.runtime.sessions import OnnxSession, Session, open_tflite
 from edge_asc.runtime.tta import mean_logits, shifts
 from edge_asc.suggest import no_such
 
@@ -91,8 +91,8 @@ def version_of(package: str) -> str | None:
 
 # In order of preference for their format.
 RUNTIMES: dict[str, Runtime] = {
-    "litert": Runtime("ai-edge-litert", "ai_edge_litert", "tflite", open_litert),
-    "tflite": Runtime("tflite-runtime", "tflite_runtime", "tflite", open_tflite_runtime),
+    "litert": Runtime("ai-edge-litert", "ai_edge_litert", "tflite", partial(open_tflite, "litert")),
+    "tflite": Runtime("tflite-runtime", "tflite_runtime", "tflite", partial(open_tflite, "tflite")),
     "onnxruntime": Runtime("onnxruntime", "onnxruntime", "onnx", OnnxSession),
 }
 

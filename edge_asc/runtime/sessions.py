@@ -161,24 +161,19 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def open_litert(content: bytes, threads: int) -> Session:
-    """A session of ai-edge-litert."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    return TFLiteSession(Interpreter, content, threads)
+# Where the runtimes for .tflite files have their interpreter.
+INTERPRETERS = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}
 
 
-def open_tflite_runtime(content: bytes, threads: int) -> Session:
-    """A session of tflite-runtime."""
-    from tflite_runtime.interpreter import Interpreter
-
-    return TFLiteSession(Interpreter, content, threads)
+def open_tflite(runtime: str, content: bytes, threads: int) -> Session:
+    """A session of a key of `INTERPRETERS`."""
+    interpreter = importlib.import_module(INTERPRETERS[runtime])
+    return TFLiteSession(interpreter.Interpreter, content, threads)
 
 
 def interpreter_that_keeps(runtime: str) -> Callable[..., Any]:
     """The interpreter class of `litert` or `tflite`, so set that all tensors of a run stay."""
-    module = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}[runtime]
-    interpreter = importlib.import_module(f"{module}.interpreter")
+    interpreter = importlib.import_module(INTERPRETERS[runtime])
     return functools.partial(
         interpreter.Interpreter,
         experimental_preserve_all_tensors=True,

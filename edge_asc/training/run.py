@@ -43,22 +43,11 @@ def train(
     loggers: Sequence[str] = (),
     cache: Path | None = None,
 ) -> Path:
-    """Train on all folds but one, and write a run folder.
+    """Train on all folds but one, and write a run folder; arguments as of `edge_asc.api.run.train`.
 
-    Args:
-        config: the whole configuration.
-        dataset: an opened data set.
-        fold: the test fold, kept out of training and validation; None: train on every clip.
-        folder: the run folder; new, or an unfinished run with `resume`.
-        data: path of the data set as the user gave it; "" means `dataset.root`.
-        init: a finished run to begin with: its weights, but for the heads.
-        teachers: finished runs that it learns from; none has seen the test fold.
-        seed: of everything random, 0 or more.
-        resume: go on where a killed run stopped; a new folder starts from the beginning.
-        placement: processes and machines.
-        progress: show progress.
-        loggers: any of `edge_asc.training.callbacks.loggers.LOGGERS`.
-        cache: folder of the feature cache; None: the user's.
+    `folder` is new, or an unfinished run with `resume`; `data` is the path of the data set as the
+    user gave it ("": `dataset.root`). `loggers` are of `edge_asc.training.callbacks.loggers`, and
+    `cache` is the folder of the feature cache, None the user's.
 
     Returns:
         The run folder, in every process; only the main process has written it.

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_asc.runtime.formats.flatbuffer import Flat, Table
-from edge_asc.runtime.sessions import TFLiteSession, interpreter_that_keeps
+from edge_asc.runtime.sessions import INTERPRETERS, TFLiteSession, interpreter_that_keeps
 
 # schema.fbs: slots of the tables, and the two operators that have weights over channels
 CODES, SUBGRAPHS = 1, 2  # of Model
@@ -44,7 +44,7 @@ class Embedder:
         Raises:
             ValueError: an .onnx file.
         """
-        if runtime not in ("litert", "tflite"):
+        if runtime not in INTERPRETERS:
             raise ValueError(
                 f"{path}: embeddings come from .tflite files; ONNX Runtime gives outputs alone"
             )

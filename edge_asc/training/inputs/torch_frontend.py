@@ -7,34 +7,29 @@ bank are handed over as tables, since torchaudio's own depend on the processor i
 Letters: B clips, N samples, M mels, F frames.
 """
 
-import warnings
-
 import torch
 from torch import Tensor, nn
 
 from edge_asc.audio.samples import MAX_SAMPLE, reflected
 from edge_asc.frontend.front_end import LEAST_POWER, STD_FLOOR, FrontEnd
-from edge_asc.training.inputs.torchaudio_transforms import MelSpectrogram
+from edge_asc.training.inputs.torchaudio_transforms import mel_spectrogram
 
 
 def _mel_spectrogram(frontend: FrontEnd) -> nn.Module:
-    with warnings.catch_warnings():
-        # An empty filter is as it should be, see `edge_asc.frontend.mel.filter_bank`.
-        warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
-        mel = MelSpectrogram(
-            sample_rate=frontend.sample_rate_hz,
-            n_fft=frontend.n_fft,
-            win_length=frontend.n_fft,  # the window below brings its zeros along
-            hop_length=frontend.hop_length,
-            f_min=frontend.f_min_hz,
-            f_max=frontend.top_hz,
-            n_mels=frontend.n_mels,
-            window_fn=lambda _: torch.from_numpy(frontend.window_weights),
-            power=2.0,
-            center=False,
-            norm=frontend.mel_norm,
-            mel_scale=frontend.mel_scale,
-        )
+    mel = mel_spectrogram(
+        sample_rate=frontend.sample_rate_hz,
+        n_fft=frontend.n_fft,
+        win_length=frontend.n_fft,  # the window below brings its zeros along
+        hop_length=frontend.hop_length,
+        f_min=frontend.f_min_hz,
+        f_max=frontend.top_hz,
+        n_mels=frontend.n_mels,
+        window_fn=lambda _: torch.from_numpy(frontend.window_weights),
+        power=2.0,
+        center=False,
+        norm=frontend.mel_norm,
+        mel_scale=frontend.mel_scale,
+    )
     # Neither table belongs into a checkpoint: both follow from the front end's description.
     weights = torch.from_numpy(frontend.mel_weights.T.copy())
     mel.mel_scale.register_buffer("fb", weights, persistent=False)

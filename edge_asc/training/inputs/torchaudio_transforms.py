@@ -9,8 +9,9 @@ No release ends this yet: 2.11.1, the newest on 2026-11-28, loads its compiled h
 
 import importlib
 import sys
+import warnings
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from edge_asc.install import add_extra
 
@@ -38,4 +39,12 @@ except (ImportError, OSError, RuntimeError):  # a library is missing, or of anot
 
 from torchaudio.transforms import MelSpectrogram  # noqa: E402
 
-__all__ = ["MelSpectrogram"]
+
+def mel_spectrogram(**settings: Any) -> MelSpectrogram:
+    """The `MelSpectrogram` of torchaudio, silent about empty filters.
+
+    They are as they should be, see `edge_asc.frontend.mel.filter_bank`.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
+        return MelSpectrogram(**settings)

@@ -5,7 +5,6 @@ these they differ by what float32 loses, less than 1e-5 of a clip's largest feat
 Letters: N samples, M mels, F frames.
 """
 
-import warnings
 from functools import cache
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from edge_asc.config.schema import load_preset
 from edge_asc.frontend.front_end import STD_FLOOR, FrontEnd
-from edge_asc.training.inputs.torchaudio_transforms import MelSpectrogram
+from edge_asc.training.inputs.torchaudio_transforms import mel_spectrogram
 
 PRESET = "amfm-full"
 
@@ -45,14 +44,11 @@ def _front_end() -> FrontEnd:
 @cache
 def _mel_spectrogram() -> nn.Module:
     frontend = _front_end()
-    with warnings.catch_warnings():
-        # One filter is empty, see `edge_asc.frontend.mel.filter_bank`.
-        warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
-        return MelSpectrogram(
-            sample_rate=frontend.sample_rate_hz,
-            n_fft=frontend.n_fft,
-            win_length=frontend.win_length,
-            hop_length=frontend.hop_length,
-            n_mels=frontend.n_mels,
-            window_fn=torch.hamming_window,
-        )
+    return mel_spectrogram(
+        sample_rate=frontend.sample_rate_hz,
+        n_fft=frontend.n_fft,
+        win_length=frontend.win_length,
+        hop_length=frontend.hop_length,
+        n_mels=frontend.n_mels,
+        window_fn=torch.hamming_window,
+    )
