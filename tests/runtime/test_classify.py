@@ -138,7 +138,8 @@ def test_a_file_with_two_scenes_has_both_on_its_timeline(
     np.testing.assert_allclose(
         result.probabilities, np.mean([w.prediction.scene for w in result.windows], axis=0)
     )
-    text = result_text(result, classifier.metadata, top=2)
+    file = FileResult(tmp_path / "two.wav", result)
+    text = result_text(file, classifier.metadata, top=2)
     assert "0:00.0 to 0:0" in text
     assert re.search(r"0:03\.\d to 0:06\.0  high", text)
     assert "(abstract)" in text
