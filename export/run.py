@@ -128,10 +128,7 @@ def _judge(
 ) -> list[str]:
     """What is over the rule, one line each; raises instead where the rule is enforced."""
     inventory: Inventory = inventory_of_file(
-        data,
-        frames=description.n_frames,
-        audio_s=description.clip_s,
-        name=name,
+        data, frames=description.n_frames, audio_s=description.clip_s, name=name
     )
     if enforced:
         for rule in rules:

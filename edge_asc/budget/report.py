@@ -72,10 +72,7 @@ COLUMNS: dict[str, tuple[Callable[[Layer], int | str], Callable[[Inventory], int
     "output": (lambda layer: "x".join(map(str, layer.output_shape)), lambda whole: ""),
     "parameters": (lambda layer: layer.parameters, lambda whole: whole.parameters),
     "non-zero": (lambda layer: layer.nonzero, lambda whole: whole.nonzero),
-    "bytes": (
-        lambda layer: sum(layer.bytes_by_dtype.values()),
-        lambda whole: whole.constant_bytes,
-    ),
+    "bytes": (lambda layer: sum(layer.bytes_by_dtype.values()), lambda whole: whole.constant_bytes),
     "stored as": (
         lambda layer: " ".join(dtype for dtype, size in layer.bytes_by_dtype.items() if size),
         lambda whole: "",

@@ -29,13 +29,7 @@ import numpy.typing as npt
 
 from edge_asc.audio.samples import Floats, Samples, checked_audio, reflect
 from edge_asc.frontend.check import check_fields, check_keys
-from edge_asc.frontend.mel import (
-    BandedBank,
-    analysis_window,
-    filter_bank,
-    hz_to_mel,
-    mel_to_hz,
-)
+from edge_asc.frontend.mel import BandedBank, analysis_window, filter_bank, hz_to_mel, mel_to_hz
 from edge_asc.frontend.stream import FeatureStream
 
 __all__ = ["LEAST_POWER", "STD_FLOOR", "FeatureStream", "FrontEnd"]

@@ -29,10 +29,7 @@ DATASET = NAME_PARTS[5][0]  # TAU 2020 Mobile, what the code is made for
 
 
 def import_public(
-    file: Path,
-    folder: Path,
-    data: Path | None = None,
-    order: tuple[str, ...] = TAU_SCENES,
+    file: Path, folder: Path, data: Path | None = None, order: tuple[str, ...] = TAU_SCENES
 ) -> Path:
     """Write a run folder with the weights of a public checkpoint.
 
