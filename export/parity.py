@@ -1,6 +1,7 @@
 """Does a written file compute what was trained? Compared on real inputs, by the file's runtime."""
 
 from dataclasses import dataclass
+from operator import truediv
 from pathlib import Path
 
 import numpy as np
@@ -47,21 +48,16 @@ def compare(path: Path, graph: Graph, features: np.ndarray, runtime: str | None 
     ours = [logits.numpy() for logits in network(torch.from_numpy(features)[:, None])]
     theirs = [np.stack(heads) for heads in zip(*map(classifier.logits, features), strict=True)]
     differences = [float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True)]
-    steps = [
-        difference / graph.grids[value].scale
-        for difference, value in zip(differences, graph.outputs.values(), strict=True)
-        if graph.is_quantised
-    ]
+    scales = [graph.grids[value].scale for value in graph.outputs.values() if graph.is_quantised]
+    steps = list(map(truediv, differences, scales))
+    largest = [float(np.abs(logits).max()) for logits in ours]
     return Parity(
         runtime=f"{classifier.runtime} {classifier.runtime_version}",
         processor=instruction_set(),
         clips=len(features),
         largest_difference=max(differences),
         largest_difference_steps=max(steps, default=None),
-        largest_difference_relative=max(
-            difference / float(np.abs(a).max())
-            for difference, a in zip(differences, ours, strict=True)
-        ),
+        largest_difference_relative=max(map(truediv, differences, largest)),
         argmax_agreement=float((ours[0].argmax(1) == theirs[0].argmax(1)).mean()),
     )
 

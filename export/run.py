@@ -142,18 +142,13 @@ def _judge(
 
 
 def _place(path: Path, data: bytes, graph: Graph, examples: Any) -> ModelFile:
-    """Try the file where it will lie, then give it its name."""
+    """Try the file where it will lie, then give it its name and add its figures to parity.json."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
         result = parity.compare(temporary, graph, examples)
         parity.check(path.name, result)
     figures = asdict(result)
-    _remember(path, figures)
-    return ModelFile(path, figures)
-
-
-def _remember(path: Path, figures: dict[str, Any]) -> None:
-    """Add a file's figures to parity.json."""
     record = path.parent / PARITY_FILE
     known = msgspec.json.decode(record.read_bytes()) if record.is_file() else {}
     write_json(record, {**known, path.name: figures})
+    return ModelFile(path, figures)

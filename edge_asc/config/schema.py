@@ -182,10 +182,7 @@ def load_preset(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Conf
         OSError: the file cannot be read.
     """
     tables = read_preset(name_or_path)
-    where = str(tables["name"])
-    for override in overrides:
-        _override(tables, override)
-    return config_from_dict(tables, where=where)
+    return _overridden(tables, overrides, where=str(tables["name"]))
 
 
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
@@ -194,10 +191,7 @@ def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
     Raises:
         ValueError: as `load_preset`.
     """
-    tables = config.to_dict()
-    for override in overrides:
-        _override(tables, override)
-    return config_from_dict(tables, where=config.name)
+    return _overridden(config.to_dict(), overrides, where=config.name)
 
 
 def config_from_dict(tables: Mapping[str, Any], where: str = "config") -> Config:
@@ -217,12 +211,14 @@ def config_from_dict(tables: Mapping[str, Any], where: str = "config") -> Config
     return config
 
 
-def _override(tables: dict[str, Any], override: str) -> None:
-    """Set one `section.key=value`; the value is TOML, or a bare string."""
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip().split(".")[-1]:
-        raise ValueError(f"override {override!r} is not of the form section.key=value")
-    put(tables, key.strip(), _value(text.strip()))
+def _overridden(tables: dict[str, Any], overrides: Sequence[str], where: str) -> Config:
+    """Set each `section.key=value`; the value is TOML, or a bare string."""
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key.strip().split(".")[-1]:
+            raise ValueError(f"override {override!r} is not of the form section.key=value")
+        put(tables, key.strip(), _value(text.strip()))
+    return config_from_dict(tables, where=where)
 
 
 def put(tables: dict[str, Any], key: str, value: Any) -> None:

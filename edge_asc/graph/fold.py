@@ -43,8 +43,9 @@ def fold(graph: Graph) -> Graph:
     graph = deepcopy(graph)
     shapes = graph.shapes(n_frames=_FRAMES)
     _means_as_convolutions(graph, {name: shape[0] for name, shape in shapes.items()})
-    while any(_fold_step(graph, node) for node in graph.nodes if node.op == "affine"):
-        pass
+    rules = (_into_producer, _through_maximum, _into_consumers, _swap_with_consumer)
+    while any(rule(graph, node) for node in graph.nodes if node.op == "affine" for rule in rules):
+        pass  # the first rule that fits, then from the beginning
     for node in list(graph.nodes):
         if node.op == "affine":
             _as_depthwise(node, shapes[node.inputs[0]][0])
@@ -56,12 +57,6 @@ def fold(graph: Graph) -> Graph:
 
 
 _FRAMES = 251  # any length will do: only channels are read off
-
-
-def _fold_step(graph: Graph, affine: Node) -> bool:
-    """Apply the first rule that fits this affine; False when none does."""
-    rules = (_into_producer, _through_maximum, _into_consumers, _swap_with_consumer)
-    return any(rule(graph, affine) for rule in rules)
 
 
 def _scale_shift(affine: Node, channels: int) -> tuple[np.ndarray, np.ndarray]:

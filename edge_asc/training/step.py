@@ -159,20 +159,11 @@ def task_losses(
 def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """Build the optimiser over every trainable parameter, decay on all of them."""
     parameters = [p for p in network.parameters() if p.requires_grad]
+    both: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
     if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=config.learning_rate,
-            momentum=config.momentum,
-            nesterov=config.nesterov,
-            weight_decay=config.weight_decay,
-        )
-    return torch.optim.AdamW(
-        parameters,
-        lr=config.learning_rate,
-        betas=(config.momentum, 0.999),
-        weight_decay=config.weight_decay,
-    )
+        momentum, nesterov = config.momentum, config.nesterov
+        return torch.optim.SGD(parameters, momentum=momentum, nesterov=nesterov, **both)
+    return torch.optim.AdamW(parameters, betas=(config.momentum, 0.999), **both)
 
 
 def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float:

@@ -179,19 +179,12 @@ def torchinfo_macs(module: nn.Module, output_shape: Shape) -> int:
     return count * output_shape[0]
 
 
-def _convolution(event: Event) -> int:
-    return prod(event.output_shape) * prod(event.shapes[1][1:])
-
-
 def _product(event: Event) -> int:
     return prod(event.output_shape) * event.shapes[-1][-2]  # the last operand is [.., in, out]
 
 
 # Operations with weights where no layer has counted them.
 MACS: dict[str, Callable[[Event], int]] = {
-    "addmm": _product,
-    "baddbmm": _product,
-    "bmm": _product,
-    "convolution": _convolution,
-    "mm": _product,
+    "convolution": lambda event: prod(event.output_shape) * prod(event.shapes[1][1:]),
+    **dict.fromkeys(("addmm", "baddbmm", "bmm", "mm"), _product),
 }

@@ -256,31 +256,17 @@ def _filters(position: int) -> WorkRule:
     return lambda node, shapes, out: out * prod(shapes[position][1:])
 
 
-def _transposed(node: onnx.NodeProto, shapes: list[Shape], out: int) -> int:
-    return prod(shapes[0]) * prod(shapes[1][1:])
-
-
 def _gemm(node: onnx.NodeProto, shapes: list[Shape], out: int) -> int:
     return out * shapes[0][0 if any(integers(node, "transA")) else -1]
 
 
-def _matrices(node: onnx.NodeProto, shapes: list[Shape], out: int) -> int:
-    return out * shapes[0][-1]
-
-
-def _batch_norm(node: onnx.NodeProto, shapes: list[Shape], out: int) -> int:
-    return 2 * prod(shapes[1])  # as torchinfo has it: once a parameter, whatever the positions
-
-
+MATRICES = ("MatMul", "MatMulInteger", "QLinearMatMul")
 MACS: dict[str, WorkRule] = {
-    "BatchNormalization": _batch_norm,
-    "Conv": _filters(1),
-    "ConvInteger": _filters(1),
-    "ConvTranspose": _transposed,
-    "Gemm": _gemm,
-    "MatMul": _matrices,
-    "MatMulInteger": _matrices,
-    "QGemm": _gemm,
+    # As torchinfo has it: once a parameter, whatever the positions.
+    "BatchNormalization": lambda node, shapes, out: 2 * prod(shapes[1]),
+    "ConvTranspose": lambda node, shapes, out: prod(shapes[0]) * prod(shapes[1][1:]),
     "QLinearConv": _filters(3),
-    "QLinearMatMul": _matrices,
+    **dict.fromkeys(("Conv", "ConvInteger"), _filters(1)),
+    **dict.fromkeys(("Gemm", "QGemm"), _gemm),
+    **dict.fromkeys(MATRICES, lambda node, shapes, out: out * shapes[0][-1]),
 }
