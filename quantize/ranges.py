@@ -45,13 +45,10 @@ def _group_range(
 ) -> Range:
     low, high = 0.0, 0.0
     for name in group:
-        low_of_clips, high_of_clips = torch.cat(lows[name]), torch.cat(highs[name])
-        if network.graph.is_output(name):
-            low = min(low, float(low_of_clips.min()))
-            high = max(high, float(high_of_clips.max()))
-        else:
-            low = min(low, float(low_of_clips.mean()))
-            high = max(high, float(high_of_clips.mean()))
+        is_output = network.graph.is_output(name)
+        least, most = (torch.min, torch.max) if is_output else (torch.mean, torch.mean)
+        low = min(low, float(least(torch.cat(lows[name]))))
+        high = max(high, float(most(torch.cat(highs[name]))))
     return low, max(high, low + 1e-3)  # a value that is always zero still needs a grid
 
 

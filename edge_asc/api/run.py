@@ -88,8 +88,9 @@ class Run(PathLike[str]):
             OSError: the run is not finished.
         """
         quantised = self.path / QUANTISED / "metrics.json"
-        int8 = {"int8": _json(quantised)} if quantised.is_file() else {}
-        return {**_json(self.path / "metrics.json"), **int8}
+        found: dict[str, Any] = json.loads((self.path / "metrics.json").read_bytes())
+        int8 = {"int8": json.loads(quantised.read_bytes())} if quantised.is_file() else {}
+        return {**found, **int8}
 
     @property
     def history(self) -> list[dict[str, float | None]]:
@@ -303,11 +304,6 @@ def _with_model(
     sizes = [len(labels), *([len(dataset.abstract_labels)] if abstract else [])]
     check_own(own.name, (1, 1, frontend.n_mels, frontend.frames_in(crop_s)), sizes)
     return msgspec.structs.replace(config, model=own)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
 
 
 def _number(text: str) -> float | None:

@@ -175,23 +175,13 @@ def scale_groups(graph: Graph) -> list[set[str]]:
     Ops of `SAME_GRID_OPS` tie their inputs and outputs together: max(b, CBAM(b)) puts the attended
     feature on b's grid (|CBAM(b)| <= |b|, so nothing is lost), a concatenation its parts.
     """
-    parent: dict[str, str] = {}
-
-    def root(value: str) -> str:
-        parent.setdefault(value, value)
-        while parent[value] != value:
-            value = parent[value]
-        return value
-
-    root(graph.input)
+    groups = [{graph.input}]
     for node in graph.nodes:
-        values = [*node.inputs, *node.outputs]
-        for value in values:
-            root(value)
+        values = (*node.inputs, *node.outputs)
+        known = set().union(*groups)
+        groups += [{value} for value in dict.fromkeys(values) if value not in known]
         if node.op in SAME_GRID_OPS:
-            for value in values[1:]:
-                parent[root(value)] = root(values[0])
-    groups: dict[str, set[str]] = {}
-    for value in parent:
-        groups.setdefault(root(value), set()).add(value)
-    return list(groups.values())
+            tied = [group for group in groups if group.intersection(values)]
+            tied[0].update(*tied[1:])
+            groups = [group for group in groups if group not in tied[1:]]
+    return groups
