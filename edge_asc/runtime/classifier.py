@@ -265,7 +265,7 @@ class Classifier:
 
     @cached_property
     def _embedder(self) -> Embedder:
-        return Embedder.of(self.path, self.runtime)
+        return Embedder(self.path, self.runtime)
 
     def stream(self, hop_s: float | None = None, sample_rate_hz: int | None = None) -> Stream:
         """Answers to sound that arrives in blocks; see `Stream`.

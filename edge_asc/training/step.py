@@ -101,7 +101,8 @@ class SceneModule(L.LightningModule):
         raw, labels = batch
         classes = self.epochs.store.n_classes
         targets = tuple(F.one_hot(y, n).float() for y, n in zip(labels, classes, strict=True))
-        augment = self.as_recorded if self.epochs.plain else self.augmenter
+        is_plain = self.epochs.is_plain(self.epochs.epoch)
+        augment = self.as_recorded if is_plain else self.augmenter
         x, targets = augment(raw, targets, self.generator(AUGMENT))
         if self.config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)

@@ -26,29 +26,21 @@ class Embedder:
     """Embeddings `[D]` of features.
 
     Args:
-        content: the bytes of a `.tflite` file.
+        path: a `.tflite` file.
         runtime: a key of `RUNTIMES` that runs it.
 
     Raises:
-        ValueError: the runtime does not take the file, or no layer with weights makes its scenes.
+        ValueError: an .onnx file, or no layer with weights makes the scenes of this one.
     """
 
-    def __init__(self, content: bytes, runtime: str) -> None:
-        self._session = TFLiteSession(interpreter_that_keeps(runtime), content, 1)
-        self._tensor, self._is_map = embedding_tensor(content)
-
-    @classmethod
-    def of(cls, path: Path, runtime: str) -> "Embedder":
-        """An embedder of a file.
-
-        Raises:
-            ValueError: an .onnx file.
-        """
+    def __init__(self, path: Path, runtime: str) -> None:
         if runtime not in INTERPRETERS:
             raise ValueError(
                 f"{path}: embeddings come from .tflite files; ONNX Runtime gives outputs alone"
             )
-        return cls(path.read_bytes(), runtime)
+        content = path.read_bytes()
+        self._session = TFLiteSession(interpreter_that_keeps(runtime), content, 1)
+        self._tensor, self._is_map = embedding_tensor(content)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """The embedding of normalised features `[M, F]`, float32."""

@@ -136,12 +136,8 @@ class Epochs:
         self.plain_from = plain_from
         self.epoch = 0
 
-    @property
-    def plain(self) -> bool:
-        """Whether this epoch's clips are heard through no simulated microphone."""
-        return self._is_plain(self.epoch)
-
-    def _is_plain(self, epoch: int) -> bool:
+    def is_plain(self, epoch: int) -> bool:
+        """Whether an epoch's clips are heard through no simulated microphone."""
         return self.plain_from is not None and epoch >= self.plain_from
 
     def __len__(self) -> int:
@@ -154,7 +150,7 @@ class Epochs:
         clips = self._clips(count, rng)
         starts = rng.integers(0, self.store.n_frames - self.n_frames + 1, count)
         store = self.store
-        n_versions = store.n_plain if self._is_plain(epoch) else store.n_versions
+        n_versions = store.n_plain if self.is_plain(epoch) else store.n_versions
         versions = 0 if n_versions == 1 else rng.integers(0, n_versions, count)
         rows = clips + len(store) * versions
         steps = zip(rows.reshape(len(self), -1), starts.reshape(len(self), -1), strict=True)
