@@ -21,7 +21,8 @@ def explain(root: type[Struct], message: str, tables: Mapping[str, Any]) -> str:
     text, _, path = message.partition(" - at `")
     keys = re.findall(r"[\w-]+", path.removesuffix("`"))
     if unknown := re.search(r"unknown field `(.+)`", text):
-        return did_you_mean(keys, unknown.group(1), list(types_of(_section(root, keys))))
+        names = list(types_of(_section(root, keys)))
+        return did_you_mean(keys, unknown.group(1), names, setting_names(root))
     if missing := re.search(r"missing required field `(.+)`", text):
         return f"{'.'.join([*keys, missing.group(1)])} is missing"
     found: Any = tables
