@@ -1,9 +1,9 @@
 """Live classification: what a microphone hears, as long as it runs.
 
 - `sources` gives blocks of audio: a microphone that comes back, a recording, a pipe.
-- `live` is the loop: it takes a block, resamples it and hands it on; `health` counts meanwhile.
-- `hearing` makes samples into features, a window of them into a prediction, and predictions into a
-  scene that can be shown.
+- `live` is the loop: it resamples a block and asks the network about each window of it that is
+  full; `health` counts meanwhile.
+- `hearing` makes predictions into a scene that can be shown, and says how loud it is.
 - `events` is what comes out: decisions, health, notices.
 - `outputs` shows, writes or sends them: terminal, lines, web page, log, MQTT, Prometheus, systemd.
 - `command` puts all this together as `options` say, and takes it apart again.

@@ -14,10 +14,10 @@ from edge_asc.audio.resampler import Resampler
 from edge_asc.demo.events import UNSURE, Decision, Notice, State
 from edge_asc.demo.health import Watch
 from edge_asc.demo.hearing.levels import Gate, Level
-from edge_asc.demo.hearing.listener import Heard, Listener
 from edge_asc.demo.hearing.smoothing import Smoothed, Smoother, Smoothing
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.sources.source import Block, Source
+from edge_asc.runtime.answers.stream import FeatureWindows
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.classify_report import prediction_dict
 
@@ -49,9 +49,10 @@ class Live:
         gate_dbfs: float | None = None,
     ) -> None:
         self._source, self._classifier, self._output = source, classifier, output
-        self._listener = Listener(classifier, hop_s, output.on_frames)
-        self._smoother = Smoother(smoothing or Smoothing(), self._listener.hop_s)
-        self._gate = Gate(gate_dbfs, math.ceil(classifier.metadata.clip_s / self._listener.hop_s))
+        self._windows = FeatureWindows(classifier, hop_s, on_frames=output.on_frames)
+        hop_s = self._windows.hop_s
+        self._smoother = Smoother(smoothing or Smoothing(), hop_s)
+        self._gate = Gate(gate_dbfs, math.ceil(classifier.metadata.clip_s / hop_s))
         self._level, self._watch = Level(), Watch(source)
         self._started_unix_s = time.time()
         self._resampler: Resampler | None = None
@@ -89,7 +90,7 @@ class Live:
     def _begin(self, rate_hz: int) -> Resampler:
         """Audio that does not follow what was heard before."""
         self._begun_s, self._n_taken = self._position_s, 0
-        self._listener.reset()
+        self._windows.reset()
         self._smoother.reset()
         self._gate.reset()
         return Resampler(rate_hz, self._classifier.frontend.sample_rate_hz)
@@ -99,8 +100,8 @@ class Live:
             self._output.on_audio(samples)
         for piece in self._pieces(samples):
             self._level.add(piece)
-            for heard in self._listener.feed(piece):
-                self._decide(heard, end_s)
+            for window in self._windows.feed(piece):
+                self._decide(*window, end_s)
 
     def _pieces(self, samples: np.ndarray) -> Iterator[np.ndarray]:
         """A block may hold many hops, each with a level of its own."""
@@ -108,22 +109,27 @@ class Live:
         for start in range(0, len(samples), n):
             yield samples[start : start + n]
 
-    def _decide(self, heard: Heard, block_end_s: float | None) -> None:
-        smoothed = self._smoother.update(heard.prediction)
+    def _decide(self, start_s: float, features: np.ndarray, block_end_s: float | None) -> None:
+        """What is shown once a window has been heard that began at `start_s` after the break."""
+        begun_s = time.perf_counter()
+        prediction = self._classifier.predict(features)
+        inference_s = time.perf_counter() - begun_s
+        smoothed = self._smoother.update(prediction)
         level_dbfs, peak_dbfs = self._level.take()
         scene = self._scene(smoothed, level_dbfs)
-        time_s, latency_ms = self._when(heard.end_s, block_end_s)
+        window_end_s = start_s + self._classifier.metadata.clip_s
+        time_s, latency_ms = self._when(window_end_s, block_end_s)
         self._watch.decided(latency_ms)
         by_label = prediction_dict(smoothed.mean, self._classifier.metadata) | {"scene": scene}
         decision = Decision(
             **by_label,
             time_s=time_s,
-            position_s=self._begun_s + heard.end_s,
+            position_s=self._begun_s + window_end_s,
             changed=scene != self._shown,
             confidence=float(smoothed.mean.scene.max()),
             level_dbfs=level_dbfs,
             peak_dbfs=peak_dbfs,
-            inference_ms=1000 * heard.inference_s,
+            inference_ms=1000 * inference_s,
             latency_ms=latency_ms,
         )
         self._shown = scene
@@ -158,8 +164,8 @@ class Live:
         """The source has ended: what the resampler and the last frames hold back is heard too."""
         if self._resampler is not None:
             self._hear(self._resampler.flush(), None)
-            for heard in self._listener.flush():
-                self._decide(heard, None)
+            for window in self._windows.flush(all_sound=False):
+                self._decide(*window, None)
         if not self._watch.n_decisions:
             window_s = self._classifier.metadata.clip_s
             self._notice(

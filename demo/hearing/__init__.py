@@ -1,5 +1,4 @@
-"""From samples to a scene that can be shown.
+"""From predictions to a scene that can be shown.
 
-`listener` computes each frame of features once and asks the network about each window, `smoothing`
-makes its flickering answers into a scene, `levels` says how loud it is.
+`smoothing` makes flickering predictions into a scene, `levels` says how loud it is.
 """

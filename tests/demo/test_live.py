@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny_models
@@ -20,13 +20,13 @@ from command import Cli
 from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision, Health, Notice
 from edge_asc.demo.health import Load
 from edge_asc.demo.hearing.levels import Level, dbfs
-from edge_asc.demo.hearing.listener import Listener
 from edge_asc.demo.hearing.smoothing import Smoother, Smoothing
 from edge_asc.demo.live import Live
 from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.sources.recording import MAX_LAG_S, FileSource
 from edge_asc.demo.sources.source import Block, SourceCounts
 from edge_asc.runtime.answers.answer import Prediction
+from edge_asc.runtime.answers.stream import FeatureWindows
 from edge_asc.runtime.classifier import Classifier
 from waiting import PATIENCE_S, SOON_S
 
@@ -122,22 +122,6 @@ def test_a_stream_gets_the_probabilities_of_its_file(classifier: Classifier, wal
         likeliest = int(window.prediction.scene.argmax())
         assert decision.scene == tiny_models.LABELS[likeliest]
     assert {d.scene for d in live} == set(tiny_models.LABELS)
-
-
-@settings(max_examples=20, deadline=None)
-@given(sizes=st.lists(st.integers(1, 4000), min_size=1, max_size=40))
-def test_block_sizes_change_nothing(classifier: Classifier, sizes: list[int]) -> None:
-    audio = np.concatenate([tiny_models.tone(label, 7000) for label in tiny_models.LABELS])
-    whole = list(Listener(classifier, 0.25).feed(audio))
-    listener, start, parts = Listener(classifier, 0.25), 0, []
-    while start < len(audio):
-        size = sizes[len(parts) % len(sizes)] if parts else sizes[0]
-        parts += list(listener.feed(audio[start : start + size])) or [None]
-        start += size
-    split = [heard for heard in parts if heard is not None]
-    assert [h.end_s for h in split] == [h.end_s for h in whole]
-    for one, other in zip(split, whole, strict=True):
-        assert one.prediction.scene == pytest.approx(other.prediction.scene, abs=CPU_NOISE)
 
 
 def test_every_frame_is_computed_once(classifier: Classifier, walk: Path) -> None:
@@ -428,7 +412,9 @@ def test_what_is_too_quiet_is_unsure(classifier: Classifier) -> None:
     always, gated = (
         heard(classifier, Played(*blocks), 1.0, gate_dbfs=gate).decisions for gate in (None, -40)
     )
-    hops = math.ceil(classifier.metadata.clip_s / Listener(classifier, 1.0).hop_s)  # of one window
+    hops = math.ceil(
+        classifier.metadata.clip_s / FeatureWindows(classifier, 1.0).hop_s
+    )  # of one window
     loud = [decision.level_dbfs >= -40 for decision in gated]
     assert [decision.scene != UNSURE for decision in gated] == [
         any(loud[max(0, i - hops + 1) : i + 1]) for i in range(len(loud))

@@ -3,7 +3,8 @@
 Letters: n samples, M mels, W frames of a window.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 class FeatureWindows:
     """Normalised features `[M, W]` of each window, with the second it begins at.
 
-    Sound shorter than a window is filled up with silence, as in training.
+    Args:
+        classifier: a loaded model.
+        hop_s: seconds from one window to the next, rounded to whole frames; None: half a window.
+        sample_rate_hz: of the blocks; None: the model's.
+        on_frames: called with the raw features `[M, k]`, k ≥ 1, as they come.
     """
 
     def __init__(
@@ -29,15 +34,18 @@ class FeatureWindows:
         classifier: "Classifier",
         hop_s: float | None = None,
         sample_rate_hz: int | None = None,
+        on_frames: Callable[[np.ndarray], Any] = lambda frames: None,
     ) -> None:
-        self._frontend = classifier.frontend
+        self._frontend, self._on_frames = classifier.frontend, on_frames
         self._rates = sample_rate_hz or self._frontend.sample_rate_hz, self._frontend.sample_rate_hz
         if self._rates[0] < 1:
             raise ValueError(f"sample_rate_hz is {sample_rate_hz}, must be at least 1")
         self._least = classifier.window_samples
         self.heard_s = 0.0  # of the sound so far, or of the one that has ended
         self._frames = FeatureStream(self._frontend)
-        self._cutter = WindowStream(classifier.window_frames, hop_frames(classifier, hop_s))
+        hop = hop_frames(classifier, hop_s)
+        self.hop_s = hop / self._frontend.frames_per_s
+        self._cutter = WindowStream(classifier.window_frames, hop)
         self.reset()
 
     def reset(self) -> None:
@@ -48,16 +56,25 @@ class FeatureWindows:
         self._n_fed = 0  # samples at the model's rate
 
     def feed(self, block: npt.ArrayLike) -> list[tuple[float, np.ndarray]]:
-        """Take samples `[n]`; give (start in seconds, features) of each window now full."""
+        """Take samples `[n]`; give (start in seconds, features) of each window now full.
+
+        A window is full when its last frame is complete, half an FFT after its centre.
+        """
         return self._take(self._resampler(checked_audio(block)))
 
-    def flush(self) -> list[tuple[float, np.ndarray]]:
-        """End the sound: the windows that its last frames fill, and reset."""
+    def flush(self, all_sound: bool = True) -> list[tuple[float, np.ndarray]]:
+        """End the sound: the windows that its last frames fill, and reset.
+
+        Args:
+            all_sound: whether one more window ends where the sound does, when the others leave out
+                its end. Sound shorter than a window is filled up with silence, as in training.
+        """
         ready = self._take(self._resampler.flush())
-        if self._n_fed:
-            silence = np.zeros(max(0, self._least - self._n_fed), np.float32)
-            ready += self._cut(self._frames.feed(silence)) + self._cut(self._frames.flush())
-            ready += list(map(self._normalised, self._cutter.flush()))
+        if all_sound and 0 < self._n_fed < self._least:
+            ready += self._cut(self._frames.feed(np.zeros(self._least - self._n_fed, np.float32)))
+        ready += self._cut(self._frames.flush())
+        if all_sound:
+            ready += map(self._normalised, self._cutter.flush())
         self.reset()
         return ready
 
@@ -67,6 +84,8 @@ class FeatureWindows:
         return self._cut(self._frames.feed(samples))
 
     def _cut(self, frames: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        if frames.shape[1]:
+            self._on_frames(frames)
         return list(map(self._normalised, self._cutter.feed(frames)))
 
     def _normalised(self, window: tuple[int, np.ndarray]) -> tuple[float, np.ndarray]:
