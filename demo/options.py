@@ -7,15 +7,25 @@ and the place that heeds it. Nothing heavy is imported, so that help comes at on
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from typer import Option
 
 WEB_ADDRESS = "127.0.0.1:8765"  # of a --web without one
+
+
+def says(name: str, help: str, metavar: str | None = None, **more: Any) -> Any:
+    """An option's name on the command line, its help, and what stands for its value there."""
+    return Option(name, help=help, metavar=metavar, **more)
+
+
+Text = str | None
 MicrophoneName = Annotated[
-    str | None,
-    Option("--microphone", metavar="NAME|INDEX", help="Microphone [the system's default]."),
+    Text, says("--microphone", "Microphone [the system's default].", "NAME|INDEX")
 ]
+RAW_HELP = "What headerless audio is: Hz, channels, u8 s16 s24 s32 f32 or f64."
+FLOOR_HELP = "Confidence below which it says 'unsure' [the model's, else 0.4]."
+RUNTIME_HELP = "litert, tflite or onnxruntime [the first installed one that runs the file]."
 
 
 @dataclass(frozen=True)
@@ -24,100 +34,56 @@ class Options:
 
     model: Annotated[
         Path | None,
-        Option(
-            "--model",
-            metavar="FILE|NAME",
-            help="Model file, or a name of `edge-asc models`; a file of that name comes first"
-            " [the zoo's default].",
-        ),
+        says("--model", "Model, .tflite, .onnx or of the zoo [its default].", "FILE|NAME"),
     ] = None
     source: Annotated[
-        str,
-        Option(
-            "--source", metavar="mic|FILE|-", help="A microphone, a recording, or WAV on stdin."
-        ),
+        str, says("--source", "A microphone, a recording, or WAV on stdin.", "mic|FILE|-")
     ] = "mic"
     microphone: MicrophoneName = None
     list_microphones: Annotated[
-        bool, Option("--list-microphones", help="Print the microphones, and end.")
+        bool, says("--list-microphones", "Print the microphones, and end.")
     ] = False
-    raw: Annotated[
-        str | None,
-        Option(
-            "--raw",
-            metavar="RATE[:CH[:CODING]]",
-            help="What headerless audio is: Hz, channels, u8 s16 s24 s32 f32 or f64.",
-        ),
-    ] = None
+    raw: Annotated[Text, says("--raw", RAW_HELP, "RATE[:CH[:CODING]]")] = None
     follow: Annotated[
-        bool, Option("--follow", help="Wait for more at the end of FILE, as tail -f does.")
+        bool, says("--follow", "Wait for more at the end of FILE, as tail -f does.")
     ] = False
     realtime: Annotated[
-        bool, Option("--realtime", help="Play FILE at its own speed, not as fast as can be.")
+        bool, says("--realtime", "Play FILE at its own speed, not as fast as can be.")
     ] = False
-    hop_s: Annotated[
-        float, Option("--hop", metavar="S", help="Seconds from one decision to the next.")
-    ] = 1.0
+    hop_s: Annotated[float, says("--hop", "Seconds from one decision to the next.", "S")] = 1.0
     smooth_s: Annotated[
-        float, Option("--smooth", metavar="S", help="Time constant of the smoothing; 0: none.")
+        float, says("--smooth", "Time constant of the smoothing; 0: none.", "S")
     ] = 3.0
     margin: Annotated[
-        float, Option("--margin", metavar="P", help="Lead that another scene needs to be shown.")
+        float, says("--margin", "Lead that another scene needs to be shown.", "P")
     ] = 0.1
-    floor: Annotated[
-        float | None,
-        Option(
-            "--floor",
-            metavar="P",
-            help="Confidence below which it says 'unsure' [the model's, else 0.4].",
-        ),
-    ] = None
+    floor: Annotated[float | None, says("--floor", FLOOR_HELP, "P")] = None
     gate_dbfs: Annotated[
         float | None,
-        Option(
-            "--gate",
-            metavar="DBFS",
-            help="Level below which it says 'unsure', as -50: a quiet room.",
-        ),
+        says("--gate", "Level below which it says 'unsure', as -50: a quiet room.", "DBFS"),
     ] = None
-    plain: Annotated[bool, Option("--plain", help="Print a line per decision.")] = False
-    as_json: Annotated[bool, Option("--json", help="Print JSON lines.")] = False
-    quiet: Annotated[bool, Option("--quiet", help="Print no decisions.")] = False
+    plain: Annotated[bool, says("--plain", "Print a line per decision.")] = False
+    as_json: Annotated[bool, says("--json", "Print JSON lines.")] = False
+    quiet: Annotated[bool, says("--quiet", "Print no decisions.")] = False
     web: Annotated[
-        str | None,
-        Option("--web", metavar="[[HOST:]PORT]", help=f"Serve a web page [at {WEB_ADDRESS}]."),
+        Text, says("--web", f"Serve a web page [at {WEB_ADDRESS}].", "[[HOST:]PORT]")
     ] = None
-    stream_audio: Annotated[
-        bool, Option("--stream-audio", help="Let the page's visitors listen.")
-    ] = False
-    log: Annotated[
-        Path | None, Option("--log", metavar="FILE", help="Write a log, .jsonl or .csv.")
-    ] = None
+    stream_audio: Annotated[bool, says("--stream-audio", "Let the page's visitors listen.")] = False
+    log: Annotated[Path | None, says("--log", "Write a log, .jsonl or .csv.", "FILE")] = None
     log_every: Annotated[
-        str,
-        Option("--log-every", metavar="change|decision", help="What is worth a line in the log."),
+        str, says("--log-every", "What is worth a line in the log.", "change|decision")
     ] = "change"
-    mqtt: Annotated[
-        str | None, Option("--mqtt", metavar="URL", help="Publish to a broker, as mqtt://host.")
-    ] = None
-    metrics: Annotated[
-        str | None,
-        Option("--metrics", metavar="[HOST:]PORT", help="Serve figures for Prometheus."),
-    ] = None
-    runtime: Annotated[
-        str | None,
-        Option(
-            "--runtime",
-            metavar="NAME",
-            help="litert, tflite or onnxruntime [the first installed one that runs the file].",
-        ),
-    ] = None
-    threads: Annotated[int, Option("--threads", metavar="N", min=1, help="Of the runtime.")] = 1
+    mqtt: Annotated[Text, says("--mqtt", "Publish to a broker, as mqtt://host.", "URL")] = None
+    metrics: Annotated[Text, says("--metrics", "Serve figures for Prometheus.", "[HOST:]PORT")] = (
+        None
+    )
+    runtime: Annotated[Text, says("--runtime", RUNTIME_HELP, "NAME")] = None
+    threads: Annotated[int, says("--threads", "Of the runtime.", "N", min=1)] = 1
     install_service: Annotated[
-        bool, Option("--install-service", help="Run the rest of this line at every start.")
+        bool, says("--install-service", "Run the rest of this line at every start.")
     ] = False
     print_service: Annotated[
-        bool, Option("--print", help="With --install-service: only print the unit.")
+        bool, says("--print", "With --install-service: only print the unit.")
     ] = False
 
 
