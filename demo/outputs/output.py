@@ -5,6 +5,7 @@ to a disk, a network or a browser keeps its own bounded queue and says so in `He
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,16 @@ class Output:
         """Write out what is pending and let go of everything, within 0.3 s."""
 
 
+def _each(name: str) -> Any:
+    """A method that calls that of every output."""
+
+    def call(self: "Outputs", what: Any) -> None:
+        for output in self.outputs:
+            getattr(output, name)(what)
+
+    return call
+
+
 class Outputs(Output):
     """Several outputs as one.
 
@@ -45,41 +56,19 @@ class Outputs(Output):
     """
 
     def __init__(self, outputs: Sequence[Output]) -> None:
-        self._outputs = tuple(outputs)
+        self.outputs = tuple(outputs)
 
-    def on_decision(self, decision: Decision) -> None:
-        """A decision was made."""
-        for output in self._outputs:
-            output.on_decision(decision)
-
-    def on_health(self, health: Health) -> None:
-        """About once a second."""
-        for output in self._outputs:
-            output.on_health(health)
-
-    def on_notice(self, notice: Notice) -> None:
-        """Something a person should know happened."""
-        for output in self._outputs:
-            output.on_notice(notice)
-
-    def on_audio(self, samples: np.ndarray) -> None:
-        """Audio on its way to the features."""
-        for output in self._outputs:
-            output.on_audio(samples)
-
-    def on_frames(self, frames: np.ndarray) -> None:
-        """Raw features, in order."""
-        for output in self._outputs:
-            output.on_frames(frames)
+    on_decision, on_health, on_notice = _each("on_decision"), _each("on_health"), _each("on_notice")
+    on_audio, on_frames = _each("on_audio"), _each("on_frames")
 
     def notices(self) -> list[str]:
         """What any of them has to say."""
-        return [text for output in self._outputs for text in output.notices()]
+        return [text for output in self.outputs for text in output.notices()]
 
     def close(self) -> None:
         """Close all, the last one too when the first fails."""
         errors = []
-        for output in reversed(self._outputs):
+        for output in reversed(self.outputs):
             try:
                 output.close()
             except Exception as error:

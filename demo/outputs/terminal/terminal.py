@@ -10,7 +10,7 @@ import termios
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import numpy as np
 from rich.console import Console, ConsoleDimensions
@@ -24,9 +24,6 @@ from edge_asc.demo.outputs.terminal.strip import Strip
 from edge_asc.demo.outputs.terminal.style import ASCII, Glyphs, Line
 from edge_asc.demo.outputs.terminal.view import MENDED, Picture, draw
 from edge_asc.runtime.metadata import Metadata
-
-if TYPE_CHECKING:
-    from rich.console import ConsoleOptions, RenderResult
 
 REDRAW_S = 0.25
 WHOLE_S = 10.0
@@ -150,19 +147,11 @@ class _Screen:
         changed = [i for i, row in enumerate(rows) if row != self._rows[i]]
         self._rows[:] = rows
         if changed:
-            self._console.print(_Rows(rows, changed, size.width), end="", crop=False)
-
-
-class _Rows:
-    """Some rows, each written at its place."""
-
-    def __init__(self, rows: list[Line], numbers: list[int], width: int) -> None:
-        self._rows, self._numbers, self._width = rows, numbers, width
-
-    def __rich_console__(self, console: Console, options: "ConsoleOptions") -> "RenderResult":
-        for i in self._numbers:
-            yield Control.move_to(0, i)
-            yield from Segment.adjust_line_length(self._rows[i], self._width)
+            segments: Line = []
+            for i in changed:
+                line = Segment.adjust_line_length(rows[i], size.width)
+                segments += [Control.move_to(0, i).segment, *line]
+            self._console.print(Segments(segments), end="", crop=False)
 
 
 def _own_stdout() -> TextIO:
