@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from paho.mqtt.client import CallbackAPIVersion, Client, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_asc.demo.outputs.mqtt.settings import PASSWORD, USER, Address
-
-if TYPE_CHECKING:
-    from paho.mqtt.client import Client
-    from paho.mqtt.reasoncodes import ReasonCode
 
 KEEPALIVE_S = 15  # the broker reports us gone after one and a half of it
 BACKOFF_S = (1, 30)
@@ -28,7 +28,6 @@ UNACKNOWLEDGED = 20  # messages on their way; further ones are dropped
 SETTLE_S = 3.0  # a change of the connection is told when it has lasted, …
 QUIET_S = 60.0  # … or when nothing was told for long
 CLOSE_S = 0.25
-QUEUE_FULL = 15  # paho's MQTT_ERR_QUEUE_SIZE
 CONNECTED = "connected"
 CALLBACKS = (
     *("on_socket_open", "on_connect", "on_connect_fail"),
@@ -82,9 +81,7 @@ class MqttLink:
         self._client.connect_async(address.host, address.port, KEEPALIVE_S)
         self._client.loop_start()
 
-    def _new_client(self) -> "Client":
-        from paho.mqtt.client import CallbackAPIVersion, Client, MQTTProtocolVersion
-
+    def _new_client(self) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2, self._client_id, protocol=MQTTProtocolVersion.MQTTv5
         )
@@ -103,7 +100,7 @@ class MqttLink:
         if not self.connected or (len(self._underway) >= UNACKNOWLEDGED and not retain):
             return False
         message = self._client.publish(topic, payload, qos=1, retain=retain)
-        if message.rc == QUEUE_FULL:
+        if message.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
             return False
         self._underway[message.mid] = topic
         return True
@@ -144,9 +141,6 @@ class MqttLink:
 
     def close(self) -> None:
         """Leave, so that the broker publishes the will at once; a broker that hangs is left."""
-        from paho.mqtt.packettypes import PacketTypes
-        from paho.mqtt.reasoncodes import ReasonCode
-
         with_will = ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message")
         self._client.disconnect(with_will)
         leaving = threading.Thread(target=self._client.loop_stop, daemon=True)
@@ -165,7 +159,7 @@ class MqttLink:
         self._opened_s = time.monotonic()
 
     def _on_connect(
-        self, client: "Client", _data: Any, _flags: Any, reason: "ReasonCode", _properties: Any
+        self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         self._opened_s = None
         if reason.is_failure:
@@ -181,7 +175,7 @@ class MqttLink:
         self._set(False, f"cannot be reached: {_said(sys.exc_info()[1])}")
 
     def _on_disconnect(
-        self, _client: Any, _data: Any, _flags: Any, reason: "ReasonCode", _properties: Any
+        self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         was_connected, self.connected = self.connected, False
         if was_connected:
@@ -194,7 +188,7 @@ class MqttLink:
         self._opened_s = None
 
     def _on_publish(
-        self, _client: Any, _data: Any, mid: int, reason: "ReasonCode", _properties: Any
+        self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any
     ) -> None:
         self._answers.append((mid, str(reason) if reason.is_failure else None))
 

@@ -575,5 +575,5 @@ def test_a_node_that_cannot_stand_in_a_topic(node: str) -> None:
 
 
 def test_paho_is_imported_by_who_needs_it_alone() -> None:
-    code = "import sys, edge_asc.demo.outputs.mqtt.mqtt; sys.exit('paho' in sys.modules)"
+    code = "import sys, edge_asc.demo.command; sys.exit('paho' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ)).returncode == 0
