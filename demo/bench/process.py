@@ -27,33 +27,21 @@ NOISE_RMS = 0.05
 
 
 class Timing(msgspec.Struct, frozen=True):
-    """How long something took that was done often.
+    """How long something took that was done often."""
 
-    Attributes:
-        n: How often.
-        median_ms: Half of the runs were quicker.
-        p99_ms: 99 of 100 were.
-        spread: Of the medians of five parts of the runs: largest less smallest, relative to all.
-    """
-
-    n: int
-    median_ms: float
-    p99_ms: float
+    n: int  # how often
+    median_ms: float  # half of the runs were quicker
+    p99_ms: float  # 99 of 100 were
+    # Of the medians of five parts of the runs: largest less smallest, relative to all.
     spread: float
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What a process measured.
+    """What a process measured."""
 
-    Attributes:
-        timing: Of a window in a runtime, or of a second of audio in the front end.
-        rss_bytes: Memory of the process at the end.
-        version: Of the runtime; empty for the front end.
-    """
-
-    timing: Timing
-    rss_bytes: int
-    version: str = ""
+    timing: Timing  # of a window in a runtime, or of a second of audio in the front end
+    rss_bytes: int  # memory of the process at the end
+    version: str = ""  # of the runtime; empty for the front end
 
 
 def timing(taken_s: list[float]) -> Timing:

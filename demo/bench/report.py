@@ -14,74 +14,45 @@ ROOM = 0.7  # of a core that a listener may take: heat and other programs need t
 
 
 class RuntimeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One runtime with a number of threads.
+    """One runtime with a number of threads."""
 
-    Attributes:
-        runtime: Its name.
-        version: Of the package.
-        threads: Of its kernels.
-        window: A window through normalisation, network and softmax.
-        rss_bytes: Memory of a process that does nothing else.
-        real_time_factor: Front end and network per second of audio; below 1 keeps up.
-    """
-
-    runtime: str
-    version: str
-    threads: int
-    window: Timing
-    rss_bytes: int
-    real_time_factor: float
+    runtime: str  # its name
+    version: str  # of the package
+    threads: int  # of its kernels
+    window: Timing  # a window through normalisation, network and softmax
+    rss_bytes: int  # memory of a process that does nothing else
+    real_time_factor: float  # front end and network per second of audio; below 1 keeps up
 
 
 class LiveResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`edge-asc live` as a whole, on a recording at 48 kHz.
+    """`edge-asc live` as a whole, on a recording at 48 kHz."""
 
-    Attributes:
-        runtime: Its name.
-        first_decision_s: From the start of the process, as fast as the recording can be read.
-        cpu_share: Of one core, with the recording at its own speed.
-        rss_bytes: Memory of the process at its end.
-    """
-
-    runtime: str
-    first_decision_s: float
-    cpu_share: float
-    rss_bytes: int
+    runtime: str  # its name
+    first_decision_s: float  # from the start of the process, as fast as the recording can be read
+    cpu_share: float  # of one core, with the recording at its own speed
+    rss_bytes: int  # memory of the process at its end
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured.
+    """What was measured."""
 
-    Attributes:
-        file: The model file.
-        model: Its name.
-        precision: Of its weights.
-        file_bytes: Its size.
-        window_s: Seconds of audio in one window.
-        hop_s: From one decision to the next.
-        board: The machine.
-        cpus: Its cores.
-        front_end: A second of audio through the stream of features, in blocks of 100 ms.
-        results: A runtime and number of threads each; those `edge-asc live` would take first.
-        live: A runtime each, with one thread; the one `edge-asc live` would take first.
-        problems: What could not be measured and why, one line each.
-        temperature_c: Before and after; None where the system does not tell.
-        throttled: What slowed the processor down at the end; None where it does not tell.
-    """
-
-    file: str
-    model: str
-    precision: str
-    file_bytes: int
-    window_s: float
-    hop_s: float
-    board: str
-    cpus: int
-    front_end: Timing
+    file: str  # the model file
+    model: str  # its name
+    precision: str  # of its weights
+    file_bytes: int  # its size
+    window_s: float  # seconds of audio in one window
+    hop_s: float  # from one decision to the next
+    board: str  # the machine
+    cpus: int  # its cores
+    front_end: Timing  # a second of audio through the stream of features, in blocks of 100 ms
+    # A runtime and number of threads each; those `edge-asc live` would take first.
     results: list[RuntimeResult]
+    # A runtime each, with one thread; the one `edge-asc live` would take first.
     live: list[LiveResult]
-    problems: list[str]
+    problems: list[str]  # what could not be measured and why, one line each
+    # Before and after; None where the system does not tell.
     temperature_c: tuple[float | None, float | None]
+    # What slowed the processor down at the end; None where it does not tell.
     throttled: list[str] | None
 
 

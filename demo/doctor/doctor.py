@@ -28,17 +28,11 @@ __all__ = ["Finding", "as_dict", "examine", "failed", "finding_text", "summary"]
 
 @dataclass(frozen=True)
 class Patient:
-    """What is looked at.
+    """What is looked at."""
 
-    Args:
-        microphone: to record from; None for the default.
-        record_s: for how long; 0: not at all.
-        root: stands for `/`.
-    """
-
-    microphone: str | None = None
-    record_s: float = RECORD_S
-    root: Path = ROOT
+    microphone: str | None = None  # to record from; None for the default
+    record_s: float = RECORD_S  # for how long; 0: not at all
+    root: Path = ROOT  # stands for `/`
 
 
 Check = Callable[[Patient], Iterable[Finding]]

@@ -12,31 +12,19 @@ Verdict = Literal["ok", "warn", "fail"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at.
+    """One thing that was looked at."""
 
-    Attributes:
-        check: What it is, in a word or two.
-        verdict: "warn": it works, but not as it should; "fail": it cannot work.
-        fact: What was found.
-        advice: What to do about it; empty when all is well.
-    """
-
-    check: str
-    verdict: Verdict
-    fact: str
-    advice: str = ""
+    check: str  # what it is, in a word or two
+    verdict: Verdict  # "warn": it works, but not as it should; "fail": it cannot work
+    fact: str  # what was found
+    advice: str = ""  # what to do about it; empty when all is well
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """How a process of Python's ended.
+    """How a process of Python's ended."""
 
-    Attributes:
-        lines: What it printed.
-        problem: Why it ended badly, in one line; None when it did not.
-    """
-
-    lines: list[str]
-    problem: str | None
+    lines: list[str]  # what it printed
+    problem: str | None  # why it ended badly, in one line; None when it did not
 
 
 def run_python(arguments: Sequence[str], timeout_s: float) -> Ended:

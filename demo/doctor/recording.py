@@ -27,23 +27,14 @@ MIXER = "alsamixer, F6 for the card, F4 for capture"
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was recorded.
+    """What was recorded."""
 
-    Args:
-        name: of the microphone.
-        samples: `[n]`, full scale 1.
-        rate_hz: their rate; 0 when none came.
-        taken_s: how long they took to come.
-        losses: how often audio was lost meanwhile.
-        notices: what the source had to say.
-    """
-
-    name: str
-    samples: np.ndarray
-    rate_hz: int
-    taken_s: float
-    losses: int = 0
-    notices: tuple[str, ...] = ()
+    name: str  # of the microphone
+    samples: np.ndarray  # `[n]`, full scale 1
+    rate_hz: int  # their rate; 0 when none came
+    taken_s: float  # how long they took to come
+    losses: int = 0  # how often audio was lost meanwhile
+    notices: tuple[str, ...] = ()  # what the source had to say
 
 
 def record(source: Source, seconds: float = RECORD_S) -> Recorded:

@@ -42,15 +42,10 @@ class Smoothing:
 
 @dataclass(frozen=True)
 class Smoothed:
-    """What to show.
+    """What to show."""
 
-    Args:
-        mean: smoothed probabilities.
-        shown: index of the scene; None for "unsure".
-    """
-
-    mean: Prediction
-    shown: int | None
+    mean: Prediction  # smoothed probabilities
+    shown: int | None  # index of the scene; None for "unsure"
 
 
 class Smoother:

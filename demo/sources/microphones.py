@@ -22,24 +22,15 @@ _SND = Path("/dev/snd")
 
 @dataclass(frozen=True)
 class MicrophoneInfo:
-    """A microphone, or what looks like one to PortAudio: one of its devices with an input.
+    """A microphone, or what looks like one to PortAudio: one of its devices with an input."""
 
-    Args:
-        index: of PortAudio; it changes when others come and go.
-        name: of PortAudio, whole.
-        host_api: such as "ALSA".
-        max_channels: at least 1.
-        default_rate_hz: what PortAudio proposes.
-        is_default: whether it is recorded from when nothing is chosen.
-        rates_hz: those that open, of `RATES_HZ` and the default; empty where none was tried.
-    """
-
-    index: int
-    name: str
-    host_api: str
-    max_channels: int
-    default_rate_hz: int
-    is_default: bool
+    index: int  # of PortAudio; it changes when others come and go
+    name: str  # of PortAudio, whole
+    host_api: str  # such as "ALSA"
+    max_channels: int  # at least 1
+    default_rate_hz: int  # what PortAudio proposes
+    is_default: bool  # whether it is recorded from when nothing is chosen
+    # Those that open, of `RATES_HZ` and the default; empty where none was tried.
     rates_hz: tuple[int, ...] = ()
 
     @property

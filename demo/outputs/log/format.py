@@ -26,33 +26,20 @@ Event = Literal["start", "decision", "change", "alive", "notice", "end"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line.
+    """One line."""
 
-    Attributes:
-        time: Since when it holds; local time with its offset (ISO 8601).
-        event: Why it was written. "alive": nothing new, but a minute has passed.
-        state: How the source is.
-        scene: What is heard; None before the first decision.
-        confidence: Of the decision, as are all below; None where no decision made the line.
-        abstract: Likeliest abstract class.
-        level_dbfs: Level of the audio.
-        latency_ms: From the sound to the decision.
-        text: Of a notice.
-        probabilities: By scene; JSON only.
-        abstract_probabilities: By abstract class; JSON only.
-    """
-
-    time: str
-    event: Event
-    state: State
-    scene: str | None = None
+    time: str  # since when it holds; local time with its offset (ISO 8601)
+    event: Event  # why it was written. "alive": nothing new, but a minute has passed
+    state: State  # how the source is
+    scene: str | None = None  # what is heard; None before the first decision
+    # Of the decision, as are all below; None where no decision made the line.
     confidence: float | None = None
-    abstract: str | None = None
-    level_dbfs: float | None = None
-    latency_ms: float | None = None
-    text: str | None = None
-    probabilities: dict[str, float] | None = None
-    abstract_probabilities: dict[str, float] | None = None
+    abstract: str | None = None  # likeliest abstract class
+    level_dbfs: float | None = None  # level of the audio
+    latency_ms: float | None = None  # from the sound to the decision
+    text: str | None = None  # of a notice
+    probabilities: dict[str, float] | None = None  # by scene; JSON only
+    abstract_probabilities: dict[str, float] | None = None  # by abstract class; JSON only
 
     def __post_init__(self) -> None:
         when = datetime.fromisoformat(self.time)
@@ -97,16 +84,11 @@ def _from_csv(line: bytes) -> Entry:
 
 
 class Format(msgspec.Struct, frozen=True):
-    """How entries are written and read.
+    """How entries are written and read."""
 
-    Attributes:
-        header: What a file begins with.
-        to_line: An entry as a whole line.
-        from_line: An entry from a line without its newline; ValueError when it is none.
-    """
-
-    header: bytes
-    to_line: Callable[[Entry], bytes]
+    header: bytes  # what a file begins with
+    to_line: Callable[[Entry], bytes]  # an entry as a whole line
+    # An entry from a line without its newline; ValueError when it is none.
     from_line: Callable[[bytes], Entry]
 
 

@@ -34,16 +34,12 @@ INNER = ("event", "time_s", "position_s", "changed")  # fields that are not sent
 class Topics:
     """Where one listener publishes.
 
-    Args:
-        base: first part of its topics.
-        node: its name, unique in the house; of `a-z A-Z 0-9 _ -`.
-
     Raises:
         ValueError: a name that cannot stand in a topic.
     """
 
-    base: str
-    node: str
+    base: str  # first part of its topics
+    node: str  # its name, unique in the house; of `a-z A-Z 0-9 _ -`
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-zA-Z0-9_-]+", self.node):

@@ -24,19 +24,12 @@ CA, CERT, KEY = "EDGE_ASC_MQTT_CA", "EDGE_ASC_MQTT_CERT", "EDGE_ASC_MQTT_KEY"
 
 @dataclass(frozen=True)
 class Address:
-    """A broker.
+    """A broker."""
 
-    Args:
-        host: name or address.
-        port: of TCP.
-        tls: whether the connection is encrypted.
-        base: first part of the topics.
-    """
-
-    host: str
-    port: int
-    tls: bool
-    base: str
+    host: str  # name or address
+    port: int  # of TCP
+    tls: bool  # whether the connection is encrypted
+    base: str  # first part of the topics
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
