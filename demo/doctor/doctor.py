@@ -1,7 +1,6 @@
 """`edge-asc doctor`: looks at everything live listening needs and says what to do about it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,30 +25,25 @@ from edge_asc.runtime.metadata import one_line
 __all__ = ["Finding", "as_dict", "examine", "failed", "finding_text", "summary"]
 
 
-@dataclass(frozen=True)
-class Patient:
-    """What is looked at."""
-
-    microphone: str | None = None  # to record from; None for the default
-    record_s: float = RECORD_S  # for how long; 0: not at all
-    root: Path = ROOT  # stands for `/`
-
-
-Check = Callable[[Patient], Iterable[Finding]]
 CHECK_WIDTH = 19  # of the longest name
-CHECKS: dict[str, Check] = {
-    "board": lambda patient: check_board(patient.root),
-    "Python": lambda patient: check_python(),
-    "runtimes": lambda patient: check_runtimes(),
-    "packages": lambda patient: check_packages(),
-    "clock": lambda patient: check_clock(patient.root),
-    "disk": lambda patient: check_disk(patient.root),
-    "memory": lambda patient: check_memory(patient.root),
-    "heat": lambda patient: check_heat(patient.root),
-    "power": lambda patient: check_power(patient.root),
-    "sound cards": lambda patient: check_access(patient.root),
-    "sound": lambda patient: check_sound(patient.microphone, patient.record_s),
-}
+Check = Callable[[], Iterable[Finding]]
+
+
+def checks_of(microphone: str | None, record_s: float, root: Path) -> dict[str, Check]:
+    """All checks by name, as `examine` makes them."""
+    return {
+        "board": lambda: check_board(root),
+        "Python": check_python,
+        "runtimes": check_runtimes,
+        "packages": check_packages,
+        "clock": lambda: check_clock(root),
+        "disk": lambda: check_disk(root),
+        "memory": lambda: check_memory(root),
+        "heat": lambda: check_heat(root),
+        "power": lambda: check_power(root),
+        "sound cards": lambda: check_access(root),
+        "sound": lambda: check_sound(microphone, record_s),
+    }
 
 
 def examine(
@@ -66,18 +60,18 @@ def examine(
         root: stands for `/`.
         on_finding: called with each finding as it comes.
     """
-    patient = Patient(microphone, RECORD_S if recording else 0.0, root)
     findings: list[Finding] = []
-    for name, check in CHECKS.items():
-        for finding in _made(name, check, patient):
+    record_s = RECORD_S if recording else 0.0
+    for name, check in checks_of(microphone, record_s, root).items():
+        for finding in _made(name, check):
             findings.append(finding)
             on_finding(finding)
     return findings
 
 
-def _made(name: str, check: Check, patient: Patient) -> Iterator[Finding]:
+def _made(name: str, check: Check) -> Iterator[Finding]:
     try:
-        yield from check(patient)
+        yield from check()
     except Exception as error:  # a strange machine must not keep the other checks from being made
         fact = f"could not be looked at: {type(error).__name__}: {one_line(error)}"
         yield Finding(name, "warn", fact, "please report this, with the output of edge-asc info")

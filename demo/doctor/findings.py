@@ -20,6 +20,17 @@ class Finding(msgspec.Struct, frozen=True):
     advice: str = ""  # what to do about it; empty when all is well
 
 
+Trouble = tuple[bool, Verdict, str]  # whether it is there, how bad it is, what to do about it
+
+
+def finding(check: str, fact: str, *troubles: Trouble) -> Finding:
+    """The first of the troubles that is there, else that all is well."""
+    for there, verdict, advice in troubles:
+        if there:
+            return Finding(check, verdict, fact, advice)
+    return Finding(check, "ok", fact)
+
+
 class Ended(msgspec.Struct, frozen=True):
     """How a process of Python's ended."""
 

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from edge_asc import __version__
-from edge_asc.demo.doctor.findings import Finding, run_python
-from edge_asc.install import add_extra, add_package
+from edge_asc.demo.doctor.findings import Finding, finding, run_python
 from edge_asc.runtime.classifier import RUNTIMES, Runtime
 
 IMPORT_LIMIT_S = 120.0  # of a slow card that reads the package for the first time
@@ -28,11 +27,8 @@ def check_python() -> Iterator[Finding]:
     """Which Python, and how wide it is."""
     version = ".".join(map(str, sys.version_info[:3]))
     fact = f"{version}, {8 * struct.calcsize('P')}-bit, {sys.executable}"
-    if struct.calcsize("P") == 8:
-        yield Finding("Python", "ok", fact)
-    else:
-        advice = "it runs with tflite-runtime; a 64-bit system has newer runtimes, and is faster"
-        yield Finding("Python", "warn", fact, advice)
+    advice = "it runs with tflite-runtime; a 64-bit system has newer runtimes, and is faster"
+    yield finding("Python", fact, (struct.calcsize("P") < 8, "warn", advice))
     yield Finding("edge-asc", "ok", __version__)
 
 
@@ -40,10 +36,10 @@ def check_runtimes() -> Iterator[Finding]:
     """Whether there is a runtime that starts."""
     usable = set()
     for name, runtime in RUNTIMES.items():
-        finding = _runtime(name, runtime)
-        if finding.verdict == "ok" and runtime.installed:
+        found = _runtime(name, runtime)
+        if found.verdict == "ok" and runtime.installed:
             usable.add(runtime.format)
-        yield finding
+        yield found
     if not usable:
         yield Finding("runtimes", "fail", "none can be used", add_package("ai-edge-litert"))
 
@@ -56,23 +52,20 @@ def _runtime(name: str, runtime: Runtime) -> Finding:
     if problem := runtime.problem:
         fact, _, cure = problem.partition(" (")
         return Finding(check, "fail", f"{runtime.version} {fact}", cure.removesuffix(")"))
-    problem = run_python(["-c", TRY_RUNTIME.format(name=name)], IMPORT_LIMIT_S).problem
-    if problem:
-        cure = f"{add_package('--force-reinstall', runtime.package)}, or uninstall it"
+    if problem := run_python(["-c", TRY_RUNTIME.format(name=name)], IMPORT_LIMIT_S).problem:
+        cure = f"pip install --force-reinstall {runtime.package}, or uninstall it"
         return Finding(check, "fail", f"{runtime.version} {problem}", cure)
     return Finding(check, "ok", f"{runtime.version}, {runs}")
 
 
 def check_packages() -> Iterator[Finding]:
-    """Whether what the extra `live` brings is there."""
-    missing = [name for name in live_packages() if not _installed(name)]
+    """Whether what `pip install edge-asc[live]` brings is there."""
+    names = live_packages()
+    missing = ", ".join(name for name in names if not _installed(name))
+    fact = f"all of edge-asc[live]: {', '.join(names)}"
     if missing:
-        fact = (
-            f"{', '.join(missing)} not installed: some outputs of `edge-asc live` are not to be had"
-        )
-        yield Finding("packages", "warn", fact, add_extra("live"))
-    else:
-        yield Finding("packages", "ok", f"all of edge-asc[live]: {', '.join(live_packages())}")
+        fact = f"{missing} not installed: some outputs of `edge-asc live` are not to be had"
+    yield finding("packages", fact, (bool(missing), "warn", "pip install 'edge-asc[live]'"))
 
 
 def live_packages() -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_asc.demo.doctor.findings import Finding
+from edge_asc.demo.doctor.findings import Finding, finding
 from edge_asc.demo.hearing.levels import dbfs
 from edge_asc.demo.sources.source import Block, Source
 
@@ -104,10 +104,8 @@ def _level(samples: np.ndarray) -> Finding:
 def _offset(samples: np.ndarray) -> Finding:
     offset = float(samples.mean(dtype=np.float64))
     fact = f"{100 * offset:+.2f} % of full scale"
-    if dbfs(abs(offset)) > OFFSET_DBFS:
-        cure = "the lowest bands are disturbed: another sound card, or a model with pre-emphasis"
-        return Finding("DC offset", "warn", fact, cure)
-    return Finding("DC offset", "ok", fact)
+    cure = "the lowest bands are disturbed: another sound card, or a model with pre-emphasis"
+    return finding("DC offset", fact, (dbfs(abs(offset)) > OFFSET_DBFS, "warn", cure))
 
 
 def _dropouts(recorded: Recorded) -> Finding:
@@ -120,10 +118,9 @@ def _dropouts(recorded: Recorded) -> Finding:
         troubles.append(f"{1000 * longest / rate_hz:.0f} ms of zeros amid sound")
     if abs(seen_hz / rate_hz - 1) > CLOCK_TOLERANCE:
         troubles.append(f"{seen_hz:.0f} samples a second came, not {rate_hz}")
-    if troubles:
-        cure = "another USB port, without a hub; a better power supply; fewer programs"
-        return Finding("dropouts", "warn", "; ".join(troubles), cure)
-    return Finding("dropouts", "ok", "none")
+    cure = "another USB port, without a hub; a better power supply; fewer programs"
+    fact = "; ".join(troubles) or "none"
+    return finding("dropouts", fact, (bool(troubles), "warn", cure))
 
 
 def longest_zeros(samples: np.ndarray) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_asc.demo.doctor.findings import Finding, run_python
+from edge_asc.demo.doctor.findings import Finding, finding, run_python
 from edge_asc.demo.events import json_text
 from edge_asc.install import add_extra
 
@@ -27,10 +27,8 @@ def check_sound(microphone: str | None, record_s: float) -> Iterator[Finding]:
         microphone: to record from, as `edge-asc live --microphone` takes it.
         record_s: for how long; 0: not at all.
     """
-    arguments = ["-m", "edge_asc.demo.doctor.sound", str(record_s)]
-    ended = run_python(
-        [*arguments, microphone] if microphone else arguments, SOUND_LIMIT_S + record_s
-    )
+    command = ["-m", "edge_asc.demo.doctor.sound", str(record_s), *filter(None, [microphone])]
+    ended = run_python(command, SOUND_LIMIT_S + record_s)
     for line in ended.lines:
         yield msgspec.json.decode(line, type=Finding)
     if ended.problem:
@@ -48,11 +46,15 @@ def check_access(root: Path) -> Iterator[Finding]:
     if not cards:
         fact = "none that records; a sound server may have a microphone of its own"
         yield Finding("sound cards", "ok", fact)
-    elif any(os.access(card, os.R_OK | os.W_OK) for card in cards):
-        yield Finding("sound cards", "ok", f"{len(cards)} to record from; {user} may use them")
-    else:
-        cure = f"sudo usermod -aG audio {user}, then log in again"
-        yield Finding("sound cards", "fail", f"{user} may not use {cards[0]}", cure)
+        return
+    may = any(os.access(card, os.R_OK | os.W_OK) for card in cards)
+    fact = (
+        f"{len(cards)} to record from; {user} may use them"
+        if may
+        else f"{user} may not use {cards[0]}"
+    )
+    cure = f"sudo usermod -aG audio {user}, then log in again"
+    yield finding("sound cards", fact, (not may, "fail", cure))
 
 
 def findings(microphone: str | None, record_s: float) -> Iterator[Finding]:
@@ -97,12 +99,9 @@ def _microphones() -> Iterator[Finding]:
             yield Finding("microphone", "warn", f"{about}, does not open", cure)
         else:  # ALSA has names for much that is not a microphone
             yield Finding("microphone", "ok", f"{about}, does not open; it need not")
-    default = [found.name for found in microphones if found.is_default]
-    if default:
-        yield Finding("default", "ok", default[0])
-    else:
-        cure = f"choose one: edge-asc live --microphone '{microphones[0].lasting_name}'"
-        yield Finding("default", "warn", "no default microphone", cure)
+    default = next((found.name for found in microphones if found.is_default), "")
+    cure = f"choose one: edge-asc live --microphone '{microphones[0].lasting_name}'"
+    yield finding("default", default or "no default microphone", (not default, "warn", cure))
 
 
 def _recording(microphone: str | None, record_s: float) -> Iterator[Finding]:
@@ -116,8 +115,8 @@ def _recording(microphone: str | None, record_s: float) -> Iterator[Finding]:
 
 def _main() -> None:
     microphone = sys.argv[2] if len(sys.argv) > 2 else None
-    for finding in findings(microphone, float(sys.argv[1])):
-        print(json_text(finding), flush=True)
+    for found in findings(microphone, float(sys.argv[1])):
+        print(json_text(found), flush=True)
     os._exit(0)  # whatever hangs in PortAudio: all is said
 
 

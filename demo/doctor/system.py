@@ -12,7 +12,7 @@ from pathlib import Path
 
 import edge_asc
 from edge_asc.demo import machine
-from edge_asc.demo.doctor.findings import Finding
+from edge_asc.demo.doctor.findings import Finding, finding
 
 MB, GB = 1e6, 1e9
 DAY_S = 86400.0
@@ -21,6 +21,7 @@ MEMORY_LOW_BYTES, MEMORY_FULL_BYTES = 250 * MB, 120 * MB  # one listener takes u
 SMALL_MACHINE_BYTES = 1.1 * GB  # that should have swap
 HOT_C = 70.0  # from 80 °C a Raspberry Pi slows down
 SUPPLY_MA = 5000  # that a Raspberry Pi 5 wants
+SUPPLY = "use the supply that is made for this board, and a short, thick cable"
 
 
 def check_board(root: Path) -> Iterator[Finding]:
@@ -28,11 +29,8 @@ def check_board(root: Path) -> Iterator[Finding]:
     architecture = platform.machine()
     names = dict.fromkeys((machine.board(root), architecture))  # once, where they are the same
     fact = f"{', '.join(names)}, {os.cpu_count()} cores"
-    if architecture.startswith("armv6"):
-        advice = "no inference runtime is made for ARMv6: use a Zero 2 W, a Pi 3 or a newer one"
-        yield Finding("board", "fail", fact, advice)
-    else:
-        yield Finding("board", "ok", fact)
+    advice = "no inference runtime is made for ARMv6: use a Zero 2 W, a Pi 3 or a newer one"
+    yield finding("board", fact, (architecture.startswith("armv6"), "fail", advice))
     yield Finding("system", "ok", f"{machine.os_name(root)}, kernel {platform.release()}")
 
 
@@ -61,15 +59,9 @@ def check_disk(root: Path) -> Iterator[Finding]:
 def disk_finding(free_bytes: float, total_bytes: float) -> Finding:
     """What the room means."""
     fact = f"{free_bytes / GB:.1f} of {total_bytes / GB:.1f} GB free"
-    if free_bytes < DISK_FULL_BYTES:
-        return Finding(
-            "disk", "fail", fact, "make room: sudo apt clean; sudo journalctl --vacuum-size=50M"
-        )
-    if free_bytes < DISK_LOW_BYTES:
-        return Finding(
-            "disk", "warn", fact, "make room: sudo apt clean; sudo journalctl --vacuum-size=50M"
-        )
-    return Finding("disk", "ok", fact)
+    advice = "make room: sudo apt clean; sudo journalctl --vacuum-size=50M"
+    full, low = free_bytes < DISK_FULL_BYTES, free_bytes < DISK_LOW_BYTES
+    return finding("disk", fact, (full, "fail", advice), (low, "warn", advice))
 
 
 def check_memory(root: Path) -> Iterator[Finding]:
@@ -77,14 +69,14 @@ def check_memory(root: Path) -> Iterator[Finding]:
     sizes = meminfo(root)
     total, free, swap = (sizes[key] for key in ("MemTotal", "MemAvailable", "SwapTotal"))
     fact = f"{free / MB:.0f} of {total / MB:.0f} MB free, swap {_swap(root)}"
-    if free < MEMORY_FULL_BYTES:
-        yield Finding("memory", "fail", fact, "end other programs: a listener takes up to 110 MB")
-    elif free < MEMORY_LOW_BYTES:
-        yield Finding("memory", "warn", fact, "end other programs, such as the desktop")
-    elif total < SMALL_MACHINE_BYTES and not swap:
-        yield Finding("memory", "warn", fact, "compressed swap helps: sudo apt install zram-tools")
-    else:
-        yield Finding("memory", "ok", fact)
+    no_swap = total < SMALL_MACHINE_BYTES and not swap
+    yield finding(
+        "memory",
+        fact,
+        (free < MEMORY_FULL_BYTES, "fail", "end other programs: a listener takes up to 110 MB"),
+        (free < MEMORY_LOW_BYTES, "warn", "end other programs, such as the desktop"),
+        (no_swap, "warn", "compressed swap helps: sudo apt install zram-tools"),
+    )
 
 
 def meminfo(root: Path) -> dict[str, float]:
@@ -107,22 +99,19 @@ def check_heat(root: Path) -> Iterator[Finding]:
     cooler = "a heat sink, a fan, or more air in the case"
     if temperature_c is None:
         yield Finding("temperature", "ok", "the system does not tell")
-    elif temperature_c >= HOT_C:
-        yield Finding("temperature", "warn", f"{temperature_c:.0f} °C", cooler)
     else:
-        yield Finding("temperature", "ok", f"{temperature_c:.0f} °C")
+        fact = f"{temperature_c:.0f} °C"
+        yield finding("temperature", fact, (temperature_c >= HOT_C, "warn", cooler))
     now, before = machine.throttled(root), machine.throttled_since_boot(root)
     if now is None or before is None:
         yield Finding("throttling", "ok", "the system does not tell")
         return
-    words = now or before
-    cure = _supply_advice() if "under-voltage" in words else cooler
+    cure = SUPPLY if "under-voltage" in (now or before) else cooler
     if now:
         yield Finding("throttling", "fail", f"now: {', '.join(now)}", cure)
-    elif before:
-        yield Finding("throttling", "warn", f"since the start: {', '.join(before)}", cure)
     else:
-        yield Finding("throttling", "ok", "none since the start")
+        fact = f"since the start: {', '.join(before)}" if before else "none since the start"
+        yield finding("throttling", fact, (bool(before), "warn", cure))
 
 
 def check_power(root: Path) -> Iterator[Finding]:
@@ -131,12 +120,6 @@ def check_power(root: Path) -> Iterator[Finding]:
     if not path.exists():
         return
     promised_ma = int.from_bytes(path.read_bytes()[:4], "big")
-    fact = f"the supply promises {promised_ma / 1000:g} A"
-    if promised_ma < SUPPLY_MA:
-        yield Finding("power", "warn", f"{fact}: the USB ports get little", _supply_advice())
-    else:
-        yield Finding("power", "ok", fact)
-
-
-def _supply_advice() -> str:
-    return "use the supply that is made for this board, and a short, thick cable"
+    low = promised_ma < SUPPLY_MA
+    fact = f"the supply promises {promised_ma / 1000:g} A{': the USB ports get little' * low}"
+    yield finding("power", fact, (low, "warn", SUPPLY))

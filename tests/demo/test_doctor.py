@@ -93,12 +93,12 @@ def test_this_machine_is_examined_without_a_recording() -> None:
 def test_a_check_that_crashes_is_a_finding_and_the_rest_is_made(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def half(patient: doctor.Patient) -> Iterator[Finding]:
+    def half() -> Iterator[Finding]:
         yield Finding("first", "ok", "seen")
         raise RuntimeError("no\nsuch thing")
 
-    checks = {"broken": half, "next": lambda patient: [Finding("next", "fail", "bad", "mend it")]}
-    monkeypatch.setattr(doctor, "CHECKS", checks)
+    checks = {"broken": half, "next": lambda: [Finding("next", "fail", "bad", "mend it")]}
+    monkeypatch.setattr(doctor, "checks_of", lambda *_: checks)
     first, broken, following = doctor.examine(root=tmp_path)
     assert (first.check, following.check) == ("first", "next")
     assert (broken.check, broken.verdict) == ("broken", "warn")
