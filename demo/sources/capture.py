@@ -24,11 +24,7 @@ LATENCY_S = 0.5
 class Capture:
     """A microphone that is recorded from, from `start` to `close`.
 
-    Args:
-        microphone: what to open.
-        rate_hz: one at which it opens.
-        n_channels: C; they are averaged.
-        counts: where losses are counted.
+    Its channels are averaged; what is lost is counted in `counts`.
     """
 
     def __init__(

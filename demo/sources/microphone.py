@@ -46,7 +46,7 @@ class Microphone:
         self._tried = False
         self._broken = False  # the next block does not follow the last
         self._closed = False
-        self._counts = SourceCounts()
+        self.counts = SourceCounts()
         self._recovery = Recovery("microphone" if wanted is None else str(wanted))
         opening = self._opening()
         self._call: GuardedCall[Capture | None] | None = opening
@@ -62,11 +62,6 @@ class Microphone:
     def state(self) -> State:
         """How it is."""
         return self._recovery.state
-
-    @property
-    def counts(self) -> SourceCounts:
-        """What happened so far."""
-        return self._counts
 
     def read(self, timeout_s: float) -> Block | None:
         """The audio since the last call; None when none came in time, or only zeros for long.
@@ -141,7 +136,7 @@ class Microphone:
         self._tried = True
         there, known = inputs(), self._known
         found = find(there, self._wanted) if known is None else find_again(there, known)
-        capture = capture_of(found, self._counts)
+        capture = capture_of(found, self.counts)
         if self._closed:  # and nobody may be there to close it
             return None
         capture.start()
@@ -169,7 +164,7 @@ class Microphone:
         if self._capture is None:
             return
         if self._known is not None:
-            self._counts.reopens += 1
+            self.counts.reopens += 1
             self._broken = True
         self._known = self._capture.microphone
         self._recovery.name = self._known.lasting_name

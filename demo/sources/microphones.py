@@ -95,11 +95,7 @@ def list_text() -> str:
 
 
 def find(microphones: list[MicrophoneInfo], wanted: str | int | None) -> MicrophoneInfo:
-    """The microphone that is meant.
-
-    Args:
-        microphones: to choose from.
-        wanted: an index, a name or a part of one, in any case; None for the default.
+    """The microphone of an index, a name or a part of one, in any case; None: the default.
 
     Raises:
         NoMicrophone: there is none, or more than one.

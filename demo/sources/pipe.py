@@ -21,11 +21,9 @@ class PipeSource:
 
     Args:
         fd: open for reading; closed by `close`.
-        name: for people.
         raw: what headerless audio is; None: there is a WAV header.
         follow: at the end of the file wait for more, as `tail -f` does.
         realtime: whether audio comes as it sounds, so that latency can be told.
-        clock: seconds, `time.monotonic`.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, redirect_stderr, suppress
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -107,28 +108,21 @@ def own_stderr(*, hide_libraries: bool = False) -> Iterator[None]:
 class GuardedCall(Generic[T]):
     """A call in a thread of its own, because it may never return.
 
-    Args:
-        call: what to do.
-        limit_s: it hangs when it takes longer.
-        what: it is, for the error.
+    It hangs when it takes longer than `limit_s`; `what` it is, is said then.
     """
 
     def __init__(self, call: Callable[[], T], limit_s: float, what: str) -> None:
-        self._call, self._what = call, what
+        self._what, self._limit_s = what, limit_s
         self._begin_s = time.monotonic()
-        self._limit_s = limit_s
-        self._returned = threading.Event()
-        self._result: T | None = None
-        self._error: BaseException | None = None
+        self._future: Future[T] = Future()
         _stderr_copy()
-        threading.Thread(target=self._run, name="portaudio", daemon=True).start()
+        threading.Thread(target=self._run, args=(call,), name="portaudio", daemon=True).start()
 
-    def _run(self) -> None:
+    def _run(self, call: Callable[[], T]) -> None:
         try:
-            self._result = self._call()
+            self._future.set_result(call())
         except BaseException as error:  # raised where the result is asked for
-            self._error = error
-        self._returned.set()
+            self._future.set_exception(error)
 
     def returned(self) -> bool:
         """Whether it has.
@@ -136,12 +130,9 @@ class GuardedCall(Generic[T]):
         Raises:
             CaptureHung: it has not, and its limit is over.
         """
-        if self._returned.is_set():
-            return True
-        age_s = time.monotonic() - self._begin_s
-        if age_s > self._limit_s:
-            raise self._hung(age_s)
-        return False
+        if not self._future.done() and time.monotonic() - self._begin_s > self._limit_s:
+            raise self._hung()
+        return self._future.done()
 
     def result(self, timeout_s: float | None = None) -> T:
         """What the call returned or raised.
@@ -152,14 +143,14 @@ class GuardedCall(Generic[T]):
         Raises:
             CaptureHung: it has not returned by then.
         """
-        if not self._returned.wait(self._limit_s if timeout_s is None else timeout_s):
-            raise self._hung(time.monotonic() - self._begin_s)
-        if self._error is not None:
-            raise self._error
-        return self._result  # type: ignore[return-value]
+        wait([self._future], self._limit_s if timeout_s is None else timeout_s)
+        if not self._future.done():
+            raise self._hung()
+        return self._future.result()
 
-    def _hung(self, age_s: float) -> CaptureHung:
+    def _hung(self) -> CaptureHung:
         _leave_behind()
+        age_s = time.monotonic() - self._begin_s
         return CaptureHung(f"the sound system hangs: {self._what} takes longer than {age_s:.1f} s")
 
 

@@ -18,10 +18,7 @@ class FileSource:
     """A recording in any format that libsndfile reads, mono, at its own rate.
 
     Args:
-        path: the file.
         realtime: whether each block comes only when it would have sounded.
-        clock: seconds, `time.monotonic`.
-        sleep: waits that many seconds.
 
     Raises:
         AudioError: the file is unusable.

@@ -13,11 +13,7 @@ STEADY_S = 10.0  # heard for so long, it is well, and the delay starts small aga
 
 
 class Recovery:
-    """Judges one microphone. Times are seconds of one clock that only grows.
-
-    Args:
-        name: of the microphone, for what is said.
-    """
+    """Judges one microphone. Times are seconds of one clock that only grows."""
 
     def __init__(self, name: str) -> None:
         self.name = name
