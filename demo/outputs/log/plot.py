@@ -25,6 +25,7 @@ from edge_asc.demo.outputs.log.summary import (
 from edge_asc.plotting import new_figure, save_figure
 
 MINUTES = 24 * 60
+MINUTE_EDGES_S = 60.0 * np.arange(MINUTES + 1)
 MAX_DAYS = 366  # the newest; more would be too thin to see
 OTHER = "other"
 # Paul Tol's ten qualitative colours: told apart with any kind of colour vision.
@@ -38,11 +39,7 @@ ROW_INCHES = 0.32
 
 
 def save_plot(paths: Iterable[Path], file: Path) -> None:
-    """Draw logs as a PNG.
-
-    Args:
-        paths: as `summarise` takes them.
-        file: to write.
+    """Draw logs as a PNG; `paths` as `summarise` takes them.
 
     Raises:
         ImportError: there is no matplotlib; the message says what to do.
@@ -100,12 +97,8 @@ def _add(minutes: np.ndarray, part: Stretch) -> None:
     """Add a stretch within one day to its minutes `[1440]`."""
     begin = datetime.fromtimestamp(part.begin_s)
     at_s = begin.hour * 3600 + begin.minute * 60 + begin.second + begin.microsecond / 1e6
-    end_s = min(at_s + part.end_s - part.begin_s, MINUTES * 60)
-    while at_s < end_s:
-        minute = int(at_s // 60)
-        until_s = min(end_s, 60.0 * (minute + 1))
-        minutes[minute] += until_s - at_s
-        at_s = until_s
+    end_s = at_s + part.end_s - part.begin_s
+    minutes += np.diff(np.clip(MINUTE_EDGES_S, at_s, end_s))
 
 
 def _draw_strips(axes: Any, minutes: np.ndarray, days: list[date], colours: dict[str, str]) -> None:

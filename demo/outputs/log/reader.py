@@ -22,10 +22,7 @@ def log_of(path: Path) -> Path:
 
 
 def log_files(path: Path) -> list[Path]:
-    """A log and what was rotated out of it (`x.jsonl.1`, …), the oldest first.
-
-    Args:
-        path: the log, or one of its old files.
+    """A log, or one of its old files, with all of them (`x.jsonl.1`, …), the oldest first.
 
     Raises:
         OSError: there is none of them.
@@ -41,9 +38,7 @@ def log_files(path: Path) -> list[Path]:
 def read_entries(path: Path, on_damage: Callable[[Path], Any] = lambda _: None) -> Iterator[Entry]:
     """Every whole line of a log and its old files, in the order they were written.
 
-    Args:
-        path: the log, or one of its old files.
-        on_damage: called with the file for every line that is none of ours.
+    `on_damage` is called with the file for every line that is none of ours.
 
     Raises:
         ValueError: not the name of a log.

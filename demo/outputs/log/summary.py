@@ -34,22 +34,15 @@ class Stretch(NamedTuple):
 
 @dataclass
 class Summary:
-    """What was heard.
+    """What was heard."""
 
-    Args:
-        days: seconds by scene, by day: all the time between the first and the last line, but for
-            whole days without any.
-        n_lines: read.
-        n_damaged: passed over.
-        begin_s: Unix time of the earliest line; None without lines.
-        end_s: of the latest.
-    """
-
+    # Seconds by scene, by day: all the time between the first and the last line, but for whole
+    # days without any.
     days: dict[date, dict[str, float]] = field(default_factory=dict)
-    n_lines: int = 0
-    n_damaged: int = 0
-    begin_s: float | None = None
-    end_s: float | None = None
+    n_lines: int = 0  # read
+    n_damaged: int = 0  # passed over
+    begin_s: float | None = None  # Unix time of the earliest line; None without lines
+    end_s: float | None = None  # of the latest
 
     @property
     def total(self) -> dict[str, float]:
@@ -66,10 +59,7 @@ def _is_no_scene(scene: str) -> int:
 
 
 def summarise(paths: Iterable[Path]) -> Summary:
-    """Sum up logs and their old files, which are found by themselves.
-
-    Args:
-        paths: logs of one listener, or their old files; each log counts once.
+    """Sum up one listener's logs; each counts once, and its old files are found by themselves.
 
     Raises:
         ValueError: not a log.
@@ -77,28 +67,22 @@ def summarise(paths: Iterable[Path]) -> Summary:
     """
     summary = Summary()
     for log in logs(paths):
-        n_before, damaged = summary.n_lines, _Counter()
-        for stretch in stretches(_seen(read_entries(log, damaged), summary)):
+        n_lines, n_damaged = summary.n_lines, summary.n_damaged
+        for stretch in stretches(_counted(log, summary)):
             for day, part in split_by_day(stretch):
                 scenes = summary.days.setdefault(day, {})
                 scenes[part.scene] = scenes.get(part.scene, 0.0) + part.end_s - part.begin_s
-        summary.n_damaged += damaged.n
-        if damaged.n and summary.n_lines == n_before:
+        if summary.n_lines == n_lines and summary.n_damaged > n_damaged:
             raise ValueError(f"{log}: not a log of decisions")
     summary.days = dict(sorted(summary.days.items()))
     return summary
 
 
-class _Counter:
-    def __init__(self) -> None:
-        self.n = 0
+def _counted(log: Path, summary: Summary) -> Iterator[Entry]:
+    def on_damage(_file: Path) -> None:
+        summary.n_damaged += 1
 
-    def __call__(self, _path: Path) -> None:
-        self.n += 1
-
-
-def _seen(entries: Iterable[Entry], summary: Summary) -> Iterator[Entry]:
-    for entry in entries:
+    for entry in read_entries(log, on_damage):
         summary.n_lines += 1
         time_s = entry.time_s
         summary.begin_s = min(time_s, summary.begin_s or time_s)

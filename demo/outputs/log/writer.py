@@ -19,9 +19,6 @@ CLOSE_S = 0.25
 class LogWriter:
     """Appends lines to a file, in the order they were put.
 
-    Args:
-        file: to write to.
-
     Raises:
         OSError: the file cannot be opened.
     """
