@@ -10,11 +10,7 @@ from edge_asc.demo.sources.source import Block, Source
 
 
 class Load:
-    """Work per second of audio over the last minute.
-
-    Args:
-        span: how many of the latest `tick`s count.
-    """
+    """Work per second of audio over the latest `span` `tick`s: a minute."""
 
     def __init__(self, span: int = 60) -> None:
         self._past: deque[tuple[float, float]] = deque(maxlen=span)

@@ -30,12 +30,9 @@ BEHIND_NOTICE_S = 60.0  # lost audio is said at most this often
 class Live:
     """Listens to a source until it ends or is told to stop.
 
+    The caller closes source and output.
+
     Args:
-        source: where audio comes from; closed by the caller.
-        classifier: a loaded model.
-        output: hears of everything; closed by the caller.
-        hop_s: seconds from one decision to the next.
-        smoothing: of what is shown.
         gate_dbfs: level that something in the window must reach to be named; None: any level.
     """
 

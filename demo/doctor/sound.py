@@ -21,12 +21,7 @@ SOUND_LIMIT_S = 60.0  # beyond the recording itself; each rate of each microphon
 
 
 def check_sound(microphone: str | None, record_s: float) -> Iterator[Finding]:
-    """Everything that needs PortAudio.
-
-    Args:
-        microphone: to record from, as `edge-asc live --microphone` takes it.
-        record_s: for how long; 0: not at all.
-    """
+    """Everything that needs PortAudio; nothing is recorded where `record_s` is 0."""
     command = ["-m", "edge_asc.demo.doctor.sound", str(record_s), *filter(None, [microphone])]
     ended = run_python(command, SOUND_LIMIT_S + record_s)
     for line in ended.lines:

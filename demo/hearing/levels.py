@@ -54,9 +54,6 @@ class Meter:
     """A level that follows within 0.3 s, a peak that is held, and clipping.
 
     Time is that of the audio itself: a file read at full speed is metered the same.
-
-    Args:
-        rate_hz: of the samples.
     """
 
     def __init__(self, rate_hz: int) -> None:

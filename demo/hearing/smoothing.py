@@ -49,12 +49,7 @@ class Smoothed:
 
 
 class Smoother:
-    """Exponential smoothing with hysteresis.
-
-    Args:
-        rule: how much.
-        hop_s: between predictions.
-    """
+    """Exponential smoothing with hysteresis."""
 
     def __init__(self, rule: Smoothing, hop_s: float) -> None:
         self.rule = rule

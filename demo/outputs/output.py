@@ -49,11 +49,7 @@ def _each(name: str) -> Any:
 
 
 class Outputs(Output):
-    """Several outputs as one.
-
-    Args:
-        outputs: in the order they are called.
-    """
+    """Several outputs as one, called in their order."""
 
     def __init__(self, outputs: Sequence[Output]) -> None:
         self.outputs = tuple(outputs)

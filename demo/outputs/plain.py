@@ -14,13 +14,11 @@ HEALTH_EVERY_S = 60.0
 
 
 class PlainOutput(Output):
-    """One line per decision; one on the health each minute.
+    """One line per decision, to `out`; one on the health each minute and notices, to `notes`.
 
     Args:
         scene_width: characters of the longest label.
         quiet: decisions are not printed, only notices and health.
-        out: decisions.
-        notes: health and notices.
     """
 
     def __init__(
@@ -62,11 +60,7 @@ class PlainOutput(Output):
 
 
 class JsonOutput(Output):
-    """JSON lines: every decision, every notice, and the health each minute.
-
-    Args:
-        out: where they go.
-    """
+    """JSON lines: every decision, every notice, and the health each minute."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout

@@ -60,7 +60,6 @@ class PrometheusOutput(Output):
 
     Args:
         address: `PORT` or `HOST:PORT`; without a host only this machine can read them.
-        metadata: of the model.
 
     Raises:
         ValueError: not an address.

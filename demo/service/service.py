@@ -54,11 +54,7 @@ def install(options: Options) -> str:
 
 
 def unit(options: Options, program: Sequence[str]) -> str:
-    """The unit file.
-
-    Args:
-        options: with a model.
-        program: what they are given to; the first word is an absolute path.
+    """The unit file for options with a model; `program` begins with an absolute path.
 
     Raises:
         ValueError: a path that a service cannot use.

@@ -39,11 +39,6 @@ class MqttLink:
     """A client of one broker.
 
     Args:
-        address: of the broker.
-        client_id: unique on the broker.
-        user: None for an anonymous client.
-        password: of the user.
-        tls: None for an unencrypted connection.
         will: topic on which the broker retains `offline` when we are gone.
         listens_to: topic that is subscribed to.
     """
@@ -106,11 +101,7 @@ class MqttLink:
         return True
 
     def notices(self, n_unsent: int) -> list[str]:
-        """What a person should know and was not told yet.
-
-        Args:
-            n_unsent: messages that were not sent for want of a broker.
-        """
+        """What a person should know and was not told yet; `n_unsent` for want of a broker."""
         now_s = time.monotonic()
         if self._opened_s is not None and now_s - self._opened_s > ANSWER_S:
             self._set(False, "takes the connection but does not answer")

@@ -30,10 +30,8 @@ class MqttOutput(Output):
 
     Args:
         url: `mqtt://host[:1883][/base]` or `mqtts://…`; see `mqtt_settings` for what is secret.
-        metadata: of the model.
         node: this listener's name among others on the broker; by default `EDGE_ASC_MQTT_NODE` or
             the host's name.
-        environment: variables.
 
     Raises:
         ValueError: an illegal address, name, certificate or setting.

@@ -11,11 +11,7 @@ NOW = " now"
 
 
 class Strip:
-    """Which scene was shown for most of each cell of time.
-
-    Args:
-        hop_s: seconds from one decision to the next.
-    """
+    """Which scene was shown for most of each cell of time."""
 
     def __init__(self, hop_s: float) -> None:
         self._hop_s = hop_s

@@ -35,8 +35,6 @@ class TerminalOutput(Output):
 
     Args:
         description: model and runtime (`Classifier.description`).
-        metadata: of the model.
-        hop_s: from one decision to the next.
         console: where to draw; by default standard output.
 
     Raises:

@@ -18,11 +18,7 @@ Segment = tuple[float, float, str]  # from, to (Unix time), scene
 
 
 class Day:
-    """Segments and seconds per scene of one local day.
-
-    Args:
-        time_s: Unix time somewhere in the day.
-    """
+    """Segments and seconds per scene of the local day that a moment (Unix time) lies in."""
 
     def __init__(self, time_s: float) -> None:
         midnight = datetime.fromtimestamp(time_s).replace(hour=0, minute=0, second=0, microsecond=0)

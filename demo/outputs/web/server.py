@@ -58,11 +58,7 @@ class _Server(uvicorn.Server):
 
 
 class ServerThread:
-    """Serves from construction to `close`.
-
-    Args:
-        app: what to serve.
-        listener: where; closed at the end.
+    """Serves from construction to `close`, which closes the listening socket, too.
 
     Raises:
         OSError: it did not start.

@@ -55,12 +55,7 @@ def description(frontend: FrontEnd) -> dict[str, Any]:
 
 
 class FrameHistory:
-    """The last frames, counted from the start.
-
-    Args:
-        n_frames: how many are kept.
-        n_mels: M.
-    """
+    """The last frames, counted from the start."""
 
     def __init__(self, n_frames: int, n_mels: int) -> None:
         self._ring = np.zeros((n_frames, n_mels), np.uint8)

@@ -20,14 +20,7 @@ N_NOTICES = 50
 
 
 class LiveState:
-    """The latest decision and health, the last notices and frames, and the day.
-
-    Args:
-        metadata: of the model.
-        frontend: of the model.
-        stream_audio: whether pages may play the audio.
-        time_s: Unix time now.
-    """
+    """The latest decision and health, the last notices and frames, and the day."""
 
     def __init__(
         self, metadata: Metadata, frontend: FrontEnd, stream_audio: bool, time_s: float

@@ -31,8 +31,6 @@ class WebOutput(Output):
 
     Args:
         address: `HOST:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`; without a host on loopback.
-        metadata: of the model.
-        frontend: of the model.
         token: what visitors must know; may be None on loopback alone.
         stream_audio: whether visitors may listen.
 
