@@ -18,79 +18,46 @@ State = Literal["starting", "listening", "silent", "lost", "ended"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="decision"):
-    """What is heard after one window of audio.
+    """What is heard after one window of audio."""
 
-    Attributes:
-        time_s: Unix time at which the window's last sample sounded.
-        position_s: Where that sample is in the audio.
-        scene: The scene shown: smoothed, with hysteresis; `UNSURE` below the confidence floor.
-        changed: Whether `scene` differs from the decision before (true for the first).
-        confidence: Smoothed probability of the likeliest scene.
-        probabilities: Smoothed, by label.
-        abstract: Likeliest abstract class; None where the model has no such head.
-        abstract_probabilities: Smoothed, by label.
-        level_dbfs: Root mean square of the audio since the last decision.
-        peak_dbfs: Its largest sample.
-        inference_ms: Time the network took.
-        latency_ms: From the window's last sample to this decision; None where audio is not
-            paced by a clock.
-    """
-
-    time_s: float
-    position_s: float
-    scene: str
-    changed: bool
-    confidence: float
-    probabilities: dict[str, float]
-    abstract: str | None = None
-    abstract_probabilities: dict[str, float] | None = None
-    level_dbfs: float = SILENCE_DBFS
-    peak_dbfs: float = SILENCE_DBFS
-    inference_ms: float = 0.0
+    time_s: float  # Unix time at which the window's last sample sounded
+    position_s: float  # where that sample is in the audio
+    scene: str  # the scene shown: smoothed, with hysteresis; `UNSURE` below the confidence floor
+    changed: bool  # whether `scene` differs from the decision before (true for the first)
+    confidence: float  # smoothed probability of the likeliest scene
+    probabilities: dict[str, float]  # smoothed, by label
+    abstract: str | None = None  # likeliest abstract class; None where the model has no such head
+    abstract_probabilities: dict[str, float] | None = None  # smoothed, by label
+    level_dbfs: float = SILENCE_DBFS  # root mean square of the audio since the last decision
+    peak_dbfs: float = SILENCE_DBFS  # its largest sample
+    inference_ms: float = 0.0  # time the network took
+    # From the window's last sample to this decision; None where audio is not paced by a clock.
     latency_ms: float | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="health"):
-    """How a live classifier is, at one moment.
+    """How a live classifier is, at one moment."""
 
-    Attributes:
-        time_s: Unix time.
-        state: "lost": no audio comes; "silent": only zeros come; both are being mended.
-        source: Name of what is listened to.
-        sample_rate_hz: Of the source; 0 before it is open.
-        uptime_s: Since the start.
-        audio_s: Seconds of audio classified.
-        dropped_s: Seconds of audio lost because the classifier was behind.
-        overruns: Times the sound system said that it lost audio.
-        reopens: Times the source was opened again.
-        decisions: Made so far.
-        real_time_factor: Work per second of audio, over the last minute; below 1 keeps up.
-        latency_ms: Of the last decision.
-        audio_age_s: Since the last audio came; None before the first, or for a file.
-        level_dbfs: Root mean square of the last audio.
-        peak_dbfs: Its largest sample.
-        rss_bytes: Memory of the process.
-        temperature_c: Of the processor; None where the system does not tell.
-        throttled: Why the processor is slowed down; empty when it is not, None when unknown.
-    """
-
-    time_s: float
-    state: State
-    source: str
-    sample_rate_hz: int = 0
-    uptime_s: float = 0.0
-    audio_s: float = 0.0
-    dropped_s: float = 0.0
-    overruns: int = 0
-    reopens: int = 0
-    decisions: int = 0
+    time_s: float  # Unix time
+    state: State  # "lost": no audio comes; "silent": only zeros come; both are being mended
+    source: str  # name of what is listened to
+    sample_rate_hz: int = 0  # of the source; 0 before it is open
+    uptime_s: float = 0.0  # since the start
+    audio_s: float = 0.0  # seconds of audio classified
+    dropped_s: float = 0.0  # seconds of audio lost because the classifier was behind
+    overruns: int = 0  # times the sound system said that it lost audio
+    reopens: int = 0  # times the source was opened again
+    decisions: int = 0  # made so far
+    # Work per second of audio, over the last minute; below 1 keeps up.
     real_time_factor: float = 0.0
-    latency_ms: float | None = None
+    latency_ms: float | None = None  # of the last decision
+    # Since the last audio came; None before the first, or for a file.
     audio_age_s: float | None = None
-    level_dbfs: float = SILENCE_DBFS
-    peak_dbfs: float = SILENCE_DBFS
-    rss_bytes: int = 0
-    temperature_c: float | None = None
+    level_dbfs: float = SILENCE_DBFS  # root mean square of the last audio
+    peak_dbfs: float = SILENCE_DBFS  # its largest sample
+    rss_bytes: int = 0  # memory of the process
+    temperature_c: float | None = None  # of the processor; None where the system does not tell
+    # Why the processor is slowed down; empty when it is not, None when unknown.
     throttled: list[str] | None = None
 
 
