@@ -12,15 +12,7 @@ from typing import Any, get_args
 import msgspec
 
 from edge_asc import __version__
-from edge_asc.demo.events import (
-    UNSURE,
-    Decision,
-    Health,
-    State,
-    iso_time,
-    json_text,
-    rounded,
-)
+from edge_asc.demo.events import UNSURE, Decision, Health, State, iso_time, json_text, rounded
 from edge_asc.runtime.metadata import Metadata
 
 PREFIX = "homeassistant"
@@ -136,12 +128,7 @@ def _components(topics: Topics, metadata: Metadata) -> dict[str, dict[str, Any]]
 
 def _choice(name: str, key: str, options: list[str]) -> dict[str, Any]:
     template = f"{{{{ value_json.{key} }}}}"
-    return {
-        "name": name,
-        "device_class": "enum",
-        "options": options,
-        "value_template": template,
-    }
+    return {"name": name, "device_class": "enum", "options": options, "value_template": template}
 
 
 def _share(name: str, value: str) -> dict[str, Any]:

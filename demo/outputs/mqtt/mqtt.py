@@ -22,7 +22,6 @@ from edge_asc.demo.outputs.output import Output
 from edge_asc.runtime.metadata import Metadata
 
 CHANGE_S = 1.0  # changes are sent no faster
-NEVER_S = float("-inf")
 
 
 class MqttOutput(Output):
@@ -52,9 +51,9 @@ class MqttOutput(Output):
         self._description = discovery_payload(self._topics, metadata)
         self._decision: Decision | None = None
         self._health: Health | None = None
-        self._sent_scene: str | None = None
-        self._sent_state: str | None = None
-        self._decision_s = self._health_s = NEVER_S  # when they were last sent
+        self._sent: dict[
+            str, tuple[float, str]
+        ] = {}  # topic: when something was sent last, and what
         self._n_announced = 0  # connects after which we have introduced ourselves
         self.n_unsent = 0  # messages that were due while the broker was away, or behind
         user, password = credentials(environment)
@@ -88,22 +87,19 @@ class MqttOutput(Output):
 
     def _send(self) -> None:
         self._announce()
-        now_s = time.monotonic()
         decision, health = self._decision, self._health
-        listening = health is None or health.state == "listening"
-        if decision is not None and listening:  # else the last state expires
-            wait_s = STATE_S if decision.scene == self._sent_scene else CHANGE_S
-            if now_s - self._decision_s >= wait_s:
-                self._publish(self._topics.state, payload_of(decision))
-                self._decision_s, self._sent_scene = now_s, decision.scene
+        if decision is not None and (health is None or health.state == "listening"):
+            self._send_due(self._topics.state, decision, decision.scene)  # else the last expires
         if health is not None:
-            wait_s = STATE_S if health.state == self._sent_state else CHANGE_S
-            if now_s - self._health_s >= wait_s:
-                self._publish(self._topics.health, payload_of(health))
-                self._health_s, self._sent_state = now_s, health.state
+            self._send_due(self._topics.health, health, health.state)
 
-    def _publish(self, topic: str, payload: bytes) -> None:
-        self.n_unsent += not self._link.publish(topic, payload)
+    def _send_due(self, topic: str, event: Decision | Health, what: str) -> None:
+        """Send an event unless one was sent of late: of the same content, or of any."""
+        now_s = time.monotonic()
+        sent_s, sent = self._sent.get(topic, (float("-inf"), ""))
+        if now_s - sent_s >= (STATE_S if what == sent else CHANGE_S):
+            self.n_unsent += not self._link.publish(topic, payload_of(event))
+            self._sent[topic] = now_s, what
 
     def _announce(self) -> None:
         """Introduce ourselves to a broker that is new or back, and to a new Home Assistant."""
@@ -113,4 +109,4 @@ class MqttOutput(Output):
             self._link.heard.clear()
             self._link.publish(self._topics.discovery, self._description, retain=True)
             self._link.publish(self._topics.availability, b"online", retain=True)
-            self._decision_s = self._health_s = NEVER_S
+            self._sent.clear()
