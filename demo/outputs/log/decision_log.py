@@ -38,12 +38,7 @@ class DecisionLog(Output):
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        every: str = "change",
-        max_bytes: int = MAX_BYTES,
-        keep: int = KEEP,
+        self, path: Path, *, every: str = "change", max_bytes: int = MAX_BYTES, keep: int = KEEP
     ) -> None:
         self._format = format_of(path)
         _check(path, every, max_bytes, keep)

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge_asc.demo.outputs.web.address import is_loopback
+from edge_asc.demo.outputs.address import is_loopback
 
 MIN_TOKEN_CHARACTERS = 16
 TRIES_PER_MINUTE = 5  # wrong tokens from one network; further ones are not looked at
@@ -115,15 +115,11 @@ class Gate:
             origin = request.headers.get("origin", "")
             if _netloc(origin) != host.lower():
                 return _say(403, f"origin {origin!r} is not this server, {host!r}")
-        if self._token is None or self._is_open(request) or self._has_cookie(request):
+        is_open = request.url.path == "/login" or request.url.path.startswith("/static/")
+        if self._token is None or is_open:
             return None
-        return self._identify(request)
-
-    def _is_open(self, request: HTTPConnection) -> bool:
-        return request.url.path == "/login" or request.url.path.startswith("/static/")
-
-    def _has_cookie(self, request: HTTPConnection) -> bool:
-        return _same(request.cookies.get(self._cookie, ""), self._cookie_value)
+        has_cookie = _same(request.cookies.get(self._cookie, ""), self._cookie_value)
+        return None if has_cookie else self._identify(request)
 
     def _identify(self, request: HTTPConnection) -> Response | None:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")

@@ -4,6 +4,8 @@ Letters: M mels, k frames. 0 dB is the power of a full-scale sine, of which a na
 little less. Byte 0 stands for the front end's floor, 255 for 0 dB.
 """
 
+from collections import deque
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -57,20 +59,17 @@ def description(frontend: FrontEnd) -> dict[str, Any]:
 class FrameHistory:
     """The last frames, counted from the start."""
 
-    def __init__(self, n_frames: int, n_mels: int) -> None:
-        self._ring = np.zeros((n_frames, n_mels), np.uint8)
+    def __init__(self, n_frames: int) -> None:
+        self._rows: deque[bytes] = deque(maxlen=n_frames)
         self.n_seen = 0
 
     def add(self, frames: np.ndarray) -> None:
         """Take frames `[k, M]`."""
         self.n_seen += len(frames)
-        frames = frames[-len(self._ring) :]
-        self._ring[self._slots(self.n_seen - len(frames))] = frames
+        self._rows.extend(row.tobytes() for row in frames)
 
     def since(self, first: int) -> tuple[int, bytes]:
         """Frames from number `first` on, as far as they are kept: (number of the first, bytes)."""
-        first = max(first, self.n_seen - len(self._ring), 0)
-        return first, self._ring[self._slots(first)].tobytes()
-
-    def _slots(self, first: int) -> np.ndarray:
-        return np.arange(first, self.n_seen) % len(self._ring)
+        oldest = self.n_seen - len(self._rows)
+        first = max(first, oldest)
+        return first, b"".join(islice(self._rows, first - oldest, None))

@@ -27,7 +27,7 @@ class LiveState:
     ) -> None:
         self._lock = threading.Lock()
         self._days = DayKeeper(metadata.clip_s, time_s)
-        self._frames = FrameHistory(round(HISTORY_S * frontend.frames_per_s), frontend.n_mels)
+        self._frames = FrameHistory(round(HISTORY_S * frontend.frames_per_s))
         self._notices: deque[Notice] = deque(maxlen=N_NOTICES)
         self.decision: Decision | None = None
         self.health: Health | None = None

@@ -11,9 +11,9 @@ import numpy as np
 
 from edge_asc.demo.events import Decision, Health, Notice, json_text
 from edge_asc.demo.hearing.levels import Level
+from edge_asc.demo.outputs.address import is_loopback, listen, resolve, url_of
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.outputs.web.access import Access, Gate, check_token
-from edge_asc.demo.outputs.web.address import is_loopback, listen, resolve, url_of
 from edge_asc.demo.outputs.web.app import make_app
 from edge_asc.demo.outputs.web.hub import Hub
 from edge_asc.demo.outputs.web.messages import Message, audio_message, frames_message

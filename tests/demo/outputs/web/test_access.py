@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import InvalidStatus
 
-from edge_asc.demo.outputs.address import parse_address
+from edge_asc.demo.outputs.address import is_loopback, parse_address
 from edge_asc.demo.outputs.web.access import (
     HEADERS,
     MIN_TOKEN_CHARACTERS,
     TRIES_PER_MINUTE,
     WrongTokens,
 )
-from edge_asc.demo.outputs.web.address import is_loopback
 from edge_asc.demo.outputs.web.web import WebOutput
 from tiny_models import FRONTEND, metadata
 from waiting import until

@@ -177,7 +177,7 @@ def test_powers_and_their_logarithms_are_the_same_bytes() -> None:
     first=st.integers(0, 200),
 )
 def test_the_history_is_the_last_frames(n: int, sizes: list[int], first: int) -> None:
-    history, everything = FrameHistory(n, 2), np.empty((0, 2), np.uint8)
+    history, everything = FrameHistory(n), np.empty((0, 2), np.uint8)
     for size in sizes:
         block = (np.arange(2 * size).reshape(size, 2) + len(everything)).astype(np.uint8)
         history.add(block)
