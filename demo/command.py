@@ -176,22 +176,14 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
 
         yield kept(PrometheusOutput(options.metrics, metadata))
     if options.web:
-        yield kept(_web(options, classifier))
+        from edge_asc.demo.outputs.web.web import WebOutput
+
+        token, heard = os.environ.get(WEB_TOKEN), options.stream_audio
+        page = WebOutput(
+            options.web, metadata, classifier.frontend, token=token, stream_audio=heard
+        )
+        yield kept(page)
     yield kept(_view(options, classifier))
-
-
-def _web(options: Options, classifier: Classifier) -> Output:
-    from edge_asc.demo.outputs.web.web import WebOutput
-
-    assert options.web
-    token = os.environ.get(WEB_TOKEN)
-    return WebOutput(
-        options.web,
-        classifier.metadata,
-        classifier.frontend,
-        token=token,
-        stream_audio=options.stream_audio,
-    )
 
 
 def _view(options: Options, classifier: Classifier) -> Output:

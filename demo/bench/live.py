@@ -12,14 +12,13 @@ from statistics import median
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
+from edge_asc.demo.bench.process import noise
 from edge_asc.demo.bench.report import LiveResult
 
 STARTS = 3
 PACED_S = 10.0  # beyond one window
 RATE_HZ = 48000  # of most microphones, so that resampling is measured too
-NOISE_RMS = 0.05
 LIMIT_S = 120.0
 
 
@@ -55,10 +54,9 @@ def measure_live(path: Path, window_s: float, runtime: str) -> LiveResult:
 
 def write_noise(path: Path, seconds: float) -> None:
     """White noise as a WAV file."""
-    samples = NOISE_RMS * np.random.default_rng(0).standard_normal(round(seconds * RATE_HZ))
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
-        file.writeframes((32767 * samples).astype("<i2").tobytes())
+        file.writeframes((32767 * noise(RATE_HZ, seconds)).astype("<i2").tobytes())
 
 
 def _listen(arguments: list[str]) -> Heard:

@@ -68,9 +68,9 @@ def repeat(
     return taken_s
 
 
-def noise(frontend: FrontEnd, seconds: float) -> np.ndarray:
-    """White noise at the front end's rate, float32 `[n]`."""
-    n = round(seconds * frontend.sample_rate_hz)
+def noise(rate_hz: int, seconds: float) -> np.ndarray:
+    """White noise, float32 `[n]`."""
+    n = round(seconds * rate_hz)
     return (NOISE_RMS * np.random.default_rng(0).standard_normal(n)).astype(np.float32)
 
 
@@ -78,7 +78,7 @@ def front_end(path: Path, seconds: float) -> Run:
     """A second of audio through the stream of features, in blocks as a microphone gives them."""
     frontend = FrontEnd.from_dict(read_metadata(path).frontend)
     stream = FeatureStream(frontend)
-    blocks = np.array_split(noise(frontend, 1.0), round(1 / BLOCK_S))
+    blocks = np.array_split(noise(frontend.sample_rate_hz, 1.0), round(1 / BLOCK_S))
 
     def one_second() -> None:
         for block in blocks:
@@ -91,7 +91,7 @@ def model(path: Path, seconds: float, runtime: str, threads: int) -> Run:
     """A window through normalisation, network and softmax."""
     classifier = Classifier.load(path, runtime, threads)
     frontend = classifier.frontend
-    raw = frontend.raw(noise(frontend, classifier.metadata.clip_s))
+    raw = frontend.raw(noise(frontend.sample_rate_hz, classifier.metadata.clip_s))
 
     def one_window() -> None:
         classifier.predict(frontend.normalize(raw))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.demo.sources.microphones import MicrophoneInfo, recording_format
+from edge_asc.demo.sources.microphones import MicrophoneInfo
 from edge_asc.demo.sources.portaudio import errors_of, sounddevice
 from edge_asc.demo.sources.ring import Ring
 from edge_asc.demo.sources.source import Block, SourceCounts
@@ -93,16 +93,6 @@ class Capture:
         if stream is not None:
             stream.abort()
             stream.close()
-
-
-def capture_of(microphone: MicrophoneInfo, counts: SourceCounts) -> Capture:
-    """A capture, not yet started, in the format that suits the microphone best.
-
-    Raises:
-        OSError: it does not open.
-    """
-    rate_hz, n_channels = recording_format(microphone)
-    return Capture(microphone, rate_hz, n_channels, counts)
 
 
 def _mono(frames: np.ndarray) -> np.ndarray:

@@ -9,8 +9,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from edge_asc.demo.events import State
-from edge_asc.demo.sources.capture import Capture, capture_of
-from edge_asc.demo.sources.microphones import MicrophoneInfo, find, find_again, inputs
+from edge_asc.demo.sources.capture import Capture
+from edge_asc.demo.sources.microphones import (
+    MicrophoneInfo,
+    find,
+    find_again,
+    inputs,
+    recording_format,
+)
 from edge_asc.demo.sources.portaudio import GuardedCall, NoMicrophone, reinitialise
 from edge_asc.demo.sources.recovery import Recovery
 from edge_asc.demo.sources.source import Block, CaptureHung, SourceCounts
@@ -136,7 +142,7 @@ class Microphone:
         self._tried = True
         there, known = inputs(), self._known
         found = find(there, self._wanted) if known is None else find_again(there, known)
-        capture = capture_of(found, self.counts)
+        capture = Capture(found, *recording_format(found), self.counts)
         if self._closed:  # and nobody may be there to close it
             return None
         capture.start()

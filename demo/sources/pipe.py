@@ -55,19 +55,17 @@ class PipeSource:
             OSError: it cannot be read.
         """
         data = self._arrived(timeout_s)
-        if data is None:
-            self._check_stall()
-            return None
-        if not data and not self._follow:
+        if data:
+            self._held += data
+            self._resume()
+            return self._block()
+        if data is not None and not self._follow:
             self._end()
             return None
-        if not data:
-            self._check_stall()
+        self._check_stall()
+        if data is not None:  # the end of a file that may grow
             time.sleep(min(POLL_S, timeout_s))
-            return None
-        self._held += data
-        self._resume()
-        return self._block()
+        return None
 
     def _arrived(self, timeout_s: float) -> bytes | None:
         if not select.select([self._fd], [], [], timeout_s)[0]:
