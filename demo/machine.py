@@ -14,12 +14,7 @@ from pathlib import Path
 ROOT = Path("/")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 # What the firmware of a Raspberry Pi tells, by bit; 16 bits higher: has happened since the start.
-THROTTLE_BITS = {
-    0: "under-voltage",
-    1: "frequency capped",
-    2: "throttled",
-    3: "soft temperature limit",
-}
+THROTTLE_BITS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
 SINCE_BOOT_SHIFT = 16
 _CPU_ZONES = ("cpu", "soc", "x86_pkg")  # how thermal zones of a processor are called
 _VCGENCMD_EVERY_S = 10.0  # a process each time: too dear for every second
@@ -40,19 +35,19 @@ def temperature_c(root: Path = ROOT) -> float | None:
 
 def throttled(root: Path = ROOT) -> list[str] | None:
     """What slows the processor down now; empty: nothing, None: the system does not tell."""
-    bits = throttle_bits(root)
-    return None if bits is None else throttle_words(bits)
+    return throttle_words(throttle_bits(root))
 
 
 def throttled_since_boot(root: Path = ROOT) -> list[str] | None:
     """What has slowed it down since the system started, as far as the firmware remembers."""
-    bits = throttle_bits(root)
-    return None if bits is None else throttle_words(bits >> SINCE_BOOT_SHIFT)
+    return throttle_words(throttle_bits(root), SINCE_BOOT_SHIFT)
 
 
-def throttle_words(bits: int) -> list[str]:
-    """The names of the lowest bits that are set."""
-    return [word for bit, word in THROTTLE_BITS.items() if bits >> bit & 1]
+def throttle_words(bits: int | None, shift: int = 0) -> list[str] | None:
+    """The names of the bits that are set from `shift` on."""
+    if bits is None:
+        return None
+    return [word for bit, word in enumerate(THROTTLE_BITS, shift) if bits >> bit & 1]
 
 
 def throttle_bits(root: Path = ROOT) -> int | None:

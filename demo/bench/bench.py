@@ -55,7 +55,9 @@ def measure(
     if not 0 < seconds < float("inf"):
         raise ValueError(f"{seconds} s of measuring must be above 0 s")
     metadata, content = read_metadata(path), path.read_bytes()
-    names = _runtimes(content)
+    kind = file_format(content)
+    choose_runtime(kind)  # raises where there is none
+    names = [name for name, runtime in RUNTIMES.items() if runtime.format == kind]
     problems = [f"{name}: {p}" for name in names if (p := RUNTIMES[name].problem)]
     before_c = machine.temperature_c()
     on_part("front end")
@@ -87,13 +89,6 @@ def measure(
         temperature_c=(before_c, machine.temperature_c()),
         throttled=machine.throttled(),
     )
-
-
-def _runtimes(content: bytes) -> list[str]:
-    """Those that run files of this format, in the order in which they would be taken."""
-    file_kind = file_format(content)
-    choose_runtime(file_kind)  # raises where there is none
-    return [name for name, runtime in RUNTIMES.items() if runtime.format == file_kind]
 
 
 def _measure_runtime(

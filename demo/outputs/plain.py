@@ -43,7 +43,7 @@ class PlainOutput(Output):
         self._health = health
         if health.decisions and health.time_s >= self._next_health_s:
             self._next_health_s = health.time_s + HEALTH_EVERY_S
-            self._note(health_line(health))
+            self._tell_health(health)
 
     def on_notice(self, notice: Notice) -> None:
         """At once."""
@@ -55,30 +55,23 @@ class PlainOutput(Output):
             self._note(f"{self._health.decisions} decisions; {health_line(self._health)}")
         self._out.flush()
 
+    def _tell_health(self, health: Health) -> None:
+        self._note(health_line(health))
+
     def _note(self, text: str) -> None:
         print(f"edge-asc: {text}", file=self._notes, flush=True)
 
 
-class JsonOutput(Output):
-    """JSON lines: every decision, every notice, and the health each minute."""
+class JsonOutput(PlainOutput):
+    """JSON lines: every decision, every notice, and the health each minute and at the end."""
 
     def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stdout
-        self._next_health_s = 0.0
-        self._health: Health | None = None
+        super().__init__(out=out)
         self._told: Health | None = None
 
     def on_decision(self, decision: Decision) -> None:
         """A line, flushed at once."""
         self._line(decision)
-
-    def on_health(self, health: Health) -> None:
-        """A line each minute."""
-        self._health = health
-        if health.decisions and health.time_s >= self._next_health_s:
-            self._next_health_s = health.time_s + HEALTH_EVERY_S
-            self._told = health
-            self._line(health)
 
     def on_notice(self, notice: Notice) -> None:
         """A line, flushed at once."""
@@ -88,6 +81,10 @@ class JsonOutput(Output):
         """The health at the end."""
         if self._health is not None and self._health is not self._told:
             self._line(self._health)
+
+    def _tell_health(self, health: Health) -> None:
+        self._told = health
+        self._line(health)
 
     def _line(self, event: Decision | Health | Notice) -> None:
         print(json_text(event), file=self._out, flush=True)

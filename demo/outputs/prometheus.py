@@ -33,19 +33,21 @@ INFERENCE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0
 LATENCY_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 CLOSE_S = 0.2
 
+Read = Callable[[Health], float | None]
 # Without a prefix, and what they mean; a figure that is None is left out.
-COUNTERS: dict[str, tuple[str, Callable[[Health], float]]] = {
+COUNTERS: dict[str, tuple[str, Read]] = {
     "audio_seconds": ("Audio classified.", lambda h: h.audio_s),
     "audio_dropped_seconds": ("Audio lost for want of speed.", lambda h: h.dropped_s),
     "audio_overruns": ("Times the sound system lost audio.", lambda h: h.overruns),
     "audio_reopens": ("Times the source was opened again.", lambda h: h.reopens),
 }
-GAUGES: dict[str, tuple[str, Callable[[Health], float | None]]] = {
-    "last_audio_timestamp_seconds": ("Unix time of the last audio.", lambda h: _last_audio_s(h)),
-    "real_time_factor": (
-        "Work per second of audio over the last minute; below 1 keeps up.",
-        lambda h: h.real_time_factor,
+LOAD = "Work per second of audio over the last minute; below 1 keeps up."
+GAUGES: dict[str, tuple[str, Read]] = {
+    "last_audio_timestamp_seconds": (
+        "Unix time of the last audio.",
+        lambda h: None if h.audio_age_s is None else h.time_s - h.audio_age_s,
     ),
+    "real_time_factor": (LOAD, lambda h: h.real_time_factor),
     "level_dbfs": ("Level of the last audio, relative to full scale.", lambda h: h.level_dbfs),
     "temperature_celsius": ("Of the processor.", lambda h: h.temperature_c),
     "throttled": (
@@ -53,6 +55,7 @@ GAUGES: dict[str, tuple[str, Callable[[Health], float | None]]] = {
         lambda h: None if h.throttled is None else bool(h.throttled),
     ),
 }
+FAMILIES = ((CounterMetricFamily, COUNTERS), (GaugeMetricFamily, GAUGES))
 
 
 class PrometheusOutput(Output):
@@ -149,12 +152,11 @@ class PrometheusOutput(Output):
 
 
 def _health_metrics(health: Health) -> Iterator[Metric]:
-    for name, (text, count) in COUNTERS.items():
-        yield CounterMetricFamily(f"edge_asc_{name}", text, value=count(health))
-    for name, (text, read) in GAUGES.items():
-        value = read(health)
-        if value is not None:
-            yield GaugeMetricFamily(f"edge_asc_{name}", text, value=value)
+    for family, figures in FAMILIES:
+        for name, (text, read) in figures.items():
+            value = read(health)
+            if value is not None:
+                yield family(f"edge_asc_{name}", text, value=value)
     states = {state: float(state == health.state) for state in get_args(State)}
     yield _labelled("source_state", "Whether the source is in this state.", "state", states)
 
@@ -164,7 +166,3 @@ def _labelled(name: str, text: str, label: str, values: dict[str, Any]) -> Metri
     for key, value in values.items():
         family.add_metric([key], value)
     return family
-
-
-def _last_audio_s(health: Health) -> float | None:
-    return None if health.audio_age_s is None else health.time_s - health.audio_age_s

@@ -135,10 +135,7 @@ class GuardedCall(Generic[T]):
         return self._future.done()
 
     def result(self, timeout_s: float | None = None) -> T:
-        """What the call returned or raised.
-
-        Args:
-            timeout_s: to wait for it; as a rule its limit.
+        """What the call returned or raised; waits for it, as a rule as long as its limit.
 
         Raises:
             CaptureHung: it has not returned by then.

@@ -44,12 +44,9 @@ class Recovery:
             self._become_well(now_s)
 
     def must_reopen(self, now_s: float, heard_s: float, ended: bool) -> bool:
-        """Whether an open microphone is to be closed and opened again.
+        """Whether a microphone last heard at `heard_s` is to be closed and opened again.
 
-        Args:
-            now_s: the time.
-            heard_s: of the last callback, or of the opening.
-            ended: whether the sound system has said that it is over.
+        `ended`: the sound system has said that it is over.
         """
         # While trouble is known there is no hurry: some take seconds to begin.
         grace_s = self._delay_s if self.state in ("lost", "silent") else 0.0

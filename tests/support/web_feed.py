@@ -13,7 +13,7 @@ import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
 from edge_asc.demo.events import Decision, Health
-from edge_asc.demo.outputs.web.messages import HEADER
+from edge_asc.demo.outputs.web.hub import HEADER
 from edge_asc.demo.outputs.web.web import WebOutput
 from edge_asc.frontend.front_end import FrontEnd
 from tiny_models import FRONTEND, LABELS, metadata

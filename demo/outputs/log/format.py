@@ -55,26 +55,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 COLUMNS = tuple(n for n in Entry.__struct_fields__ if not n.endswith("probabilities"))
 
 
-def json_line(entry: Entry) -> bytes:
-    """An entry as a line of JSON."""
-    return msgspec.json.encode(entry) + b"\n"
-
-
-def csv_line(entry: Entry) -> bytes:
-    """An entry as a row; what it does not know is an empty field."""
-    return _row(getattr(entry, name) for name in COLUMNS)
-
-
 def _row(values: Iterable[Any]) -> bytes:
+    """CSV; what is None is an empty field."""
     text = io.StringIO()
     # A row is one line, so that a torn one can be told: no field holds a newline.
     cells = [re.sub(r"[\r\n\0]+", " ", v) if isinstance(v, str) else v for v in values]
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue().encode()
-
-
-def _from_json(line: bytes) -> Entry:
-    return msgspec.json.decode(line, type=Entry)
 
 
 def _from_csv(line: bytes) -> Entry:
@@ -93,8 +80,12 @@ class Format(msgspec.Struct, frozen=True):
 
 
 FORMATS = {
-    ".jsonl": Format(b"", json_line, _from_json),
-    ".csv": Format(_row(COLUMNS), csv_line, _from_csv),
+    ".jsonl": Format(
+        b"", lambda entry: msgspec.json.encode(entry) + b"\n", msgspec.json.Decoder(Entry).decode
+    ),
+    ".csv": Format(
+        _row(COLUMNS), lambda entry: _row(getattr(entry, name) for name in COLUMNS), _from_csv
+    ),
 }
 
 

@@ -110,8 +110,8 @@ def _components(topics: Topics, metadata: Metadata) -> dict[str, dict[str, Any]]
     if metadata.abstract_labels:
         sensors["abstract"] = _choice("Kind of scene", "abstract", metadata.abstract_labels)
     for key, label in _keys(metadata.abstract_labels).items():
-        name = f"{label.replace('_', ' ').capitalize()}"
-        sensors[key] = _share(name, f"value_json.abstract_probabilities[{_quoted(label)}]")
+        name, quoted = label.replace("_", " ").capitalize(), json.dumps(label, ensure_ascii=False)
+        sensors[key] = _share(name, f"value_json.abstract_probabilities[{quoted}]")
     sensors["latency"] = {
         **_measured("Latency", "value_json.latency_ms", "ms"),
         "device_class": "duration",
@@ -154,8 +154,3 @@ def _keys(labels: list[str]) -> dict[str, str]:
 
 def _entity(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower())
-
-
-def _quoted(label: str) -> str:
-    """A label as a string within a template."""
-    return json.dumps(label, ensure_ascii=False)

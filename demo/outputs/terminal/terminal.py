@@ -34,7 +34,6 @@ class TerminalOutput(Output):
     """Shows what is heard until it is closed; then the last picture stays in the scrollback.
 
     Args:
-        description: model and runtime (`Classifier.description`).
         console: where to draw; by default standard output.
 
     Raises:

@@ -16,32 +16,14 @@ from rich.segment import Segment
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice, clock_time
 from edge_asc.demo.hearing.levels import Meter
 from edge_asc.demo.outputs.facts import facts
+from edge_asc.demo.outputs.terminal import style as look
 from edge_asc.demo.outputs.terminal.strip import Strip, shares, time_axis
-from edge_asc.demo.outputs.terminal.style import (
-    ACCENT,
-    BAD,
-    BOLD,
-    DEGREES,
-    DIM,
-    GOOD,
-    KEY_STYLES,
-    MAX_BAR,
-    PLAIN,
-    STATE_STYLES,
-    UNSURE_KEY,
-    WARN,
-    Glyphs,
-    Line,
-    bar,
-    clean,
-    duration,
-    keys,
-)
+from edge_asc.demo.outputs.terminal.style import Glyphs, Line, bar, clean, duration, keys
 from edge_asc.runtime.metadata import Metadata
 
 MENDED = {"lost": "no audio", "silent": "only zeros"}
 METER_FLOOR_DBFS = -60.0
-FACT_STYLES = {"ok": PLAIN, "warn": WARN, "bad": BAD}
+FACT_STYLES = {"ok": look.PLAIN, "warn": look.WARN, "bad": look.BAD}
 MAX_NOTICE_ROWS = 3
 MIN_SCENES = 3  # rows, however low the terminal
 
@@ -94,34 +76,34 @@ def _spaced(sections: list[list[Line]], height: int) -> list[Line]:
 
 
 def _header(picture: Picture) -> Iterator[Line]:
-    yield [Segment(clean(picture.description), BOLD)]
+    yield [Segment(clean(picture.description), look.BOLD)]
     health = picture.health
     if health is None:
-        yield [Segment("starting", DIM)]
+        yield [Segment("starting", look.DIM)]
         return
     rate = f"  {health.sample_rate_hz} Hz" if health.sample_rate_hz else ""
     yield [
-        Segment(health.state, STATE_STYLES.get(health.state, PLAIN)),
+        Segment(health.state, look.STATE_STYLES.get(health.state, look.PLAIN)),
         Segment(f"  {clean(health.source)}{rate}"),
-        Segment(f"  up {duration(health.uptime_s)}", DIM),
+        Segment(f"  up {duration(health.uptime_s)}", look.DIM),
     ]
 
 
 def _headline(picture: Picture, glyphs: Glyphs) -> Line:
     decision, health, metadata = picture.decision, picture.health, picture.metadata
     if decision is not None:
-        style = WARN if decision.scene == UNSURE else ACCENT
+        style = look.WARN if decision.scene == UNSURE else look.ACCENT
         shown_s = decision.position_s - picture.shown_since_s
         return [
             Segment(f"{glyphs.shown} {clean(decision.scene)}", style),
-            Segment(f"  {100 * decision.confidence:.0f} %", BOLD),
-            Segment(f"  for {duration(shown_s)}", DIM),
+            Segment(f"  {100 * decision.confidence:.0f} %", look.BOLD),
+            Segment(f"  for {duration(shown_s)}", look.DIM),
         ]
     if health is not None and health.state in MENDED:
         age = "" if health.audio_age_s is None else f" for {duration(health.audio_age_s)}"
-        return [Segment(f"{MENDED[health.state]}{age}: it is opened again", BAD)]
+        return [Segment(f"{MENDED[health.state]}{age}: it is opened again", look.BAD)]
     heard_s = min(picture.meter.heard_s - picture.waiting_since_s, metadata.clip_s)
-    return [Segment(f"listening: {int(heard_s)} of {metadata.clip_s:g} s", WARN)]
+    return [Segment(f"listening: {int(heard_s)} of {metadata.clip_s:g} s", look.WARN)]
 
 
 def _scene_rows(picture: Picture, width: int, n_rows: int, glyphs: Glyphs) -> Iterator[Line]:
@@ -133,7 +115,7 @@ def _scene_rows(picture: Picture, width: int, n_rows: int, glyphs: Glyphs) -> It
     chosen = sorted(labels, key=lambda label: -values.get(label, 0.0))[:n_rows]
     for index, label in enumerate(labels):
         if label in chosen:
-            key = Segment(letters[label], KEY_STYLES[index % len(KEY_STYLES)])
+            key = Segment(letters[label], look.KEY_STYLES[index % len(look.KEY_STYLES)])
             shown = decision is not None and decision.scene == label
             value = values.get(label)
             yield _bar_row(label, value, key, shown, width, label_width, glyphs)
@@ -164,8 +146,8 @@ def _bar_row(
     glyphs: Glyphs,
 ) -> Line:
     label_width = min(label_width, max(4, width // 3))
-    bar_width = min(MAX_BAR, max(0, width - label_width - 11))
-    mark, style = (glyphs.shown, ACCENT) if shown else (" ", PLAIN)
+    bar_width = min(look.MAX_BAR, max(0, width - label_width - 11))
+    mark, style = (glyphs.shown, look.ACCENT) if shown else (" ", look.PLAIN)
     length = bar(value or 0.0, bar_width, glyphs)
     percent = "" if value is None else f" {100 * value:3.0f} %"
     return [
@@ -180,7 +162,7 @@ def _bar_row(
 
 def _meter_row(picture: Picture, width: int, glyphs: Glyphs) -> Line:
     meter = picture.meter
-    meter_width = min(MAX_BAR, max(0, width - 26))
+    meter_width = min(look.MAX_BAR, max(0, width - 26))
     length = bar(_on_meter(meter.level_dbfs), meter_width, glyphs).ljust(meter_width)
     peak_text = ""
     if meter_width and meter.peak_dbfs > METER_FLOOR_DBFS:
@@ -188,10 +170,10 @@ def _meter_row(picture: Picture, width: int, glyphs: Glyphs) -> Line:
         length = length[:peak] + glyphs.peak + length[peak + 1 :]
         peak_text = f"  peak {meter.peak_dbfs:.0f}"
     return [
-        Segment("level ", DIM),
-        Segment(length, BAD if meter.clipping else GOOD),
+        Segment("level ", look.DIM),
+        Segment(length, look.BAD if meter.clipping else look.GOOD),
         Segment(f" {_decibels(meter.level_dbfs)}"),
-        Segment("  CLIPPING", BAD) if meter.clipping else Segment(peak_text),
+        Segment("  CLIPPING", look.BAD) if meter.clipping else Segment(peak_text),
     ]
 
 
@@ -207,18 +189,20 @@ def _decibels(level_dbfs: float) -> str:
 def _strip_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """The last minutes, the time below them, and what the letters mean with each scene's share."""
     labels = picture.metadata.labels
-    letters = {**keys(tuple(labels)), UNSURE: UNSURE_KEY}
-    styles = {label: KEY_STYLES[i % len(KEY_STYLES)] for i, label in enumerate(labels)}
+    letters = {**keys(tuple(labels)), UNSURE: look.UNSURE_KEY}
+    styles = {label: look.KEY_STYLES[i % len(look.KEY_STYLES)] for i, label in enumerate(labels)}
     now_s = picture.health.time_s if picture.health else 0.0
     cells = picture.strip.latest(width, now_s)
     runs = ((cell, sum(1 for _ in run)) for cell, run in groupby(cells))
-    yield [Segment(letters[c] * n, styles.get(c, DIM)) if c else Segment(" " * n) for c, n in runs]
-    yield [Segment(time_axis(width, picture.strip.cell_s, glyphs.peak), DIM)]
+    yield [
+        Segment(letters[c] * n, styles.get(c, look.DIM)) if c else Segment(" " * n) for c, n in runs
+    ]
+    yield [Segment(time_axis(width, picture.strip.cell_s, glyphs.peak), look.DIM)]
     legend: Line = []
     for scene, share in shares(cells):
         text = f" {clean(scene)} {100 * share:.0f} %  "
         if sum(s.cell_length for s in legend) + cell_len(text) + 1 <= width:
-            legend += [Segment(letters[scene], styles.get(scene, DIM)), Segment(text)]
+            legend += [Segment(letters[scene], styles.get(scene, look.DIM)), Segment(text)]
     yield legend
 
 
@@ -226,7 +210,7 @@ def _health_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]
     """Facts, as many on a line as fit."""
     row: Line = []
     for text, verdict in facts(picture.health) if picture.health else ():
-        fact = Segment(text.replace(DEGREES, glyphs.degrees), FACT_STYLES[verdict])
+        fact = Segment(text.replace(look.DEGREES, glyphs.degrees), FACT_STYLES[verdict])
         if row and sum(s.cell_length for s in row) + 2 + fact.cell_length > width:
             yield row
             row = []
@@ -244,5 +228,5 @@ def _notice_rows(picture: Picture, width: int, n_rows: int) -> list[Line]:
             break
         heads = [when, *[" " * len(when)] * (len(texts) - 1)]
         both = zip(heads, texts, strict=True)
-        rows = [[Segment(head, DIM), Segment(text)] for head, text in both][:n_rows] + rows
+        rows = [[Segment(head, look.DIM), Segment(text)] for head, text in both][:n_rows] + rows
     return rows

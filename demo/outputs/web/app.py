@@ -13,8 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from edge_asc.demo.outputs.web.access import Gate
-from edge_asc.demo.outputs.web.hub import MAX_CLIENTS, Client, Hub
-from edge_asc.demo.outputs.web.messages import frames_message
+from edge_asc.demo.outputs.web.hub import MAX_CLIENTS, Client, Hub, frames_message
 from edge_asc.demo.outputs.web.state import LiveState
 
 STALE_S = 10.0  # health comes once a second

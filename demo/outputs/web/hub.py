@@ -2,20 +2,51 @@
 
 The live thread publishes; the server's thread spreads what was published over one queue for each
 browser. Whoever is too slow loses the oldest messages and is told the state anew.
+
+Messages are JSON as text, or frames and audio as bytes behind one short header: kind, level and
+peak in dBFS of the audio since the message before, and the number of the first frame,
+little-endian; then frames `[k, M]` of one byte each, or 16-bit mono samples.
 """
 
 import asyncio
+import struct
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
-from edge_asc.demo.outputs.web.messages import Message
+import numpy as np
 
+from edge_asc.demo.events import SILENCE_DBFS
+
+HEADER = struct.Struct("<Iffd")
+FRAMES, AUDIO = 1, 2
 QUEUE = 100  # messages for one browser, about eight seconds of them
 # Published and not yet spread, because the server's thread got no time. So many more than fit into
 # a browser's queue that losing some of them fills the queues, too, which is noticed there.
 PENDING = 4 * QUEUE
 MAX_CLIENTS = 32
+
+
+class Message(NamedTuple):
+    """What a browser gets; audio only if it listens."""
+
+    data: str | bytes
+    audio: bool = False
+
+
+def frames_message(
+    first: int, frames: bytes, level_dbfs: float = SILENCE_DBFS, peak_dbfs: float = SILENCE_DBFS
+) -> Message:
+    """Frames `[k, M]` from number `first` on."""
+    return Message(HEADER.pack(FRAMES, level_dbfs, peak_dbfs, first) + frames)
+
+
+def audio_message(samples: np.ndarray) -> Message:
+    """Samples `[n]`, float, full scale 1."""
+    integers = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2")
+    header = HEADER.pack(AUDIO, SILENCE_DBFS, SILENCE_DBFS, 0)
+    return Message(header + integers.tobytes(), audio=True)
 
 
 class Client:

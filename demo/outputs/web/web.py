@@ -15,8 +15,7 @@ from edge_asc.demo.outputs.address import is_loopback, listen, resolve, url_of
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.outputs.web.access import Access, Gate, check_token
 from edge_asc.demo.outputs.web.app import make_app
-from edge_asc.demo.outputs.web.hub import Hub
-from edge_asc.demo.outputs.web.messages import Message, audio_message, frames_message
+from edge_asc.demo.outputs.web.hub import Hub, Message, audio_message, frames_message
 from edge_asc.demo.outputs.web.server import ServerThread
 from edge_asc.demo.outputs.web.spectrogram import Decibels
 from edge_asc.demo.outputs.web.state import LiveState

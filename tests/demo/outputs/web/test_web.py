@@ -22,7 +22,7 @@ from edge_asc.demo.machine import rss_bytes
 from edge_asc.demo.outputs.web import hub as web_hub
 from edge_asc.demo.outputs.web import server as web_server
 from edge_asc.demo.outputs.web import web
-from edge_asc.demo.outputs.web.messages import AUDIO, FRAMES
+from edge_asc.demo.outputs.web.hub import AUDIO, FRAMES
 from edge_asc.demo.outputs.web.spectrogram import HISTORY_S, Decibels, band_edges_hz
 from edge_asc.demo.outputs.web.web import WebOutput
 from local_time import noon
