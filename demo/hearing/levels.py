@@ -96,12 +96,7 @@ class Meter:
 
 
 class Gate:
-    """Shut while nothing in a network's window is loud enough to be named.
-
-    Args:
-        least_dbfs: a root mean square that is loud enough; None: anything is.
-        span: how many of the latest levels the window holds.
-    """
+    """Shut while none of the latest `span` levels reaches `least_dbfs`; None: always open."""
 
     def __init__(self, least_dbfs: float | None, span: int) -> None:
         self._least_dbfs = least_dbfs

@@ -19,18 +19,14 @@ FLOOR = 0.4  # where neither the user nor the model says anything
 class Smoothing:
     """How much is smoothed.
 
-    Args:
-        time_constant_s: after which a prediction's weight has fallen to 37 %; 0: no smoothing.
-        margin: of probability by which another scene must lead to be shown instead.
-        floor: of probability below which no scene is shown.
-
     Raises:
         ValueError: a value is out of its range.
     """
 
+    # After which a prediction's weight has fallen to 37 %; 0: no smoothing.
     time_constant_s: float = 3.0
-    margin: float = 0.1
-    floor: float = FLOOR
+    margin: float = 0.1  # of probability by which another scene must lead to be shown instead
+    floor: float = FLOOR  # of probability below which no scene is shown
 
     def __post_init__(self) -> None:
         if not 0 <= self.time_constant_s < math.inf:

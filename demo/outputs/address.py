@@ -13,9 +13,7 @@ _SEND_BUFFER_BYTES = 256 * 1024
 def parse_address(address: str, what: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`; the last two on loopback.
 
-    Args:
-        address: as it was written.
-        what: is served there, for the error.
+    `what` is served there, for the error.
 
     Raises:
         ValueError: it is none of them.

@@ -5,6 +5,7 @@ to a disk, a network or a browser keeps its own bounded queue and says so in `He
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -62,12 +63,7 @@ class Outputs(Output):
         return [text for output in self.outputs for text in output.notices()]
 
     def close(self) -> None:
-        """Close all, the last one too when the first fails."""
-        errors = []
-        for output in reversed(self.outputs):
-            try:
-                output.close()
-            except Exception as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        """Close all, the last one first; all of them when one fails."""
+        with ExitStack() as stack:
+            for output in self.outputs:
+                stack.callback(output.close)

@@ -75,13 +75,7 @@ OFFLINE = "RestrictAddressFamilies=AF_UNIX\nPrivateNetwork=yes"
 
 
 def unit_text(command: Sequence[str], online: bool, credentials: dict[str, Path]) -> str:
-    """A unit file.
-
-    Args:
-        command: the program's absolute path, and its arguments.
-        online: whether it may use the network.
-        credentials: secrets of root's to hand over, files by name.
-    """
+    """A unit file; `credentials` are secrets of root's to hand over, files by name."""
     loaded = (f"LoadCredential={name}:{path}\n" for name, path in credentials.items())
     return TEMPLATE.format(
         name=NAME,

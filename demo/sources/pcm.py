@@ -24,20 +24,14 @@ _ENDLESS = 0x7FFF0000  # programs that write into a pipe put sizes like these; 0
 class Pcm:
     """How samples are coded, little endian.
 
-    Args:
-        rate_hz: sample rate.
-        channels: interleaved, C.
-        coding: a key of `SAMPLE_BYTES`.
-        n_bytes: of the samples, where a header says so; None: until the stream ends.
-
     Raises:
         ValueError: a value is out of its range.
     """
 
     rate_hz: int
-    channels: int = 1
-    coding: str = "s16"
-    n_bytes: int | None = None
+    channels: int = 1  # interleaved, C
+    coding: str = "s16"  # a key of `SAMPLE_BYTES`
+    n_bytes: int | None = None  # of the samples, where a header says so; None: to the stream's end
 
     def __post_init__(self) -> None:
         if self.coding not in SAMPLE_BYTES:

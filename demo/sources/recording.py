@@ -17,8 +17,7 @@ MAX_LAG_S = 4.0  # of a reader behind the clock; then audio is lost, as a microp
 class FileSource:
     """A recording in any format that libsndfile reads, mono, at its own rate.
 
-    Args:
-        realtime: whether each block comes only when it would have sounded.
+    With `realtime` each block comes only when it would have sounded.
 
     Raises:
         AudioError: the file is unusable.

@@ -13,20 +13,15 @@ from edge_asc.demo.events import State
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive samples.
+    """Consecutive samples."""
 
-    Args:
-        samples: `[n]`, n ≥ 1, float32, full scale 1.
-        rate_hz: their rate; it may change where `joins` is False.
-        joins: whether they belong to what came before. A microphone that was opened again starts
-            anew. Audio that was lost in between, because the reader or the system was late, is no
-            reason to: who falls behind would never hear a whole window.
-        end_s: `time.monotonic()` at which the last sample sounded; None where no clock paces it.
-    """
-
-    samples: np.ndarray
-    rate_hz: int
+    samples: np.ndarray  # `[n]`, n ≥ 1, float32, full scale 1
+    rate_hz: int  # it may change where `joins` is False
+    # Whether they belong to what came before. A microphone that was opened again starts anew. Audio
+    # that was lost in between, because the reader or the system was late, is no reason to: who
+    # falls behind would never hear a whole window.
     joins: bool = True
+    # `time.monotonic()` at which the last sample sounded; None where no clock paces it.
     end_s: float | None = None
 
 

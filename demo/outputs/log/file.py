@@ -16,9 +16,7 @@ class LogFile:
     """Appends lines; opens the file again whenever it was closed, moved away or deleted.
 
     Args:
-        path: the file; its folder must be there.
         header: what every file begins with; may be empty.
-        max_bytes: of one file.
         keep: old files besides it, at least 1.
     """
 

@@ -94,9 +94,8 @@ class LiveState:
     def hello(self, time_s: float, page: str) -> str:
         """The whole state but for frames.
 
-        Args:
-            time_s: Unix time now, by which pages set their clock.
-            page: stands for the files of the page; one that was made of others loads itself anew.
+        Pages set their clock by `time_s` (Unix). `page` stands for the files of the page; one that
+        was made of others loads itself anew.
         """
         with self._lock:
             self._days.roll(time_s)
