@@ -6,7 +6,6 @@ for each of its components; other programs read the same two topics, `state` and
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import msgspec
@@ -22,47 +21,27 @@ EXPIRE_S = 30  # without a state for that long, a sensor's value is unknown
 INNER = ("event", "time_s", "position_s", "changed")  # fields that are not sent
 
 
-@dataclass(frozen=True)
 class Topics:
     """Where one listener publishes.
+
+    Args:
+        base: first part of its topics.
+        node: its name, unique in the house; of `a-z A-Z 0-9 _ -`.
 
     Raises:
         ValueError: a name that cannot stand in a topic.
     """
 
-    base: str  # first part of its topics
-    node: str  # its name, unique in the house; of `a-z A-Z 0-9 _ -`
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-zA-Z0-9_-]+", self.node):
-            raise ValueError(f"MQTT node {self.node!r}: only a-z, A-Z, 0-9, _ and - are allowed")
-        if not self.base.strip("/") or re.search(r"[+#\0]|^\$", self.base):
-            raise ValueError(f"MQTT base topic {self.base!r} is empty or holds +, # or $")
-
-    @property
-    def state(self) -> str:
-        """Decisions."""
-        return f"{self.base}/{self.node}/state"
-
-    @property
-    def health(self) -> str:
-        """Health."""
-        return f"{self.base}/{self.node}/health"
-
-    @property
-    def availability(self) -> str:
-        """`online` or `offline`, retained."""
-        return f"{self.base}/{self.node}/availability"
-
-    @property
-    def device(self) -> str:
-        """Identifier of the device and of the client."""
-        return f"edge_asc_{self.node}"
-
-    @property
-    def discovery(self) -> str:
-        """The description, retained."""
-        return f"{PREFIX}/device/{self.device}/config"
+    def __init__(self, base: str, node: str) -> None:
+        if not re.fullmatch(r"[a-zA-Z0-9_-]+", node):
+            raise ValueError(f"MQTT node {node!r}: only a-z, A-Z, 0-9, _ and - are allowed")
+        if not base.strip("/") or re.search(r"[+#\0]|^\$", base):
+            raise ValueError(f"MQTT base topic {base!r} is empty or holds +, # or $")
+        self.node = node
+        self.state, self.health = f"{base}/{node}/state", f"{base}/{node}/health"
+        self.availability = f"{base}/{node}/availability"  # `online` or `offline`, retained
+        self.device = f"edge_asc_{node}"  # identifier of the device and of the client
+        self.discovery = f"{PREFIX}/device/{self.device}/config"  # the description, retained
 
 
 def payload_of(event: Decision | Health) -> bytes:

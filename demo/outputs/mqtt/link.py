@@ -68,23 +68,19 @@ class MqttLink:
         self._told_problems: set[str] = set()
         self._told_s = -QUIET_S
         self._client_id = client_id
-        self._client = self._new_client()
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5
+        )
+        self._client.reconnect_delay_set(*BACKOFF_S)
+        self._client.max_queued_messages_set(5 * UNACKNOWLEDGED)
+        for name in CALLBACKS:
+            setattr(self._client, name, getattr(self, f"_{name}"))
         self._client.username_pw_set(user, password)
         if tls is not None:
             self._client.tls_set_context(tls)
         self._client.will_set(will, b"offline", qos=1, retain=True)
         self._client.connect_async(address.host, address.port, KEEPALIVE_S)
         self._client.loop_start()
-
-    def _new_client(self) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2, self._client_id, protocol=MQTTProtocolVersion.MQTTv5
-        )
-        client.reconnect_delay_set(*BACKOFF_S)
-        client.max_queued_messages_set(5 * UNACKNOWLEDGED)
-        for name in CALLBACKS:
-            setattr(client, name, getattr(self, f"_{name}"))
-        return client
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         """Send a message unless the broker is away, or behind; never waits.
