@@ -34,7 +34,11 @@ class Options:
 
     model: Annotated[
         Path | None,
-        says("--model", "Model, .tflite, .onnx or of the zoo [its default].", "FILE|NAME"),
+        says(
+            "--model",
+            "Model file, or a name of `edge-asc models` [its default].",
+            "FILE|NAME",
+        ),
     ] = None
     source: Annotated[
         str, says("--source", "A microphone, a recording, or WAV on stdin.", "mic|FILE|-")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from edge_asc import __version__
 from edge_asc.demo.doctor.findings import Finding, finding, run_python
+from edge_asc.install import add_extra, add_package
 from edge_asc.runtime.classifier import RUNTIMES, Runtime
 
 IMPORT_LIMIT_S = 120.0  # of a slow card that reads the package for the first time
@@ -53,19 +54,19 @@ def _runtime(name: str, runtime: Runtime) -> Finding:
         fact, _, cure = problem.partition(" (")
         return Finding(check, "fail", f"{runtime.version} {fact}", cure.removesuffix(")"))
     if problem := run_python(["-c", TRY_RUNTIME.format(name=name)], IMPORT_LIMIT_S).problem:
-        cure = f"pip install --force-reinstall {runtime.package}, or uninstall it"
+        cure = f"{add_package('--force-reinstall', runtime.package)}, or uninstall it"
         return Finding(check, "fail", f"{runtime.version} {problem}", cure)
     return Finding(check, "ok", f"{runtime.version}, {runs}")
 
 
 def check_packages() -> Iterator[Finding]:
-    """Whether what `pip install edge-asc[live]` brings is there."""
+    """Whether what the extra `live` brings is there."""
     names = live_packages()
     missing = ", ".join(name for name in names if not _installed(name))
     fact = f"all of edge-asc[live]: {', '.join(names)}"
     if missing:
         fact = f"{missing} not installed: some outputs of `edge-asc live` are not to be had"
-    yield finding("packages", fact, (bool(missing), "warn", "pip install 'edge-asc[live]'"))
+    yield finding("packages", fact, (bool(missing), "warn", add_extra("live")))
 
 
 def live_packages() -> list[str]:

@@ -68,10 +68,8 @@ class Capture:
         """In PortAudio's thread: copy the frames `[n, C]` and leave."""
         if status.input_overflow:
             self._counts.overruns += 1
-        self.heard_s = time.monotonic()
-        self._n_heard += n
-        samples = frames.mean(axis=1, dtype=np.float32)  # a copy, of one channel too
-        self._parts.append(Part(samples, self._n_heard, self.heard_s))
+        self._ring.write(frames)
+        self._latest = (self._ring.n_written, time.monotonic())
 
     def _finished(self) -> None:
         self.ended = True
@@ -95,3 +93,8 @@ class Capture:
         if stream is not None:
             stream.abort()
             stream.close()
+
+
+def _mono(frames: np.ndarray) -> np.ndarray:
+    """Channels `[n, C]` averaged to `[n]`."""
+    return frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
