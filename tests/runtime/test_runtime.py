@@ -211,7 +211,7 @@ def test_an_installed_runtime_that_is_broken_is_not_passed_over(
     path = write_model(tmp_path / "m.tflite")
     broken = ModuleType("ai_edge_litert.interpreter")
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", broken)
-    with pytest.raises(ValueError, match=r"m\.tflite: cannot import name 'Interpreter'"):
+    with pytest.raises(ValueError, match=r"m\.tflite: .*'Interpreter'"):
         Classifier.load(path)
 
 

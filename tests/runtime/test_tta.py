@@ -111,7 +111,7 @@ def test_run_and_file_hear_as_often_as_they_are_told(run: Path, scenes: Path) ->
     asked = evaluate(run, scenes, views=3)
     assert asked.figures["views"] == 3
     told = evaluate(plain.path, scenes, views=3)
-    (kept,) = export_run(run, precision="float32", views=3, enforced=False)
+    (kept,) = export_run(run, precision="float32", views=3, enforced=False, overwrite=True)
     assert read_metadata(kept.path).views == 3
     stored = evaluate(kept.path, scenes)
     np.testing.assert_array_equal(stored.scene, told.scene)
