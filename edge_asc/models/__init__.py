@@ -10,10 +10,11 @@ from edge_asc.models.compact import CompactAMFM
 from edge_asc.models.own import build_own, is_own
 from edge_asc.models.paper import ConventionalAMFM, FullAMFM, SequentialAMFM, SingleAMFM
 from edge_asc.models.resnet import ResNetLight
-from edge_asc.suggest import no_such
+from edge_asc.models.slim import SlimAMFM
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "compact": CompactAMFM,
+    "slim": SlimAMFM,
     "full": FullAMFM,
     "single": SingleAMFM,
     "conventional": ConventionalAMFM,

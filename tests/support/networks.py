@@ -59,6 +59,7 @@ class Case:
 SMALL: dict[str, Any] = {"channels": [8, 8, 12, 10], "reduction": 4}
 TINY: dict[str, Any] = {"channels": [8, 12, 10], "reduction": 4}
 STRIDED: dict[str, Any] = {"stem_kernel": 7, "stem_stride": 4}
+SLIM: dict[str, Any] = {"channels": [8, 8, 12, 10, 12]}
 FLAT: dict[str, Any] = {"n_mels": 32, "n_frames": 40}  # for linear layers of one size
 
 CASES = [
@@ -70,6 +71,8 @@ CASES = [
     Case("compact", 40, 51, options=TINY | {"unit": "leaky-relu", "attention": "eca"}),
     Case("compact", 40, 51, options=TINY | {"attention": "se", "combine": "replace"}),
     Case("compact", 40, 51, options=SMALL | STRIDED | {"pool": "mean+max", "unpooled": 2}),
+    Case("slim", 40, 51, options=SLIM),
+    Case("slim", 40, 50, n_abstract=3, options=SLIM | {"attention": "cbam", "reduction": 4}),
     Case("single", 32, 40, options=FLAT | {"unit": "leaky-relu", "combine": "replace"}),
     Case(
         "conventional", 32, 40, n_abstract=3, options=FLAT | {"unit": "relu", "attention": "none"}
@@ -77,7 +80,7 @@ CASES = [
     Case("sequential", 32, 40, n_abstract=3, options=FLAT),
     Case("resnet-light", 64, 51, options={"channels": [8, 8, 12]}),
 ]
-ANY_LENGTH = ("compact", "resnet-light", "dcase2024-baseline")
+ANY_LENGTH = ("compact", "slim", "resnet-light", "dcase2024-baseline")
 
 
 def quantised(case: Case) -> GraphNetwork:

@@ -16,7 +16,7 @@ from networks import CASES, Case
 WITH_ATTENTION = [
     case
     for case in CASES
-    if case.name not in ("resnet-light", "dcase2024-baseline")
+    if case.name not in ("slim", "resnet-light", "dcase2024-baseline")
     and case.options.get("attention") != "none"
 ]
 

@@ -1,0 +1,129 @@
+"""AMFM blocks with depthwise filters, where bytes are scarcer than operations.
+
+A 3x3 unit from C to C maps holds 18 C² weights. Split into a depthwise filter and a 1x1 unit it
+holds 2 C² + 9 C: at equal bytes the maps are three times as many. Shapes: B clips, C channels,
+M mels, F frames.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edge_asc.models.attention import ATTENTIONS
+from edge_asc.models.blocks import check_option, halve
+from edge_asc.models.units import ConvUnit
+
+
+class SlimBlock(nn.Module):
+    """Depthwise filter, 1x1 unit b, max(b, attention(b)): `[B, in, M, F] -> [B, out, M, F]`."""
+
+    def __init__(self, c_in: int, c_out: int, attention: str, reduction: int = 16) -> None:
+        super().__init__()
+        self.filter = nn.Conv2d(c_in, c_in, 3, padding=1, groups=c_in, bias=False)
+        self.norm = nn.BatchNorm2d(c_in)
+        self.conv = ConvUnit(c_in, c_out, 1, norm=True)
+        attends = attention != "none"
+        self.attention = ATTENTIONS[attention](c_out, reduction) if attends else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute features, attend to them, keep the larger of the two."""
+        b = self.conv(F.relu(self.norm(self.filter(x))))
+        return b if self.attention is None else torch.max(b, self.attention(b))
+
+
+class SlimTrunk(nn.Module):
+    """Two strided units, then slim blocks: `[B, 1, M, F] -> [B, C, M / 8, F / 8]`.
+
+    `channels`: of the two units, then of each block; a 2x2 max pool follows the first block. The
+    blocks behind it have attention, where a map is small and one gate is cheap.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (16, 24, 56, 88, 96, 96, 96),
+        attention: str = "eca",
+        reduction: int = 16,
+    ) -> None:
+        super().__init__()
+        check_option("attention", attention, ("none", *ATTENTIONS))
+        first, second, third, *_ = channels
+        layers: list[nn.Module] = [
+            ConvUnit(1, first, 3, 2, 1, norm=True),
+            ConvUnit(first, second, 3, 2, 1, norm=True),
+            SlimBlock(second, third, "none"),
+            halve(),
+        ]
+        layers += [SlimBlock(a, b, attention, reduction) for a, b in pairwise(channels[2:])]
+        self.layers = nn.Sequential(*layers)
+        self.channels = channels[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last maps."""
+        return self.layers(x)
+
+
+class Embedding(nn.Module):
+    """Mean and maximum of each map, each on a scale of its own: `[B, C, M, F] -> [B, 2C]`.
+
+    Standardised by batch norm, so that 256 integer steps serve both well.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mean_norm = nn.BatchNorm2d(channels)
+        self.max_norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool over mels and frames, of which there can be any number."""
+        mean = self.mean_norm(F.adaptive_avg_pool2d(x, 1))
+        maximum = self.max_norm(F.adaptive_max_pool2d(x, 1))
+        return torch.cat((mean, maximum), dim=1).flatten(1)
+
+
+class SlimEncoder(nn.Module):
+    """Sound to embedding, for heads that are taught later: `[B, 1, M, F] -> ([B, 2C],)`."""
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (16, 24, 56, 88, 96, 96, 96),
+        attention: str = "eca",
+        reduction: int = 16,
+    ) -> None:
+        super().__init__()
+        self.trunk = SlimTrunk(channels, attention, reduction)
+        self.embedding = Embedding(self.trunk.channels)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the embedding."""
+        return (self.embedding(self.trunk(x)),)
+
+
+class SlimAMFM(nn.Module):
+    """A slim encoder with heads: `[B, 1, M, F] -> ([B, scenes],)` or with `[B, abstract]` too."""
+
+    def __init__(
+        self,
+        n_scenes: int,
+        n_abstract: int = 0,
+        channels: Sequence[int] = (16, 24, 56, 88, 96, 96, 96),
+        attention: str = "eca",
+        reduction: int = 16,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.encoder = SlimEncoder(channels, attention, reduction)
+        size = 2 * channels[-1]
+        self.dropout = nn.Dropout(dropout)
+        self.scene = nn.Linear(size, n_scenes)
+        self.abstract = nn.Linear(size, n_abstract) if n_abstract else None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return logits for the scenes and, where asked for, the abstract classes."""
+        (embedding,) = self.encoder(x)
+        embedding = self.dropout(embedding)
+        if self.abstract is None:
+            return (self.scene(embedding),)
+        return self.scene(embedding), self.abstract(embedding)

@@ -1,0 +1,23 @@
+#!/bin/sh
+# The encoder that ships: one AMFM network learns from YAMNet what sounds have to do with each other,
+# becomes an int8 file, and is measured on sounds of 40 classes that nobody taught it.
+# Usage: recipes/encoder.sh DATA MODELS [WINDOWS]
+#   DATA: folder with ambience/ and esc10/ (to learn from, CC0 and CC BY), esc50/ (to measure only)
+#   MODELS: folder with yamnet_256_f32.h5 and yamnet.tflite (Apache-2.0)
+# Needs h5py (pip install h5py) beside edge-asc[dev]. Two processes of one thread each.
+# Goes on where it was interrupted; with more WINDOWS it learns on from its last checkpoint.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+data=${1:?usage: recipes/encoder.sh DATA MODELS [WINDOWS]}
+models=${2:?usage: recipes/encoder.sh DATA MODELS [WINDOWS]}
+windows=${3:-2000000}
+out=$here/out/encoder/run
+kept=$here/artifacts/encoder
+
+python "$here/encoder/train.py" "$out" --data "$data" --models "$models" --eager \
+    --windows "$windows" --decay $((windows / 5))
+mkdir -p "$kept"
+python "$here/encoder/quantise.py" "$out" "$kept/encoder-int8.tflite"
+python "$here/encoder/table.py" "$data" "$models" log-mel yamnet-256 yamnet-1024 \
+    "$out/student.ckpt" "$kept/encoder-int8.tflite" --json "$kept/results.json"
+PYTHONPATH=$here python "$here/encoder/results.py" "$out" "$kept/encoder-int8.tflite" "$kept/results.json"
