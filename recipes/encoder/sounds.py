@@ -95,8 +95,9 @@ def _wander(rng: Random, n: int, points: int) -> Signal:
 
 def voice(rng: Random, n: int) -> Signal:
     """A gliding tone with overtones of random strength, and pauses: calls, cries, whistles."""
+    octave = rng.uniform(0, 5)
     glide = rng.uniform(0, 0.6) * _wander(rng, n, rng.integers(3, 30))
-    pitch_hz = 80 * 2 ** (rng.uniform(0, 5) + glide)
+    pitch_hz = 80 * 2 ** (octave + glide)
     shake = rng.uniform(0, 0.03) * np.sin(2 * np.pi * rng.uniform(3, 40) * np.arange(n) / RATE_HZ)
     phase = 2 * np.pi * np.cumsum(pitch_hz * (1 + shake)) / RATE_HZ
     falls = rng.uniform(0.3, 2.5)
