@@ -172,11 +172,12 @@ def main() -> None:
     clips = Clips.read(args.data / "esc50")
     for name in args.embeddings or ["log-mel", "yamnet-256", "yamnet-1024"]:
         table = few_shot(embeddings_of(name, clips, args.models), clips)
-        print(line(name, table), flush=True)
-        print(line(f"{name}, choice", table, "choice"), file=sys.stderr, flush=True)
+        row = Path(name).name
+        print(line(row, table), flush=True)
+        print(line(f"{row}, choice", table, "choice"), file=sys.stderr, flush=True)
         if args.json:
             known = json.loads(args.json.read_text()) if args.json.is_file() else {}
-            args.json.write_text(json.dumps(known | {name: table}, indent=1) + "\n")
+            args.json.write_text(json.dumps(known | {row: table}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
     train.py OUT --data DATA --models MODELS [--windows N] [--decay N] [--set key=value …]
 
 OUT/student.ckpt goes on where it was. The rate is constant and falls to zero over the last `decay`
-windows before `windows`: stop at any time, start again with a nearer end. As many processes as
+windows before `windows`: stop at any time, start again with a nearer end, or write
+`{"windows": N, "decay": N}` into OUT/end.json. As many processes as
 `--processes` learn at the same time, one thread and one ring of windows each; their gradients are
 averaged. OUT/log.csv has a line a minute or so, OUT/table.csv the few-shot figures.
 """
 
 import argparse
 import csv
+import json
 import os
 import signal
 import time
@@ -179,6 +181,13 @@ def log(path: Path, row: dict[str, Any]) -> None:
         writer.writerow(row)
 
 
+def end_of(args: argparse.Namespace) -> tuple[float, float]:
+    """Last window and length of the decline; OUT/end.json overrides them while a run goes on."""
+    path: Path = args.out / "end.json"
+    chosen = json.loads(path.read_text()) if path.is_file() else {}
+    return chosen.get("windows", args.windows), chosen.get("decay", args.decay)
+
+
 class Judge:
     """Looks at the few-shot table now and then, without its test clips."""
 
@@ -221,9 +230,10 @@ def work(rank: int, args: argparse.Namespace, settings: Settings) -> None:
         losses.append(run.step())
         if len(losses) < args.every and run.seen < args.windows:
             continue
-        flags = torch.tensor([float(stop[0]), time.time() - saved, time.time() - judged])
+        ages = [time.time() - saved, time.time() - judged]
+        flags = torch.tensor([float(stop[0]), *ages, *end_of(args)], dtype=torch.float64)
         dist.broadcast(flags, 0)
-        stopped, since_save, since_judge = flags.tolist()
+        stopped, since_save, since_judge, args.windows, args.decay = flags.tolist()
         if rank == 0:
             seconds = round(time.time() - started)
             loss = float(torch.stack(losses).mean())

@@ -1,4 +1,4 @@
-"""What the encoder's recipe is made of keeps its laws; no recording, no teacher's file is needed."""
+"""What the encoder's recipe is made of keeps its laws; without recordings or teachers."""
 
 import sys
 from pathlib import Path
