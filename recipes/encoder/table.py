@@ -168,11 +168,15 @@ def main() -> None:
     parser.add_argument("models", type=Path, help="folder with the teachers' files")
     parser.add_argument("embeddings", nargs="*")
     parser.add_argument("--json", type=Path, help="add the figures to this file")
+    parser.add_argument("--unit", action="store_true", help="scale embeddings to length 1 first")
     args = parser.parse_args()
     clips = Clips.read(args.data / "esc50")
     for name in args.embeddings or ["log-mel", "yamnet-256", "yamnet-1024"]:
-        table = few_shot(embeddings_of(name, clips, args.models), clips)
-        row = Path(name).name
+        found = embeddings_of(name, clips, args.models)
+        if args.unit:
+            found = found / np.linalg.norm(found, axis=1, keepdims=True)
+        table = few_shot(found, clips)
+        row = Path(name).name + (", length 1" if args.unit else "")
         print(line(row, table), flush=True)
         print(line(f"{row}, choice", table, "choice"), file=sys.stderr, flush=True)
         if args.json:
