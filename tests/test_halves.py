@@ -25,6 +25,11 @@ ON_THE_PI = (
 # what the base installation offers come without torch.
 LAZY = ("__init__", "__main__", "config", "data", "budget", "evaluation", "api", "report", "cli")
 TORCH_INSIDE = ("budget.network", "budget.onnx", "evaluation.explain.block_maps")
+# Of packages that know torch: what the base installation builds upon to write a file.
+LIGHT_AMONG_HEAVY = (
+    *("graph.graph", "graph.integers"),
+    *("export.flatbuffer_writer", "export.from_tflite", "export.to_tflite"),
+)
 
 
 def imports(path: Path) -> set[str]:
@@ -61,6 +66,7 @@ def module_files() -> dict[str, Path]:
 
 RUNTIME = modules_of(*ON_THE_PI)
 LIGHT = [m for m in modules_of(*LAZY) if m not in modules_of(*TORCH_INSIDE)]
+LIGHT += LIGHT_AMONG_HEAVY
 
 # One clean process that forks for every module: a fork that has imported nothing is as good as a
 # fresh interpreter, and ten times as quick.

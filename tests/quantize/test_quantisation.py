@@ -18,6 +18,7 @@ from edge_asc.graph.graph import (
     Node,
     scale_groups,
 )
+from edge_asc.graph.integers import quantise_node
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
 from edge_asc.quantize.ranges import measure_ranges
@@ -141,7 +142,7 @@ def test_dead_channel_keeps_its_bias() -> None:
     weight = np.array([[[[1.0]]], [[[0.0]]]], np.float32)
     bias = np.array([0.5, 0.25], np.float32)
     node = Node("conv", ("x",), ("y",), {}, {"weight": weight, "bias": bias})
-    qat.quantise_node(node, np.array([1 / 127, 1e-16], np.float32), Grid(0.1, 0))
+    quantise_node(node, np.array([1 / 127, 1e-16], np.float32), Grid(0.1, 0))
     stored = node.tensors["bias"] * (node.tensors["weight_scale"] * np.float64(0.1))
     np.testing.assert_allclose(stored, bias, rtol=2e-3)  # one step of the bias's own scale
 

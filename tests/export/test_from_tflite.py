@@ -1,0 +1,60 @@
+"""What is read back from a file is the graph it was written from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_asc.export.from_tflite import from_tflite
+from edge_asc.export.to_tflite import OPERATORS, to_tflite
+from edge_asc.graph.graph import Graph, Node
+from edge_asc.graph.network import GraphNetwork
+from edge_asc.quantize import qat
+from edge_asc.runtime.metadata import METADATA_KEY, entries_of, metadata_from_json
+from edge_asc.runtime.rewrite import with_metadata
+from edge_asc.runtime.zoo.models import zoo_models
+from networks import CASES, Case
+from taught import clips, taught_graph
+
+METADATA = {"edge_asc": '{"labels":["Straße"]}'.encode()}
+
+
+def graph_of(case: Case, precision: str) -> Graph:
+    if precision == "float32":
+        return case.graph()
+    examples, _ = clips(16, case.n_mels, case.n_frames, seed=99)
+    network = GraphNetwork(taught_graph(case)).eval()
+    return qat.freeze(qat.prepare(network, examples.split(8)))
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_file_read_and_written_again_is_the_same_file(case: Case, precision: str) -> None:
+    file = to_tflite(graph_of(case, precision), case.n_frames, METADATA)
+    graph, n_frames = from_tflite(file)
+    assert to_tflite(graph, n_frames, entries_of(file)) == file
+
+
+@pytest.mark.parametrize("name", [model.name for model in zoo_models()])
+def test_also_those_of_the_zoo(name: str) -> None:
+    path: Path = next(model.tflite for model in zoo_models() if model.name == name)
+    data = path.read_bytes()
+    graph, n_frames = from_tflite(data)
+    metadata = metadata_from_json(entries_of(data)[METADATA_KEY])
+    again = with_metadata(to_tflite(graph, n_frames, entries_of(data)), metadata)
+    assert again == with_metadata(data, metadata)
+
+
+def test_halved_weights_are_refused_in_one_line() -> None:
+    file = to_tflite(CASES[0].graph(), CASES[0].n_frames, METADATA, half=True)
+    with pytest.raises(ValueError, match="DEQUANTIZE"):
+        from_tflite(file)
+
+
+def test_an_operator_that_nobody_of_us_writes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = {"weight": np.ones((1, 4), np.float32), "bias": np.zeros(1, np.float32)}
+    nodes = [Node("flatten", ("x",), ("f",)), Node("linear", ("f",), ("y",), {}, weight)]
+    monkeypatch.setitem(OPERATORS, "FULLY_CONNECTED", (25, 8, 1))
+    file = to_tflite(Graph(nodes, "x", 2, {"scene": "y"}), 2, METADATA)
+    with pytest.raises(ValueError, match="SOFTMAX"):
+        from_tflite(file)
