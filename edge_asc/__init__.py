@@ -15,12 +15,15 @@ is imported by those that train or count networks.
     q = ea.quantize(ea.trace(net, n_mels=64), batches)           # no run folder needed
     ea.write_tflite(ea.freeze(q), "m.tflite")                    # or write_onnx
 
+    ea.teach("my-sounds", "my.tflite").accuracy    # a folder of recordings per class; no torch
+
 The packages, each of which imports only those before it:
 
 - `audio`, `frontend`, `runtime`, `demo`: what runs on a Raspberry Pi, without torch
 - `config`, `data`, `budget`: presets, data sets, size rules
 - `models`, `graph`, `training`, `evaluation`: torch networks, their graphs, runs and figures
 - `quantize`, `export`: int8, and the files' writers
+- `teaching`: a head for sounds of one's own, without torch
 - `api`: what joins several of these for the names above
 - `report`, `search`, `cli`: the report, the search for networks, the command `edge-asc`
 """
@@ -47,6 +50,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; the table below says t
     from edge_asc.runtime.classifier import Classifier as Classifier
     from edge_asc.runtime.zoo.models import load as load
     from edge_asc.runtime.zoo.models import zoo as zoo
+    from edge_asc.teaching.teach import teach as teach
 
 _WHERE = {
     "load": "runtime.zoo.models",
@@ -65,6 +69,7 @@ _WHERE = {
     "freeze": "quantize.qat",
     "write_tflite": "export.write",
     "write_onnx": "export.write",
+    "teach": "teaching.teach",
 }
 
 __all__ = [*_WHERE]

@@ -23,7 +23,18 @@ ON_THE_PI = (
 )
 # These reach the training half, but only inside the functions that need it: `edge-asc --help` and
 # what the base installation offers come without torch.
-LAZY = ("__init__", "__main__", "config", "data", "budget", "evaluation", "api", "report", "cli")
+LAZY = (
+    "__init__",
+    "__main__",
+    "config",
+    "data",
+    "budget",
+    "evaluation",
+    "teaching",
+    "api",
+    "report",
+    "cli",
+)
 TORCH_INSIDE = ("budget.network", "budget.onnx", "evaluation.explain.block_maps")
 # Of packages that know torch: what the base installation builds upon to write a file.
 LIGHT_AMONG_HEAVY = (

@@ -15,7 +15,7 @@ LINKED = ("quantize", "export", "demo")
 ORDER = (
     *("files", "install", "suggest", "plotting"),
     *("audio", "frontend", "runtime", "demo", "config", "data", "budget", "models"),
-    *("graph", "training", "evaluation", "quantize", "export", "api"),
+    *("graph", "training", "evaluation", "quantize", "export", "teaching", "api"),
     *("report", "search", "cli"),
 )
 # The live demo stands beside the training half and sees the runtime half alone.

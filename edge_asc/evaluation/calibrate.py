@@ -92,7 +92,7 @@ def calibrate(
     for path, _ in asked:
         _check_same(metadata, read_metadata(path), path)
     answers = gather(asked, dataset, crops, on_progress)
-    found = fit(answers, dataset.name, target)
+    found = fit(answers, len(metadata.labels), dataset.name, target)
     path = out or file
     file_bytes = store(file, found, path)
     fields = msgspec.to_builtins(found) | {"temperature": found.temperature}
@@ -197,14 +197,18 @@ def _of_file(
     return logits, truth
 
 
-def fit(answers: Answers, dataset: str, target: float) -> Calibration:
-    """Temperatures and threshold of pooled answers, and what they change on the same clips."""
+def fit(answers: Answers, n_labels: int, dataset: str, target: float) -> Calibration:
+    """Temperatures and threshold of pooled answers, and what they change on the same clips.
+
+    Logits behind those of the labels are of other sounds: they take a part of the probability.
+    """
     temperatures = [
         scaling.fit_temperature(logits, truth)
         for logits, truth in zip(answers.logits, answers.truth, strict=True)
     ]
     scene, truth = answers.logits[0], answers.truth[0]
-    before, after = (scaling.mean_probabilities(scene, t) for t in (1.0, temperatures[0]))
+    both = (scaling.mean_probabilities(scene, t) for t in (1.0, temperatures[0]))
+    before, after = (probabilities[:, :n_labels] for probabilities in both)
     losses = [log_loss(p, truth) for p in (before, after)]
     errors = [calibration_error(p, truth) for p in (before, after)]
     return Calibration(

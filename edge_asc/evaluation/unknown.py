@@ -68,7 +68,8 @@ def measure_unknown(
     on_clip = counted(on_progress, len(strange.paths))
     clips = scorer.window_logits(strange.paths, Hearing(n_samples, crops, on_clip))
     calibrated = np.stack([mean_prediction(scorer.predictions(c)).scene for c in clips])
-    plain = np.stack([np.mean([softmax(w[0]) for w in c], axis=0) for c in clips])
+    n_labels = len(scorer.labels)
+    plain = np.stack([np.mean([softmax(w[0])[:n_labels] for w in c], axis=0) for c in clips])
     confidence, before = calibrated.max(axis=1), plain.max(axis=1)
     sure = confidence > SURE
     threshold = scorer.calibration.threshold if scorer.calibration else None

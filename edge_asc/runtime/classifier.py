@@ -196,6 +196,8 @@ class Classifier:
         path = Path(path)
         check_views(1 if views is None else views)
         metadata = read_metadata(path)
+        if metadata.kind == "encoder":
+            raise ValueError(f"{path}: an encoder, which knows no scenes: edge-asc teach")
         content = path.read_bytes()
         try:
             name = choose_runtime(file_format(content), runtime)
@@ -279,6 +281,8 @@ class Classifier:
     def logits(self, features: np.ndarray) -> tuple[np.ndarray, ...]:
         """Scene logits `[S]` and, where the model has them, abstract logits `[A]`, float32.
 
+        A file that knows of other sounds (`Metadata.others`) has their logits behind those of S.
+
         Of several views, the logits of their mean probabilities.
 
         Args:
@@ -309,14 +313,20 @@ class Classifier:
         return self.prediction(self.logits(features))
 
     def prediction(self, logits: Sequence[np.ndarray]) -> Prediction:
-        """Probabilities of what `logits` gave, at the file's temperatures."""
+        """Probabilities of what `logits` gave, at the file's temperatures.
+
+        Those of the labels fall short of 1 by what `Metadata.others` got.
+        """
         pairs = zip(logits, self.temperatures, strict=False)
         scene, *abstract = (softmax(one, temperature) for one, temperature in pairs)
-        return Prediction(scene, abstract[0] if abstract else None)
+        return Prediction(scene[: len(self.labels)], abstract[0] if abstract else None)
 
     def _heads(self) -> list[tuple[str, int]]:
-        heads = {"scene": self.labels, "abstract": self.metadata.abstract_labels}
-        return [(name, len(labels)) for name, labels in heads.items() if labels]
+        heads = [
+            ("scene", len(self.metadata.labels) + self.metadata.others),
+            ("abstract", len(self.metadata.abstract_labels)),
+        ]
+        return [head for head in heads if head[1]]
 
     def _checked(self, outputs: dict[str, np.ndarray], name: str, n: int) -> np.ndarray:
         found = outputs.get(name)

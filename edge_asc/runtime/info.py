@@ -17,13 +17,22 @@ from edge_asc.runtime.metadata import Metadata, read_metadata
 from edge_asc.runtime.processor import instruction_set
 from edge_asc.runtime.tta import heard
 
-RUNTIME_PACKAGES = ("numpy", "msgspec", "soundfile", "soxr", "typer", "rich", "sounddevice")
+RUNTIME_PACKAGES = (
+    "numpy",
+    "flatbuffers",
+    "msgspec",
+    "soundfile",
+    "soxr",
+    "typer",
+    "rich",
+    "sounddevice",
+)
 SIGNED_WEIGHTS = (
     "int8 weights: in other programs ONNX Runtime computes something else on x86 without VNNI;"
     " edge-asc mends them as it loads the file, and a new export does for good"
 )
 TRAINING_PACKAGES = (
-    *("torch", "torchaudio", "lightning", "nncf", "torchao", "onnx", "flatbuffers"),
+    *("torch", "torchaudio", "lightning", "nncf", "torchao", "onnx"),
     *("matplotlib", "scikit-learn"),
 )
 

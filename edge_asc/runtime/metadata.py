@@ -19,6 +19,7 @@ SCHEMA = 1  # raised when older readers would misread a newer metadata
 
 Precision = Literal["float32", "float16", "int8"]
 Format = Literal["tflite", "onnx"]
+Kind = Literal["classifier", "encoder"]
 
 ONNX_GRAPH, ONNX_METADATA_PROPS = 7, 14  # field numbers of ModelProto
 ENTRY_KEY, ENTRY_VALUE = 1, 2  # and of StringStringEntryProto
@@ -76,6 +77,10 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
         budget: Rule, and whether the export enforced it.
         warnings: What a user should know, one line each.
         calibration: What its probabilities are worth; None where nobody asked.
+        kind: A classifier, or an encoder, whose output `scene` is an embedding and which has no
+            labels: what others are taught upon.
+        others: Outputs behind those of the labels that stand for all other sounds. What falls to
+            them is no label's probability.
     """
 
     schema: int = SCHEMA
@@ -90,11 +95,15 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
     budget: dict[str, Any] = {}
     warnings: list[str] = []
     calibration: Calibration | None = None
+    kind: Kind = "classifier"
+    others: int = 0
 
     def __post_init__(self) -> None:
         check_schema(self.schema)
-        if not self.labels:
+        if not self.labels and self.kind == "classifier":
             raise ValueError("metadata without labels")
+        if self.others < 0:
+            raise ValueError(f"metadata with others {self.others}; it must be at least 0")
         for labels in (self.labels, self.abstract_labels):
             if len(set(labels)) < len(labels):
                 raise ValueError(f"metadata with a label twice: {', '.join(labels)}")
@@ -126,8 +135,9 @@ def metadata_to_json(metadata: Metadata) -> bytes:
     fields = msgspec.structs.asdict(metadata)
     if metadata.calibration is None:
         del fields["calibration"]  # bytes count
-    if metadata.views == 1:
-        del fields["views"]
+    for name, usual in (("views", 1), ("kind", "classifier"), ("others", 0)):
+        if fields[name] == usual:
+            del fields[name]
     return msgspec.json.encode(fields)
 
 

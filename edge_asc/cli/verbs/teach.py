@@ -1,0 +1,56 @@
+"""The verb that teaches sounds of one's own: teach."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_asc.cli import complete
+from edge_asc.cli.console import print_json, progress_bar
+from edge_asc.cli.errors import OVER_BUDGET, complain
+from edge_asc.cli.options import OR_NAME, AsJson
+
+EXAMPLES = {
+    "teach": (
+        "edge-asc teach DIR --out my.tflite",
+        "edge-asc teach sounds.csv --out my.tflite --views 6 --json",
+    ),
+}
+
+
+def teach(
+    data: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder of recordings for each class, or a CSV.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The .tflite file.")],
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help=f"What to teach upon: int8 .tflite file {OR_NAME} [the one that comes along].",
+            autocompletion=complete.models,
+        ),
+    ] = None,
+    views: Annotated[
+        int,
+        typer.Option(metavar="N", help="Hear each clip N times more, by other microphones."),
+    ] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model of your own recordings, in seconds, without torch.
+
+    A folder for each class, in it files or a folder for each recording. A folder _background holds
+    what must get no name. Figures come from recordings that were left out. Exit code 3: over the
+    size rule.
+    """
+    from edge_asc.budget.rules import OverBudget
+    from edge_asc.teaching.report import taught_dict, taught_text
+    from edge_asc.teaching.teach import teach as make
+
+    try:
+        with progress_bar("clips") as on_progress:
+            taught = make(data, out, encoder=encoder, views=views, on_progress=on_progress)
+    except OverBudget as error:
+        complain(str(error))
+        raise typer.Exit(OVER_BUDGET) from error
+    print_json(taught_dict(taught)) if as_json else print(taught_text(taught))

@@ -1,0 +1,62 @@
+"""What must get no name: everyday sounds of the bank, quiet rooms, and the user's own background.
+
+The bank comes with the encoder: embeddings of a few hundred recordings, in the integers of the
+encoder's output. `recipes/teach/bank.py` makes it. Letters: N sounds, D numbers of an embedding.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_asc.audio.microphones.families import Noise
+from edge_asc.audio.microphones.filters import noise_of
+from edge_asc.runtime.sessions import dequantize
+from edge_asc.teaching.encoder import OWN, Encoder
+
+BACKGROUND = ("_background", "background", "other", "noise")  # folders that are no class
+BANK = OWN.with_name("bank.npz")
+QUIET_DB = (-96.0, -84.0, -72.0, -60.0)  # of full scale: rooms in which nothing happens
+SLOPES_DB = (0.0, -3.0, -6.0)  # white, pink, brown
+HUM_HZ = (0.0, 50.0)
+
+
+@dataclass(frozen=True)
+class Strange:
+    """Embeddings of sounds that are none of the classes.
+
+    Args:
+        embeddings: `[N, D]`, float32.
+        groups: the recording of each, `[N]`.
+    """
+
+    embeddings: np.ndarray
+    groups: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+
+def read_bank(encoder: Encoder, path: Path = BANK) -> Strange:
+    """The bank of an encoder; empty for any encoder but the one it was made with."""
+    if path.is_file():
+        with np.load(path) as held:
+            if str(held["encoder"]) == encoder.digest:
+                grid = encoder.graph.grids[encoder.value]
+                numbers = dequantize(held["embeddings"], grid.scale, grid.zero_point)
+                return Strange(numbers, held["groups"].astype(np.int64))
+    return Strange(np.zeros((0, encoder.size), np.float32), np.zeros(0, np.int64))
+
+
+def quiet_rooms(encoder: Encoder) -> np.ndarray:
+    """Embeddings `[N, D]` of digital silence and of faint noise of several colours."""
+    rate_hz = encoder.frontend.sample_rate_hz
+    n_samples = round(encoder.window_s * rate_hz)
+    sounds = [np.zeros(n_samples, np.float32)]
+    for level_db in QUIET_DB:
+        for slope_db in SLOPES_DB:
+            for hum_hz in HUM_HZ:
+                noise = Noise(level_db, slope_db, hum_hz)
+                words = f"quiet {level_db} {slope_db} {hum_hz}"
+                sounds.append(noise_of(noise, n_samples, rate_hz, words).astype(np.float32))
+    return np.concatenate([encoder.embeddings(sound) for sound in sounds])

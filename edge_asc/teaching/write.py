@@ -1,0 +1,111 @@
+"""The head behind the encoder, in int8, as one file; and whether the file does what the head says.
+
+Letters: D numbers of an embedding, S classes; output S stands for all other sounds.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.rules import DEFAULT_RULE, RULES, enforce
+from edge_asc.export.to_tflite import to_tflite
+from edge_asc.files import atomic_write
+from edge_asc.graph.graph import Graph, Grid, Node
+from edge_asc.graph.integers import quantise_node
+from edge_asc.runtime.classifier import Classifier
+from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
+from edge_asc.runtime.sessions import dequantize, quantize
+from edge_asc.teaching.encoder import SCENE, Encoder
+from edge_asc.teaching.head import Head
+from edge_asc.teaching.listen import Heard, loud_pieces
+
+LOGITS = "logits"
+MARGIN = 0.1  # of the range of logits, at both ends: sounds to come are not those of today
+LEVELS = 255
+# The kernel rounds a logit that lies halfway between two steps to either side.
+MOST_STEPS = 1.01
+
+
+class HeadDiffers(ValueError):
+    """A file that does not compute its head; it was not written."""
+
+
+@dataclass(frozen=True)
+class IntegerHead:
+    """The head as the file has it: int8 weights, int32 biases, int8 logits."""
+
+    node: Node
+    source: Grid
+    grid: Grid
+
+    @classmethod
+    def of(cls, head: Head, embeddings: np.ndarray, source: Grid, value: str) -> "IntegerHead":
+        """Round a head; its logits' grid covers those of the embeddings `[N, D]`."""
+        logits = head(embeddings)
+        low, high = min(float(logits.min()), 0.0), max(float(logits.max()), 0.0)
+        wider = MARGIN * (high - low)
+        scale = (high - low + 2 * wider) / LEVELS
+        zero_point = round(-128 - (low - wider) / scale)
+        tensors = {"weight": head.weight.astype(np.float32), "bias": head.bias.astype(np.float32)}
+        node = Node("linear", (value,), (LOGITS,), {"relu": False}, tensors)
+        scales = (np.abs(head.weight).max(1) / 127).astype(np.float32)
+        quantise_node(node, np.maximum(scales, np.float32(1e-12)), source)
+        return cls(node, source, Grid(float(np.float32(scale)), zero_point))
+
+    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+        """Logits `[N, S + 1]` of embeddings `[N, D]` that lie on the source's grid."""
+        q = np.rint(embeddings / self.source.scale).astype(np.int64)
+        t = self.node.tensors
+        sums = q @ t["weight"].astype(np.int64).T + t["bias"]
+        real = sums * (t["weight_scale"].astype(np.float64) * self.source.scale)
+        numbers = quantize(real, self.grid.scale, self.grid.zero_point, np.int8)
+        return dequantize(numbers, self.grid.scale, self.grid.zero_point)
+
+
+def with_head(encoder: Encoder, head: IntegerHead) -> Graph:
+    """The encoder's graph with the head as its last layer."""
+    graph = deepcopy(encoder.graph)
+    graph.nodes.append(head.node)
+    graph.outputs = {SCENE: LOGITS}
+    graph.grids[LOGITS] = head.grid
+    return graph
+
+
+def write(
+    path: Path, encoder: Encoder, head: IntegerHead, metadata: Metadata, heard: Sequence[Heard]
+) -> tuple[int, float]:
+    """Write the file, whole or not at all, after a look at what it computes on all clips.
+
+    Returns:
+        Its bytes, and the largest difference of a logit from the head's, in steps.
+
+    Raises:
+        OverBudget: it breaks its size rule.
+        HeadDiffers: it computes something else.
+        OSError: it cannot be written.
+    """
+    entries = {METADATA_KEY: metadata_to_json(metadata)}
+    data = to_tflite(with_head(encoder, head), encoder.n_frames, entries)
+    enforce(inventory_of_file(data, audio_s=metadata.clip_s, name=path.name), RULES[DEFAULT_RULE])
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+        steps = largest_steps(temporary, encoder, head, heard)
+        if not steps <= MOST_STEPS:
+            raise HeadDiffers(f"{path}: differs from the taught head by {steps:.1f} int8 steps")
+    return len(data), steps
+
+
+def largest_steps(path: Path, encoder: Encoder, head: IntegerHead, heard: Sequence[Heard]) -> float:
+    """Largest difference of a logit between a file and its head on the clips, in steps."""
+    file = Classifier.load(path, views=1)
+    found = 0.0
+    for one in heard:
+        sounds = loud_pieces(one.clip.path, encoder.frontend.sample_rate_hz)
+        windows = [window for sound in sounds for window in encoder.windows(sound)]
+        said = np.stack([file.logits(encoder.frontend.normalize(w))[0] for w in windows])
+        found = max(found, float(np.abs(said - head(one.plain)).max()) / head.grid.scale)
+    return found
