@@ -44,7 +44,7 @@ ZOO = {model.name: model for model in zoo_models()}
 # Verbs that take a second or two; `live` where it reads a file as fast as it can.
 QUICK = (
     *("data check", "data synth", "budget", "classify", "evaluate", "calibrate", "info", "live"),
-    *("models", "models show", "models path", "microphones", "log summary", "explain"),
+    *("models", "models show", "models path", "microphones", "log summary", "explain", "teach"),
 )
 SHORTENED = {  # what makes seconds of minutes, for a data set that the page itself has synthesised
     "train": ["--set", "train.epochs=1"],
