@@ -19,7 +19,7 @@ from edge_asc.teaching.judge import Choice, choose
 from edge_asc.teaching.listen import Heard, OnProgress, Unusable, listen
 from edge_asc.teaching.strange import BACKGROUND, quiet_rooms, read_bank
 from edge_asc.teaching.views import DEFAULT_VIEWS, MOST_VIEWS
-from edge_asc.teaching.write import IntegerHead, write
+from edge_asc.teaching.write import MOST_STEPS, IntegerHead, write
 
 LEAST_RECORDINGS = 2  # of a class: one teaches, the other one judges
 DIGITS = 4
@@ -66,7 +66,8 @@ def teach(
         data: a folder with a folder of recordings for each class, or a table (`ea.open_dataset`).
             A folder `_background`, `background`, `other` or `noise` is no class: what sounds like
             it gets no name.
-        out: the .tflite file; replaced as a whole, or not at all.
+        out: the .tflite file (or .onnx, where onnx and onnxruntime are installed); replaced as a
+            whole, or not at all.
         encoder: a name of the zoo or a .tflite file to teach upon; None: the one that comes along.
         views: how often each clip is heard besides, as other microphones and rooms would have it.
         on_progress: called after each clip with those done and all.
@@ -87,8 +88,8 @@ def teach(
         True
     """
     path = Path(out)
-    if path.suffix != ".tflite":
-        raise ValueError(f"{path}: a taught file is a .tflite file")
+    if path.suffix not in MOST_STEPS:
+        raise ValueError(f"{path}: a taught file ends in {' or '.join(MOST_STEPS)}")
     if not 0 <= views <= MOST_VIEWS:
         raise ValueError(f"views must be 0 to {MOST_VIEWS}, found {views}")
     found, dataset = (

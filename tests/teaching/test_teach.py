@@ -284,3 +284,16 @@ def test_what_is_taught_can_be_taught_upon(taught: Any, encoder: Encoder) -> Non
     assert again.size == encoder.size
     data = replace_metadata(taught.path, read_metadata(taught.path), taught.path)
     assert data == taught.path.read_bytes()
+
+
+def test_an_onnx_file_answers_alike(sounds: Path, tmp_path: Path, taught: Any) -> None:
+    made = teach(sounds, tmp_path / "my.onnx", encoder=ENCODER, views=1)
+    ours, theirs = ea.load(taught), ea.load(made)
+    assert theirs.runtime == "onnxruntime"
+    for clip in open_dataset(sounds).clips:
+        assert ours(clip.path).label == theirs(clip.path).label
+
+
+def test_another_format_is_refused(sounds: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\.tflite or \.onnx"):
+        teach(sounds, tmp_path / "my.bin", encoder=ENCODER)

@@ -22,7 +22,7 @@ def teach(
     data: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder of recordings for each class, or a CSV.")
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The .tflite file.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The .tflite file, or .onnx.")],
     encoder: Annotated[
         Path | None,
         typer.Option(
