@@ -14,6 +14,9 @@ STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the penalty on standardised embedd
 MEMORY = 12  # pairs that the quasi-Newton step remembers
 MOST_STEPS = 300
 GRADIENT = 1e-5  # largest entry of the gradient at which the search ends
+# Multiply-adds of a product that BLAS libraries leave on one thread: more threads wait for each
+# other longer than they compute here, and sum in another order.
+ONE_THREAD = 2**18
 DECREASE, LEAST_STEP = 1e-4, 1e-10  # Armijo's part of the promised decrease; when to give up
 
 Floats = np.ndarray
@@ -76,17 +79,18 @@ def fit(
     share = (weights / weights.sum())[:, None]
     wanted = np.eye(n_outputs)[truth]
 
+    rows = max(1, ONE_THREAD // (n_outputs * x.shape[1]))
+    parts = [slice(first, first + rows) for first in range(0, len(x), rows)]
+
     def loss(flat: Floats) -> tuple[float, Floats]:
         w = flat.reshape(n_outputs, -1)
-        logits = x @ w.T
-        logits -= logits.max(1, keepdims=True)
-        totals = np.exp(logits).sum(1, keepdims=True)
-        surprise = np.log(totals[:, 0]) - (logits * wanted).sum(1)
-        gradient = (share * (np.exp(logits) / totals - wanted)).T @ x
         penalised = w.copy()
         penalised[:, -1] = 0
-        gradient += strength * penalised
-        value = share[:, 0] @ surprise + strength / 2 * np.square(penalised).sum()
+        value, gradient = strength / 2 * np.square(penalised).sum(), strength * penalised
+        for part in parts:
+            surprise, slope = log_loss(x[part] @ w.T, wanted[part])
+            value += share[part, 0] @ surprise
+            gradient += (share[part] * slope).T @ x[part]
         return float(value), gradient.ravel()
 
     first = np.zeros((n_outputs, x.shape[1]))
@@ -96,6 +100,14 @@ def fit(
     best = minimise(loss, first.ravel()).reshape(n_outputs, -1)
     weight = best[:, :-1] / scale.spread
     return Head(weight, best[:, -1] - weight @ scale.mean)
+
+
+def log_loss(logits: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+    """Of each row -ln(probability of the wanted output), and its slope with the logits."""
+    shifted = logits - logits.max(1, keepdims=True)
+    powers = np.exp(shifted)
+    totals = powers.sum(1, keepdims=True)
+    return np.log(totals[:, 0]) - (shifted * wanted).sum(1), powers / totals - wanted
 
 
 def minimise(loss: Callable[[Floats], tuple[float, Floats]], x: Floats) -> Floats:

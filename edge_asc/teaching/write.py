@@ -26,8 +26,8 @@ from edge_asc.teaching.listen import Heard, loud_pieces
 LOGITS = "logits"
 MARGIN = 0.1  # of the range of logits, at both ends: sounds to come are not those of today
 LEVELS = 255
-# Largest difference of a logit. The kernel rounds what lies halfway to either side. ONNX Runtime has
-# other kernels for the encoder too; `edge_asc.export.parity` allows as much.
+# Largest difference of a logit. The kernel rounds what lies halfway to either side. ONNX Runtime
+# has other kernels for the encoder too; `edge_asc.export.parity` allows as much.
 MOST_STEPS = {".tflite": 1.01, ".onnx": 6.01}
 
 

@@ -92,6 +92,16 @@ def check_evaluation(folder: Path) -> None:
     assert len((out / "predictions.csv").read_text("utf-8").splitlines()) == 1 + found["clips"]
 
 
+def check_teaching(folder: Path) -> None:
+    """A file taught here and now answers; the other format says what it needs."""
+    out, scenes = folder / "taught.tflite", folder / "scenes"
+    done = edge_asc("teach", scenes, "--out", out, "--views", "1", "--json")
+    found = json.loads(done.stdout)
+    assert found["file_bytes"] == out.stat().st_size and 0 <= found["accuracy"] <= 1
+    assert found["labels"][0] in edge_asc("classify", folder / "clip.wav", "--model", out).stdout
+    assert "onnx" in complaint("teach", scenes, "--out", folder / "taught.onnx", "--views", "0")
+
+
 def check_complaints(folder: Path) -> None:
     """What is not installed is named in one line, with the way to get it."""
     onnx = complaint("classify", folder / "clip.wav", "--model", folder / f"{MODEL}.onnx")
@@ -106,4 +116,5 @@ if __name__ == "__main__":
     check_commands(Path(sys.argv[1]))
     check_door(Path(sys.argv[1]))
     check_evaluation(Path(sys.argv[1]))
+    check_teaching(Path(sys.argv[1]))
     check_complaints(Path(sys.argv[1]))

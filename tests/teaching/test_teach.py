@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -297,3 +299,22 @@ def test_an_onnx_file_answers_alike(sounds: Path, tmp_path: Path, taught: Any) -
 def test_another_format_is_refused(sounds: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\.tflite or \.onnx"):
         teach(sounds, tmp_path / "my.bin", encoder=ENCODER)
+
+
+WITHOUT = """
+import sys
+for name in ("torch", "onnx", "nncf", "lightning", "sklearn", "onnxruntime", "tomllib"):
+    sys.modules[name] = None  # its import fails
+import edge_asc as ea
+taught = ea.teach(sys.argv[1], sys.argv[2], encoder=sys.argv[3], views=1)
+print(taught.accuracy, ea.load(taught).labels == list(taught.labels))
+"""
+
+
+def test_the_base_installation_teaches(sounds: Path, tmp_path: Path, taught: Any) -> None:
+    arguments = [sounds, tmp_path / "my.tflite", ENCODER]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert done.stdout == f"{taught.accuracy} True\n", done.stderr
+    assert (tmp_path / "my.tflite").read_bytes() == taught.path.read_bytes()
