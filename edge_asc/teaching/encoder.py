@@ -19,7 +19,7 @@ from edge_asc.graph.graph import Graph, Node
 from edge_asc.runtime.classifier import RUNTIMES, choose_runtime
 from edge_asc.runtime.metadata import METADATA_KEY, entries_of, metadata_from_json
 from edge_asc.runtime.sessions import Session
-from edge_asc.runtime.zoo.models import FOLDER, default_model, model_path
+from edge_asc.runtime.zoo.models import FOLDER, model_path
 
 OWN = FOLDER / "encoder" / "encoder.tflite"  # that comes along
 SCENE = "scene"
@@ -129,6 +129,4 @@ def find_encoder(encoder: str | PathLike[str] | None = None) -> Encoder:
     Raises:
         ValueError, OSError: as `Encoder`; no such file or name.
     """
-    if encoder is not None:
-        return Encoder(model_path(encoder))
-    return Encoder(OWN if OWN.is_file() else default_model().tflite)
+    return Encoder(OWN if encoder is None else model_path(encoder))

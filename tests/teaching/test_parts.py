@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from edge_asc.runtime.metadata import Metadata, metadata_from_json, metadata_to_json
+from edge_asc.runtime.metadata import Metadata, metadata_from_json, metadata_to_json, read_metadata
 from edge_asc.runtime.zoo.models import find_model
 from edge_asc.teaching import listen
-from edge_asc.teaching.encoder import Encoder, without_head
+from edge_asc.teaching.encoder import OWN, Encoder, find_encoder, without_head
 from edge_asc.teaching.figures import Z_95, confusions, inseparable, wilson
 from edge_asc.teaching.head import Scale, fit
+from edge_asc.teaching.strange import BANK, read_bank
 from edge_asc.teaching.views import view
 from edge_asc.teaching.write import IntegerHead, with_head
 
@@ -129,3 +130,15 @@ def test_an_onnx_file_is_no_encoder(tmp_path: Path) -> None:
     assert onnx
     with pytest.raises(ValueError, match=r"no \.tflite file"):
         Encoder(onnx)
+
+
+def test_the_encoder_that_comes_along_has_its_bank() -> None:
+    encoder = find_encoder()
+    metadata = read_metadata(OWN)
+    assert metadata.kind == "encoder"
+    bank = read_bank(encoder)
+    assert bank.embeddings.shape == (len(bank), encoder.size)
+    assert len(set(bank.groups.tolist())) > 300  # a few hundred recordings
+    # Whom it owes thanks to stands beside it: a line for each recording.
+    thanks = BANK.with_name("bank.md").read_text("utf-8")
+    assert thanks.count("\n- ") == bank.groups.max() + 1
