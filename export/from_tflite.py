@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgraphs
-from edge_asc.export.to_tflite import BATCH_AXIS_SHIFT, RELU, SAME
+from edge_asc.export.to_tflite import FILE_AXIS, RELU, SAME
 from edge_asc.graph.graph import Graph, Grid, Node
 from edge_asc.runtime.formats.flatbuffer import Flat, Table
 
-GRAPH_AXIS = {file_axis: axis for axis, file_axis in BATCH_AXIS_SHIFT.items()}
+GRAPH_AXIS = {file_axis: axis for axis, file_axis in FILE_AXIS.items()}
 PLAIN = {"MAXIMUM": "max", "LOGISTIC": "sigmoid", "RELU": "relu", "SPLIT": "split",
          "TRANSPOSE": "transpose", "RESHAPE": "flatten"}  # fmt: skip
 FUSED = {"ADD": "add", "MUL": "mul"}

@@ -28,7 +28,6 @@ from edge_asc.graph.graph import (
     Graph,
     Grid,
     Node,
-    per_channel,
     scale_groups,
 )
 from edge_asc.graph.integers import quantise_node

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edge_asc.graph.graph import Grid, Node
+from edge_asc.graph.graph import Grid, Node, per_channel
 
 
 def quantise_node(node: Node, weight_scale: np.ndarray, input_grid: Grid) -> None:
@@ -11,7 +11,7 @@ def quantise_node(node: Node, weight_scale: np.ndarray, input_grid: Grid) -> Non
     # A dead channel's tiny scale would throw its bias out of int32.
     least = np.abs(bias) / (input_grid.scale * 2**30)
     scale = np.maximum(weight_scale, least).astype(np.float32)
-    steps = weight / scale.reshape(-1, *[1] * (weight.ndim - 1))
+    steps = weight / per_channel(scale, weight.ndim)
     bias_scale = scale * np.float32(input_grid.scale)
     node.tensors = {
         "weight": np.clip(np.rint(steps), -127, 127).astype(np.int8),

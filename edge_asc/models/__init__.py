@@ -11,6 +11,7 @@ from edge_asc.models.own import build_own, is_own
 from edge_asc.models.paper import ConventionalAMFM, FullAMFM, SequentialAMFM, SingleAMFM
 from edge_asc.models.resnet import ResNetLight
 from edge_asc.models.slim import SlimAMFM
+from edge_asc.suggest import no_such
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "compact": CompactAMFM,
