@@ -17,7 +17,11 @@ kept=$here/artifacts/encoder
 python "$here/encoder/train.py" "$out" --data "$data" --models "$models" --eager \
     --windows "$windows" --decay $((windows / 5))
 mkdir -p "$kept"
-python "$here/encoder/quantise.py" "$out" "$kept/encoder-int8.tflite"
+python "$here/encoder/quantise.py" "$out" "$kept/encoder-int8.tflite" --windows 64000
 python "$here/encoder/table.py" "$data" "$models" log-mel yamnet-256 yamnet-1024 \
-    "$out/student.ckpt" "$kept/encoder-int8.tflite" --json "$kept/results.json"
+    "$out/student.ckpt" "$kept/encoder-int8.tflite" \
+    --json "$kept/results.json"
+python "$here/encoder/table.py" "$data" "$models" "$kept/encoder-int8.tflite" --unit \
+    --json "$kept/results.json"
+cp "$out/log.csv" "$out/table.csv" "$kept/"
 PYTHONPATH=$here python "$here/encoder/results.py" "$out" "$kept/encoder-int8.tflite" "$kept/results.json"

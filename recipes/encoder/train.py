@@ -43,14 +43,14 @@ class Settings:
     """What a run is; the same settings and the same machine give the same student."""
 
     seed: int = 0
-    batch: int = 64  # windows of one process's step
+    batch: int = 32  # windows of one process's step
     rate: float = 2e-3
     warmup: int = 20_000  # windows
     weight_decay: float = 1e-2
     average: float = 0.999
     capacity: int = 150_000  # windows in a ring
     first: int = 4_096  # windows in a ring before the first step
-    looks: float = 4.0  # steps a window is drawn for, on average
+    looks: float = 6.0  # steps a window is drawn for, on average
     answers: tuple[int, int] = (64, 128)  # principal components of YAMNet-256 and YAMNet
     whitening: int = 160  # batches to find the components from
     model: dict[str, Any] = field(default_factory=dict)
