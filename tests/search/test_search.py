@@ -269,7 +269,7 @@ def test_the_command_searches(
     [
         (["search"], 2),
         (["search", "--rule", "edge-128k", "--data", "nowhere"], 1),
-        (["search", "--rule", "dcase1999", "--data", "."], 1),
+        (["search", "--rule", "dcase1999", "--data", "."], 2),
         (["search", "--rule", "edge-128k", "--data", ".", "--space", "none.toml"], 1),
         (["search", "--rule", "edge-128k", "--data", ".", "--storage", "what"], 1),
         (["search", "show"], 1),

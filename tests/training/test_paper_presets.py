@@ -111,7 +111,7 @@ def test_a_base_is_taken_key_by_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ('base = "nona"', "no preset 'nona'; did you mean nano?"),
+        ('base = "nanp"', "no preset 'nanp'; did you mean nano?"),
         ("base = 3", "base = 3: expected the name of a preset"),
         ('base = "mine.toml"', "cannot be its own base"),
         ('base = "nano"\n[train]\nepoch = 3', "mine: unknown key train.epoch; did you mean"),

@@ -85,7 +85,7 @@ def test_the_zeros_are_in_the_file_and_in_its_budget(pruned: Path, file_format: 
 
 def test_the_budget_counts_what_a_runtime_reads_from_the_file(pruned: Path) -> None:
     """LiteRT's own view of the file: its convolutions' weights are its int8 constants."""
-    (exported,) = export_run(pruned, precision="int8")
+    (exported,) = export_run(pruned, precision="int8", overwrite=True)
     interpreter = Interpreter(model_path=str(exported.path))
     interpreter.allocate_tensors()
     (inventory,) = budget_of(str(exported.path))
