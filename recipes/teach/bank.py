@@ -25,9 +25,13 @@ from edge_asc.runtime.rewrite import with_metadata
 from edge_asc.runtime.sessions import quantize
 from edge_asc.teaching.encoder import OWN, Encoder
 from edge_asc.teaching.strange import BANK
+from edge_asc.teaching.views import view
 
 WINDOW_S = 5.0  # that files taught upon the encoder hear at once
 SPEEDS = (1.0, 0.5, 0.7, 1.4, 2.0)
+# Every second sound is heard as another microphone or room would have it, as classes are: else what
+# a microphone does to a sound would itself speak for a class.
+MICROPHONE_EVERY = 2
 FREE = ("CC0", "CC-BY", "Public Domain")
 NOT_FREE = ("CC-BY-NC", "CC-BY-SA", "CC-BY-ND")
 
@@ -112,7 +116,10 @@ def main() -> None:
     kept = [r for folder in args.folders for r in recordings(folder)]
     rows, groups = [], []
     for number, recording in enumerate(kept):
-        for sound in sounds(load_audio(recording.path, rate_hz), round(WINDOW_S * rate_hz)):
+        whole, name = load_audio(recording.path, rate_hz), recording.path.name
+        for place, sound in enumerate(sounds(whole, round(WINDOW_S * rate_hz))):
+            if len(rows) % MICROPHONE_EVERY:
+                sound = fit_length(view(sound, rate_hz, name, place), len(sound))
             rows.append(encoder(encoder.frontend.features(sound)))
             groups.append(number)
     numbers = quantize(np.stack(rows), grid.scale, grid.zero_point, np.int8)
