@@ -37,7 +37,7 @@ def teach(
     ] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Make a model of your own recordings, in seconds, without torch.
+    """Make a model of your own recordings, without torch.
 
     A folder for each class, in it files or a folder for each recording. A folder _background holds
     what must get no name. Figures come from recordings that were left out. Exit code 3: over the
