@@ -9,7 +9,7 @@ from pathlib import Path
 
 MAPPED = ("quantize", "export", "demo")  # folders beside edge_asc that install inside it
 
-DATA = {"static", "zoo"}  # folders whose every file ships
+DATA = {"static", "zoo", "report"}  # folders whose every file ships
 
 
 def expected(source: Path) -> set[str]:
