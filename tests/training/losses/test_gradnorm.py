@@ -121,6 +121,7 @@ SHARED = {  # by network: the last layers that both tasks use
     "full": "trunk.7",
     "conventional": "hidden",
     "sequential": "stage.0",
+    "slim": "encoder",
 }
 
 
