@@ -25,6 +25,6 @@ for block in "$WORK"/blocks/*-run.sh "$WORK"/blocks/*-microphone.sh; do
     if grep -q Traceback "$WORK/log"; then failed "a traceback"; fi
     case $block in
         *-run.sh) [ $code = 0 ] || failed "exit code $code" ;;
-        *) [ $code -le 1 ] && grep -q 'no microphone' "$WORK/log" || failed "exit code $code" ;;
+        *) [ $code -le 1 ] && grep -qE 'no (sound|microphone)' "$WORK/log" || failed "exit code $code" ;;
     esac
 done
