@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support/networks"))
 from edge_asc.config.schema import load_preset
 from edge_asc.export.run import write_file
 from edge_asc.frontend.front_end import FrontEnd

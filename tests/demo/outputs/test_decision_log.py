@@ -298,7 +298,7 @@ def test_any_damage_costs_no_other_line(
 
 
 # Where a process of its own finds this file and the helpers.
-OF_TESTS = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "support")]
+OF_TESTS = [str(Path(__file__).parent), *map(str, Path(__file__).parents[2].glob("support/*"))]
 
 WRITES = """
 import sys, time

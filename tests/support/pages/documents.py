@@ -14,7 +14,7 @@ from markdown_it.token import Token
 
 from edge_asc.cli.app import app, with_value
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MANUAL = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]  # whose blocks are tried
 PAGES = [*MANUAL, *(ROOT / name for name in ("CONTRIBUTING.md", "RESULTS.md", "CHANGELOG.md"))]
 

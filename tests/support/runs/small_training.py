@@ -1,6 +1,6 @@
 """A network, features and settings that train in seconds; run as a program by tests that kill it.
 
-python tests/support/small_training.py FOLDER EPOCHS PROCESSES [resume] [gradnorm]
+python tests/support/runs/small_training.py FOLDER EPOCHS PROCESSES [resume] [gradnorm]
 """
 
 import csv
