@@ -53,29 +53,20 @@ def quantize_run(
     """
     description = read_run(run)
     folder = run / FOLDER
-    if (folder / "weights.pt").exists():
-        if resume:
-            return folder
-        raise ValueError(f"{folder} is there already; delete it to quantise again")
-    if not (resume or ptq) and (folder / "last.ckpt").exists():
-        raise ValueError(f"{folder} was interrupted: go on with --resume, or delete it")
-    names = [str(folder) for folder in teachers]
-    before, names_before = (_settings_before(folder) if resume else None) or (None, names)
-    config = with_overrides(before or description.settings(), overrides)
-    if before not in (None, config):
-        raise ValueError(f"{folder} was started with other settings: resume it without --set")
-    if names not in ([], names_before):
-        raise ValueError(f"{folder} was started with other teachers: resume it without --teacher")
+    if resume and (folder / "weights.pt").exists():
+        return folder
+    _check_free(folder, resume or ptq)
+    config, names = _settings(description, folder, overrides, [*map(str, teachers)], resume)
     network = float_network(run, description)
     dataset = _dataset_of(run, description, data)
-    taught_by = load_teachers(names_before, description, dataset)
+    taught_by = load_teachers(names, description, dataset)
     material = prepare(config, dataset, description.fold, description.seed, progress, cache)
     frontend = description.front_end()
     clips = spread(material.train, config.quantize.range_clips)
     features = inputs(material.train, clips, frontend, description.n_frames)
     quantised = qat.prepare(network, features.split(RANGE_BATCH))
     method = "ptq" if ptq else "qat"
-    settings = {"method": method, "config": config.to_dict(), "teachers": names_before}
+    settings = {"method": method, "config": config.to_dict(), "teachers": names}
     write_json(folder / SETTINGS, settings | {"provenance": provenance()})
     rows: list[dict[str, Any]] = []
     if not ptq:
@@ -97,6 +88,27 @@ def quantize_run(
     _save_results(folder, quantised.eval(), description, material, rows)
     qat.save(quantised, folder)  # last of all: weights.pt says that the rest is there
     return folder
+
+
+def _check_free(folder: Path, may_go_on: bool) -> None:
+    """Raise ValueError where a quantised network lies, or one that was interrupted."""
+    if (folder / "weights.pt").exists():
+        raise ValueError(f"{folder} is there already; delete it to quantise again")
+    if not may_go_on and (folder / "last.ckpt").exists():
+        raise ValueError(f"{folder} was interrupted: go on with --resume, or delete it")
+
+
+def _settings(
+    description: Run, folder: Path, overrides: Sequence[str], teachers: list[str], resume: bool
+) -> tuple[Config, list[str]]:
+    """Settings and teachers: those asked for, which to resume must be those it was started with."""
+    before, names = (_settings_before(folder) if resume else None) or (None, teachers)
+    config = with_overrides(before or description.settings(), overrides)
+    if before not in (None, config):
+        raise ValueError(f"{folder} was started with other settings: resume it without --set")
+    if teachers not in ([], names):
+        raise ValueError(f"{folder} was started with other teachers: resume it without --teacher")
+    return config, names
 
 
 def _dataset_of(run: Path, description: Run, data: Path | SceneDataset | None) -> SceneDataset:

@@ -18,7 +18,7 @@ from edge_asc.data.dataset import SceneDataset
 from edge_asc.models import build
 from edge_asc.search.records import REASON
 from edge_asc.training.callbacks.history import Diverged, History
-from edge_asc.training.fit import fit
+from edge_asc.training.fit import fit_material
 from edge_asc.training.inputs.load import abstract_labels, labelled, prepare
 from edge_asc.training.placement import Placement
 
@@ -74,16 +74,11 @@ def train_candidate(
     n_abstract = len(abstract_labels(config, dataset))
     network = build(config.model.name, config.model.options, len(dataset.labels), n_abstract)
     try:
-        fitted = fit(
+        fitted = fit_material(
             network,
-            material.frontend,
-            material.train,
-            material.val,
-            config.train,
-            config.augment,
+            material,
+            config,
             folder,
-            n_frames=material.n_frames,
-            balanced=config.data.balanced,
             seed=seed,
             resume=True,
             placement=Placement(accelerator=accelerator),

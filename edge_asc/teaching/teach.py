@@ -92,10 +92,8 @@ def teach(
         raise ValueError(f"{path}: a taught file ends in {' or '.join(MOST_STEPS)}")
     if not 0 <= views <= MOST_VIEWS:
         raise ValueError(f"views must be 0 to {MOST_VIEWS}, found {views}")
-    found, dataset = (
-        find_encoder(encoder),
-        open_dataset(data if isinstance(data, Path) else str(data)),
-    )
+    found = find_encoder(encoder)
+    dataset = open_dataset(data if isinstance(data, Path) else str(data))
     clips = sorted(dataset.clips, key=lambda c: (c.label, c.recording, c.path.name))
     heard, unusable = listen(found, clips, views, on_progress)
     known = [h for h in heard if h.clip.label not in BACKGROUND]

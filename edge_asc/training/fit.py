@@ -17,7 +17,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
-from edge_asc.config.schema import AugmentConfig, TrainConfig
+from edge_asc.config.schema import AugmentConfig, Config, TrainConfig
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.augment.features import Augmenter
 from edge_asc.training.callbacks.average import AveragedWeights, snapshot
@@ -27,6 +27,7 @@ from edge_asc.training.callbacks.loggers import build_loggers
 from edge_asc.training.callbacks.progress import TrainingProgress
 from edge_asc.training.callbacks.prune import MagnitudePruning
 from edge_asc.training.inputs.batches import Epochs, FeatureStore
+from edge_asc.training.inputs.load import Material
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.distillation import Teachers
 from edge_asc.training.placement import HERE, Placement, is_main_process
@@ -102,15 +103,7 @@ def fit(
         _lay_out(network, torch.channels_last)
     average = AveragedWeights(network, config.ema) if config.ema else None
     history = History(average, val_store, folder / "metrics.csv", config.select == "best")
-    around = [
-        *([average] if average else []),
-        # Zeros are made in the averaged weights as well.
-        *([MagnitudePruning(network, average, config.sparsity)] if config.sparsity else []),
-        history,
-        *([TrainingProgress(history)] if progress else []),
-        *callbacks,
-        LastCheckpoint(checkpoint, config.checkpoint_epochs),
-    ]
+    shown = [TrainingProgress(history)] if progress else []
     started = time.perf_counter()
     with _quiet_lightning():
         trainer = L.Trainer(
@@ -118,20 +111,16 @@ def fit(
             **_OWN_WAYS,
             max_epochs=config.epochs,
             gradient_clip_val=config.clip_norm or None,
-            callbacks=around,
+            callbacks=[
+                *_weight_callbacks(network, average, config),
+                *(history, *shown, *callbacks),
+                LastCheckpoint(checkpoint, config.checkpoint_epochs),
+            ],
             plugins=[AtomicCheckpointIO()],
             logger=build_loggers(loggers, folder),
         )
-        epochs = Epochs(
-            train_store,
-            config.batch_size,
-            n_frames or train_store.n_frames,
-            seed,
-            balanced,
-            trainer.global_rank,
-            trainer.world_size,
-            plain_from=round(config.epochs * (1 - config.plain_part)),
-        )
+        n_frames = n_frames or train_store.n_frames
+        epochs = _epochs(train_store, config, n_frames, seed, balanced, trainer)
         augmenter = Augmenter(augment, TorchFrontEnd(frontend).normalize, frontend.log)
         asked = Teachers(teachers, config.distill_temperature, config.compile) if teachers else None
         module = SceneModule(network.train(), config, augmenter, epochs, seed, asked)
@@ -139,6 +128,46 @@ def fit(
     epoch = _take_final_weights(network, history, average, config)
     seconds = time.perf_counter() - started
     return Fitted(network.cpu().eval(), history.rows, epoch, seconds, trainer.is_global_zero)
+
+
+def fit_material(
+    network: nn.Module, material: Material, config: Config, folder: Path, **further: Any
+) -> Fitted:
+    """`fit` on what `prepare` gave, as a configuration says; `further` are its other arguments."""
+    return fit(
+        network,
+        material.frontend,
+        material.train,
+        material.val,
+        config.train,
+        config.augment,
+        folder,
+        n_frames=material.n_frames,
+        balanced=config.data.balanced,
+        **further,
+    )
+
+
+def _weight_callbacks(
+    network: nn.Module, average: AveragedWeights | None, config: TrainConfig
+) -> list[Callback]:
+    """What touches the weights after a step; zeros are made in the averaged ones as well."""
+    pruning = [MagnitudePruning(network, average, config.sparsity)] if config.sparsity else []
+    return [*([average] if average else []), *pruning]
+
+
+def _epochs(
+    store: FeatureStore,
+    config: TrainConfig,
+    n_frames: int,
+    seed: int,
+    balanced: bool,
+    trainer: L.Trainer,
+) -> Epochs:
+    """The batches of this process."""
+    plain_from = round(config.epochs * (1 - config.plain_part))
+    place = (trainer.global_rank, trainer.world_size)
+    return Epochs(store, config.batch_size, n_frames, seed, balanced, *place, plain_from=plain_from)
 
 
 _OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our callbacks do instead

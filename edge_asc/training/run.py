@@ -15,7 +15,7 @@ from edge_asc.models import build
 from edge_asc.models.tta import SeveralViews
 from edge_asc.training.callbacks.average import snapshot
 from edge_asc.training.callbacks.loggers import check_loggers
-from edge_asc.training.fit import Fitted, fit
+from edge_asc.training.fit import Fitted, fit_material
 from edge_asc.training.inputs.examples import save_examples
 from edge_asc.training.inputs.load import Material, abstract_labels, labelled, prepare
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
@@ -65,9 +65,7 @@ def train(
         check_untested(init, dataset, fold)
     labels = abstract_labels(config, dataset)
     material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
-    torch.manual_seed(seed)
-    network = build(config.model.name, config.model.options, len(dataset.labels), len(labels))
-    _check_input(network, config, material)
+    network = _new_network(config, len(dataset.labels), len(labels), material, seed)
     begun = None if init is None else begin_with(network, init)
     if begun and is_main_process():
         print(f"began with {begun}", file=sys.stderr)
@@ -78,16 +76,11 @@ def train(
     taught_by = load_teachers(teachers, run, dataset)
     if is_main_process():
         _open_folder(folder, run, resume)
-    fitted = fit(
+    fitted = fit_material(
         network,
-        material.frontend,
-        material.train,
-        material.val,
-        config.train,
-        config.augment,
+        material,
+        config,
         folder,
-        n_frames=material.n_frames,
-        balanced=config.data.balanced,
         seed=seed,
         teachers=taught_by,
         resume=resume,
@@ -124,8 +117,15 @@ def _describe(
     )
 
 
-def _check_input(network: nn.Module, config: Config, material: Material) -> None:
-    """Let the network see one silent input, so that a misfit is told before training."""
+def _new_network(
+    config: Config, n_scenes: int, n_abstract: int, material: Material, seed: int
+) -> nn.Module:
+    """The network with its first weights.
+
+    It sees one silent input, so that a misfit is told before training.
+    """
+    torch.manual_seed(seed)
+    network = build(config.model.name, config.model.options, n_scenes, n_abstract)
     shape = (1, 1, material.frontend.n_mels, material.n_frames)
     try:
         with torch.no_grad():

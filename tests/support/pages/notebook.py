@@ -1,6 +1,6 @@
 """Runs the cells of a notebook in order, in this process, without Jupyter.
 
-    notebook.py docs/edge-asc.ipynb    runs it elsewhere and keeps its outputs
+notebook.py docs/edge-asc.ipynb    runs it elsewhere and keeps its outputs
 """
 
 import ast

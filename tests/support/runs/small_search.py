@@ -1,6 +1,6 @@
 """A search that takes seconds; run as a program by tests of several workers and of killed ones.
 
-    small_search.py URL FOLDER DATA TRIALS EPOCHS     (password in the environment)
+small_search.py URL FOLDER DATA TRIALS EPOCHS     (password in the environment)
 """
 
 import os
