@@ -136,6 +136,7 @@ def _new_network(
             f"model {config.model.name} does not take {material.frontend.n_mels} mels x "
             f"{material.n_frames} frames, {material.clip_s:g} s ({line})"
         ) from error
+    return network
 
 
 def _open_folder(folder: Path, run: Run, resume: bool) -> None:

@@ -73,6 +73,19 @@ class Checkpoint:
         with atomic_write(path) as temporary:
             torch.save(self.__dict__, temporary)
 
+    def restore(
+        self, student: nn.Module, optimizer: torch.optim.Optimizer, average: Average
+    ) -> int:
+        """Put everything back; the number of windows seen.
+
+        A checkpoint that was kept without the optimiser's moments begins with the averaged weights.
+        """
+        student.load_state_dict(self.training.get("student", self.average))
+        if "optimizer" in self.training:
+            optimizer.load_state_dict(self.training["optimizer"])
+        average.state, average.steps = self.average, self.training["steps"]
+        return int(self.training["seen"])
+
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":
         """Read tensors and plain values."""

@@ -91,11 +91,8 @@ class Run:
                 dist.broadcast(tensor, 0)  # the statistics differ from ring to ring
             average = Average(student, settings.average)
             return student, average, 0
-        kept = Checkpoint.load(path)
-        student.load_state_dict(kept.training["student"])
-        self.optimizer.load_state_dict(kept.training["optimizer"])
-        average.state, average.steps = kept.average, kept.training["steps"]
-        return student, average, kept.training["seen"]
+        seen = Checkpoint.load(path).restore(student, self.optimizer, average)
+        return student, average, seen
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation of each mel over the ring's first windows."""

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "recipes" / "encode
 import sounds
 import spectra
 import table
-from student import Average, Student
+from student import Average, Checkpoint, Student
 from windows import Answer, Ring
 
 FLOAT32_LOG = 2e-3  # spectra in float32 against the front end's float64, in a logarithm
@@ -112,6 +112,30 @@ def test_the_average_starts_quickly_and_ends_near_what_stands_still() -> None:
     for _ in range(2000):
         average.update(network)
     torch.testing.assert_close(average.state["weight"], network.weight.detach())
+
+
+KEPT = Path(__file__).resolve().parents[2] / "recipes/artifacts/encoder/checkpoint/student.ckpt"
+
+
+def test_training_goes_on_from_what_is_kept() -> None:
+    """From a whole checkpoint exactly; from the one in the repository with the averaged weights."""
+    kept = Checkpoint.load(KEPT)
+    zeros = torch.zeros(spectra.N_MELS)
+
+    def begun(checkpoint: Checkpoint) -> tuple[Student, torch.optim.Optimizer, int]:
+        student = Student(kept.settings["model"], sum(kept.settings["answers"]), zeros, zeros + 1)
+        optimizer = torch.optim.AdamW(student.parameters(), 0.002)
+        return student, optimizer, checkpoint.restore(student, optimizer, Average(student, 0.999))
+
+    student, optimizer, seen = begun(kept)
+    assert seen == 480_000
+    assert all(torch.equal(v, kept.average[k]) for k, v in student.state_dict().items())
+    student(torch.randn(4, 1, spectra.N_MELS, 96)).square().mean().backward()
+    optimizer.step()
+    training = {"student": student.state_dict(), "optimizer": optimizer.state_dict()}
+    again, moments, _ = begun(Checkpoint(kept.settings, kept.average, kept.training | training))
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in student.state_dict().items())
+    assert moments.state_dict()["state"].keys() == optimizer.state_dict()["state"].keys()
 
 
 def test_an_embedding_takes_any_length() -> None:
