@@ -132,11 +132,26 @@ def summary(tree: Tree) -> dict[str, str]:
     }
 
 
+def new_lines(commit: str, tree: Tree) -> int:
+    """Lines of the modules that no file of the older commit became."""
+    told = subprocess.run(
+        ["git", "diff", "-M", "--diff-filter=A", "--name-only", commit, "HEAD", "--", *TOPS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    added = {Path(line) for line in told.stdout.splitlines()}
+    return sum(len(tree.sources[path].splitlines()) for path in added & {*tree.sources})
+
+
 def main() -> None:
     """Print both tables."""
     commit = sys.argv[1] if len(sys.argv) > 1 else "200d42f"
     before, after = Tree.of_commit(commit), Tree.of_commit("HEAD")
     rows = [[key, old, summary(after)[key]] for key, old in summary(before).items()]
+    new = new_lines(commit, after)
+    rows.insert(2, ["of them in modules that are new", "", f"{new:,}"])
     print(markdown(["", f"at {commit}", "now"], rows))
     rows = [[str(f), *map(str, counts)] for f, counts in sorted(after.folders().items())]
     print("\n" + markdown(["folder", "entries", "files", "lines"], rows))
