@@ -17,6 +17,7 @@ from edge_asc.runtime.formats.flatbuffer import Flat, Table
 
 GRAPH_AXIS = {file_axis: axis for axis, file_axis in FILE_AXIS.items()}
 PLAIN = {"MAXIMUM": "max", "LOGISTIC": "sigmoid", "RELU": "relu", "SPLIT": "split",
+         "L2_NORMALIZATION": "l2_normalise",
          "TRANSPOSE": "transpose", "RESHAPE": "flatten"}  # fmt: skip
 FUSED = {"ADD": "add", "MUL": "mul"}
 

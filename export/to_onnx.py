@@ -212,6 +212,7 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     ),
     "max": _float("Max"),  # integer kernels exist only since onnxruntime 1.24
     "sigmoid": _float("Sigmoid"),
+    "l2_normalise": lambda writer, node: writer.emit_float("LpNormalization", node, axis=1, p=2),
     "relu": _float("Relu"),
     "leaky_relu": lambda writer, node: writer.emit_float(
         "LeakyRelu", node, alpha=node.attributes["slope"]

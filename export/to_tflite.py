@@ -25,6 +25,7 @@ OPERATORS = {
     "DEPTHWISE_CONV_2D": (4, 2, 3),
     "DEQUANTIZE": (6, 0, 2),
     "FULLY_CONNECTED": (9, 8, 4),
+    "L2_NORMALIZATION": (11, 12, 2),
     "LOGISTIC": (14, 0, 2),
     "MAX_POOL_2D": (17, 5, 2),
     "MUL": (18, 21, 2),
@@ -332,6 +333,7 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "leaky_relu": lambda writer, node: writer.emit(
         "LEAKY_RELU", node, (0, "f32", node.attributes["slope"])
     ),
+    "l2_normalise": _fused("L2_NORMALIZATION"),
     "add": _fused("ADD"),
     "mul": _fused("MUL"),
     "global_mean": _reduce("MEAN", (1, 2)),

@@ -3,7 +3,7 @@
 `prepare` → ordinary training → `freeze`. NNCF gives the quantisers (int8, weights symmetric with a
 scale a channel, activations asymmetric), their gradients, the weights' ranges and bias correction.
 Where activations are rounded is decided here, from the graph: every value that a file stores has
-a quantiser, values that must share a grid share one, and a sigmoid's is fixed to 1/256. NNCF's own
+a quantiser, values that must share a grid share one, some ops' is fixed (`FIXED_GRIDS`). NNCF's own
 places serve another runtime: they leave the logits in float and max's inputs on two grids.
 """
 
@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from edge_asc.files import atomic_write, write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import (
+    FIXED_GRIDS,
     ORDER_OPS,
-    SIGMOID_GRID,
     Graph,
     Grid,
     Node,
@@ -36,7 +36,6 @@ from edge_asc.quantize.nncf_setup import import_nncf
 from edge_asc.quantize.ranges import Range, measure_ranges
 
 INPUT_HOOK = "x"  # NNCF names the input after forward's argument
-LEVELS = 255  # steps between the lowest and the highest int8 number
 
 
 def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwork:
@@ -168,11 +167,13 @@ def _hook_names(graph: Graph, group: set[str]) -> list[str]:
 def _last_function(node: Node) -> str:
     if node.attributes.get("relu"):
         return "relu"
-    return {"conv": "conv2d", "global_mean": "adaptive_avg_pool2d"}.get(node.op, node.op)
+    return {"conv": "conv2d", "global_mean": "adaptive_avg_pool2d", "l2_normalise": "div"}.get(
+        node.op, node.op
+    )
 
 
 def _activation_quantiser(graph: Graph, group: set[str], value_range: Range) -> nn.Module:
-    """NNCF's int8 quantiser of a group, its range set; a sigmoid's is fixed."""
+    """NNCF's int8 quantiser of a group, its range set; of some ops it is fixed."""
     from nncf.torch.quantization.layers import (
         AsymmetricQuantizer,
         PTQuantizerSpec,
@@ -181,9 +182,9 @@ def _activation_quantiser(graph: Graph, group: set[str], value_range: Range) -> 
 
     spec = PTQuantizerSpec(8, QuantizationMode.ASYMMETRIC, None, False, False, (1,), False)
     quantiser = AsymmetricQuantizer(spec)
-    producers = [graph.producer(value) for value in group]
-    if any(node is not None and node.op == "sigmoid" for node in producers):
-        value_range = (0.0, LEVELS * SIGMOID_GRID.scale)
+    fixed = _fixed_grid(graph, group)
+    if fixed:
+        value_range = _range_of(fixed)
         quantiser.disable_gradients()
     with torch.no_grad():
         quantiser.input_low.fill_(value_range[0])
@@ -191,6 +192,17 @@ def _activation_quantiser(graph: Graph, group: set[str], value_range: Range) -> 
     if value_range[0] == 0:  # zero stays the lowest number: a file's relu is this saturation
         quantiser.input_low.requires_grad_(False)
     return quantiser
+
+
+def _fixed_grid(graph: Graph, group: set[str]) -> Grid | None:
+    """The grid of a group that an op of it dictates."""
+    ops = [node.op for node in graph.nodes if group & set(node.outputs)]
+    return next((FIXED_GRIDS[op] for op in ops if op in FIXED_GRIDS), None)
+
+
+def _range_of(grid: Grid) -> Range:
+    """The real numbers between a grid's ends."""
+    return grid.scale * (-128 - grid.zero_point), grid.scale * (127 - grid.zero_point)
 
 
 def _grid_of(quantiser: Any) -> Grid:
@@ -211,8 +223,7 @@ def dummy_quantised(graph: Graph) -> Graph:
         producers = [node for node in quantised.nodes if set(node.outputs) & group]
         starts_at_zero = any(node.attributes.get("relu") for node in producers)
         grid = Grid((1 + index / 1024) / 16, -128 if starts_at_zero else index % 100)
-        if any(node.op == "sigmoid" for node in producers):
-            grid = SIGMOID_GRID
+        grid = _fixed_grid(quantised, group) or grid
         quantised.grids.update(dict.fromkeys(group, grid))
     for node in quantised.nodes:
         if node.op in ("conv", "linear"):

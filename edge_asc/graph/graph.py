@@ -30,6 +30,7 @@ OPS = SAME_GRID_OPS | {
     "add",
     "mul",  # broadcasts [C, 1, 1] and [1, M, F]
     "sigmoid",
+    "l2_normalise",  # [C] or [C, 1, 1], divided by the root of its sum of squares
     "relu",
     # Only before folding:
     "affine",  # scale [C], shift [C]: batch norm in eval mode, or a constant factor
@@ -50,7 +51,8 @@ class Grid:
             raise ValueError(f"no int8 grid: scale {self.scale}, zero point {self.zero_point}")
 
 
-SIGMOID_GRID = Grid(1 / 256, -128)  # the only one TFLite's LOGISTIC accepts
+# The only grids that TFLite's LOGISTIC and L2_NORMALIZATION accept.
+FIXED_GRIDS = {"sigmoid": Grid(1 / 256, -128), "l2_normalise": Grid(1 / 128, 0)}
 
 
 @dataclass

@@ -67,6 +67,11 @@ class GraphNetwork(nn.Module):
         return graph
 
 
+def l2_normalise(x: Tensor) -> Tensor:
+    """Divide `[B, C, …]` by its length along C; zeros stay."""
+    return torch.div(x, torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp_min(1e-12))
+
+
 def _as_tuple(values: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
     return (values,) if isinstance(values, Tensor) else tuple(values)
 
@@ -141,6 +146,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor | Sequence[Tensor]]] = {
     "mul": torch.mul,
     "sigmoid": torch.sigmoid,
     "relu": F.relu,
+    "l2_normalise": l2_normalise,
     "global_mean": lambda x: F.adaptive_avg_pool2d(x, 1),
     "global_max": lambda x: F.adaptive_max_pool2d(x, 1),
     "channel_max": lambda x: torch.max(x, dim=1, keepdim=True)[0],

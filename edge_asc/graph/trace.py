@@ -251,6 +251,13 @@ def _dropout(reader: _Reader, node: fx.Node) -> None:
     reader.names[node] = reader.names[node.args[0]]
 
 
+def _normalize(reader: _Reader, node: fx.Node) -> None:
+    plain = {"p": 2.0, "dim": 1, "eps": 1e-12, "out": None}
+    if node.args[1:] or plain | node.kwargs != plain:
+        raise ValueError(f"function {node.name}: only normalize(x), by the length along dim 1")
+    reader.emit("l2_normalise", node, node.args[0])
+
+
 def _to_one(op: str) -> Callable[[_Reader, fx.Node], None]:
     def read(reader: _Reader, node: fx.Node) -> None:
         if node.args[1:] != (1,):
@@ -271,6 +278,7 @@ FUNCTION_READERS: dict[Any, Callable[[_Reader, fx.Node], None]] = {
     **dict.fromkeys((torch.amax, Tensor.amax), _reduce("channel_max", "global_max")),
     operator.getitem: _getitem,
     F.dropout: _dropout,
+    F.normalize: _normalize,
     torch.cat: _cat,
     Tensor.chunk: _chunk,
     Tensor.transpose: _transpose,

@@ -70,6 +70,7 @@ class Run:
             dist.barrier()
         self.answers = load_answers(self.out, self.lesson, settings)
         self.ring = Ring(self.out / f"ring{rank}", settings.capacity, sum(settings.answers))
+        self.skipped = self.wanted(seen_of(self.out)) - max(self.ring.written, settings.first)
         self.fill(settings.first)
         self.student, self.average, self.seen = self.begin()
         self.network: nn.Module = self.student if args.eager else torch.compile(self.student)  # type: ignore[assignment]
@@ -99,10 +100,17 @@ class Run:
         raw, _ = self.ring.draw(2048, np.random.default_rng(0))
         return raw.mean((0, 1, 3)), raw.std((0, 1, 3))
 
+    def wanted(self, seen: int) -> int:
+        """How many windows a ring has got after so many were learned from."""
+        return self.settings.first + int(seen / self.args.processes / self.settings.looks)
+
     def fill(self, wanted: int) -> None:
-        """Make windows until the ring has got so many in all."""
+        """Make windows until the ring has got so many in all.
+
+        A ring that was lost is not made again: those windows are skipped.
+        """
         while self.ring.written < wanted:
-            seed = (self.settings.seed, 0, self.rank, self.ring.written)
+            seed = (self.settings.seed, 0, self.rank, self.ring.written + self.skipped)
             features, found = self.lesson.embeddings(np.random.default_rng(seed))
             answers = [ask(e) for ask, e in zip(self.answers, found, strict=True)]
             self.ring.add(features, torch.cat(answers, 1))
@@ -110,7 +118,7 @@ class Run:
     def step(self) -> Tensor:
         """Learn from one batch; returns the loss."""
         settings = self.settings
-        self.fill(settings.first + int(self.seen / self.args.processes / settings.looks))
+        self.fill(self.wanted(self.seen) - self.skipped)
         raw, answers = self.ring.draw(settings.batch, self.rng)
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * self.share()
@@ -144,6 +152,12 @@ class Run:
         }
         settings = asdict(self.settings) | {"answers": list(self.settings.answers)}
         Checkpoint(settings, self.average.state, training).save(self.out / "student.ckpt")
+
+
+def seen_of(out: Path) -> int:
+    """Windows that the checkpoint of a folder has learned from; 0 without one."""
+    path = out / "student.ckpt"
+    return int(Checkpoint.load(path).training["seen"]) if path.is_file() else 0
 
 
 def load_answers(out: Path, lesson: Lesson, settings: Settings) -> list[Answer]:

@@ -7,13 +7,16 @@ import pytest
 
 from edge_asc.export.from_tflite import from_tflite
 from edge_asc.export.to_tflite import OPERATORS, to_tflite
+from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph, Node
 from edge_asc.graph.network import GraphNetwork
+from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
 from edge_asc.runtime.metadata import METADATA_KEY, entries_of, metadata_from_json
 from edge_asc.runtime.rewrite import with_metadata
 from edge_asc.runtime.zoo.models import zoo_models
 from networks import CASES, Case
+from own_networks import UnitLength
 from taught import clips, taught_graph
 
 METADATA = {"edge_asc": '{"labels":["Straße"]}'.encode()}
@@ -43,6 +46,14 @@ def test_also_those_of_the_zoo(name: str) -> None:
     metadata = metadata_from_json(entries_of(data)[METADATA_KEY])
     again = with_metadata(to_tflite(graph, n_frames, entries_of(data)), metadata)
     assert again == with_metadata(data, metadata)
+
+
+def test_a_length_of_1_is_read_back() -> None:
+    graph = qat.dummy_quantised(fold(trace(UnitLength(), 40)))
+    file = to_tflite(graph, 51, METADATA)
+    again, n_frames = from_tflite(file)
+    assert to_tflite(again, n_frames, entries_of(file)) == file
+    assert [node.op for node in again.nodes][-2:] == ["l2_normalise", "linear"]
 
 
 def test_halved_weights_are_refused_in_one_line() -> None:

@@ -29,7 +29,7 @@ SAID: dict[str, Any] = {"labels": LABELS, "frontend": FRONTEND, "window_s": CLIP
 
 
 @pytest.mark.parametrize("file_format", WRITERS)
-@pytest.mark.parametrize("name", ["functional", "modules", "residual"])
+@pytest.mark.parametrize("name", ["functional", "modules", "residual", "unit length"])
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 def test_own_networks_become_files_that_compute_them(
     name: str, precision: str, file_format: str, tmp_path: Path

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from edge_asc.graph.graph import (
+    FIXED_GRIDS,
     SAME_GRID_OPS,
-    SIGMOID_GRID,
     Graph,
     Grid,
     Node,
@@ -69,7 +69,7 @@ def test_every_grid_is_what_the_file_formats_force(case: Case) -> None:
         if node.op in SAME_GRID_OPS:
             assert len({graph.grids[v] for v in (*node.inputs, *node.outputs)}) == 1
         if node.op == "sigmoid":
-            assert graph.grids[node.output] == SIGMOID_GRID
+            assert graph.grids[node.output] == FIXED_GRIDS["sigmoid"]
         if node.attributes.get("relu"):
             assert graph.grids[node.output].zero_point == -128
         if node.op in ("conv", "linear"):

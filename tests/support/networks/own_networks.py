@@ -48,6 +48,18 @@ class Residual(nn.Module):
         return (torch.flatten(torch.mean(self.head(x), (2, 3), keepdim=True), 1),)
 
 
+class UnitLength(nn.Module):
+    """Cosines: the last layer reads an embedding of length 1."""
+
+    def __init__(self, n_scenes: int = 10) -> None:
+        super().__init__()
+        self.trunk = sequential(16)
+        self.out = nn.Linear(16, n_scenes, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(F.normalize(self.trunk(x)))
+
+
 class TwoHeads(nn.Module):
     """Scenes and abstract classes."""
 
@@ -61,7 +73,13 @@ class TwoHeads(nn.Module):
         return self.scene(x), self.abstract(x)
 
 
-NETWORKS = {"functional": Net, "modules": sequential, "residual": Residual, "two heads": TwoHeads}
+NETWORKS = {
+    "functional": Net,
+    "modules": sequential,
+    "residual": Residual,
+    "two heads": TwoHeads,
+    "unit length": UnitLength,
+}
 
 
 def unsettled(network: nn.Module) -> nn.Module:
