@@ -29,8 +29,8 @@ class Encoder:
     """Embeddings of features; may be called from several threads.
 
     Attributes:
-        name: of the file's network.
-        digest: SHA-256 of the file.
+        name: of the file's network, or of that which it was taught upon.
+        digest: SHA-256 of what it computes: the same for a file that was taught upon it.
         graph: without the head; its output `scene` is the embedding.
         n_frames: that its input is declared with.
         frontend: its features.
@@ -52,10 +52,12 @@ class Encoder:
         if not graph.is_quantised:
             raise ValueError(f"{path}: is {metadata.precision}; an int8 file can be taught upon")
         self.graph = graph if metadata.kind == "encoder" else without_head(graph, str(path))
-        self.name, self.digest = metadata.name, hashlib.sha256(data).hexdigest()
+        taught = metadata.provenance.get("taught")
+        self.name = taught["encoder"] if isinstance(taught, dict) else metadata.name
         self.frontend = FrontEnd.from_dict(metadata.frontend)
         self.window_s = metadata.clip_s
         self._content = to_tflite(self.graph, self.n_frames)
+        self.digest = hashlib.sha256(self._content).hexdigest()
         self._runtime = RUNTIMES[choose_runtime("tflite")]
         self._own = threading.local()
 

@@ -53,10 +53,6 @@ def figures(choice: Choice, known: Sequence[Heard], labels: Sequence[str]) -> di
     }
 
 
-def _share(chosen: np.ndarray) -> float:
-    return float(chosen.mean())
-
-
 def wilson(share: float, n: int) -> tuple[float, float]:
     """The 95 % interval of a share of n (E. B. Wilson, 1927)."""
     z2 = Z_95**2 / n

@@ -6,7 +6,7 @@ Letters: N clips, W windows, S classes; output S stands for all other sounds.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,7 @@ FEW_FOLDS = 6  # for the choice of the penalty
 TEMPERATURES = np.geomspace(0.25, 4.0, 33)
 KEPT = 0.9  # part of the known clips that shall get a name
 HIGHEST_THRESHOLD = 0.8  # easy clips must not make a head shy of harder ones
+MOST_THRESHOLD = 0.99  # something must be able to get a name
 ABOVE_QUIET = 0.02  # of the threshold over what quiet rooms reach: rounding to int8 moves that
 
 
@@ -60,12 +61,14 @@ class Choice:
     Args:
         strength: of the penalty.
         temperature: by which logits are divided.
-        threshold: probability below which there is no name: 90 % of the known clips are above it,
-            and no quiet room is.
+        threshold: probability below which there is no name: 90 % of the known clips are above it
+            and no quiet room is; at most `HIGHEST_THRESHOLD`, unless a quiet room reaches more.
         left_out: the answers behind all figures.
         folds: how many heads gave them.
+        head: that of all recordings, which the file gets.
     """
 
+    head: Head
     strength: float
     temperature: float
     threshold: float
@@ -84,11 +87,12 @@ def choose(
     left_out = ask.answers(strength, folds)
     temperature = float(min(TEMPERATURES, key=lambda t: _loss(left_out, float(t))))
     sure = left_out.probabilities(temperature)[:, :-1].max(1)
+    head = ask.whole(strength)
     quiet = examples.embeddings[examples.recording == ALWAYS]
-    at_rest = softmax(examples.head(strength)(quiet), temperature)[:, :-1].max() + ABOVE_QUIET
-    wanted = max(float(np.quantile(sure, 1 - KEPT, method="lower")), float(at_rest))
-    threshold = min(wanted, HIGHEST_THRESHOLD)
-    return Choice(strength, temperature, threshold, left_out, folds)
+    at_rest = float(softmax(head(quiet), temperature)[:, :-1].max()) + ABOVE_QUIET
+    of_known = float(np.quantile(sure, 1 - KEPT, method="lower"))
+    threshold = min(max(min(of_known, HIGHEST_THRESHOLD), at_rest), MOST_THRESHOLD)
+    return Choice(head, strength, temperature, threshold, left_out, folds)
 
 
 def _loss(answers: LeftOut, temperature: float) -> float:
@@ -103,6 +107,13 @@ class _Asker:
     known: Sequence[Heard]
     background: Sequence[Heard]
     bank: Strange
+    _wholes: dict[float, Head] = field(default_factory=dict)
+
+    def whole(self, strength: float) -> Head:
+        """The head of all recordings; fitted once for each strength."""
+        if strength not in self._wholes:
+            self._wholes[strength] = self.examples.head(strength)
+        return self._wholes[strength]
 
     def answers(self, strength: float, n_folds: int) -> LeftOut:
         """Logits of all clips, each by the head that was fitted without its fold."""
@@ -125,7 +136,7 @@ class _Asker:
 
     def _heads(self, strength: float, n_folds: int) -> Iterator[tuple[np.ndarray, Head]]:
         every = np.arange(self.examples.n_recordings)
-        whole = self.examples.head(strength)
+        whole = self.whole(strength)
         for fold in range(min(n_folds, len(every))):
             left_out = every[every % n_folds == fold]
             yield left_out, self.examples.head(strength, left_out, whole)

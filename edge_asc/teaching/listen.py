@@ -3,6 +3,7 @@
 Letters: W windows, D numbers of an embedding.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from edge_asc.evaluation.predictors import in_parallel
 from edge_asc.teaching.encoder import Encoder
 from edge_asc.teaching.views import view
 
-PIECE_S = 60.0  # of a long recording, heard at a time: memory does not grow with its length
+PIECE_S = 30.0  # of a long recording, heard at a time: memory does not grow with its length
 OnProgress = Callable[[int, int], Any]
 
 
@@ -28,11 +29,13 @@ class Heard:
 
     Args:
         clip: which.
+        digest: SHA-256 of its file.
         plain: of its windows as they are, `[W, D]` float32.
-        views: the same of each view, of its first `PIECE_S` seconds.
+        views: the same of each view, of its first piece.
     """
 
     clip: Clip
+    digest: str
     plain: np.ndarray
     views: tuple[np.ndarray, ...]
 
@@ -81,11 +84,20 @@ def _hear(encoder: Encoder, clip: Clip, n_views: int) -> Heard:
             views = [encoder.embeddings(sound) for sound in seen]
     if not plain:
         raise ValueError("nothing but digital silence")
-    return Heard(clip, np.concatenate(plain), tuple(views))
+    return Heard(clip, file_digest(clip.path), np.concatenate(plain), tuple(views))
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, which may be long."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            found.update(part)
+    return found.hexdigest()
 
 
 def loud_pieces(path: Path, sample_rate_hz: int) -> Iterator[Floats]:
-    """A file in pieces of at most `PIECE_S`, but for those of digital silence alone.
+    """A file in pieces of `PIECE_S` to twice that, but for those of digital silence alone.
 
     Raises:
         ValueError: `AudioError` of a file that cannot be used.
@@ -95,15 +107,20 @@ def loud_pieces(path: Path, sample_rate_hz: int) -> Iterator[Floats]:
 
 
 def pieces(sound: Iterable[Floats], sample_rate_hz: int) -> Iterator[Floats]:
-    """A sound's blocks, joined to pieces of `PIECE_S` and a last one of what is left."""
+    """A sound's blocks, joined to pieces of `PIECE_S`; the last one has what is left besides.
+
+    What is left alone may be a fraction of a window, which silence would fill up.
+    """
     held: list[Floats] = []
+    full: Floats | None = None
     for block in sound:
         held.append(block)
         if sum(map(len, held)) >= PIECE_S * sample_rate_hz:
-            yield np.concatenate(held)
-            held = []
-    if held:
-        yield np.concatenate(held)
+            if full is not None:
+                yield full
+            full, held = np.concatenate(held), []
+    if full is not None or held:
+        yield np.concatenate([*([] if full is None else [full]), *held])
 
 
 def reasons(unusable: Sequence[Unusable]) -> dict[str, int]:

@@ -1,15 +1,16 @@
 """Recordings → a file that knows their sounds: what `edge-asc teach` does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from edge_asc import __version__
 from edge_asc.budget.rules import DEFAULT_RULE
-from edge_asc.data.dataset import Clip
+from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.open import open_dataset
 from edge_asc.runtime.metadata import Calibration, Metadata
 from edge_asc.teaching.encoder import Encoder, find_encoder
@@ -17,6 +18,7 @@ from edge_asc.teaching.examples import gather
 from edge_asc.teaching.figures import figures
 from edge_asc.teaching.judge import Choice, choose
 from edge_asc.teaching.listen import Heard, OnProgress, Unusable, listen
+from edge_asc.teaching.memory import joined, name_in, recall, remember
 from edge_asc.teaching.strange import BACKGROUND, quiet_rooms, read_bank
 from edge_asc.teaching.views import DEFAULT_VIEWS, MOST_VIEWS
 from edge_asc.teaching.write import MOST_STEPS, IntegerHead, write
@@ -57,6 +59,7 @@ def teach(
     out: str | PathLike[str],
     *,
     encoder: str | PathLike[str] | None = None,
+    add: str | PathLike[str] | None = None,
     views: int = DEFAULT_VIEWS,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Taught:
@@ -69,14 +72,19 @@ def teach(
         out: the .tflite file (or .onnx, where onnx and onnxruntime are installed); replaced as a
             whole, or not at all.
         encoder: a name of the zoo or a .tflite file to teach upon; None: the one that comes along.
+        add: a taught file to go on from: what it was taught counts as well. Its memory must lie
+            beside it (`my.taught.npz`), as every taught file has one. A clip that it knows already
+            counts once, with the label it has now.
         views: how often each clip is heard besides, as other microphones and rooms would have it.
-        on_progress: called after each clip with those done and all.
+        on_progress: called after each clip with those done and all; each is heard and, in the end,
+            compared with the file.
 
     Returns:
         The file, with figures from recordings that were left out.
 
     Raises:
         ValueError: fewer than two classes, a class with one recording, no usable clip.
+            Also a file to add to without its memory, or with that of another encoder.
         OverBudget: the file would be over 128,000 bytes.
         OSError: the data cannot be read or the file not be written.
 
@@ -92,27 +100,60 @@ def teach(
         raise ValueError(f"{path}: a taught file ends in {' or '.join(MOST_STEPS)}")
     if not 0 <= views <= MOST_VIEWS:
         raise ValueError(f"views must be 0 to {MOST_VIEWS}, found {views}")
-    found = find_encoder(encoder)
+    if encoder is not None and add is not None:
+        raise ValueError("add: the file stands on its encoder already; leave encoder out")
+    found = find_encoder(encoder if add is None else add)
+    before = [] if add is None else recall(Path(add), found)
     dataset = open_dataset(data if isinstance(data, Path) else str(data))
-    clips = sorted(dataset.clips, key=lambda c: (c.label, c.recording, c.path.name))
-    heard, unusable = listen(found, clips, views, on_progress)
+    clips = named_clips(dataset)
+    passes = Passes(len({clip.path for clip in clips}), on_progress)
+    new, unusable = listen(found, clips, views, passes.first)
+    heard = sorted(joined(before, new), key=_order)
     known = [h for h in heard if h.clip.label not in BACKGROUND]
     background = [h for h in heard if h.clip.label in BACKGROUND]
-    labels = check_classes(clips, known, unusable, dataset.root)
+    labels = check_classes([h.clip for h in before] + clips, known, unusable, dataset.root)
     bank = read_bank(found)
     examples = gather(labels, known, background, bank, quiet_rooms(found))
     choice = choose(examples, known, background, bank)
-    head = examples.head(choice.strength)
     source = found.graph.grids[found.value]
-    integers = IntegerHead.of(head, examples.embeddings, source, found.value)
+    integers = IntegerHead.of(choice.head, examples.embeddings, source, found.value)
     metadata = describe(path.stem, found, labels, known, choice, dataset.name)
-    n_bytes, steps = write(path, found, integers, metadata, heard)
+    # Killed in between, the memory knows more than the file: nothing is lost.
+    keep = partial(remember, path, found, heard, dataset.root)
+    n_bytes, steps = write(path, found, integers, metadata, new, passes.second, keep)
     said = figures(choice, known, labels)
     said |= {"clips": len(known), "recordings": n_recordings(known), "folds": choice.folds,
              "strength": choice.strength, "temperature": choice.temperature,
              "threshold": choice.threshold, "parity_steps": steps,
              "encoder": found.name, "bank": len(bank)}  # fmt: skip
     return Taught(path, labels, n_bytes, said, tuple(unusable))
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Progress of two passes over the clips, heard once and compared once, as one."""
+
+    clips: int
+    on_progress: OnProgress
+
+    def first(self, done: int, total: int) -> None:
+        """So many clips were heard."""
+        self.on_progress(done, 2 * self.clips)
+
+    def second(self, done: int, total: int) -> None:
+        """So many were compared."""
+        self.on_progress(self.clips + done, 2 * self.clips)
+
+
+def named_clips(dataset: SceneDataset) -> list[Clip]:
+    """The clips in their order, each recording named as its folder has it."""
+    clips = [replace(clip, group=clip.group or name_in(dataset.root, clip.path))
+             for clip in dataset.clips]  # fmt: skip
+    return sorted(clips, key=lambda c: (c.label, c.recording, c.path.name))
+
+
+def _order(heard: Heard) -> tuple[str, str, str]:
+    return heard.clip.label, heard.clip.recording, heard.clip.path.name
 
 
 def check_classes(

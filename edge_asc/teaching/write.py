@@ -3,15 +3,18 @@
 Letters: D numbers of an embedding, S classes; output S stands for all other sounds.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import DEFAULT_RULE, RULES, enforce
+from edge_asc.evaluation.predictors import in_parallel
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.files import atomic_write
 from edge_asc.graph.graph import Graph, Grid, Node
@@ -21,7 +24,7 @@ from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
 from edge_asc.runtime.sessions import dequantize, quantize
 from edge_asc.teaching.encoder import SCENE, Encoder
 from edge_asc.teaching.head import Head
-from edge_asc.teaching.listen import Heard, loud_pieces
+from edge_asc.teaching.listen import Heard, OnProgress, loud_pieces
 
 LOGITS = "logits"
 MARGIN = 0.1  # of the range of logits, at both ends: sounds to come are not those of today
@@ -77,9 +80,24 @@ def with_head(encoder: Encoder, head: IntegerHead) -> Graph:
 
 
 def write(
-    path: Path, encoder: Encoder, head: IntegerHead, metadata: Metadata, heard: Sequence[Heard]
+    path: Path,
+    encoder: Encoder,
+    head: IntegerHead,
+    metadata: Metadata,
+    heard: Sequence[Heard],
+    on_progress: OnProgress = lambda done, total: None,
+    on_checked: Callable[[], Any] = lambda: None,
 ) -> tuple[int, float]:
     """Write the file, whole or not at all, after a look at what it computes on all clips.
+
+    Args:
+        path: of the file.
+        encoder: on which it stands.
+        head: behind that.
+        metadata: what it says of itself.
+        heard: clips to compare on, whose files are there.
+        on_progress: called after each clip with those compared and all.
+        on_checked: called before the file takes its place.
 
     Returns:
         Its bytes, and the largest difference of a logit from the head's, in steps.
@@ -94,9 +112,10 @@ def write(
     enforce(inventory_of_file(data, audio_s=metadata.clip_s, name=path.name), RULES[DEFAULT_RULE])
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
-        steps = largest_steps(temporary, encoder, head, heard)
+        steps = largest_steps(temporary, encoder, head, heard, on_progress)
         if not steps <= MOST_STEPS[path.suffix]:
             raise HeadDiffers(f"{path}: differs from the taught head by {steps:.1f} int8 steps")
+        on_checked()
     return len(data), steps
 
 
@@ -108,13 +127,27 @@ def _bytes(suffix: str, graph: Graph, n_frames: int, entries: dict[str, bytes]) 
     return to_onnx(graph, n_frames, entries)
 
 
-def largest_steps(path: Path, encoder: Encoder, head: IntegerHead, heard: Sequence[Heard]) -> float:
+def largest_steps(
+    path: Path,
+    encoder: Encoder,
+    head: IntegerHead,
+    heard: Sequence[Heard],
+    on_progress: OnProgress = lambda done, total: None,
+) -> float:
     """Largest difference of a logit between a file and its head on the clips, in steps."""
-    file = Classifier.load(path, views=1)
-    found = 0.0
-    for one in heard:
-        sounds = loud_pieces(one.clip.path, encoder.frontend.sample_rate_hz)
-        windows = [window for sound in sounds for window in encoder.windows(sound)]
-        said = np.stack([file.logits(encoder.frontend.normalize(w))[0] for w in windows])
-        found = max(found, float(np.abs(said - head(one.plain)).max()) / head.grid.scale)
-    return found
+    own = threading.local()  # a classifier serves one thread
+    by_path = {one.clip.path: one for one in heard}
+
+    def difference(clip: Path) -> float:
+        if not hasattr(own, "file"):
+            own.file = Classifier.load(path, views=1)
+        sounds = loud_pieces(clip, encoder.frontend.sample_rate_hz)
+        windows = (window for sound in sounds for window in encoder.windows(sound))
+        said = np.stack([own.file.logits(encoder.frontend.normalize(w))[0] for w in windows])
+        return float(np.abs(said - head(by_path[clip].plain)).max()) / head.grid.scale
+
+    largest = 0.0
+    for done, found in enumerate(in_parallel(difference, list(by_path)), 1):
+        largest = max(largest, found)
+        on_progress(done, len(by_path))
+    return largest

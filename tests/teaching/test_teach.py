@@ -16,7 +16,6 @@ from sklearn.linear_model import LogisticRegression
 import edge_asc as ea
 from command import Cli
 from edge_asc.data.open import open_dataset
-from edge_asc.data.synthetic import write_synthetic
 from edge_asc.evaluation.metrics import accuracy
 from edge_asc.runtime.classifier import Classifier, softmax
 from edge_asc.runtime.metadata import read_metadata
@@ -29,28 +28,11 @@ from edge_asc.teaching.judge import choose
 from edge_asc.teaching.listen import Heard, listen
 from edge_asc.teaching.strange import Strange, quiet_rooms, read_bank
 from edge_asc.teaching.teach import teach
+from own_sounds import ENCODER, PIECES, RECORDINGS, SCENES
 
-ENCODER = "esc10-32k"
-SCENES = 3
-RECORDINGS, PIECES = 3, 2  # of a scene, and clips of a recording
 # Two ways to the least of one convex function stop within its flat bottom.
 PROBABILITY = 2e-3
 STEPS = 1.01  # the kernel rounds halves to either side
-
-
-@pytest.fixture(scope="module")
-def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder per scene, in it one per recording."""
-    made, folder = tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("sounds")
-    with write_synthetic(made, clips_per_class=4 * RECORDINGS).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for scene in sorted({row["label"] for row in rows})[:SCENES]:
-        for row in rows:
-            if row["label"] == scene and int(row["path"][-5]) < PIECES:
-                target = folder / scene / row["group"] / Path(row["path"]).name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(made / row["path"], target)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +45,6 @@ def heard(sounds: Path, encoder: Encoder) -> list[Heard]:
     found, unusable = listen(encoder, open_dataset(sounds).clips, 1, lambda done, total: None)
     assert not unusable
     return found
-
-
-@pytest.fixture(scope="module")
-def taught(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return teach(sounds, tmp_path_factory.mktemp("out") / "my.tflite", encoder=ENCODER, views=1)
 
 
 def no_bank(encoder: Encoder) -> Strange:

@@ -13,6 +13,7 @@ from edge_asc.cli.options import OR_NAME, AsJson
 EXAMPLES = {
     "teach": (
         "edge-asc teach DIR --out my.tflite",
+        "edge-asc teach DIR --add my.tflite --out my.tflite",
         "edge-asc teach sounds.csv --out my.tflite --views 6 --json",
     ),
 }
@@ -29,6 +30,13 @@ def teach(
             metavar="FILE|NAME",
             help=f"What to teach upon: int8 .tflite file {OR_NAME} [the one that comes along].",
             autocompletion=complete.models,
+        ),
+    ] = None,
+    add: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Go on from a taught file: what it knows stays, without the old recordings.",
         ),
     ] = None,
     views: Annotated[
@@ -49,7 +57,7 @@ def teach(
 
     try:
         with progress_bar("clips") as on_progress:
-            taught = make(data, out, encoder=encoder, views=views, on_progress=on_progress)
+            taught = make(data, out, encoder=encoder, add=add, views=views, on_progress=on_progress)
     except OverBudget as error:
         complain(str(error))
         raise typer.Exit(OVER_BUDGET) from error
