@@ -184,12 +184,11 @@ class Run(PathLike[str]):
         """
         from edge_asc.export.run import export_run
 
-        config = self.config
         (file,) = export_run(
             self.path,
-            precision=precision or config.precision,
+            precision=precision,
             formats=[format],
-            rule=rule or config.rule,
+            rule=rule,
             views=views,
             out=None if out is None else Path(out),
             enforced=enforced,

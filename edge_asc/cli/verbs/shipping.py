@@ -24,6 +24,7 @@ from edge_asc.cli.verbosity import is_quiet
 from edge_asc.cli.verbs.training import print_trained
 
 if TYPE_CHECKING:
+    from edge_asc.budget.rules import OverBudget
     from edge_asc.runtime.metadata import Precision
 
 FORMATS = {"tflite": ["tflite"], "onnx": ["onnx"], "all": ["tflite", "onnx"]}
@@ -135,10 +136,9 @@ def export(
     agree with torch are written. Exit code 3: over the rule.
     """
     precision = one_precision(int8, fp16, fp32)
-    from edge_asc.training.run_folder import newest_run, read_run
+    from edge_asc.training.run_folder import newest_run
 
     folder = run or newest_run(finished=True)
-    rule = rule or read_run(folder).settings().rule
     from edge_asc.budget.rules import OverBudget
     from edge_asc.export.run import export_run
 
@@ -148,7 +148,7 @@ def export(
         written = export_run(folder, **options)
     except OverBudget as error:
         complain(str(error))
-        show_bytes(error, rule)
+        show_bytes(error)
         raise typer.Exit(OVER_BUDGET) from error
     if as_json:
         print_json([file_dict(file) for file in written])
@@ -156,16 +156,14 @@ def export(
         print("\n".join(exported_text(file) for file in written))
 
 
-def show_bytes(error: Exception, rule: str) -> None:
+def show_bytes(error: "OverBudget") -> None:
     """Print on stderr where the bytes of a network that is over its budget are, and what fits."""
     from rich.console import Console
 
     from edge_asc.budget.report import print_report
-    from edge_asc.budget.rules import rules_named
 
-    inventory = getattr(error, "inventory", None)
-    if inventory is not None:
-        print_report(inventory, rules_named(rule), Console(stderr=True))
+    if error.inventory is not None:
+        print_report(error.inventory, error.rules, Console(stderr=True))
 
 
 def one_precision(int8: bool, fp16: bool, fp32: bool) -> Any:
