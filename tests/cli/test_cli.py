@@ -323,7 +323,7 @@ def test_over_budget_is_exit_code_3_of_every_verb(
     limit = replace(RULES["edge-128k"].limits[0], most=16)
     tight = Rule("tight", (limit,), "")
     stand_in(monkeypatch, "edge_asc.evaluation.calibrate", calibrate=too_large, calibration_text=0)
-    stand_in(monkeypatch, "edge_asc.teaching.teach", teach=too_large)
+    monkeypatch.setattr("edge_asc.teaching.teach.teach", too_large)
     calibrate = ("calibrate", model, "--data", tmp_path)
     for arguments in (calibrate, ("teach", tmp_path, "--out", tmp_path / "my.tflite")):
         code, out, err = cli(*arguments)
