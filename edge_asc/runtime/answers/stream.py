@@ -160,6 +160,11 @@ def hop_frames(classifier: "Classifier", hop_s: float | None) -> int:
     """Frames from one window to the next; half a window when `hop_s` is None."""
     if hop_s is None:
         return max(1, classifier.window_frames // 2)
+    check_hop(hop_s)
+    return max(1, round(hop_s * classifier.frontend.frames_per_s))
+
+
+def check_hop(hop_s: float) -> None:
+    """Raise ValueError unless windows can begin so many seconds after each other."""
     if not 0 < hop_s < float("inf"):
         raise ValueError(f"hop {hop_s} s must be above 0 s")
-    return max(1, round(hop_s * classifier.frontend.frames_per_s))
