@@ -27,8 +27,8 @@ from edge_asc.runtime.metadata import (
     Metadata,
     check_views,
     file_format,
+    metadata_of,
     one_line,
-    read_metadata,
 )
 from edge_asc.runtime.sessions import OnnxSession, Session, open_tflite
 from edge_asc.runtime.tta import mean_logits, shifts
@@ -195,10 +195,10 @@ class Classifier:
         """
         path = Path(path)
         check_views(1 if views is None else views)
-        metadata = read_metadata(path)
+        content = path.read_bytes()
+        metadata = metadata_of(content, str(path))
         if metadata.kind == "encoder":
             raise ValueError(f"{path}: an encoder, which knows no scenes: edge-asc teach")
-        content = path.read_bytes()
         try:
             name = choose_runtime(file_format(content), runtime)
             started_s = time.perf_counter()
