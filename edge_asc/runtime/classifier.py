@@ -97,11 +97,6 @@ RUNTIMES: dict[str, Runtime] = {
 }
 
 
-def available_runtimes() -> dict[str, str]:
-    """Version by name of the runtimes that can be used here."""
-    return {name: r.version or "" for name, r in RUNTIMES.items() if r.problem is None}
-
-
 def choose_runtime(file_format: Format, name: str | None = None) -> str:
     """The named runtime, or the first installed one that runs files of this format.
 

@@ -18,7 +18,6 @@ from edge_asc.cli.options import (
     RunFolder,
     Teacher,
     one_of,
-    rules,
 )
 from edge_asc.cli.verbosity import is_quiet
 from edge_asc.cli.verbs.training import print_trained
@@ -111,7 +110,7 @@ def export(
         str | None,
         typer.Option(
             metavar="NAME",
-            callback=one_of(rules),
+            callback=one_of(complete.rule_names),
             help="Size rule to keep [the preset's].",
             autocompletion=complete.rules,
         ),
