@@ -88,6 +88,7 @@ def crop_names() -> Iterable[str]:
 
 
 def _setting_names() -> Iterable[str]:
-    from edge_asc.config.settings import setting_names
+    from edge_asc.config.errors import setting_names
+    from edge_asc.config.schema import Config
 
-    return [f"{name}=" for name in setting_names()]
+    return [f"{name}=" for name in setting_names(Config)]
