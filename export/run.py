@@ -21,11 +21,11 @@ from edge_asc.graph.graph import Graph
 from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
-from edge_asc.quantize.run import FOLDER, SETTINGS, load_quantised
+from edge_asc.quantize.run import SETTINGS, load_quantised
 from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
 from edge_asc.suggest import no_such
 from edge_asc.training.inputs.examples import load_examples
-from edge_asc.training.run_folder import Run, load_network, read_run
+from edge_asc.training.run_folder import QUANTISED, Run, load_network, read_run
 
 WRITERS = {"tflite": to_tflite, "onnx": to_onnx}
 PARITY_FILE = "parity.json"
@@ -117,7 +117,7 @@ def model_metadata(
     if "imported" in made_by:  # weights of others: which file they came from
         provenance["imported"] = made_by["imported"]
     if precision == "int8":
-        method = msgspec.json.decode((run / FOLDER / SETTINGS).read_bytes())["method"]
+        method = msgspec.json.decode((run / QUANTISED / SETTINGS).read_bytes())["method"]
         provenance |= {"quantised": method, "nncf": made_by.get("versions", {}).get("nncf")}
     return Metadata(
         name=description.settings().name,

@@ -20,9 +20,8 @@ from edge_asc.training.inputs.examples import inputs, spread
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.plots import save_curves
 from edge_asc.training.run import Material, labelled, measure, prepare
-from edge_asc.training.run_folder import Run, load_network, provenance, read_run
+from edge_asc.training.run_folder import QUANTISED, Run, load_network, provenance, read_run
 
-FOLDER = "quantized"
 SETTINGS = "quantize.json"
 RANGE_BATCH = 16  # clips
 
@@ -52,7 +51,7 @@ def quantize_run(
         OSError: the data set cannot be read.
     """
     description = read_run(run)
-    folder = run / FOLDER
+    folder = run / QUANTISED
     if resume and (folder / "weights.pt").exists():
         return folder
     _check_free(folder, resume or ptq)
@@ -143,7 +142,7 @@ def load_quantised(run: Path) -> GraphNetwork:
     Raises:
         ValueError: the run has not been quantised.
     """
-    folder = run / FOLDER
+    folder = run / QUANTISED
     if not (folder / "weights.pt").exists():
         raise ValueError(
             f"{run} has no int8 network yet: run `edge-asc quantize {run}`"
