@@ -170,7 +170,7 @@ def test_list_show_path_and_copy(zoo: Path, tmp_path: Path, cli: Cli) -> None:
     code, _, err = cli("models", "show", "tone")
     assert (code, err) == (
         1,
-        "edge-asc: model of the zoo 'tone' is not one of tones, a-small-one; did you mean tones?\n",
+        "edge-asc: model of the zoo 'tone' is not one of a-small-one, tones; did you mean tones?\n",
     )
 
 
