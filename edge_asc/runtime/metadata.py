@@ -179,6 +179,15 @@ def metadata_of(data: bytes, name: str = "model") -> Metadata:
         raise ValueError(f"{name}: {error}") from None
 
 
+def read_entries(path: Path | str) -> dict[str, bytes]:
+    """All metadata entries of a `.tflite` or `.onnx` file.
+
+    Raises:
+        OSError, ValueError: as `read_metadata`.
+    """
+    return entries_of(Path(path).read_bytes(), str(path))
+
+
 def entries_of(data: bytes, name: str = "model") -> dict[str, bytes]:
     """All metadata entries of a model in memory.
 

@@ -14,6 +14,7 @@ from edge_asc.runtime.metadata import (
     file_format,
     metadata_from_json,
     metadata_to_json,
+    read_entries,
     read_metadata,
 )
 from metadata_files import METADATA, WRITERS
@@ -26,7 +27,7 @@ def test_card_comes_back_from_a_file(format: str, tmp_path: Path) -> None:
         WRITERS[format]({"min_runtime": b"1.5", METADATA_KEY: metadata_to_json(METADATA)})
     )
     assert read_metadata(path) == METADATA
-    assert entries_of(path.read_bytes())["min_runtime"] == b"1.5"
+    assert read_entries(path)["min_runtime"] == b"1.5"
     assert file_format(path.read_bytes()) == format
 
 
