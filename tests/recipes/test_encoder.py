@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "recipes" / "encode
 import sounds
 import spectra
 import table
+from keep import keep
 from student import Average, Checkpoint, Student
 from windows import Answer, Ring
 
@@ -136,6 +137,20 @@ def test_training_goes_on_from_what_is_kept() -> None:
     again, moments, _ = begun(Checkpoint(kept.settings, kept.average, kept.training | training))
     assert all(torch.equal(v, again.state_dict()[k]) for k, v in student.state_dict().items())
     assert moments.state_dict()["state"].keys() == optimizer.state_dict()["state"].keys()
+
+
+def test_what_is_kept_holds_no_moments(tmp_path: Path) -> None:
+    kept = Checkpoint.load(KEPT)
+    heavy = Checkpoint(
+        kept.settings, kept.average, kept.training | {"optimizer": {}, "student": {}}
+    )
+    heavy.save(tmp_path / "student.ckpt")
+    (tmp_path / "answers.pt").write_bytes(b"what the teachers are asked")
+    keep(tmp_path, tmp_path / "checkpoint")
+    again = Checkpoint.load(tmp_path / "checkpoint/student.ckpt")
+    assert (again.settings, again.training) == (kept.settings, kept.training)
+    assert again.average.keys() == kept.average.keys()
+    assert (tmp_path / "checkpoint/answers.pt").read_bytes() == b"what the teachers are asked"
 
 
 def test_an_embedding_takes_any_length() -> None:
