@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "recipes"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "recipes" / "encoder"))
 
 import sounds
@@ -115,7 +116,7 @@ def test_the_average_starts_quickly_and_ends_near_what_stands_still() -> None:
     torch.testing.assert_close(average.state["weight"], network.weight.detach())
 
 
-KEPT = Path(__file__).resolve().parents[2] / "recipes/artifacts/encoder/checkpoint/student.ckpt"
+KEPT = Path(__file__).resolve().parents[2] / "recipes" / "artifacts/encoder/checkpoint/student.ckpt"
 
 
 def test_training_goes_on_from_what_is_kept() -> None:
