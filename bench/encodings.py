@@ -17,8 +17,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
+# The tests' exact arithmetic on a file's integers, and the recipes' tables.
+sys.path.extend(map(str, Path(__file__).resolve().parents[1].glob("tests/support/*")))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "recipes"))
 from tables import made, made_line, markdown
 
 from edge_asc.runtime.metadata import read_metadata

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests/support/machine"))
 from process import usage
 from soak import RATE_HZ, audio
 

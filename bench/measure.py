@@ -1,4 +1,4 @@
-"""Wall time and largest memory of a command: `python bench/measure.py make quickstart`."""
+"""Wall and CPU time and largest memory of a command: `python bench/measure.py make quickstart`."""
 
 import resource
 import subprocess
@@ -11,9 +11,11 @@ def main() -> int:
     started = time.perf_counter()
     status = subprocess.run(sys.argv[1:]).returncode
     wall_s = time.perf_counter() - started
-    # Of the largest of its processes, in KiB on Linux.
-    memory_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(f"{' '.join(sys.argv[1:])}: {wall_s:.0f} s, largest process {memory_kib / 1024:.0f} MiB")
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = spent.ru_utime + spent.ru_stime  # of all its processes, unlike the memory
+    memory_mib = spent.ru_maxrss / 1024  # KiB on Linux
+    print(f"{' '.join(sys.argv[1:])}: {wall_s:.0f} s, {cpu_s:.0f} s of a processor,"
+          f" largest process {memory_mib:.0f} MiB")  # fmt: skip
     return status
 
 

@@ -12,14 +12,16 @@ from edge_asc.demo.hearing.smoothing import FLOOR, Smoothing
 from edge_asc.demo.live import Live
 from edge_asc.demo.options import Options
 from edge_asc.demo.outputs.address import parse_address
-from edge_asc.demo.outputs.log.format import format_of
+from edge_asc.demo.outputs.log.format import check_every, format_of
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.sources.pcm import parse_raw
 from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.demo.sources.source import CaptureHung, Source
+from edge_asc.runtime.answers.stream import check_hop
 from edge_asc.runtime.classifier import RUNTIMES, Classifier
 from edge_asc.runtime.zoo.models import model_or_default
+from edge_asc.suggest import no_such
 
 WEB_TOKEN = "EDGE_ASC_WEB_TOKEN"
 AWAITED = "EDGE_ASC_AWAITED_MICROPHONE"  # name of the one a hung sound system has taken away
@@ -34,9 +36,11 @@ def check(options: Options) -> None:
     if options.print_service and not options.install_service:
         raise ValueError("--print goes with --install-service")
     if options.runtime and options.runtime not in RUNTIMES:
-        raise ValueError(f"runtime {options.runtime!r} is not one of {', '.join(RUNTIMES)}")
+        raise ValueError(no_such("runtime", options.runtime, RUNTIMES))
     if options.gate_dbfs is not None and not options.gate_dbfs <= 0:
         raise ValueError(f"gate {options.gate_dbfs:g}: no level below full scale, which is 0 dBFS")
+    check_hop(options.hop_s)
+    check_every(options.log_every)
     smoothing_of(options, None)
     if options.raw:
         parse_raw(options.raw)

@@ -13,7 +13,6 @@ import numpy as np
 from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgraphs
 from edge_asc.export.to_tflite import FILE_AXIS, RELU, SAME
 from edge_asc.graph.graph import Graph, Grid, Node
-from edge_asc.runtime.formats.flatbuffer import Flat, Table
 
 GRAPH_AXIS = {file_axis: axis for axis, file_axis in FILE_AXIS.items()}
 PLAIN = {"MAXIMUM": "max", "LOGISTIC": "sigmoid", "RELU": "relu", "SPLIT": "split",
@@ -32,8 +31,7 @@ def from_tflite(data: bytes) -> tuple[Graph, int]:
         ValueError: a damaged file, or one with operators or numbers that we do not write.
     """
     graph = read_subgraphs(data)[0]
-    tables = Flat(data).root().tables(2)[0].tables(0)
-    reader = _Reader(graph, [table.table(4) for table in tables])
+    reader = _Reader(graph)
     for operator in graph.operators:
         reader.take(operator)
     return reader.finish()
@@ -44,7 +42,6 @@ class _Reader:
     """Turns operators into nodes, one after the other."""
 
     file: Subgraph
-    quantisations: list[Table | None]
     nodes: list[Node] = field(default_factory=list)
     padded: dict[int, tuple[int, tuple[int, int]]] = field(default_factory=dict)
     flat: dict[int, str] = field(default_factory=dict)
@@ -79,10 +76,10 @@ class _Reader:
 
     def grid(self, tensor: int) -> Grid | None:
         """The grid of a value; None in a float file."""
-        table = self.quantisations[tensor]
-        if table is None:
+        found = self.file.tensors[tensor]
+        if not found.scales:
             return None
-        (scale,), (zero_point,) = table.floats(2), table.integers(3, "q")
+        (scale,), (zero_point,) = found.scales, found.zero_points
         return Grid(scale, zero_point)
 
     def weights(
@@ -91,10 +88,10 @@ class _Reader:
         """Tensors of a layer with weights, and the attribute that goes with integers."""
         _, weight, bias = operator.inputs
         tensors = {"weight": layout(self.numbers(weight)), "bias": self.numbers(bias)}
-        quantisation, grid = self.quantisations[weight], self.grid(source)
-        if quantisation is None or grid is None:
+        scales, grid = self.file.tensors[weight].scales, self.grid(source)
+        if not scales or grid is None:
             return tensors, {}
-        tensors["weight_scale"] = np.array(quantisation.floats(2), np.float32)
+        tensors["weight_scale"] = np.array(scales, np.float32)
         return tensors, {"input_scale": grid.scale}
 
     def flattened(self, tensor: int) -> str:

@@ -21,10 +21,11 @@ from edge_asc.graph.graph import Graph
 from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
-from edge_asc.quantize.run import FOLDER, SETTINGS, load_quantised
+from edge_asc.quantize.run import SETTINGS, load_quantised
 from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
+from edge_asc.suggest import no_such
 from edge_asc.training.inputs.examples import load_examples
-from edge_asc.training.run_folder import Run, load_network, read_run
+from edge_asc.training.run_folder import QUANTISED, Run, load_network, read_run
 
 WRITERS = {"tflite": to_tflite, "onnx": to_onnx}
 PARITY_FILE = "parity.json"
@@ -34,9 +35,9 @@ LICENCE_CHARACTERS = 80  # of the data's licence, in metadata
 def export_run(
     run: Path,
     *,
-    precision: Precision,
+    precision: Precision | None = None,
     formats: Sequence[Format] = ("tflite",),
-    rule: str = "edge-128k",
+    rule: str | None = None,
     views: int | None = None,
     out: Path | None = None,
     enforced: bool = True,
@@ -50,10 +51,13 @@ def export_run(
         OverBudget: a file would be over the rule; none is written.
         ParityError: a file computes something else than torch; it is not written.
         FileExistsError: such a file holds something else, and `overwrite` is not set.
-        ValueError: no such run, rule or format, or the run has no int8 network.
+        ValueError: no such run, precision, rule or format, or the run has no int8 network.
     """
-    rules = rules_named(rule)
     description = read_run(run)
+    settings = description.settings()
+    precision, rule = precision or settings.precision, rule or settings.rule
+    check_one_of("precision", precision, get_args(Precision))
+    rules = rules_named(rule)
     examples = load_examples(run)
     graph = deployment_graph(run, precision)
     metadata = model_metadata(run, description, precision, rule, enforced)
@@ -73,6 +77,12 @@ def export_run(
     return [_place(path, data, graph, examples) for path, data in files.items()]
 
 
+def check_one_of(what: str, name: str, known: Sequence[str]) -> None:
+    """Raise ValueError unless a name is a known one."""
+    if name not in known:
+        raise ValueError(no_such(what, name, known))
+
+
 def deployment_graph(run: Path, precision: Precision) -> Graph:
     """The graph whose numbers a file of this precision holds."""
     if precision == "int8":
@@ -83,8 +93,7 @@ def deployment_graph(run: Path, precision: Precision) -> Graph:
 
 def write_file(graph: Graph, metadata: Metadata, file_format: Format, n_frames: int) -> bytes:
     """The bytes of a model file."""
-    if file_format not in get_args(Format):
-        raise ValueError(f"format {file_format!r} is not one of {', '.join(get_args(Format))}")
+    check_one_of("format", file_format, get_args(Format))
     entries = {METADATA_KEY: metadata_to_json(metadata)}
     return WRITERS[file_format](graph, n_frames, entries, half=metadata.precision == "float16")
 
@@ -108,7 +117,7 @@ def model_metadata(
     if "imported" in made_by:  # weights of others: which file they came from
         provenance["imported"] = made_by["imported"]
     if precision == "int8":
-        method = msgspec.json.decode((run / FOLDER / SETTINGS).read_bytes())["method"]
+        method = msgspec.json.decode((run / QUANTISED / SETTINGS).read_bytes())["method"]
         provenance |= {"quantised": method, "nncf": made_by.get("versions", {}).get("nncf")}
     return Metadata(
         name=description.settings().name,

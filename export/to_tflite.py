@@ -73,7 +73,7 @@ class _Writer:
         self.graph, self.half, self.metadata = graph, half, metadata
         self.shapes = graph.shapes(n_frames)
         self.file = SharingBuilder()
-        # What is laid first comes last in the file: there `card_file` can replace it.
+        # What is laid first comes last in the file: there `with_metadata` can replace it.
         self.last = {data: self.file.blob(data) for data in metadata.values() if data}
         self.buffers: dict[bytes, int] = {b"": 0}
         self.tensors: list[Offset] = []

@@ -18,6 +18,7 @@ from edge_asc.graph.graph import Graph
 from edge_asc.quantize.half import round_to_half
 from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
 
+SCENE = "scene"  # the head that labels name
 NOMINAL_FRAMES = 100  # that an input is declared with where the network takes any number
 
 
@@ -40,8 +41,8 @@ def write_tflite(
     Args:
         graph: float or int8, of `trace`, `fold` or `freeze`; what can be folded is.
         path: the file; replaced as a whole, or not at all.
-        labels: scenes, in the order of the logits.
-        frontend: the features that the network was trained on.
+        labels: scenes, in the order of the logits; for a network with one head.
+        frontend: the features that the network was trained on, with their statistics.
         window_s: seconds of sound in its input.
         n_frames: frames of the input; needed where the network takes one length alone.
         half: store a float graph's weights as float16.
@@ -119,16 +120,18 @@ def _write(
         graph = round_to_half(graph)
     precision: Precision = "int8" if graph.is_quantised else "float16" if half else "float32"
     metadata = _metadata(path, labels, frontend, window_s, precision)
+    features = None if examples is None else _features(examples, graph, metadata)
     if frontend and window_s and n_frames is None:
         n_frames = frontend.frames_in(window_s)
     if n_frames is None and graph.has_fixed_length(NOMINAL_FRAMES):
         raise ValueError("the network takes one length of input alone: say n_frames")
-    data = WRITERS[file_format](graph, n_frames or NOMINAL_FRAMES, metadata, half=half)
-    if examples is not None and not metadata:
-        raise ValueError("examples go with labels, frontend and window_s")
+    n_frames = n_frames or NOMINAL_FRAMES
+    if labels is not None and frontend is not None:
+        _check_fit(graph, n_frames, labels, frontend)
+    data = WRITERS[file_format](graph, n_frames, metadata, half=half)
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
-        found = {} if examples is None else _compared(path.name, temporary, graph, examples)
+        found = {} if features is None else _compared(path.name, temporary, graph, features)
     return ModelFile(path, found)
 
 
@@ -153,10 +156,31 @@ def _metadata(
     return {METADATA_KEY: metadata_to_json(said)}
 
 
-def _compared(name: str, file: Path, graph: Graph, examples: ArrayLike) -> dict[str, object]:
-    features = np.asarray(examples, np.float32)
-    if features.ndim != 4 or features.shape[1] != 1:
-        raise ValueError(f"examples of shape {list(features.shape)}: expected [N, 1, mels, frames]")
-    result = parity.compare(file, graph, features[:, 0])
+def _features(examples: ArrayLike, graph: Graph, metadata: dict[str, bytes]) -> np.ndarray:
+    """The examples as features `[N, M, F]`."""
+    if not metadata:
+        raise ValueError("examples go with labels, frontend and window_s")
+    found = np.asarray(examples, np.float32)
+    if found.ndim != 4 or found.shape[1:3] != (1, graph.n_mels) or 0 in found.shape:
+        expected = f"[N, 1, {graph.n_mels}, frames]"
+        raise ValueError(f"examples of shape {list(found.shape)}: expected {expected}")
+    return found[:, 0]
+
+
+def _check_fit(graph: Graph, n_frames: int, labels: Sequence[str], frontend: FrontEnd) -> None:
+    """Raise ValueError where `ea.load` would open a file and could not use it."""
+    if frontend.n_mels != graph.n_mels:
+        raise ValueError(f"frontend has {frontend.n_mels} mels, the graph takes {graph.n_mels}")
+    frontend.require_statistics()
+    if set(graph.outputs) != {SCENE}:
+        heads = ", ".join(graph.outputs)
+        raise ValueError(f"labels are for one head, {SCENE}; the graph has: {heads}")
+    logits = graph.shapes(n_frames)[graph.outputs[SCENE]]
+    if logits != (len(labels),):
+        raise ValueError(f"{len(labels)} labels for logits of shape {list(logits)}")
+
+
+def _compared(name: str, file: Path, graph: Graph, features: np.ndarray) -> dict[str, object]:
+    result = parity.compare(file, graph, features)
     parity.check(name, result)
     return asdict(result)

@@ -1,6 +1,7 @@
 """A trained run → its int8 network: folded, ranges measured, trained on with rounding in place."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,13 @@ from edge_asc.graph.fold import fold
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
-from edge_asc.training.fit import fit
+from edge_asc.training.fit import fit_material
 from edge_asc.training.inputs.examples import inputs, spread
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.plots import save_curves
 from edge_asc.training.run import Material, labelled, measure, prepare
-from edge_asc.training.run_folder import Run, load_network, provenance, read_run
+from edge_asc.training.run_folder import QUANTISED, Run, load_network, provenance, read_run
 
-FOLDER = "quantized"
 SETTINGS = "quantize.json"
 RANGE_BATCH = 16  # clips
 
@@ -52,7 +52,7 @@ def quantize_run(
         OSError: the data set cannot be read.
     """
     description = read_run(run)
-    folder = run / FOLDER
+    folder = run / QUANTISED
     if resume and (folder / "weights.pt").exists():
         return folder
     _check_free(folder, resume or ptq)
@@ -61,25 +61,21 @@ def quantize_run(
     dataset = _dataset_of(run, description, data)
     taught_by = load_teachers(names, description, dataset)
     material = prepare(config, dataset, description.fold, description.seed, progress, cache)
-    frontend = description.front_end()
+    # What the network was trained on, should the data set have changed since.
+    material = replace(material, frontend=description.front_end(), n_frames=description.n_frames)
     clips = spread(material.train, config.quantize.range_clips)
-    features = inputs(material.train, clips, frontend, description.n_frames)
+    features = inputs(material.train, clips, material.frontend, material.n_frames)
     quantised = qat.prepare(network, features.split(RANGE_BATCH))
     method = "ptq" if ptq else "qat"
     settings = {"method": method, "config": config.to_dict(), "teachers": names}
     write_json(folder / SETTINGS, settings | {"provenance": provenance()})
     rows: list[dict[str, Any]] = []
     if not ptq:
-        rows = fit(
+        rows = fit_material(
             quantised,
-            frontend,
-            material.train,
-            material.val,
-            config.quantize.schedule(config.train),
-            config.augment,
+            material,
+            msgspec.structs.replace(config, train=config.quantize.schedule(config.train)),
             folder,
-            n_frames=description.n_frames,
-            balanced=config.data.balanced,
             seed=description.seed,
             teachers=taught_by,
             resume=resume,
@@ -143,7 +139,7 @@ def load_quantised(run: Path) -> GraphNetwork:
     Raises:
         ValueError: the run has not been quantised.
     """
-    folder = run / FOLDER
+    folder = run / QUANTISED
     if not (folder / "weights.pt").exists():
         raise ValueError(
             f"{run} has no int8 network yet: run `edge-asc quantize {run}`"

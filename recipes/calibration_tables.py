@@ -26,6 +26,8 @@ from edge_asc.files import write_json
 KEPT = ("accuracy", "log_loss", "calibration_error", "clips", "temperature", "above_threshold",
         "unknown")  # fmt: skip
 SHOWN_COVERAGE = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
+Form = tuple[int, int]  # factor and digits
+PERCENT, PERCENT_2, NUMBER_2, NUMBER_3 = (100, 1), (100, 2), (1, 2), (1, 3)
 
 
 def collect(folder: Path, out: Path) -> None:
@@ -76,22 +78,29 @@ def predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return probabilities, np.array([labels.index(row[1]) for row in rows])
 
 
+def with_mean(numbers: dict[str, list[float]], forms: Sequence[Form]) -> list[list[str]]:
+    """A row of rounded numbers for each fold, then their mean, of the numbers as they are."""
+    means = [statistics.mean(column) for column in zip(*numbers.values(), strict=True)]
+    return [
+        [name, *(f"{factor * n:.{d}f}" for n, (factor, d) in zip(row, forms, strict=True))]
+        for name, row in (*numbers.items(), ("mean", means))
+    ]
+
+
 def confidence(collected: dict[str, Any]) -> None:
     """Print a row for each fold, their mean, and all clips together."""
-    rows = []
+    numbers = {}
     for fold, row in collected["folds"].items():
         before, after = row["before"], row["after"]
-        rows.append([
-            fold,
-            f"{100 * before['accuracy']:.2f}",
-            f"{100 * after['accuracy']:.2f}",
-            f"{after['temperature']:.3f}",
-            *(f"{some['log_loss']:.3f}" for some in (before, after)),
-            *(f"{100 * some['calibration_error']:.1f}" for some in (before, after)),
-        ])  # fmt: skip
-    means = [f"{statistics.mean(float(row[i]) for row in rows):.{d}f}"
-             for i, d in ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3), (6, 1), (7, 1))]  # fmt: skip
-    rows.append(["mean", *means])
+        numbers[fold] = [
+            before["accuracy"],
+            after["accuracy"],
+            after["temperature"],
+            *(some["log_loss"] for some in (before, after)),
+            *(some["calibration_error"] for some in (before, after)),
+        ]
+    forms = (PERCENT_2, PERCENT_2, NUMBER_3, NUMBER_3, NUMBER_3, PERCENT, PERCENT)
+    rows = with_mean(numbers, forms)
     together = [collected[when] for when in ("before", "after")]
     losses = [f"{some['log_loss']:.3f}" for some in together]
     errors = [f"{100 * some['calibration_error']:.1f}" for some in together]
@@ -111,34 +120,27 @@ def coverage_table(collected: dict[str, Any]) -> None:
         for part in SHOWN_COVERAGE
     ]  # fmt: skip
     print(markdown(["surest clips", "their least confidence", "accuracy, %"], rows))
-    rows = [
-        [fold, f"{kept['threshold']:.2f}", f"{100 * kept['coverage']:.1f}",
-         f"{100 * kept['accuracy']:.1f}"]
+    numbers = {
+        fold: [kept["threshold"], kept["coverage"], kept["accuracy"]]
         for fold, row in collected["folds"].items()
         if (kept := row["after"].get("above_threshold"))
-    ]  # fmt: skip
-    means = [statistics.mean(float(row[i]) for row in rows) for i in (1, 2, 3)]
-    rows.append(["mean", f"{means[0]:.2f}", f"{means[1]:.1f}", f"{means[2]:.1f}"])
+    }
+    rows = with_mean(numbers, (NUMBER_2, PERCENT, PERCENT))
     print("\n" + markdown(["fold", "threshold", "clips named, %", "right of these, %"], rows))
     print(f"\n{made_line(collected['made'])}")
 
 
 def unknown(collected: dict[str, Any]) -> None:
     """Print how many strange clips each fold's network names, and as what."""
-    rows, some = [], {}
+    numbers, named_as, some = {}, [], {}
     for fold, row in collected["folds"].items():
         some = row["after"]["unknown"]
         shares = [some["sure"]["before"], some["sure"]["after"], some["named"]]
         means = [some["mean_confidence"][when] for when in ("before", "after")]
-        rows.append([
-            fold,
-            *("-" if share is None else f"{100 * share:.1f}" for share in shares),
-            *(f"{100 * mean:.1f}" for mean in means),
-            ", ".join(f"{label} {n}" for label, n in some["named_as"].items()),
-        ])  # fmt: skip
-    numbers = range(1, 6)
-    means_row = [f"{statistics.mean(float(row[i]) for row in rows):.1f}" for i in numbers]
-    rows.append(["mean", *means_row, ""])
+        numbers[fold] = [*shares, *means]
+        named_as.append(", ".join(f"{label} {n}" for label, n in some["named_as"].items()))
+    table = with_mean(numbers, (PERCENT,) * 5)
+    rows = [[*row, names] for row, names in zip(table, (*named_as, ""), strict=True)]
     columns = ["fold", "over 90 % sure before, %", "after, %", "above the threshold, %",
                "mean confidence before, %", "after, %", "most of the sure ones"]  # fmt: skip
     print(markdown(columns, rows))

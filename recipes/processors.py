@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+# The tests' small networks, and exact arithmetic on a file's integers.
+sys.path.extend(map(str, Path(__file__).resolve().parents[1].glob("tests/support/*")))
 from tables import made, made_line, markdown
 
 from edge_asc.export.to_onnx import to_onnx
@@ -35,7 +36,7 @@ from networks import CASES, Case
 from old_onnx import signed_weights
 from taught import clips, taught_graph
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 N_CLIPS, N_FRAMES = 10, 100  # of the zoo's files: a second or two
 FORMATS = ("tflite", "onnx", "signed.onnx")
 TITLES = ("int8 TFLite", "int8 ONNX", "ONNX with int8 weights, as before")

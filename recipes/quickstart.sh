@@ -1,6 +1,6 @@
 #!/bin/sh
 # The main job on built-in synthetic scenes: train, quantise, export, budget, evaluate, classify.
-# Usage: recipes/quickstart.sh [FOLDER]      Takes a few minutes; a second call goes on where it was.
+# Usage: recipes/quickstart.sh [FOLDER]      About two minutes on two cores; a second call goes on where it was.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=${1:-quickstart}

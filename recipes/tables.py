@@ -31,6 +31,7 @@ VARIANTS = {  # evaluation -> how the tables call it
     "int8.onnx": "int8 ONNX",
 }
 PACKAGES = ("torch", "nncf", "onnxruntime", "ai-edge-litert")
+T_95 = {10: 2.262, 50: 2.010}  # Student's t, two-sided 95 %, of so many draws
 
 
 def files(folder: Path) -> None:
@@ -183,6 +184,13 @@ def mean_sd(values: Sequence[float]) -> str:
     """Mean ± standard deviation, the mean alone of one value."""
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.2f}{spread}"
+
+
+def t_95(draws: int) -> float:
+    """How many standard errors the 95 % interval of the mean of so many draws reaches."""
+    if draws not in T_95:
+        raise SystemExit(f"no interval for {draws} draws: only for {' or '.join(map(str, T_95))}")
+    return T_95[draws]
 
 
 def _span(values: Iterable[int]) -> str:

@@ -9,7 +9,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: recipes/zoo.sh DATA [SIZE...]}
 shift
-zoo=${ZOO:-$here/../edge_asc/zoo}
+zoo=${ZOO:-$here/../edge_asc/runtime/zoo}
 free=$here/out/zoo/data # all but two clips
 python "$here/zoo_card.py" select "$data" "$free"
 
@@ -24,7 +24,7 @@ for size in ${*:-128k 128k-relative 32k}; do
     done
     for suffix in tflite onnx; do
         # shellcheck disable=SC2086
-        edge-asc calibrate "$all/export/ESC-10-int8.$suffix" --data "$data" $from \
+        edge-asc calibrate "$all/export/all-int8.$suffix" --data "$data" $from \
             --target 0.98 --out "$all/esc10-$size.$suffix"
     done
     python "$here/zoo_card.py" settle "$all/esc10-$size" "$here/artifacts/$name/results.json" \

@@ -25,7 +25,7 @@ from edge_asc.demo.bench.report import (
 )
 from edge_asc.demo.doctor.findings import run_python
 from edge_asc.runtime.classifier import RUNTIMES, choose_runtime
-from edge_asc.runtime.metadata import file_format, read_metadata
+from edge_asc.runtime.metadata import file_format, metadata_of
 
 __all__ = ["Report", "as_dict", "measure", "text"]
 
@@ -54,8 +54,8 @@ def measure(
     """
     if not 0 < seconds < float("inf"):
         raise ValueError(f"{seconds} s of measuring must be above 0 s")
-    metadata, content = read_metadata(path), path.read_bytes()
-    kind = file_format(content)
+    content = path.read_bytes()
+    metadata, kind = metadata_of(content, str(path)), file_format(content)
     choose_runtime(kind)  # raises where there is none
     names = [name for name, runtime in RUNTIMES.items() if runtime.format == kind]
     problems = [f"{name}: {p}" for name in names if (p := RUNTIMES[name].problem)]

@@ -14,7 +14,6 @@ from edge_asc.budget.inventory import Inventory, Layer
 from edge_asc.budget.report import print_report
 from edge_asc.budget.rules import Rule, Verdict, rules_named
 from edge_asc.runtime.metadata import Precision
-from edge_asc.runtime.zoo.models import model_path, zoo
 
 if TYPE_CHECKING:
     from torch import nn
@@ -140,8 +139,7 @@ def _counted(model: "str | PathLike[str] | Config", precision: Precision | None)
     from edge_asc.export.count import budget_of
 
     if isinstance(model, str | PathLike):
-        name = str(Path(model))
-        (inventory,) = budget_of(str(model_path(name)) if name in zoo() else name, precision)
+        (inventory,) = budget_of(str(Path(model)), precision)
         return inventory
     from edge_asc.export.preset_budget import of_preset  # torch takes seconds
 

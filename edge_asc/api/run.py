@@ -1,6 +1,5 @@
 """A training run as an object: train, look at it, quantise, export."""
 
-import csv
 import json
 from collections.abc import Callable
 from functools import partial
@@ -17,9 +16,11 @@ from edge_asc.data.open import open_dataset
 from edge_asc.export.model_file import ModelFile
 from edge_asc.training.run_folder import (
     DEFAULT_ROOT,
+    QUANTISED,
     load_network,
     new_run_folder,
     newest_run,
+    read_rows,
     read_run,
 )
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     Model = nn.Module | Callable[..., nn.Module]
 
-QUANTISED = "quantized"  # folder of a run
 SECTIONS = ("quantize", "train", "data", "augment")  # where a setting of `quantize` is looked for
 
 
@@ -95,10 +95,7 @@ class Run(PathLike[str]):
     @property
     def history(self) -> list[dict[str, float | None]]:
         """A row for each epoch, from 1: loss, learning rate, validation figures, seconds."""
-        with (self.path / "metrics.csv").open(newline="") as file:
-            return [
-                {key: _number(text) for key, text in row.items()} for row in csv.DictReader(file)
-            ]
+        return read_rows(self.path / "metrics.csv")
 
     def network(self) -> "nn.Module":
         """The network with its trained weights, in evaluation mode, on the CPU.
@@ -184,12 +181,11 @@ class Run(PathLike[str]):
         """
         from edge_asc.export.run import export_run
 
-        config = self.config
         (file,) = export_run(
             self.path,
-            precision=precision or config.precision,
+            precision=precision,
             formats=[format],
-            rule=rule or config.rule,
+            rule=rule,
             views=views,
             out=None if out is None else Path(out),
             enforced=enforced,
@@ -304,9 +300,3 @@ def _with_model(
     sizes = [len(labels), *([len(dataset.abstract_labels)] if abstract else [])]
     check_own(own.name, (1, 1, frontend.n_mels, frontend.frames_in(crop_s)), sizes)
     return msgspec.structs.replace(config, model=own)
-
-
-def _number(text: str) -> float | None:
-    if not text:
-        return None
-    return int(text) if text.isdigit() else float(text)

@@ -5,7 +5,7 @@ after the organisers' own calculators; where those leave room, the stricter read
 K means 1000 and Ki means 1024 in every unit.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,15 @@ INT8 = frozenset({"int8", "uint8"})
 
 
 class OverBudget(ValueError):
-    """A network is over the limits of a rule; `inventory` is what was counted of it."""
+    """A network is over the limits of `rules`; `inventory` is what was counted of it."""
 
-    def __init__(self, message: str, inventory: Inventory | None = None) -> None:
+    exit_code = 3  # of the command
+
+    def __init__(
+        self, message: str, inventory: Inventory | None = None, rules: "Sequence[Rule]" = ()
+    ) -> None:
         super().__init__(message)
-        self.inventory = inventory
+        self.inventory, self.rules = inventory, tuple(rules)
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,7 @@ def enforce(inventory: Inventory, rule: Rule) -> None:
     """
     over = "; ".join(str(verdict) for verdict in rule.measure(inventory) if not verdict.ok)
     if over:
-        raise OverBudget(f"{inventory.name} is over {rule.name}: {over}", inventory)
+        raise OverBudget(f"{inventory.name} is over {rule.name}: {over}", inventory, [rule])
 
 
 def report(inventory: Inventory, rules: Iterable[Rule]) -> dict[str, Any]:

@@ -50,11 +50,13 @@ def _as_setting(option: str, given: Sequence[str], verb: str | None) -> str | No
 
 def setting_of(option: str, section: str) -> str | None:
     """The setting that an option's name is the name of, of this section if it has one."""
-    from edge_asc.config.settings import SECTIONS, full_name, setting_names
+    from edge_asc.config.errors import setting_names
+    from edge_asc.config.schema import Config
+    from edge_asc.config.settings import SECTIONS, full_name
 
     wanted = option.lstrip("-").replace("-", "_")
     if "." in wanted:
-        return wanted if wanted in setting_names() else None
+        return wanted if wanted in setting_names(Config) else None
     try:
         return full_name(wanted, tuple(dict.fromkeys([section, *SECTIONS])))
     except ValueError:

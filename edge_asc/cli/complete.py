@@ -23,23 +23,23 @@ def targets(incomplete: str) -> list[str]:
 
 
 def rules(incomplete: str) -> list[str]:
-    """Names of size rules."""
-    return _beginning(incomplete, _rule_names)
-
-
-def rules_or_all(incomplete: str) -> list[str]:
     """Names of size rules, and `all`."""
-    return [*rules(incomplete), *_beginning(incomplete, lambda: ["all"])]
+    return _beginning(incomplete, rule_names)
 
 
 def runtimes(incomplete: str) -> list[str]:
     """Names of inference runtimes."""
-    return _beginning(incomplete, _runtime_names)
+    return _beginning(incomplete, runtime_names)
 
 
 def settings(incomplete: str) -> list[str]:
     """Settings of a preset, as `--set` takes them: `train.epochs=`."""
     return _beginning(incomplete, _setting_names)
+
+
+def crops(incomplete: str) -> list[str]:
+    """Ways to cut a clip into windows."""
+    return _beginning(incomplete, crop_names)
 
 
 def one_of(*names: str) -> Callable[[str], list[str]]:
@@ -66,19 +66,29 @@ def _model_names() -> Iterable[str]:
     return zoo_names()
 
 
-def _rule_names() -> Iterable[str]:
+def rule_names() -> Iterable[str]:
+    """What a rule may be called."""
     from edge_asc.budget.rules import RULES
 
-    return RULES
+    return [*RULES, "all"]
 
 
-def _runtime_names() -> Iterable[str]:
+def runtime_names() -> Iterable[str]:
+    """What a runtime may be called."""
     from edge_asc.runtime.classifier import RUNTIMES
 
     return RUNTIMES
 
 
-def _setting_names() -> Iterable[str]:
-    from edge_asc.config.settings import setting_names
+def crop_names() -> Iterable[str]:
+    """What may be asked of a clip."""
+    from edge_asc.frontend.windows import CROPS
 
-    return [f"{name}=" for name in setting_names()]
+    return CROPS
+
+
+def _setting_names() -> Iterable[str]:
+    from edge_asc.config.errors import setting_names
+    from edge_asc.config.schema import Config
+
+    return [f"{name}=" for name in setting_names(Config)]

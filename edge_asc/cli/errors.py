@@ -1,7 +1,7 @@
 """How a verb ends: one line on stderr and an exit code, never a traceback for a user's mistake.
 
-0 done; 1 an error, said in one line; 2 wrong usage (typer says it); 3 over the size budget;
-130 interrupted.
+0 done; 1 an error, said in one line; 2 wrong usage (typer says it); 3 over the size budget
+(`OverBudget.exit_code`); 130 interrupted.
 """
 
 import functools
@@ -16,7 +16,7 @@ import typer
 
 from edge_asc.install import add_extra
 
-ERROR, OVER_BUDGET, INTERRUPTED = 1, 3, 130
+ERROR, INTERRUPTED = 1, 130
 _TRAINING = "torch torchaudio torchao lightning nncf onnx matplotlib"
 TRAINING_PACKAGES = frozenset(_TRAINING.split())
 _LIVE = "sounddevice starlette uvicorn wsproto paho prometheus_client"
@@ -42,8 +42,9 @@ def verb(function: Verb) -> Verb:
             raise typer.Exit(ERROR) from None
         except (ValueError, OSError) as error:
             complain(said(error))
+            show_bytes(error)
             log.debug("where it went wrong", exc_info=True)
-            raise typer.Exit(ERROR) from error
+            raise typer.Exit(getattr(error, "exit_code", ERROR)) from error
         except ImportError as error:
             complain(missing(error))
             log.debug("where it went wrong", exc_info=True)
@@ -58,6 +59,17 @@ def verb(function: Verb) -> Verb:
 def complain(line: str) -> None:
     """One line on stderr, with the program's name."""
     print(f"edge-asc: {' '.join(line.split())}", file=sys.stderr, flush=True)
+
+
+def show_bytes(error: Exception) -> None:
+    """Print on stderr where the bytes of a network that is over its budget are, and what fits."""
+    inventory = getattr(error, "inventory", None)
+    if inventory is not None:
+        from rich.console import Console
+
+        from edge_asc.budget.report import print_report
+
+        print_report(inventory, getattr(error, "rules", ()), Console(stderr=True))
 
 
 def said(error: Exception) -> str:

@@ -23,25 +23,6 @@ def one_of(known: Callable[[], Iterable[str]]) -> Callable[[str | None], str | N
     return check
 
 
-def _crops() -> Iterable[str]:
-    from edge_asc.frontend.windows import CROPS
-
-    return CROPS
-
-
-def _runtimes() -> Iterable[str]:
-    from edge_asc.runtime.classifier import RUNTIMES
-
-    return RUNTIMES
-
-
-def rules() -> Iterable[str]:
-    """What a rule may be called."""
-    from edge_asc.budget.rules import RULES
-
-    return [*RULES, "all"]
-
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="Data set.")]
 Preset = Annotated[
@@ -87,7 +68,7 @@ RuntimeName = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        callback=one_of(_runtimes),
+        callback=one_of(complete.runtime_names),
         help="litert, tflite or onnxruntime [the first installed one that runs the file].",
         autocompletion=complete.runtimes,
     ),
@@ -100,17 +81,17 @@ Crops = Annotated[
     str,
     typer.Option(
         metavar="1|3|slide",
-        callback=one_of(_crops),
+        callback=one_of(complete.crop_names),
         help="Whole clips; start, middle and end; windows that overlap by half.",
-        autocompletion=complete.one_of("1", "3", "slide"),
+        autocompletion=complete.crops,
     ),
 ]
 RuleOrAll = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        callback=one_of(rules),
+        callback=one_of(complete.rule_names),
         help="Rule to judge by, or all.",
-        autocompletion=complete.rules_or_all,
+        autocompletion=complete.rules,
     ),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.suggest import nearest
 
 
@@ -65,12 +66,17 @@ def did_you_mean(
 
 
 def setting_names(root: type[Struct]) -> list[str]:
-    """Dotted keys of all sections."""
-    return [
-        f"{section.name}.{name}"
-        for section in msgspec.structs.fields(root)
-        for name in getattr(section.type, "__struct_fields__", ())
-    ]
+    """Full names of all settings: `train.epochs`, `frontend.n_mels`, `rule`."""
+    names: list[str] = []
+    for name, kind in types_of(root).items():
+        section = FrontEnd.__dataclass_fields__ if name == "frontend" else _fields(kind)
+        names += [f"{name}.{key}" for key in section] or [name]
+    return names
+
+
+def _fields(kind: Any) -> Sequence[str]:
+    """Names of a section's fields; none of a value."""
+    return getattr(kind, "__struct_fields__", ())
 
 
 def _legal(root: type[Struct], keys: Sequence[str]) -> str:

@@ -1,14 +1,12 @@
 """A preset with other settings, given as Python values under short names."""
 
-import difflib
-from collections.abc import Iterator
 from os import PathLike
 from typing import Any
 
-from edge_asc.config.errors import types_of
-from edge_asc.config.preset_files import PRESETS, read_preset
+from edge_asc.config.errors import setting_names, types_of
+from edge_asc.config.preset_files import read_preset
 from edge_asc.config.schema import Config, config_from_dict, put
-from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.suggest import nearest
 
 # Where a name without a section is looked for: `epochs` is that of training.
 SECTIONS = ("train", "data", "augment", "frontend", "model", "quantize")
@@ -38,12 +36,7 @@ def preset(name_or_path: str | PathLike[str], **settings: Any) -> Config:
         Traceback (most recent call last):
         ValueError: esc10/32k: no setting 'epoch'; did you mean train.epochs?
     """
-    name = str(name_or_path)
-    if not name.endswith(".toml") and name not in PRESETS:
-        near = difflib.get_close_matches(name, PRESETS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PRESETS)}"
-        raise ValueError(f"no preset {name!r}, and no .toml file; {hint}")
-    tables = read_preset(name)
+    tables = read_preset(str(name_or_path))
     where = str(tables["name"])
     for key, value in settings.items():
         try:
@@ -61,23 +54,12 @@ def full_name(key: str, sections: tuple[str, ...] = SECTIONS) -> str:
     """
     if "." in key:
         return key  # `config_from_dict` checks it
-    known = dict(_names(sections))
+    known = {name: name for name in types_of(Config)}
+    for section in sections:  # of two with one short name, that of the first section counts
+        for name in setting_names(Config):
+            if name.startswith(f"{section}."):
+                known.setdefault(name.partition(".")[2], name)
     if key in known:
         return known[key]
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
-    raise ValueError(f"no setting {key!r}; did you mean {known[near]}?")
-
-
-def setting_names() -> list[str]:
-    """Full names of all settings: `train.epochs`, `frontend.n_mels`, `rule`."""
-    return [full for _, full in _names(SECTIONS)]
-
-
-def _names(sections: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Short and full name of every setting; of two with one short name, the last counts."""
-    structs = types_of(Config)
-    for section in reversed(sections):
-        is_frontend = section == "frontend"
-        fields = FrontEnd.__dataclass_fields__ if is_frontend else types_of(structs[section])
-        yield from ((name, f"{section}.{name}") for name in fields)
-    yield from ((name, name) for name in structs)
+    near = nearest(key, known, likeness=0.0)  # there is always one
+    raise ValueError(f"no setting {key!r}; did you mean {known[str(near)]}?")

@@ -16,6 +16,8 @@ from edge_asc.models.attention import ATTENTIONS
 from edge_asc.models.blocks import check_option, halve
 from edge_asc.models.units import ConvUnit
 
+CHANNELS = (16, 24, 56, 88, 96, 96, 96)  # of the two strided units, then of each block
+
 
 class SlimBlock(nn.Module):
     """Depthwise filter, 1x1 unit b, max(b, attention(b)): `[B, in, M, F] -> [B, out, M, F]`."""
@@ -43,7 +45,7 @@ class SlimTrunk(nn.Module):
 
     def __init__(
         self,
-        channels: Sequence[int] = (16, 24, 56, 88, 96, 96, 96),
+        channels: Sequence[int] = CHANNELS,
         attention: str = "eca",
         reduction: int = 16,
     ) -> None:
@@ -88,7 +90,7 @@ class SlimEncoder(nn.Module):
 
     def __init__(
         self,
-        channels: Sequence[int] = (16, 24, 56, 88, 96, 96, 96),
+        channels: Sequence[int] = CHANNELS,
         attention: str = "eca",
         reduction: int = 16,
     ) -> None:
@@ -108,7 +110,7 @@ class SlimAMFM(nn.Module):
         self,
         n_scenes: int,
         n_abstract: int = 0,
-        channels: Sequence[int] = (16, 24, 56, 88, 96, 96, 96),
+        channels: Sequence[int] = CHANNELS,
         attention: str = "eca",
         reduction: int = 16,
         dropout: float = 0.2,

@@ -1,6 +1,5 @@
 """What a report is made of: everything that was measured of a run and lies in its folder."""
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from edge_asc.training.run_folder import Run, read_run
+from edge_asc.training.run_folder import QUANTISED, Run, read_rows, read_run
 
-TRAINED, QUANTISED = "metrics.json", "quantized/metrics.json"
+METRICS, ROWS = "metrics.json", "metrics.csv"
 PARTS = {"val": "validation", "test": "test"}
 
 
@@ -79,14 +78,14 @@ def read_sources(folder: Path) -> Sources:
     return Sources(
         folder=folder,
         run=run,
-        summary=_json(folder / TRAINED),
+        summary=_json(folder / METRICS),
         measured=(
-            *_parts(folder / TRAINED, "float32 in torch", run.labels),
-            *_parts(folder / QUANTISED, _int8_name(folder), run.labels),
+            *_parts(folder / METRICS, "float32 in torch", run.labels),
+            *_parts(folder / QUANTISED / METRICS, _int8_name(folder), run.labels),
             *_of_evaluations(folder),
         ),
-        rows=_rows(folder / "metrics.csv"),
-        quantised_rows=_rows(folder / "quantized" / "metrics.csv"),
+        rows=_rows(folder / ROWS),
+        quantised_rows=_rows(folder / QUANTISED / ROWS),
         exports=tuple(files),
         parity=_json(folder / "export" / "parity.json"),
     )
@@ -94,7 +93,7 @@ def read_sources(folder: Path) -> Sources:
 
 def _int8_name(folder: Path) -> str:
     methods = {"qat": ", trained on", "ptq": ", ranges measured"}
-    return "int8 in torch" + methods.get(_json(folder / QUANTISED).get("method", ""), "")
+    return "int8 in torch" + methods.get(_json(folder / QUANTISED / METRICS).get("method", ""), "")
 
 
 def _parts(path: Path, model: str, labels: Sequence[str]) -> list[Measured]:
@@ -109,7 +108,7 @@ def _parts(path: Path, model: str, labels: Sequence[str]) -> list[Measured]:
 def _of_evaluations(folder: Path) -> list[Measured]:
     """What `edge-asc evaluate --out` has left anywhere in the folder."""
     found = []
-    for path in sorted(folder.rglob("metrics.json")):
+    for path in sorted(folder.rglob(METRICS)):
         figures = _json(path)
         if {"runtime", "confusion", "per_class"} <= figures.keys():
             file = Path(str(figures.get("file"))).name
@@ -143,13 +142,9 @@ def _rows(path: Path) -> list[dict[str, float]]:
     """Figures by epoch; what was not measured is left out."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [{k: _number(v) for k, v in row.items() if k} for row in csv.DictReader(file)]
-    return [{k: v for k, v in row.items() if math.isfinite(v)} for row in rows if "epoch" in row]
+    rows = [_measured(row) for row in read_rows(path)]
+    return [row for row in rows if "epoch" in row]
 
 
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
+def _measured(row: dict[str, float | None]) -> dict[str, float]:
+    return {name: x for name, x in row.items() if x is not None and math.isfinite(x)}

@@ -27,8 +27,8 @@ from edge_asc.runtime.metadata import (
     Metadata,
     check_views,
     file_format,
+    metadata_of,
     one_line,
-    read_metadata,
 )
 from edge_asc.runtime.sessions import OnnxSession, Session, open_tflite
 from edge_asc.runtime.tta import mean_logits, shifts
@@ -95,11 +95,6 @@ RUNTIMES: dict[str, Runtime] = {
     "tflite": Runtime("tflite-runtime", "tflite_runtime", "tflite", partial(open_tflite, "tflite")),
     "onnxruntime": Runtime("onnxruntime", "onnxruntime", "onnx", OnnxSession),
 }
-
-
-def available_runtimes() -> dict[str, str]:
-    """Version by name of the runtimes that can be used here."""
-    return {name: r.version or "" for name, r in RUNTIMES.items() if r.problem is None}
 
 
 def choose_runtime(file_format: Format, name: str | None = None) -> str:
@@ -195,10 +190,10 @@ class Classifier:
         """
         path = Path(path)
         check_views(1 if views is None else views)
-        metadata = read_metadata(path)
+        content = path.read_bytes()
+        metadata = metadata_of(content, str(path))
         if metadata.kind == "encoder":
             raise ValueError(f"{path}: an encoder, which knows no scenes: edge-asc teach")
-        content = path.read_bytes()
         try:
             name = choose_runtime(file_format(content), runtime)
             started_s = time.perf_counter()

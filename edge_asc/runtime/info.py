@@ -13,7 +13,7 @@ from edge_asc import __version__
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.classifier import RUNTIMES, version_of
 from edge_asc.runtime.formats.unsigned_weights import has_signed_weights
-from edge_asc.runtime.metadata import Metadata, read_metadata
+from edge_asc.runtime.metadata import Metadata, metadata_of
 from edge_asc.runtime.processor import instruction_set
 from edge_asc.runtime.tta import heard
 
@@ -82,11 +82,11 @@ def file_info(path: Path) -> dict[str, Any]:
         ValueError: not a model file of ours.
         OSError: it cannot be read.
     """
-    metadata = read_metadata(path)
+    data = path.read_bytes()
+    metadata = metadata_of(data, str(path))
     FrontEnd.from_dict(metadata.frontend)
     fields = {name: getattr(metadata, name) for name in metadata.__struct_fields__}
     fields["calibration"] = metadata.calibration and msgspec.to_builtins(metadata.calibration)
-    data = path.read_bytes()
     if has_signed_weights(data):
         fields["warnings"] = [*metadata.warnings, SIGNED_WEIGHTS]
     return {"file": str(path), "file_bytes": len(data), **fields}

@@ -103,8 +103,12 @@ class TFLiteSession:
 
     def tensor(self, index: int) -> Array:
         """A tensor of the last run as real numbers, by an interpreter that keeps all of them."""
-        details = {d["index"]: d for d in self._interpreter.get_tensor_details()}[index]
-        return self._real(details, self._interpreter.get_tensor(index))
+        return self._real(self._details[index], self._interpreter.get_tensor(index))
+
+    @functools.cached_property
+    def _details(self) -> dict[int, Mapping[str, Any]]:
+        """Of every tensor by index; what is read of them no other length of input changes."""
+        return {d["index"]: d for d in self._interpreter.get_tensor_details()}
 
     def _resize(self, shape: tuple[int, ...]) -> None:
         if shape == self._shape:

@@ -17,7 +17,7 @@ from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.frontend.windows import slide_starts
 from edge_asc.graph.graph import Graph, Node
 from edge_asc.runtime.classifier import RUNTIMES, choose_runtime
-from edge_asc.runtime.metadata import METADATA_KEY, entries_of, metadata_from_json
+from edge_asc.runtime.metadata import file_format, metadata_of
 from edge_asc.runtime.sessions import Session
 from edge_asc.runtime.zoo.models import FOLDER, model_path
 
@@ -44,10 +44,9 @@ class Encoder:
     def __init__(self, path: str | PathLike[str]) -> None:
         path = Path(path)
         data = path.read_bytes()
-        entries = entries_of(data, str(path))
-        if METADATA_KEY not in entries or data[4:8] != b"TFL3":
-            raise ValueError(f"{path}: no .tflite file made by edge-asc")
-        metadata = metadata_from_json(entries[METADATA_KEY])
+        metadata = metadata_of(data, str(path))
+        if file_format(data) != "tflite":
+            raise ValueError(f"{path}: no .tflite file, which alone can be taught upon")
         graph, self.n_frames = from_tflite(data)
         if not graph.is_quantised:
             raise ValueError(f"{path}: is {metadata.precision}; an int8 file can be taught upon")

@@ -4,6 +4,7 @@
 state dict), `metrics.json`, `curves.png`, `confusion.png`.
 """
 
+import csv
 import os
 import platform
 import re
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 DEFAULT_ROOT = Path("edge-asc-runs")
+QUANTISED = "quantized"  # folder in a run's, of its int8 network
 TIME_STAMP = re.compile(r"\d{8}-\d{6}-")  # begins the name of a run that was given none
 SCHEMA = 1
 PACKAGES = ("torch", "torchaudio", "lightning", "nncf", "numpy", "soundfile", "soxr", "msgspec")
@@ -91,6 +93,26 @@ def read_run(folder: Path | str) -> Run:
     if run.schema != SCHEMA:
         raise ValueError(f"{path}: schema {run.schema}, this version reads {SCHEMA}")
     return run
+
+
+def read_rows(path: Path) -> list[dict[str, float | None]]:
+    """Rows of a metrics.csv, one for each epoch; None where a figure was not measured.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: a figure is none; says where.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        try:
+            return [{k: _figure(v) for k, v in row.items() if k} for row in csv.DictReader(file)]
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def _figure(text: str | None) -> float | None:
+    if not text:
+        return None
+    return int(text) if text.isdigit() else float(text)
 
 
 def newest_run(root: Path | str = DEFAULT_ROOT, finished: bool = False) -> Path:

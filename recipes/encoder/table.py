@@ -8,6 +8,7 @@ head is a logistic regression on standardised embeddings. Its strength is chosen
     table.py DATA MODELS [EMBEDDING...]
         EMBEDDING: log-mel, yamnet-256, yamnet-1024, a .tflite file, or a checkpoint of train.py
 
+Needs recipes/ on PYTHONPATH, as train.py does, which looks at this table.
 Letters: N clips, D numbers of an embedding.
 """
 
@@ -22,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from tables import t_95
 
 from edge_asc.audio.decode import fit_length, load_audio
 from edge_asc.data.table import read_table
@@ -34,7 +36,6 @@ STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # scikit-learn's C
 CHOICE_DRAWS, FEW_CHOICE_DRAWS = 4, 30
 LEAST_SPREAD = 0.2  # of the mean deviation: what hardly moves in a dozen clips must not shout
 TEST_FOLD, CHOICE_FOLD = 1, 5
-T_95 = {10: 2.262, 50: 2.010}  # Student's t, two-sided 95 %, of so many draws
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def few_shot(
         table[name] = {"strength": best, "choice": round(found[best], 2)}
         if not quick:
             results = final.accuracies(k, draws, best, classes)
-            half = T_95[draws] * results.std(ddof=1) / draws**0.5
+            half = t_95(draws) * results.std(ddof=1) / draws**0.5
             table[name] |= {"mean": round(float(results.mean()), 2), "half": round(float(half), 2)}
     return table
 

@@ -1,22 +1,26 @@
 """What teaching is worth: four random classes of ESC-50, a few clips each, and strange sounds.
 
-    few_shot.py ESC50 [--draws N] [--shots 3 12] [--encoder FILE|NAME] [--json FILE]
+    few_shot.py ESC50 RESULTS.json [--draws 10] [--shots 3 12] [--encoder FILE|NAME]
 
 The 40 classes that ESC-10 does not have. Clips to teach with come from folds 2 to 5; the test is
 fold 1: the four classes' 32 clips, and the other classes' 288 as strange sounds. Everything goes as
-in `edge-asc teach`; the head is the integer one that would stand in the file.
+in `edge-asc teach`; the head is the integer one that would stand in the file. RESULTS.json gets the
+figures of every draw, of which rows.py makes a table. Needs recipes/ on PYTHONPATH.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from rows import table
+from tables import made
 
 from edge_asc.data.dataset import Clip
 from edge_asc.data.open import open_dataset
+from edge_asc.data.table import read_table
+from edge_asc.files import write_json
 from edge_asc.runtime.classifier import softmax
 from edge_asc.teaching.encoder import Encoder, find_encoder
 from edge_asc.teaching.examples import gather
@@ -28,7 +32,6 @@ from edge_asc.teaching.views import DEFAULT_VIEWS
 from edge_asc.teaching.write import IntegerHead
 
 CLASSES, TEST_FOLD = 4, 1
-COLUMNS = ("accuracy", "left_out_accuracy", "kept", "named", "named_at_90", "quiet_named")
 
 
 @dataclass
@@ -51,10 +54,8 @@ class Ears:
 
 def own_classes(esc50: Path) -> list[Clip]:
     """Clips of the classes outside ESC-10; a clip's recording is its Freesound number."""
-    import csv
-
-    with (esc50 / "meta.csv").open(newline="") as file:
-        outside = {row["filename"] for row in csv.DictReader(file) if row["esc10"] == "False"}
+    rows = read_table(esc50 / "meta.csv", ("filename", "esc10"))
+    outside = {row["filename"] for row in rows if row["esc10"] == "False"}
     return [clip for clip in open_dataset(esc50).clips if clip.path.name in outside]
 
 
@@ -103,32 +104,26 @@ def once(ears: Ears, clips: Sequence[Clip], shots: int, number: int, bank, quiet
 
 
 def main() -> None:
-    """Print a row for each number of clips."""
+    """Write the figures of every draw, print the table."""
     parser = argparse.ArgumentParser(description="few-shot figures of teaching")
     parser.add_argument("esc50", type=Path)
-    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--draws", type=int, default=10, choices=(10, 50))
     parser.add_argument("--shots", type=int, nargs="+", default=[3, 12])
     parser.add_argument("--encoder")
     parser.add_argument("--views", type=int, default=DEFAULT_VIEWS)
-    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     encoder = find_encoder(args.encoder)
     ears, clips = Ears(encoder, args.views, {}), own_classes(args.esc50)
     bank, quiet = read_bank(encoder), quiet_rooms(encoder)
     ears.hear([clip for clip in clips if clip.fold == TEST_FOLD], views=False)
-    results = {}
-    print(f"| clips | {' | '.join(COLUMNS)} |")
-    for shots in args.shots:
-        rows = [once(ears, clips, shots, n, bank, quiet) for n in range(args.draws)]
-        cells = []
-        for column in COLUMNS:
-            values = 100 * np.array([row[column] for row in rows])
-            half = 1.96 * values.std(ddof=1) / len(values) ** 0.5
-            cells.append(f"{values.mean():.1f} ± {half:.1f}")
-        print(f"| {shots} | {' | '.join(cells)} |", flush=True)
-        results[str(shots)] = rows
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    shots = {
+        str(n): [once(ears, clips, n, number, bank, quiet) for number in range(args.draws)]
+        for n in args.shots
+    }
+    measured = {"made": made(), "shots": shots}
+    write_json(args.results, measured)
+    print(table(measured))
 
 
 if __name__ == "__main__":

@@ -167,9 +167,14 @@ def test_settings_have_short_and_full_names() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "line"),
     [
-        ("esc10/33k", {}, "no preset 'esc10/33k', and no .toml file; did you mean esc10/32k?"),
+        ("esc10/33k", {}, "no preset 'esc10/33k'; did you mean esc10/32k?"),
         ("nano", {"epoch": 3}, "nano: no setting 'epoch'; did you mean train.epochs?"),
         ("nano", {"train.epoch": 3}, "nano: unknown key train.epoch; did you mean train.epochs?"),
+        (
+            "nano",
+            {"train.n_mels": 3},
+            "nano: unknown key train.n_mels; did you mean frontend.n_mels?",
+        ),
         ("nano", {"epochs": "3"}, "nano: train.epochs = '3': expected int, got str"),
         ("nano", {"name.x": 3}, "nano: name.x: name is a value, not a section"),
     ],

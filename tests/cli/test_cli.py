@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -15,7 +16,8 @@ import pytest
 
 from command import Cli
 from edge_asc import __version__
-from edge_asc.budget.rules import OverBudget
+from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.rules import RULES, OverBudget, Rule, enforce
 from edge_asc.cli.app import SECTIONS
 from edge_asc.cli.verbs.training import RUN_FOLDER
 from edge_asc.install import add_extra
@@ -310,6 +312,24 @@ def test_export_over_budget_is_exit_code_3(
     code, out, _ = cli(*arguments, "--no-enforce")
     assert code == 0
     assert "m.tflite  200,000 bytes\n  clips 16, largest difference 1e-06\n" in out
+
+
+def test_over_budget_is_exit_code_3_of_every_verb(
+    cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: Any, **__: Any) -> None:
+        enforce(inventory_of_file(model), tight)
+
+    limit = replace(RULES["edge-128k"].limits[0], most=16)
+    tight = Rule("tight", (limit,), "")
+    stand_in(monkeypatch, "edge_asc.evaluation.calibrate", calibrate=too_large, calibration_text=0)
+    monkeypatch.setattr("edge_asc.teaching.teach.teach", too_large)
+    calibrate = ("calibrate", model, "--data", tmp_path)
+    for arguments in (calibrate, ("teach", tmp_path, "--out", tmp_path / "my.tflite")):
+        code, out, err = cli(*arguments)
+        assert (code, out) == (3, "")
+        assert err.startswith(f"edge-asc: {model} is over tight: whole file: ")
+        assert "peak activations" in err  # where the bytes are
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 
 from command import Cli
 from edge_asc.cli.commands import setting_of, to_front
-from edge_asc.config.schema import load_preset, with_overrides
-from edge_asc.config.settings import setting_names
+from edge_asc.config.errors import setting_names
+from edge_asc.config.schema import Config, load_preset, with_overrides
 from edge_asc.suggest import FEW, nearest, no_such
 
 
@@ -95,7 +95,7 @@ def test_every_setting_can_be_set_by_its_name() -> None:
     config = load_preset("nano")
     tables = config.to_dict()
     checked = []
-    for name in setting_names():
+    for name in setting_names(Config):
         section, _, key = name.rpartition(".")
         value = (tables[section] if section else tables).get(key)
         if isinstance(value, bool | int | float | str):

@@ -59,8 +59,18 @@ def test_every_option_has_a_help_text(field: str) -> None:
     assert hint.__metadata__[0].help
 
 
-def test_wrong_usage_ends_with_2_in_one_line(cli: Cli) -> None:
-    """systemd does not start a service again after it."""
-    for words in (["--raw=fast"], ["--print"], ["--runtime=none"], ["--floor=2"], ["--gate=1"]):
-        code, out, err = cli("live", *words)
-        assert (code, out, err.count("\n")) == (2, "", 1), words
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("--raw=fast", "--print", "--runtime=none", "--floor=2", "--gate=1", "--margin=-1"),
+        *("--hop=0", "--hop=nan", "--smooth=-1", "--log-every=often", "--log=scenes.txt"),
+        *("--web=port", "--metrics=port", "--mqtt=http://host"),
+    ],
+)
+def test_wrong_usage_ends_with_2_in_one_line(
+    word: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd does not start a service again after it; no microphone is opened."""
+    monkeypatch.setattr("edge_asc.demo.command.listen", lambda options: pytest.fail("listens"))
+    code, out, err = cli("live", word)
+    assert (code, out, err.count("\n")) == (2, "", 1)

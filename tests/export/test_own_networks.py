@@ -1,6 +1,7 @@
 """Graphs of any torch network: traced, quantised, trained, written; every runtime computes them."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,6 @@ def test_graphs_that_cannot_be_written_are_one_line(tmp_path: Path) -> None:
     target = tmp_path / "m.tflite"
     with pytest.raises(ValueError, match="labels, frontend and window_s go together"):
         ea.write_tflite(graph, target, labels=LABELS)
-    with pytest.raises(ValueError, match="examples go with labels"):
-        ea.write_tflite(graph, target, examples=batches(1)[0])
     with pytest.raises(ValueError, match="at least one batch"):
         ea.quantize(graph, [])
     with pytest.raises(ValueError, match=r"batch of shape \[8, 12, 61\]: expected \[B, 1, 12"):
@@ -118,6 +117,36 @@ def test_graphs_that_cannot_be_written_are_one_line(tmp_path: Path) -> None:
         ea.write_tflite(ea.trace(flat, 12), target)
     assert not target.exists()
     assert ea.write_tflite(ea.trace(flat, 12), target, n_frames=61).bytes > 4 * 12 * 61
+
+
+def test_what_does_not_fit_the_graph_is_one_line_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(*args: Any, **options: Any) -> bytes:
+        raise AssertionError("encoded before the arguments were checked")
+
+    for name in WRITERS:
+        monkeypatch.setitem(export_run.WRITERS, name, encode)
+    graph = ea.trace(sequential(3), FRONTEND.n_mels)
+    heads = ea.trace(NETWORKS["two heads"](n_scenes=3), FRONTEND.n_mels)
+    statistics = replace(FRONTEND, normalization="dataset", mean=(), std=())
+    (x,) = batches(1)
+    cases: list[tuple[str, Any, dict[str, Any]]] = [
+        (r"2 labels for logits of shape \[3\]", graph, {"labels": LABELS[:2]}),
+        ("20 mels, the graph takes 12", graph, {"frontend": replace(FRONTEND, n_mels=20)}),
+        ("mean and std are empty", graph, {"frontend": statistics}),
+        ("labels are for one head, scene; the graph has: scene, abstract", heads, {}),
+        (r"shape \[8, 11, 61\]: expected \[N, 1, 12", graph, {"examples": x[:, 0, 1:]}),
+        (r"shape \[8, 1, 11, 61\]: expected \[N, 1, 12", graph, {"examples": x[:, :, 1:]}),
+        (r"shape \[0, 1, 12, 61\]: expected", graph, {"examples": x[:0]}),
+    ]
+    for name, write in WRITERS.items():
+        for message, one, changed in cases:
+            with pytest.raises(ValueError, match=message):
+                write(one, tmp_path / f"m.{name}", **{**SAID, **changed})
+    with pytest.raises(ValueError, match="examples go with labels"):
+        ea.write_tflite(graph, tmp_path / "m.tflite", examples=x)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_computes_something_else_is_not_written(

@@ -269,9 +269,24 @@ def with_scenes_moved(write: Callable[..., bytes]) -> Callable[..., bytes]:
     return write_other
 
 
+def test_precision_and_rule_are_the_presets_unless_they_are_given(run: Path) -> None:
+    path = run / "run.json"
+    description = json.loads(path.read_bytes())
+    description["config"] |= {"precision": "float16", "rule": "dcase2022"}
+    path.write_text(json.dumps(description))
+    (file,) = export_run(run, enforced=False)
+    metadata = read_metadata(file)
+    assert (metadata.precision, metadata.budget["rule"]) == ("float16", "dcase2022")
+    (file,) = export_run(run, precision="float32", rule="edge-128k")
+    metadata = read_metadata(file)
+    assert (metadata.precision, metadata.budget["rule"]) == ("float32", "edge-128k")
+
+
 def test_unknown_format_and_rule_are_told(run: Path) -> None:
     with pytest.raises(ValueError, match="format 'coreml' is not one of tflite, onnx"):
         export_run(run, precision="float32", formats=["coreml"])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=r"precision 'int16' is not one of float32.*mean int8"):
+        export_run(run, precision="int16")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="rule 'dcase1999' is not one of"):
         export_run(run, precision="float32", rule="dcase1999")
 

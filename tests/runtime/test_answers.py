@@ -109,6 +109,12 @@ def test_unusable_sounds_are_one_line(tiny: Classifier, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="sample 3 is nan"):
         stream.feed(np.array([0, 0, 0, np.nan]))
     assert stream.flush() == [] == tiny.stream().flush()
+    stream.feed(np.zeros(500))
+    with pytest.raises(ValueError, match="sample 503 is nan"):  # of the sound, at its own rate
+        stream.feed(np.array([0, 0, 0, np.nan]))
+    stream.reset()
+    with pytest.raises(ValueError, match="sample 0 is inf"):
+        stream.feed(np.array([np.inf]))
     with pytest.raises(FileNotFoundError, match=r"no model at esc10-32.*mean esc10-32k"):
         ea.load("esc10-32")
 

@@ -10,7 +10,14 @@ from edge_asc.budget.rules import RULES
 from edge_asc.config.preset_files import PRESETS
 from edge_asc.runtime.metadata import read_metadata
 from edge_asc.runtime.zoo import models as model_zoo
-from edge_asc.runtime.zoo.models import card_text, digest, parse_card, zoo_models, zoo_names
+from edge_asc.runtime.zoo.models import (
+    card_text,
+    digest,
+    find_model,
+    parse_card,
+    zoo_models,
+    zoo_names,
+)
 from tiny_models import LABELS, write_model, write_tone
 
 FACTS = {
@@ -163,7 +170,7 @@ def test_list_show_path_and_copy(zoo: Path, tmp_path: Path, cli: Cli) -> None:
     code, _, err = cli("models", "show", "tone")
     assert (code, err) == (
         1,
-        "edge-asc: model of the zoo 'tone' is not one of tones, a-small-one; did you mean tones?\n",
+        "edge-asc: model of the zoo 'tone' is not one of a-small-one, tones; did you mean tones?\n",
     )
 
 
@@ -189,10 +196,13 @@ def test_an_illegal_card_is_one_line(content: str, complaint: str) -> None:
 
 
 def test_a_card_of_another_file_is_refused(zoo: Path) -> None:
-    path = settle(zoo, "tones")
+    other, path = settle(zoo, "other"), settle(zoo, "tones")
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(ValueError, match="another file"):
         zoo_models()
+    with pytest.raises(ValueError, match="another file"):
+        find_model("tones")
+    assert find_model("other").tflite == other  # of a name, one card is read
     path.with_suffix(".md").unlink()
     with pytest.raises(ValueError, match=r"without its card tones\.md"):
         zoo_models()

@@ -13,6 +13,7 @@ from edge_asc.config.schema import Config, load_preset
 from edge_asc.data.cache import FeatureCache
 from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.files import write_json
+from edge_asc.training.callbacks.history import COLUMNS, write_rows
 from edge_asc.training.inputs.load import prepare
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.placement import Placement
@@ -24,6 +25,7 @@ from edge_asc.training.run_folder import (
     new_run_folder,
     newest_run,
     provenance,
+    read_rows,
     read_run,
 )
 from edge_asc.training.validate import predict, score
@@ -217,6 +219,20 @@ def test_what_is_no_run_is_said(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(ValueError, match="missing required field"):
         read_run(tmp_path)
+
+
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    measured = {"epoch": 1, "train_loss": 1 / 3, "learning_rate": 1e-5}
+    rows = [
+        dict.fromkeys(COLUMNS) | measured,
+        dict.fromkeys(COLUMNS) | {"epoch": 2, "seconds": 0.5},
+    ]
+    write_rows(rows, path)
+    assert read_rows(path) == rows
+    path.write_text("epoch,seconds\n1,soon\n")
+    with pytest.raises(ValueError, match=r"metrics\.csv: .*'soon'"):
+        read_rows(path)
 
 
 def test_unfinished_run_is_said(config: Config, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_asc.demo.events import Decision, Health, Notice, State, iso_time, rounded
 from edge_asc.demo.outputs.log.file import LogFile
-from edge_asc.demo.outputs.log.format import HEARTBEAT_S, Entry, Event, format_of
+from edge_asc.demo.outputs.log.format import HEARTBEAT_S, Entry, Event, check_every, format_of
 from edge_asc.demo.outputs.log.reader import read_entries
 from edge_asc.demo.outputs.log.writer import LogWriter
 from edge_asc.demo.outputs.output import Output
@@ -20,7 +20,6 @@ MAX_BYTES = 10_000_000
 KEEP = 9  # old files: 100 MB in all
 MIN_BYTES = 10_000
 TEXT_CHARACTERS = 1000  # of a notice
-EVERY = ("change", "decision")
 
 
 class DecisionLog(Output):
@@ -127,8 +126,7 @@ def _details(decision: Decision) -> dict[str, Any]:
 
 
 def _check(path: Path, every: str, max_bytes: int, keep: int) -> None:
-    if every not in EVERY:
-        raise ValueError(f"log every {every!r}: it is one of {', '.join(EVERY)}")
+    check_every(every)
     if max_bytes < MIN_BYTES or keep < 1:
         raise ValueError(
             f"log of {max_bytes} bytes and {keep} old files:"

@@ -22,6 +22,7 @@ GAP_S = 1.5 * HEARTBEAT_S  # longer without a line: nothing listened
 
 YEAR_2200_S = 7_258_118_400  # Unix time
 
+EVERY = ("change", "decision")  # what may be worth a line
 Event = Literal["start", "decision", "change", "alive", "notice", "end"]
 
 
@@ -99,3 +100,9 @@ def format_of(path: Path) -> Format:
         return FORMATS[path.suffix]
     except KeyError:
         raise ValueError(f"{path}: a log's name ends in {' or '.join(FORMATS)}") from None
+
+
+def check_every(every: str) -> None:
+    """Raise ValueError unless a log can have a line for every one of these."""
+    if every not in EVERY:
+        raise ValueError(f"log every {every!r}: it is one of {', '.join(EVERY)}")

@@ -42,6 +42,7 @@ class Tensor:
         storage: Where in the file they lie: equal for tensors that share them.
         is_sparse: The data hold only the elements that are kept.
         is_external: The data lie in another file.
+        quantisation: What its integers stand for; read where it is asked for.
     """
 
     name: str
@@ -53,6 +54,17 @@ class Tensor:
     storage: int
     is_sparse: bool
     is_external: bool
+    quantisation: Table | None
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """One, or one a channel; empty where the numbers are the values themselves."""
+        return () if self.quantisation is None else self.quantisation.floats(2)
+
+    @property
+    def zero_points(self) -> tuple[int, ...]:
+        """One for each of the scales."""
+        return () if self.quantisation is None else self.quantisation.integers(3, "q")
 
     def size_bytes(self, shape: Shape) -> int:
         """Bytes of such a tensor of some shape, packed."""
@@ -174,6 +186,7 @@ def _tensor(table: Table, buffers: list[Buffer]) -> Tensor:
         storage=storage,
         is_sparse=table.at(6) is not None,
         is_external=table.integer(10, "I") > 0,
+        quantisation=table.table(4),
     )
     if data is not None and bits and not tensor.is_sparse and len(data) != tensor.size_bytes(shape):
         raise FlatError(f"{dtype} tensor {list(shape)} with {len(data)} bytes of data")

@@ -8,7 +8,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, tables
-from edge_asc.cli.options import AsJson, Overrides, one_of, rules
+from edge_asc.cli.options import AsJson, Overrides, one_of
 from edge_asc.cli.verbosity import is_quiet
 
 EXAMPLES = {
@@ -42,7 +42,7 @@ def search(
         str | None,
         typer.Option(
             metavar="NAME",
-            callback=one_of(rules),
+            callback=one_of(complete.rule_names),
             help="Size rule to keep.",
             autocompletion=complete.rules,
         ),

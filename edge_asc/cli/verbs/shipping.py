@@ -7,7 +7,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, progress_bar, tables
-from edge_asc.cli.errors import ERROR, OVER_BUDGET, complain, said
+from edge_asc.cli.errors import ERROR, complain, said
 from edge_asc.cli.options import (
     OR_NAME,
     AsJson,
@@ -18,7 +18,6 @@ from edge_asc.cli.options import (
     RunFolder,
     Teacher,
     one_of,
-    rules,
 )
 from edge_asc.cli.verbosity import is_quiet
 from edge_asc.cli.verbs.training import print_trained
@@ -111,7 +110,7 @@ def export(
         str | None,
         typer.Option(
             metavar="NAME",
-            callback=one_of(rules),
+            callback=one_of(complete.rule_names),
             help="Size rule to keep [the preset's].",
             autocompletion=complete.rules,
         ),
@@ -135,37 +134,18 @@ def export(
     agree with torch are written. Exit code 3: over the rule.
     """
     precision = one_precision(int8, fp16, fp32)
-    from edge_asc.training.run_folder import newest_run, read_run
+    from edge_asc.training.run_folder import newest_run
 
     folder = run or newest_run(finished=True)
-    rule = rule or read_run(folder).settings().rule
-    from edge_asc.budget.rules import OverBudget
     from edge_asc.export.run import export_run
 
     options = {"precision": precision, "formats": FORMATS[file_format], "rule": rule, "out": out}
     options |= {"enforced": not no_enforce, "overwrite": overwrite, "views": views}
-    try:
-        written = export_run(folder, **options)
-    except OverBudget as error:
-        complain(str(error))
-        show_bytes(error, rule)
-        raise typer.Exit(OVER_BUDGET) from error
+    written = export_run(folder, **options)
     if as_json:
         print_json([file_dict(file) for file in written])
     else:
         print("\n".join(exported_text(file) for file in written))
-
-
-def show_bytes(error: Exception, rule: str) -> None:
-    """Print on stderr where the bytes of a network that is over its budget are, and what fits."""
-    from rich.console import Console
-
-    from edge_asc.budget.report import print_report
-    from edge_asc.budget.rules import rules_named
-
-    inventory = getattr(error, "inventory", None)
-    if inventory is not None:
-        print_report(inventory, rules_named(rule), Console(stderr=True))
 
 
 def one_precision(int8: bool, fp16: bool, fp32: bool) -> Any:
@@ -226,7 +206,6 @@ def calibrate(
     Fits a temperature and a threshold on clips that the network was not trained on, and stores them
     in the file. Exit code 3: the file would be over its budget, and stays as it was.
     """
-    from edge_asc.budget.rules import OverBudget
     from edge_asc.evaluation.calibrate import calibrate as fit_and_store
     from edge_asc.evaluation.calibrate import calibration_text
     from edge_asc.runtime.zoo.models import is_shipped, model_path
@@ -234,22 +213,18 @@ def calibrate(
     found = model_path(file)
     if out is None and is_shipped(found):
         raise ValueError(f"{file} is a model of the zoo, which stays as it is: --out FILE")
-    try:
-        with progress_bar("clips") as on_progress:
-            result = fit_and_store(
-                found,
-                data,
-                fold=fold,
-                others=[model_path(other) for other in others or ()],
-                run=run,
-                target=target,
-                crops=crops,
-                out=out,
-                on_progress=on_progress,
-            )
-    except OverBudget as error:
-        complain(str(error))
-        raise typer.Exit(OVER_BUDGET) from error
+    with progress_bar("clips") as on_progress:
+        result = fit_and_store(
+            found,
+            data,
+            fold=fold,
+            others=[model_path(other) for other in others or ()],
+            run=run,
+            target=target,
+            crops=crops,
+            out=out,
+            on_progress=on_progress,
+        )
     print_json(result) if as_json else print(calibration_text(result))
 
 
@@ -279,7 +254,7 @@ def budget(
     Exit code 0: inside; 3: over; 1: a file that cannot be read.
     """
     from edge_asc.budget.report import print_report
-    from edge_asc.budget.rules import report, rules_named
+    from edge_asc.budget.rules import OverBudget, report, rules_named
     from edge_asc.export.count import budget_of
 
     rules = rules_named(rule)
@@ -301,4 +276,4 @@ def budget(
     if n_unreadable:
         raise typer.Exit(ERROR)
     if not all(entry["ok"] for entry in reports):
-        raise typer.Exit(OVER_BUDGET)
+        raise typer.Exit(OverBudget.exit_code)

@@ -7,7 +7,6 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, progress_bar
-from edge_asc.cli.errors import OVER_BUDGET, complain
 from edge_asc.cli.options import OR_NAME, AsJson
 
 EXAMPLES = {
@@ -51,14 +50,9 @@ def teach(
     what must get no name. Figures come from recordings that were left out. Exit code 3: over the
     size rule.
     """
-    from edge_asc.budget.rules import OverBudget
     from edge_asc.teaching.report import taught_dict, taught_text
     from edge_asc.teaching.teach import teach as make
 
-    try:
-        with progress_bar("clips") as on_progress:
-            taught = make(data, out, encoder=encoder, add=add, views=views, on_progress=on_progress)
-    except OverBudget as error:
-        complain(str(error))
-        raise typer.Exit(OVER_BUDGET) from error
+    with progress_bar("clips") as on_progress:
+        taught = make(data, out, encoder=encoder, add=add, views=views, on_progress=on_progress)
     print_json(taught_dict(taught)) if as_json else print(taught_text(taught))

@@ -53,14 +53,17 @@ class FeatureWindows:
         self._frames.reset()
         self._cutter.reset()
         self._resampler = Resampler(*self._rates)
-        self._n_fed = 0  # samples at the model's rate
+        self._n_given = 0  # samples as they came
+        self._n_fed = 0  # and at the model's rate
 
     def feed(self, block: npt.ArrayLike) -> list[tuple[float, np.ndarray]]:
         """Take samples `[n]`; give (start in seconds, features) of each window now full.
 
         A window is full when its last frame is complete, half an FFT after its centre.
         """
-        return self._take(self._resampler(checked_audio(block)))
+        samples = checked_audio(block, self._n_given)
+        self._n_given += len(samples)
+        return self._take(self._resampler(samples))
 
     def flush(self, all_sound: bool = True) -> list[tuple[float, np.ndarray]]:
         """End the sound: the windows that its last frames fill, and reset.
@@ -130,7 +133,8 @@ class Stream:
         """Take floating-point samples `[n]`, n ≥ 0; give the answers that became ready.
 
         Raises:
-            ValueError: a sample is unusable; the block is refused and the stream can go on.
+            ValueError: a sample is unusable, with its index from the start of the sound; the block
+                is refused and the stream can go on.
         """
         return [self._answer(*window) for window in self._windows.feed(block)]
 
@@ -160,6 +164,11 @@ def hop_frames(classifier: "Classifier", hop_s: float | None) -> int:
     """Frames from one window to the next; half a window when `hop_s` is None."""
     if hop_s is None:
         return max(1, classifier.window_frames // 2)
+    check_hop(hop_s)
+    return max(1, round(hop_s * classifier.frontend.frames_per_s))
+
+
+def check_hop(hop_s: float) -> None:
+    """Raise ValueError unless windows can begin so many seconds after each other."""
     if not 0 < hop_s < float("inf"):
         raise ValueError(f"hop {hop_s} s must be above 0 s")
-    return max(1, round(hop_s * classifier.frontend.frames_per_s))

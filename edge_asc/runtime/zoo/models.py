@@ -121,12 +121,11 @@ def find_model(name: str) -> ZooModel:
     """The model of a name.
 
     Raises:
-        ValueError: there is none; says which there are.
+        ValueError: there is none; says which there are. Or its card is not proper.
     """
-    models = {model.name: model for model in zoo_models()}
-    if name not in models:
-        raise ValueError(no_such("model of the zoo", name, models))
-    return models[name]
+    if name not in (names := zoo_names()):
+        raise ValueError(no_such("model of the zoo", name, names))
+    return _read(FOLDER / f"{name}.tflite")
 
 
 def zoo_names() -> list[str]:

@@ -1,6 +1,5 @@
 """Chromium without a window, driven over its DevTools protocol (github.com/ChromeDevTools)."""
 
-import base64
 import json
 import os
 import shutil
@@ -218,8 +217,3 @@ class Tab:
                 button="left",
                 clickCount=1,
             )
-
-    def screenshot(self, path: Path, whole: bool = True) -> None:
-        """A picture of the page, beyond the window's edge too."""
-        shot = self.command("Page.captureScreenshot", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(shot["data"]))

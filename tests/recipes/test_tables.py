@@ -1,0 +1,52 @@
+"""The pages' tables are those that the recipes make of the results that are kept."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTIFACTS = ROOT / "recipes/artifacts"
+ESC10 = ARTIFACTS / "esc10"
+CURVE = ["curve", *(ESC10 / size / "results.json" for size in ("", "16k", "32k", "64k"))]
+SEEDS = ["seeds", "0", ESC10 / "32k/results.json"]
+SEEDS += [x for seed in "12" for x in (seed, ESC10 / f"32k/seeds/{seed}/results.json")]
+CALIBRATION = ESC10 / "calibration.json"
+BOTH = [CALIBRATION, ESC10 / "128k-relative/calibration.json"]
+SMALL = ARTIFACTS / "paper-small/results.json"
+
+TABLES = {  # page, name between the markers: script below recipes/, its arguments
+    ("RESULTS.md", "calibration-confidence"): ["calibration_tables.py", "confidence", CALIBRATION],
+    ("RESULTS.md", "calibration-coverage"): ["calibration_tables.py", "coverage", CALIBRATION],
+    ("RESULTS.md", "calibration-unknown"): ["calibration_tables.py", "unknown", CALIBRATION],
+    ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *BOTH],
+    ("RESULTS.md", "esc10-seeds"): ["tables.py", *SEEDS],
+    ("RESULTS.md", "ablation"): ["ablation_table.py", "table", ESC10 / "ablation.json"],
+    ("RESULTS.md", "small-trunks"): ["small_tables.py", "trunks", SMALL],
+    ("RESULTS.md", "small-joint"): ["small_tables.py", "joint", SMALL],
+    ("RESULTS.md", "encoder"): ["encoder/rows.py", ARTIFACTS / "encoder/results.json"],
+    ("docs/teach.md", "few-shot"): ["teach/rows.py", ARTIFACTS / "teach/few-shot.json"],
+}
+for page in ("RESULTS.md", "README.md"):
+    TABLES |= {
+        (page, "esc10"): ["tables.py", "results", ESC10 / "results.json"],
+        (page, "esc10-curve"): ["tables.py", *CURVE],
+        (page, "esc50"): ["tables.py", "results", ARTIFACTS / "esc50/results.json"],
+    }
+
+
+@pytest.mark.parametrize(("page", "name"), TABLES)
+def test_a_table_is_that_of_its_results(page: str, name: str) -> None:
+    script, *arguments = TABLES[page, name]
+    done = subprocess.run(
+        [sys.executable, ROOT / "recipes" / script, *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "recipes")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    shown = (ROOT / page).read_text("utf-8").split(begin)[1].split(end)[0]
+    assert shown.strip() == done.stdout.strip()
