@@ -67,7 +67,7 @@ def recall(model: Path, encoder: Encoder) -> list[Heard]:
     if not path.is_file():
         raise ValueError(f"{model}: {path.name} must lie beside it: what it was taught so far")
     try:
-        with np.load(path) as archive:
+        with path.open("rb") as file, np.load(file) as archive:
             held = dict(archive)
         if str(held["encoder"]) == encoder.digest:
             return _heard(held, encoder)
