@@ -96,9 +96,9 @@ def _loudness(samples: np.ndarray) -> Loudness:
 
 def level(loudness: Loudness) -> Finding:
     """Whether a recording is neither too loud nor too quiet."""
-    fact = f"{loudness.level_dbfs:.0f} dBFS, peak {loudness.peak_dbfs:.0f} dBFS"
+    fact = f"{round(loudness.level_dbfs)} dBFS, peak {round(loudness.peak_dbfs)} dBFS"
     if loudness.clipped_share > CLIPPED_SHARE:
-        fact += f", {100 * loudness.clipped_share:.2g} % of it clipped"
+        fact += f", {float(f'{100 * loudness.clipped_share:.2g}'):g} % of it clipped"
         return Finding("level", "warn", fact, f"turn the gain down: {MIXER}")
     if loudness.level_dbfs < QUIET_DBFS:
         return Finding("level", "warn", f"{fact}: very quiet", f"turn the gain up: {MIXER}")

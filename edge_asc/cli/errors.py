@@ -16,7 +16,7 @@ import typer
 
 from edge_asc.install import add_extra
 
-ERROR, OVER_BUDGET, INTERRUPTED = 1, 3, 130
+ERROR, WRONG_USAGE, OVER_BUDGET, INTERRUPTED = 1, 2, 3, 130
 _TRAINING = "torch torchaudio torchao lightning nncf onnx matplotlib"
 TRAINING_PACKAGES = frozenset(_TRAINING.split())
 _LIVE = "sounddevice starlette uvicorn wsproto paho prometheus_client"
