@@ -176,6 +176,7 @@ def test_a_full_disk_keeps_every_whole_sample(
     file.close()
     np.testing.assert_array_equal(read(file.path), steps[: room // 2])
     assert file.n_samples == room // 2
+    assert file.path.stat().st_size == HEADER_BYTES + 2 * file.n_samples  # and no half a sample
 
 
 def test_a_disk_that_is_full_from_the_start_gets_no_file(
