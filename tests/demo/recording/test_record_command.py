@@ -196,9 +196,12 @@ def test_killed_in_the_middle_it_leaves_what_was_heard(tmp_path: Path) -> None:
     steps = steps_of(RATE_HZ * 11 // 2)
     with fed(tmp_path) as recording:
         recording.feed(steps)
+        (path,) = files(tmp_path)
+        # What came in one go is written in one go: only after that it is heard.
+        until(lambda: soundfile.info(path).frames >= len(steps) - RATE_HZ)
         recording.process.kill()
         assert recording.ends()[0] == -signal.SIGKILL
-    (path,) = files(tmp_path)
+    assert files(tmp_path) == [path]
     found = whole(path)
     assert len(steps) - RATE_HZ <= len(found) <= len(steps)
     np.testing.assert_array_equal(found, steps[: len(found)])
