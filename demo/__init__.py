@@ -2,8 +2,10 @@
 
 - `sources` gives blocks of audio: a microphone that comes back, a recording, a pipe.
 - `live` is the loop: it resamples a block and asks the network about each window of it that is
-  full; `health` counts meanwhile.
-- `hearing` makes predictions into a scene that can be shown, and says how loud it is.
+  full.
+- `hearing` makes predictions into a scene that can be shown, says how loud it is, and counts how
+  listening goes.
+- `recording` writes what is heard to files, to teach from.
 - `events` is what comes out: decisions, health, notices.
 - `outputs` shows, writes or sends them: terminal, lines, web page, log, MQTT, Prometheus, systemd.
 - `command` puts all this together as `options` say, and takes it apart again.

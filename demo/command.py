@@ -137,7 +137,7 @@ def open_source(options: Options) -> Source:
         awaited = os.environ.pop(AWAITED, None)
         # A service waits: nobody is there to plug it in and start again.
         wait = awaited is not None or "NOTIFY_SOCKET" in os.environ
-        return Microphone(awaited or options.microphone, wait=wait)
+        return Microphone(awaited or options.microphone, wait=wait, channel=options.channel)
     raw = parse_raw(options.raw) if options.raw else None
     if options.source == "-" or options.follow or raw:
         from edge_asc.demo.sources.pipe import PipeSource
@@ -146,10 +146,10 @@ def open_source(options: Options) -> Source:
             fd, name, follow = os.dup(sys.stdin.fileno()), "stdin", False
         else:
             fd, name, follow = os.open(options.source, os.O_RDONLY), options.source, options.follow
-        return PipeSource(fd, name, raw, follow, options.realtime)
+        return PipeSource(fd, name, raw, follow, options.realtime, channel=options.channel)
     from edge_asc.demo.sources.recording import FileSource
 
-    return FileSource(Path(options.source), options.realtime)
+    return FileSource(Path(options.source), options.realtime, channel=options.channel)
 
 
 def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iterator[Output]:

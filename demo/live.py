@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_asc.audio.resampler import Resampler
 from edge_asc.demo.events import UNSURE, Decision, Notice, State
-from edge_asc.demo.health import Watch
+from edge_asc.demo.hearing.health import Watch
 from edge_asc.demo.hearing.levels import Gate, Level
 from edge_asc.demo.hearing.smoothing import Smoothed, Smoother, Smoothing
 from edge_asc.demo.outputs.output import Output

@@ -23,6 +23,9 @@ Text = str | None
 MicrophoneName = Annotated[
     Text, says("--microphone", "Microphone [the system's default].", "NAME|INDEX")
 ]
+Channel = Annotated[
+    int | None, says("--channel", "The channel to hear, from 1 [the mean of all].", "N", min=1)
+]
 RAW_HELP = "What headerless audio is: Hz, channels, u8 s16 s24 s32 f32 or f64."
 FLOOR_HELP = "Confidence below which it says 'unsure' [the model's, else 0.4]."
 RUNTIME_HELP = "litert, tflite or onnxruntime [the first installed one that runs the file]."
@@ -48,6 +51,7 @@ class Options:
         bool, says("--list-microphones", "Print the microphones, and end.")
     ] = False
     raw: Annotated[Text, says("--raw", RAW_HELP, "RATE[:CH[:CODING]]")] = None
+    channel: Channel = None
     follow: Annotated[
         bool, says("--follow", "Wait for more at the end of FILE, as tail -f does.")
     ] = False

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_asc.demo.doctor.findings import Finding, finding
-from edge_asc.demo.hearing.levels import dbfs
+from edge_asc.demo.hearing.levels import Loudness, dbfs
 from edge_asc.demo.sources.source import Block, Source
 
 RECORD_S = 3.0
 SETTLE_S = 0.5  # not looked at: microphones click when they are opened
 FIRST_S = 5.0  # until the first audio
 READ_TIMEOUT_S = 0.1
-CLIPPED, CLIPPED_SHARE = 0.999, 1e-4  # of full scale; of the samples
+CLIPPED_SHARE = 1e-4  # of the samples; fewer are not heard
 QUIET_DBFS = -65.0  # below the noise of a quiet room in most microphones
 OFFSET_DBFS = -34.0  # 2 % of full scale
 ZEROS_S = 0.002  # in a row, amid sound: a converter's noise never gives so many
@@ -83,20 +83,24 @@ def judge(recorded: Recorded) -> Iterator[Finding]:
         seconds = len(samples) / recorded.rate_hz
         fact = f"{seconds:.1f} s from {recorded.name} at {recorded.rate_hz} Hz"
         yield Finding("recording", "ok", fact)
-        yield _level(samples)
+        yield level(_loudness(samples))
         yield _offset(samples)
         yield _dropouts(recorded)
 
 
-def _level(samples: np.ndarray) -> Finding:
-    level_dbfs = dbfs(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))))
-    magnitude = np.abs(samples)
-    clipped = float(np.mean(magnitude >= CLIPPED))
-    fact = f"{level_dbfs:.0f} dBFS, peak {dbfs(float(magnitude.max())):.0f} dBFS"
-    if clipped > CLIPPED_SHARE:
-        fact += f", {100 * clipped:.2g} % of it clipped"
+def _loudness(samples: np.ndarray) -> Loudness:
+    found = Loudness()
+    found.add(samples)
+    return found
+
+
+def level(loudness: Loudness) -> Finding:
+    """Whether a recording is neither too loud nor too quiet."""
+    fact = f"{round(loudness.level_dbfs)} dBFS, peak {round(loudness.peak_dbfs)} dBFS"
+    if loudness.clipped_share > CLIPPED_SHARE:
+        fact += f", {float(f'{100 * loudness.clipped_share:.2g}'):g} % of it clipped"
         return Finding("level", "warn", fact, f"turn the gain down: {MIXER}")
-    if level_dbfs < QUIET_DBFS:
+    if loudness.level_dbfs < QUIET_DBFS:
         return Finding("level", "warn", f"{fact}: very quiet", f"turn the gain up: {MIXER}")
     return Finding("level", "ok", f"{fact}, no clipping")
 

@@ -27,27 +27,57 @@ def energy_and_peak(samples: np.ndarray) -> tuple[float, float]:
     return float(np.dot(samples, samples)), float(peak)
 
 
-class Level:
-    """Root mean square and peak of the samples since it was last taken."""
+class Loudness:
+    """Root mean square, peak and clipping of all samples that were added."""
 
     def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        self._energy, self._n, self._peak = 0.0, 0, 0.0
+        self.n_samples = self.n_clipped = 0
+        self._energy, self._peak = 0.0, 0.0
 
     def add(self, samples: np.ndarray) -> None:
         """Count samples `[n]`."""
         energy, peak = energy_and_peak(samples)
         self._energy += energy
-        self._n += len(samples)
+        self.n_samples += len(samples)
         self._peak = max(self._peak, peak)
+        if peak >= CLIPPED:
+            self.n_clipped += int(np.count_nonzero(np.abs(samples) >= CLIPPED))
+
+    @property
+    def level_dbfs(self) -> float:
+        """Root mean square."""
+        return dbfs(math.sqrt(self._energy / max(self.n_samples, 1)))
+
+    @property
+    def peak_dbfs(self) -> float:
+        """The largest sample."""
+        return dbfs(self._peak)
+
+    @property
+    def clipped_share(self) -> float:
+        """Part of the samples at full scale."""
+        return self.n_clipped / max(self.n_samples, 1)
+
+    @property
+    def only_zeros(self) -> bool:
+        """Whether nothing else has come, as from a microphone that is muted."""
+        return self._peak == 0.0
+
+
+class Level:
+    """Root mean square and peak of the samples since it was last taken."""
+
+    def __init__(self) -> None:
+        self._since = Loudness()
+
+    def add(self, samples: np.ndarray) -> None:
+        """Count samples `[n]`."""
+        self._since.add(samples)
 
     def take(self) -> tuple[float, float]:
         """RMS and peak in dBFS, and begin anew."""
-        found = dbfs(math.sqrt(self._energy / max(self._n, 1))), dbfs(self._peak)
-        self._clear()
-        return found
+        taken, self._since = self._since, Loudness()
+        return taken.level_dbfs, taken.peak_dbfs
 
 
 class Meter:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_asc.audio.samples import mono
 from edge_asc.demo.sources.microphones import MicrophoneInfo
 from edge_asc.demo.sources.portaudio import errors_of, sounddevice
 from edge_asc.demo.sources.ring import Ring
@@ -24,13 +25,20 @@ LATENCY_S = 0.5
 class Capture:
     """A microphone that is recorded from, from `start` to `close`.
 
-    Its channels are averaged; what is lost is counted in `counts`.
+    Its channels are averaged, or `channel` is taken, counted from 1; what is lost is counted in
+    `counts`.
     """
 
     def __init__(
-        self, microphone: MicrophoneInfo, rate_hz: int, n_channels: int, counts: SourceCounts
+        self,
+        microphone: MicrophoneInfo,
+        rate_hz: int,
+        n_channels: int,
+        counts: SourceCounts,
+        channel: int | None = None,
     ) -> None:
         self.microphone, self.rate_hz = microphone, rate_hz
+        self._channel = channel
         self.ended = False  # PortAudio will not call any more
         self._counts = counts
         self._ring = Ring(round(RING_S * rate_hz), n_channels)
@@ -85,7 +93,8 @@ class Capture:
         # The last sample of a callback has just sounded. What PortAudio calls input latency is the
         # length of the whole buffer, and the age it gives each callback jumps by 50 ms and more.
         end_s = time_s + (taken.end - n_frames) / self.rate_hz
-        return Block(_mono(taken.frames), self.rate_hz, end_s=end_s)
+        samples = mono(taken.frames, self._channel).astype(np.float32, copy=False)
+        return Block(samples, self.rate_hz, end_s=end_s)
 
     def close(self) -> None:
         """Let go of the microphone. May hang; `stop` instead of `abort` would do so more often."""
@@ -93,8 +102,3 @@ class Capture:
         if stream is not None:
             stream.abort()
             stream.close()
-
-
-def _mono(frames: np.ndarray) -> np.ndarray:
-    """Channels `[n, C]` averaged to `[n]`."""
-    return frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)

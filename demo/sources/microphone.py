@@ -38,15 +38,22 @@ class Microphone:
         wanted: an index, a name or a part of one; None for the default.
         wait: whether to wait for a microphone that is not there at the start, as for one that was
             lost. One that is there and does not open, because it is in use, is always waited for.
+        channel: the one to take, from 1; None: all are averaged.
 
     Raises:
         NoMicrophone: without `wait`: what never heals by itself. No library, no microphone at
-            all, none of that name or more than one.
+            all, none of that name or more than one, or without that channel.
         OSError: without `wait`: the sound system hangs.
     """
 
-    def __init__(self, wanted: str | int | None = None, *, wait: bool = False) -> None:
-        self._wanted = wanted
+    def __init__(
+        self,
+        wanted: str | int | None = None,
+        *,
+        wait: bool = False,
+        channel: int | None = None,
+    ) -> None:
+        self._wanted, self._channel = wanted, channel
         self._known: MicrophoneInfo | None = None  # once it was open
         self._capture: Capture | None = None
         self._tried = False
@@ -142,7 +149,8 @@ class Microphone:
         self._tried = True
         there, known = inputs(), self._known
         found = find(there, self._wanted) if known is None else find_again(there, known)
-        capture = Capture(found, *recording_format(found), self.counts)
+        rate_hz, n_channels = recording_format(found, self._channel)
+        capture = Capture(found, rate_hz, n_channels, self.counts, self._channel)
         if self._closed:  # and nobody may be there to close it
             return None
         capture.start()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_asc.audio.samples import Floats, checked_audio
+from edge_asc.audio.samples import Floats, checked_audio, mono
 
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE  # format tags
 _CODINGS = {(_INTEGER, 8): "u8", (_INTEGER, 16): "s16", (_INTEGER, 24): "s24"}
@@ -46,15 +46,16 @@ class Pcm:
         """Bytes of one sample of every channel."""
         return SAMPLE_BYTES[self.coding] * self.channels
 
-    def decode(self, data: bytes, first_index: int = 0) -> Floats:
-        """Whole frames as mono samples `[n]`, float32, full scale 1; channels are averaged.
+    def decode(self, data: bytes, first_index: int = 0, channel: int | None = None) -> Floats:
+        """Whole frames as mono samples `[n]`, float32, full scale 1.
+
+        Channels are averaged, or one is taken, counted from 1.
 
         Raises:
             ValueError: a floating-point sample is NaN or infinite.
         """
         frames = _full_scale_1(data, self.coding).reshape(-1, self.channels)
-        mono = frames[:, 0] if self.channels == 1 else frames.mean(axis=1, dtype=np.float64)
-        return checked_audio(mono, first_index)
+        return checked_audio(mono(frames, channel), first_index)
 
 
 def _full_scale_1(data: bytes, coding: str) -> np.ndarray:

@@ -5,6 +5,7 @@ import select
 import time
 from collections.abc import Callable
 
+from edge_asc.audio.samples import check_channel
 from edge_asc.demo.events import State
 from edge_asc.demo.sources.pcm import Pcm, parse_wav
 from edge_asc.demo.sources.source import Block, SourceCounts
@@ -24,6 +25,10 @@ class PipeSource:
         raw: what headerless audio is; None: there is a WAV header.
         follow: at the end of the file wait for more, as `tail -f` does.
         realtime: whether audio comes as it sounds, so that latency can be told.
+        channel: the one to take, from 1; None: all are averaged.
+
+    Raises:
+        ValueError: `raw` has no such channel.
     """
 
     def __init__(
@@ -34,24 +39,27 @@ class PipeSource:
         follow: bool = False,
         realtime: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        channel: int | None = None,
     ) -> None:
         self.name = name
         self.counts = SourceCounts()
         self.state: State = "starting"
         self._fd, self._pcm, self._clock = fd, raw, clock
-        self._follow, self._realtime = follow, realtime
+        self._follow, self._realtime, self._channel = follow, realtime, channel
         self._held = b""  # not decoded yet: a header, or part of a frame
         self._n_left = raw.n_bytes if raw else None  # bytes of samples, where a header says so
         self._n_samples = 0
         self._last_s = clock()
         self._notices: list[str] = []
+        if raw is not None:
+            self._check_channel(raw)
 
     def read(self, timeout_s: float) -> Block | None:
         """What has arrived; None when nothing did within the time, or when it has ended.
 
         Raises:
             ValueError: it has no header and nobody said what it is; it ends within its header; a
-                sample is not finite.
+                sample is not finite; it has no such channel.
             OSError: it cannot be read.
         """
         data = self._arrived(timeout_s)
@@ -86,7 +94,7 @@ class PipeSource:
             if self._n_left < self._pcm.frame_bytes:
                 self.state = "ended"
         try:
-            samples = self._pcm.decode(data, self._n_samples)
+            samples = self._pcm.decode(data, self._n_samples, self._channel)
         except ValueError as error:
             raise ValueError(f"{self.name}: {error}") from error
         self._n_samples += len(samples)
@@ -101,9 +109,16 @@ class PipeSource:
         if parsed is None:
             return False
         self._pcm, start = parsed
+        self._check_channel(self._pcm)
         self._held = self._held[start:]
         self._n_left = None if self._follow else self._pcm.n_bytes  # a growing file's is outdated
         return True
+
+    def _check_channel(self, pcm: Pcm) -> None:
+        try:
+            check_channel(self._channel, pcm.channels)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
 
     def _end(self) -> None:
         if self._pcm is None:

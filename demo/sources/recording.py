@@ -17,7 +17,8 @@ MAX_LAG_S = 4.0  # of a reader behind the clock; then audio is lost, as a microp
 class FileSource:
     """A recording in any format that libsndfile reads, mono, at its own rate.
 
-    With `realtime` each block comes only when it would have sounded.
+    With `realtime` each block comes only when it would have sounded. `channel` is the one to take,
+    from 1; None: all are averaged.
 
     Raises:
         AudioError: the file is unusable.
@@ -29,6 +30,7 @@ class FileSource:
         realtime: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        channel: int | None = None,
     ) -> None:
         info = probe(path)
         self.name = str(path)
@@ -37,7 +39,8 @@ class FileSource:
         self.state: State = "listening"
         self._clock, self._sleep = clock, sleep
         self._realtime = realtime
-        self._blocks: Iterator[Floats] = blocks(path, self.rate_hz, BLOCK_S if realtime else BULK_S)
+        block_s = BLOCK_S if realtime else BULK_S
+        self._blocks: Iterator[Floats] = blocks(path, self.rate_hz, block_s, channel)
         self._next: Floats | None = None  # waits for its time
         self._started_s: float | None = None
         self._n_read = 0  # samples

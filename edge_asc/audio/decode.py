@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_asc.audio.resampler import Resampler
-from edge_asc.audio.samples import Floats, checked_audio
+from edge_asc.audio.samples import Floats, Samples, check_channel, checked_audio, mono
 from edge_asc.audio.truncation import shortfall
 
 if TYPE_CHECKING:
@@ -74,13 +73,16 @@ def load_audio(path: Path | str, sample_rate_hz: int) -> Floats:
     return np.concatenate(parts)
 
 
-def blocks(path: Path | str, sample_rate_hz: int, block_s: float) -> Iterator[Floats]:
+def blocks(
+    path: Path | str, sample_rate_hz: int, block_s: float, channel: int | None = None
+) -> Iterator[Floats]:
     """Read a file block by block, in memory that does not grow with its length.
 
     Args:
         path: the file.
         sample_rate_hz: rate of the blocks, at least 1.
         block_s: seconds read at a time. A resampler's delay makes blocks differ in length.
+        channel: the one to take, from 1; None: all are averaged.
 
     Yields:
         Samples [n ≥ 1]; joined they are `load_audio`'s.
@@ -94,8 +96,9 @@ def blocks(path: Path | str, sample_rate_hz: int, block_s: float) -> Iterator[Fl
         raise ValueError(f"block_s is {block_s}, must be above 0")
     path = Path(path)
     with _opened(path) as file:
-        mono = _mono_blocks(path, file, max(1, round(block_s * file.samplerate)))
-        resampled = _resampled(mono, Resampler(file.samplerate, sample_rate_hz))
+        n = max(1, round(block_s * file.samplerate))
+        parts = _mono_blocks(path, file, n, channel)
+        resampled = _resampled(parts, Resampler(file.samplerate, sample_rate_hz))
         yield from (block for block in resampled if len(block))
 
 
@@ -138,11 +141,15 @@ def _check(path: Path) -> None:
         raise AudioError(f"{path}: truncated: {missing}")
 
 
-def _mono_blocks(path: Path, file: "SoundFile", n: int) -> Iterator[Floats]:
-    """Yield at most n frames at a time, averaged over channels; check what only decoding shows."""
+def _mono_blocks(path: Path, file: "SoundFile", n: int, channel: int | None) -> Iterator[Floats]:
+    """Yield at most n frames at a time, as one channel; check what only decoding shows."""
     done = 0
+    try:
+        check_channel(channel, file.channels)
+    except ValueError as error:
+        raise AudioError(f"{path}: {error}") from error
     while len(frames := file.read(n, dtype="float32", always_2d=True)):
-        yield _checked(path, frames, done)
+        yield _checked(path, mono(frames, channel), done)
         done += len(frames)
     if not done and not file.frames:
         raise AudioError(f"{path}: holds no audio, 0 frames")
@@ -151,15 +158,13 @@ def _mono_blocks(path: Path, file: "SoundFile", n: int) -> Iterator[Floats]:
         raise AudioError(f"{path}: truncated: {counts}")
 
 
-def _checked(path: Path, frames: npt.NDArray[np.float32], first_index: int) -> Floats:
-    # float64, because two channels near the largest float32 would add up to infinity.
-    mono = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float64)
+def _checked(path: Path, samples: Samples, first_index: int) -> Floats:
     try:
-        return checked_audio(mono, first_index)
+        return checked_audio(samples, first_index)
     except ValueError as error:
         raise AudioError(f"{path}: {error}") from error
 
 
-def _resampled(mono: Iterator[Floats], resampler: Resampler) -> Iterator[Floats]:
-    yield from map(resampler, mono)
+def _resampled(parts: Iterator[Floats], resampler: Resampler) -> Iterator[Floats]:
+    yield from map(resampler, parts)
     yield resampler.flush()

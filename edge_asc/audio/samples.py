@@ -36,6 +36,23 @@ def checked_audio(audio: npt.ArrayLike, first_index: int = 0) -> Floats:
     return array.astype(np.float32, copy=False)
 
 
+def mono(frames: npt.NDArray[np.floating], channel: int | None = None) -> Samples:
+    """One channel of frames `[n, C]`, from 1, as it came; None: all of them averaged, in float64.
+
+    In float64, because two channels near the largest float32 would add up to infinity.
+    """
+    if channel is not None or frames.shape[1] == 1:
+        return frames[:, (channel or 1) - 1]
+    return np.asarray(frames.mean(axis=1, dtype=np.float64))
+
+
+def check_channel(channel: int | None, n_channels: int) -> None:
+    """Raise ValueError where there is no such channel, in words that follow the source's name."""
+    if channel is not None and not 1 <= channel <= n_channels:
+        have = f"{n_channels} channels" if n_channels > 1 else "one channel"
+        raise ValueError(f"has {have}, and no channel {channel}")
+
+
 def reflected(n: int, before: int, after: int) -> npt.NDArray[np.intp]:
     """Indices of the samples that stand around n ≥ 1 samples when both ends reflect.
 

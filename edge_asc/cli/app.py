@@ -15,6 +15,7 @@ from edge_asc.cli.verbs import (
     explain,
     live,
     measuring,
+    record,
     search,
     shipping,
     teach,
@@ -33,7 +34,7 @@ SECTIONS: dict[str, dict[str, Callable[..., Any]]] = {
         "search show": search.show,
         "search preset": search.preset,
     },
-    "Teach your own sounds": {"teach": teach.teach},
+    "Teach your own sounds": {"record": record.record, "teach": teach.teach},
     "Make a file that ships": {
         "quantize": shipping.quantize,
         "export": shipping.export,
@@ -67,7 +68,7 @@ GROUPS = {
 }
 EXAMPLES = {
     words: lines
-    for module in (data, training, search, teach, shipping, measuring, explain, using, live)
+    for module in (data, training, search, record, teach, shipping, measuring, explain, using, live)
     for words, lines in module.EXAMPLES.items()
 }
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
@@ -89,7 +90,7 @@ app = typer.Typer(
     context_settings=HELP_OPTIONS,
     epilog=examples(
         "edge-asc data check DIR",
-        "edge-asc teach DIR --out my.tflite",
+        "edge-asc record LABEL && edge-asc teach sounds --out my.tflite",
         "edge-asc train compact-int8 --data DIR --fold 1",
         "edge-asc quantize && edge-asc export --int8",
         "edge-asc evaluate model.tflite --data DIR --fold 1",

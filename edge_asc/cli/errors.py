@@ -16,7 +16,7 @@ import typer
 
 from edge_asc.install import add_extra
 
-ERROR, INTERRUPTED = 1, 130
+ERROR, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _TRAINING = "torch torchaudio torchao lightning nncf onnx matplotlib"
 TRAINING_PACKAGES = frozenset(_TRAINING.split())
 _LIVE = "sounddevice starlette uvicorn wsproto paho prometheus_client"

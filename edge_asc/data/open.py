@@ -58,13 +58,13 @@ def _open(path: Path, train_list: Path | str | None) -> SceneDataset:
         return open_tau(path, None if train_list is None else Path(train_list))
     if train_list is not None:
         raise ValueError(f"{path}: a training list goes with TAU data alone ({TRAIN_LIST})")
-    table = path if path.is_file() else _table_of(path)
+    table = path if path.is_file() else table_of(path)
     log.info("data set %s: %s", path, table or "a folder for each class")
     return open_folders(path) if table is None else _open_table(table)
 
 
-def _table_of(folder: Path) -> Path | None:
-    """The table that describes a folder, if it has one."""
+def table_of(folder: Path) -> Path | None:
+    """The table that describes a folder, if it has one; its folders are then no classes."""
     for name in ("meta.csv", "meta/esc50.csv"):
         if (folder / name).is_file():
             return folder / name

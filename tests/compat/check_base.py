@@ -93,13 +93,15 @@ def check_evaluation(folder: Path) -> None:
 
 
 def check_teaching(folder: Path) -> None:
-    """A file taught here and now answers; the other format says what it needs."""
+    """What is recorded lies there; a file taught here and now answers; the other says its needs."""
     out, scenes = folder / "taught/my.tflite", folder / "scenes"  # not among files to compare
     out.parent.mkdir(exist_ok=True)
     done = edge_asc("teach", scenes, "--out", out, "--views", "1", "--json")
     found = json.loads(done.stdout)
     assert found["file_bytes"] == out.stat().st_size and 0 <= found["accuracy"] <= 1
     assert found["labels"][0] in edge_asc("classify", folder / "clip.wav", "--model", out).stdout
+    sounds = ("--into", out.with_name("sounds"), "--source", folder / "clip.wav")
+    assert json.loads(edge_asc("record", "dog", *sounds, "--json").stdout)["recordings"]["dog"] == 1
     assert "onnx" in complaint("teach", scenes, "--out", out.with_suffix(".onnx"), "--views", "0")
 
 

@@ -22,7 +22,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     str: text,
     Path: text.map(Path),
 }
-VALUES |= {kind | None: st.none() | VALUES[kind] for kind in (float, str, Path)}
+VALUES |= {kind | None: st.none() | VALUES[kind] for kind in (int, float, str, Path)}
 HINTS = get_type_hints(Options)
 some_options = st.builds(Options, **{f.name: VALUES[HINTS[f.name]] for f in fields(Options)})
 

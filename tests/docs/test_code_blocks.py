@@ -44,7 +44,8 @@ ZOO = {model.name: model for model in zoo_models()}
 # Verbs that take a second or two; `live` where it reads a file as fast as it can.
 QUICK = (
     *("data check", "data synth", "budget", "classify", "evaluate", "calibrate", "info", "live"),
-    *("models", "models show", "models path", "microphones", "log summary", "explain", "teach"),
+    *("models", "models show", "models path", "microphones", "log summary", "explain"),
+    *("record", "teach"),
 )
 SHORTENED = {  # what makes seconds of minutes, for a data set that the page itself has synthesised
     "train": ["--set", "train.epochs=1"],
@@ -258,9 +259,9 @@ def is_quick(verb: str, arguments: list[str]) -> bool:
 
 
 def waits(arguments: list[str]) -> bool:
-    """Whether it is a `live` that does not end by itself within seconds."""
-    live = arguments[0] == "live"
-    return live and bool(WAITS & {*arguments} or "--source" not in arguments)
+    """Whether it listens, and does not end by itself within seconds."""
+    listens = arguments[0] in ("live", "record")
+    return listens and bool(WAITS & {*arguments} or "--source" not in arguments)
 
 
 def files_are_here(arguments: list[str]) -> bool:

@@ -17,12 +17,12 @@ from edge_asc.demo.events import UNSURE, Decision, Health, Notice, clock_time
 from edge_asc.demo.hearing.levels import Meter
 from edge_asc.demo.outputs.facts import facts
 from edge_asc.demo.outputs.terminal import style as look
+from edge_asc.demo.outputs.terminal.meter import meter_row
 from edge_asc.demo.outputs.terminal.strip import Strip, shares, time_axis
 from edge_asc.demo.outputs.terminal.style import Glyphs, Line, bar, clean, duration, keys
 from edge_asc.runtime.metadata import Metadata
 
 MENDED = {"lost": "no audio", "silent": "only zeros"}
-METER_FLOOR_DBFS = -60.0
 FACT_STYLES = {"ok": look.PLAIN, "warn": look.WARN, "bad": look.BAD}
 MAX_NOTICE_ROWS = 3
 MIN_SCENES = 3  # rows, however low the terminal
@@ -50,7 +50,7 @@ def draw(picture: Picture, width: int, height: int, glyphs: Glyphs) -> list[Line
         [_headline(picture, glyphs)],
         [],
         [*_abstract_rows(picture, width, glyphs)],
-        [_meter_row(picture, width, glyphs)],
+        [meter_row(picture.meter, width, glyphs)],
         [*_strip_rows(picture, width, glyphs)],
         [*_health_rows(picture, width, glyphs)],
     ]
@@ -158,32 +158,6 @@ def _bar_row(
         Segment(" " * (bar_width - len(length))),
         Segment(percent, style),
     ]
-
-
-def _meter_row(picture: Picture, width: int, glyphs: Glyphs) -> Line:
-    meter = picture.meter
-    meter_width = min(look.MAX_BAR, max(0, width - 26))
-    length = bar(_on_meter(meter.level_dbfs), meter_width, glyphs).ljust(meter_width)
-    peak_text = ""
-    if meter_width and meter.peak_dbfs > METER_FLOOR_DBFS:
-        peak = round(_on_meter(meter.peak_dbfs) * (meter_width - 1))
-        length = length[:peak] + glyphs.peak + length[peak + 1 :]
-        peak_text = f"  peak {meter.peak_dbfs:.0f}"
-    return [
-        Segment("level ", look.DIM),
-        Segment(length, look.BAD if meter.clipping else look.GOOD),
-        Segment(f" {_decibels(meter.level_dbfs)}"),
-        Segment("  CLIPPING", look.BAD) if meter.clipping else Segment(peak_text),
-    ]
-
-
-def _on_meter(level_dbfs: float) -> float:
-    """Where on the meter's scale a level is, from 0 to 1."""
-    return min(max(1 - level_dbfs / METER_FLOOR_DBFS, 0.0), 1.0)
-
-
-def _decibels(level_dbfs: float) -> str:
-    return f"{level_dbfs:.0f} dBFS" if level_dbfs > METER_FLOOR_DBFS else "silence"
 
 
 def _strip_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:

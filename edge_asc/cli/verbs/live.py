@@ -12,7 +12,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, tables
-from edge_asc.cli.errors import ERROR, complain
+from edge_asc.cli.errors import ERROR, WRONG_USAGE, complain
 from edge_asc.cli.options import OR_NAME, AsJson
 from edge_asc.cli.verbosity import notice
 from edge_asc.demo.options import MicrophoneName, Options
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from edge_asc.demo.doctor.findings import Finding
 
 OFFERED = {"model": complete.models, "runtime": complete.runtimes}  # behind TAB
-WRONG_USAGE = 2  # as typer ends; a service is not started again after it
 EXAMPLES = {
     "live": (
         "edge-asc live --model model.tflite",
@@ -87,7 +86,7 @@ def live(options: Options) -> None:
         check(options)
     except ValueError as error:
         complain(str(error))
-        raise typer.Exit(WRONG_USAGE) from error
+        raise typer.Exit(WRONG_USAGE) from error  # a service is not started again after it
     if options.install_service:
         from edge_asc.demo.service.service import install
 

@@ -55,6 +55,14 @@ def test_channels_are_averaged() -> None:
     np.testing.assert_allclose(block.samples, noise(2).mean(1), rtol=1e-6)
 
 
+def test_one_channel_is_taken_as_it_came() -> None:
+    capture = Capture(MICROPHONE, RATE_HZ, 2, SourceCounts(), channel=2)
+    call(capture, noise(2))
+    block = capture.take()
+    assert block is not None
+    np.testing.assert_array_equal(block.samples, noise(2)[:, 1])
+
+
 def test_an_overflow_is_counted_and_breaks_nothing() -> None:
     """A loss of milliseconds is no reason to wait for a whole window again."""
     capture, counts = opened()

@@ -119,6 +119,32 @@ def test_the_format_is_one_that_really_opens(
     assert recording_format(device) == chosen
 
 
+@pytest.mark.parametrize(
+    ("formats", "channel", "chosen"),
+    [
+        ([(48000, 1), (48000, 2), (48000, 6)], 1, (48000, 2)),  # one alone would be a mix of all
+        ([(48000, 1), (48000, 2), (48000, 6)], 2, (48000, 2)),
+        ([(48000, 1), (48000, 2), (48000, 6)], 4, (48000, 6)),
+        ([(48000, 1), (48000, 6)], 1, (48000, 6)),
+    ],
+)
+def test_with_a_channel_so_many_are_opened_that_it_is_one_of_them(
+    formats: list[tuple[int, int]],
+    channel: int,
+    chosen: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice(*formats))
+    assert recording_format(replace(USB, max_channels=6), channel) == chosen
+
+
+def test_a_channel_that_is_not_there_never_will_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice((48000, 1)))
+    assert recording_format(USB, 1) == (48000, 1)
+    with pytest.raises(NoMicrophone, match=r"USB PnP.* has one channel, and no channel 2"):
+        recording_format(USB, 2)
+
+
 def test_a_device_without_a_rate_says_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice())
     with pytest.raises(OSError, match="does not open at 48000 Hz: Invalid sample rate") as caught:

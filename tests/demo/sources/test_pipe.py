@@ -119,6 +119,28 @@ def test_raw_audio() -> None:
     assert found == pytest.approx([0, 0.5, -1, 1], abs=1e-4)
 
 
+def test_one_channel_of_several() -> None:
+    frames = np.arange(12, dtype="<i2").reshape(4, 3)
+    for channel in (1, 2, 3):
+        read, write = os.pipe()
+        os.write(write, frames.tobytes())
+        os.close(write)
+        found = read_all(PipeSource(read, "pipe", parse_raw("8000:3"), channel=channel))
+        np.testing.assert_array_equal(found * 32768, frames[:, channel - 1])
+
+
+def test_a_channel_that_is_not_there_is_an_error_before_any_audio() -> None:
+    read, write = os.pipe()
+    with pytest.raises(ValueError, match="pipe: has 3 channels, and no channel 4"):
+        PipeSource(read, "pipe", parse_raw("8000:3"), channel=4)
+    os.write(write, wav_bytes("s16"))
+    source = PipeSource(read, "pipe", channel=2)
+    with pytest.raises(ValueError, match="pipe: has one channel, and no channel 2"):
+        source.read(5)
+    source.close()
+    os.close(write)
+
+
 @pytest.mark.parametrize(
     ("text", "pcm"),
     [
