@@ -271,7 +271,8 @@ def _linear(writer: _Writer, node: Node) -> None:
 
 def _flatten(writer: _Writer, node: Node) -> None:
     source, name = node.inputs[0], node.output
-    if writer.shapes[source][1:] == (1, 1) and not writer.graph.is_output(name):
+    read_by_linear = all(node.op == "linear" for node in writer.graph.consumers(name))
+    if writer.shapes[source][1:] == (1, 1) and read_by_linear and not writer.graph.is_output(name):
         writer.index[name] = writer.value(source)  # FULLY_CONNECTED flattens by itself
         return
     shape = np.array(file_shape(writer.shapes[name]), np.int32)

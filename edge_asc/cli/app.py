@@ -52,6 +52,7 @@ SECTIONS: dict[str, dict[str, Callable[..., Any]]] = {
         "models show": using.show_model,
         "models path": using.path_of_model,
         "classify": using.classify,
+        "embed": using.embed,
         "info": using.info,
     },
     "Listen": {

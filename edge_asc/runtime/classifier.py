@@ -35,6 +35,7 @@ from edge_asc.runtime.tta import mean_logits, shifts
 from edge_asc.suggest import no_such
 
 log = logging.getLogger(__name__)
+NO_SCENES = "an encoder, which knows no scenes: edge-asc teach"
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Classifier:
     """A loaded model file that says what sounds are; use one per thread.
 
     Attributes:
-        labels: scenes, in the order of the probabilities.
+        labels: scenes, in the order of the probabilities; an encoder has none.
         window_s: seconds of sound that it hears at once.
         size_bytes: of the file.
         frontend: its features.
@@ -175,6 +176,8 @@ class Classifier:
         runtime: str | None = None,
         threads: int = 1,
         views: int | None = None,
+        *,
+        scenes: bool = True,
     ) -> "Classifier":
         """Open a `.tflite` or `.onnx` file made by `edge-asc export`.
 
@@ -183,6 +186,7 @@ class Classifier:
             runtime: a key of `RUNTIMES`; by default the file's format chooses.
             threads: of the runtime's kernels.
             views: how often each window is heard (`edge_asc.runtime.tta`); None: as the file says.
+            scenes: refuse an encoder, which knows none and can only `embed`.
 
         Raises:
             ValueError: not such a file, or no runtime for it.
@@ -192,8 +196,8 @@ class Classifier:
         check_views(1 if views is None else views)
         content = path.read_bytes()
         metadata = metadata_of(content, str(path))
-        if metadata.kind == "encoder":
-            raise ValueError(f"{path}: an encoder, which knows no scenes: edge-asc teach")
+        if scenes and metadata.kind == "encoder":
+            raise ValueError(f"{path}: {NO_SCENES}")
         try:
             name = choose_runtime(file_format(content), runtime)
             started_s = time.perf_counter()
@@ -253,6 +257,8 @@ class Classifier:
     ) -> np.ndarray:
         """What the network's last layer reads, `[D]` float32, averaged over the sound's windows.
 
+        Of an encoder, what it gives.
+
         Arguments as of a call. A window is heard once, whatever `views` says.
 
         Raises:
@@ -261,7 +267,9 @@ class Classifier:
         return embed(self, self._embedder, audio, sample_rate_hz, hop_s)
 
     @cached_property
-    def _embedder(self) -> Embedder:
+    def _embedder(self) -> Callable[[np.ndarray], np.ndarray]:
+        if self.metadata.kind == "encoder":
+            return lambda features: self._session.run(features)["scene"]
         return Embedder(self.path, self.runtime)
 
     def stream(self, hop_s: float | None = None, sample_rate_hz: int | None = None) -> Stream:
@@ -317,6 +325,8 @@ class Classifier:
         return Prediction(scene[: len(self.labels)], abstract[0] if abstract else None)
 
     def _heads(self) -> list[tuple[str, int]]:
+        if self.metadata.kind == "encoder":
+            raise ValueError(f"{self.path}: {NO_SCENES}")
         heads = [
             ("scene", len(self.metadata.labels) + self.metadata.others),
             ("abstract", len(self.metadata.abstract_labels)),

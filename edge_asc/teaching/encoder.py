@@ -21,7 +21,8 @@ from edge_asc.runtime.metadata import file_format, metadata_of
 from edge_asc.runtime.sessions import Session
 from edge_asc.runtime.zoo.models import FOLDER, model_path
 
-OWN = FOLDER / "encoder" / "encoder.tflite"  # that comes along
+NAME = "encoder"
+OWN = FOLDER / NAME / f"{NAME}.tflite"  # that comes along
 SCENE = "scene"
 
 

@@ -32,17 +32,21 @@ EXAMPLES = {
         "edge-asc classify recordings/ '*.flac' --model model.tflite --top 1",
         "edge-asc classify day.flac --model model.onnx --hop 60 --json",
     ),
+    "embed": (
+        "edge-asc embed recordings/ --out recordings.npz",
+        "edge-asc embed '*.flac' --out x.npz --model esc10-32k --hop 1",
+    ),
     "info": ("edge-asc info", "edge-asc info esc10-32k", "edge-asc info model.tflite --json"),
 }
 
 
 def list_models(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the models that come with edge-asc."""
+    """List the models that come with edge-asc, and the encoder that `teach` builds upon."""
     if context.invoked_subcommand:
         return
-    from edge_asc.runtime.zoo.models import model_facts, models_text, zoo_models
+    from edge_asc.runtime.zoo.models import model_facts, models_text, zoo_encoders, zoo_models
 
-    models = zoo_models()
+    models = [*zoo_models(), *zoo_encoders()]
     if as_json:
         print_json([model_facts(model) for model in models])
     else:
@@ -130,6 +134,52 @@ def classify(
         print(classifier.description)
         for result in results:
             print(result_text(result, classifier.metadata, top, least), flush=True)
+    if failed:
+        raise typer.Exit(ERROR)
+
+
+def embed(
+    audio: Annotated[
+        list[str], typer.Argument(metavar="AUDIO...", help="Files, folders, patterns.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE.npz", help="Where they go.")],
+    model: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE|NAME",
+            help=f"An encoder or another .tflite file {OR_NAME}.",
+            autocompletion=complete.models,
+        ),
+    ] = Path("encoder"),
+    hop: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Seconds from one window to the next [half a window]."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn audio files into vectors, for those who do more with them than classify.
+
+    FILE.npz gets embeddings [N, D] and paths [N]: the mean over each file's windows. Exit code 1
+    when a file could not be used; the others are in it all the same.
+    """
+    from edge_asc.runtime.classify import find_audio
+    from edge_asc.runtime.embed import embed_all, write_table
+    from edge_asc.runtime.zoo.models import load
+
+    failed: list[dict[str, str]] = []
+
+    def on_error(path: Path, error: Exception) -> None:
+        complain(said(error))
+        failed.append({"path": str(path), "error": said(error)})
+
+    loaded = load(model)
+    found = embed_all(find_audio(audio), loaded, hop, on_error)
+    if found:
+        write_table(found, loaded, out)
+        size = len(next(iter(found.values())))
+        facts = {"file": str(out), "files": len(found), "numbers": size, "failed": failed}
+        text = f"{out}  {len(found)} files, {size} numbers each, by {loaded.metadata.name}"
+        print_json(facts) if as_json else print(text)
     if failed:
         raise typer.Exit(ERROR)
 

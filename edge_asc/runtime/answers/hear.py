@@ -1,6 +1,6 @@
 """A whole sound, a file or samples: what a model says of it, and the embedding behind that."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from edge_asc.audio.decode import blocks
 from edge_asc.runtime.answers.answer import Answer, mean_prediction
-from edge_asc.runtime.answers.embedding import Embedder
 from edge_asc.runtime.answers.stream import FeatureWindows, Stream
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def hear(
 
 def embed(
     classifier: "Classifier",
-    embedder: Embedder,
+    embedder: Callable[[np.ndarray], np.ndarray],
     audio: Audio,
     sample_rate_hz: int | None,
     hop_s: float | None,

@@ -1,5 +1,7 @@
 """The models inside the package: `NAME.tflite`, perhaps `NAME.onnx`, and a card `NAME.md`.
 
+An encoder, which is taught upon and knows no scenes itself, lies in a folder of its name.
+
 A card is Markdown for people. Before it, between two lines of `---`, stand facts for programs: a
 line `key: value` each, the value in JSON, which YAML readers take too. `default: true` marks the
 model that is used where none is named.
@@ -21,7 +23,8 @@ from edge_asc.suggest import nearest, no_such
 FOLDER = Path(__file__).parent
 FENCE = "---"
 SUFFIXES = (".tflite", ".onnx")
-REQUIRED = ("summary", "data", "licence", "accuracy_int8", "sha256")
+REQUIRED = ("summary", "data", "licence", "sha256")
+ACCURACY = "accuracy_int8"  # which an encoder has not
 log = logging.getLogger(__name__)
 
 
@@ -61,7 +64,7 @@ class ZooModel:
 
 
 def zoo_models(folder: Path | None = None) -> list[ZooModel]:
-    """All models, the default first, then by name.
+    """All that know scenes, the default first, then by name.
 
     Raises:
         ValueError: a model without a proper card, or a card of another file.
@@ -71,11 +74,24 @@ def zoo_models(folder: Path | None = None) -> list[ZooModel]:
     return sorted(models, key=lambda model: (not model.is_default, model.name))
 
 
+def zoo_encoders() -> list[ZooModel]:
+    """All encoders, by name; raises as `zoo_models`."""
+    return [_read(_file_of(name)) for name in zoo_names() if _file_of(name).parent != FOLDER]
+
+
+def _file_of(name: str) -> Path:
+    """Where the file of a name lies."""
+    own = FOLDER / name / f"{name}.tflite"
+    return own if own.is_file() else FOLDER / f"{name}.tflite"
+
+
 def _read(tflite: Path) -> ZooModel:
     path, onnx = tflite.with_suffix(".md"), tflite.with_suffix(".onnx")
     if not path.is_file():
         raise ValueError(f"{tflite}: a model without its card {path.name}")
     facts, text = parse_card(path.read_text("utf-8"), str(path))
+    if ACCURACY not in facts and tflite.parent.name != tflite.stem:
+        raise ValueError(f"{path}: no {ACCURACY} among its facts")
     if facts["sha256"] != digest(tflite):
         raise ValueError(f"{path}: speaks of another file than {tflite.name} (sha256)")
     return ZooModel(tflite.stem, facts, text, tflite, onnx if onnx.is_file() else None)
@@ -125,12 +141,13 @@ def find_model(name: str) -> ZooModel:
     """
     if name not in (names := zoo_names()):
         raise ValueError(no_such("model of the zoo", name, names))
-    return _read(FOLDER / f"{name}.tflite")
+    return _read(_file_of(name))
 
 
 def zoo_names() -> list[str]:
-    """Names of all models, in the order of the alphabet; no file is read."""
-    return sorted(path.stem for path in FOLDER.glob("*.tflite"))
+    """Names of models and encoders, in the order of the alphabet; no file is read."""
+    files = [*FOLDER.glob("*.tflite"), *FOLDER.glob("*/*.tflite")]
+    return sorted(path.stem for path in files)
 
 
 def model_path(model: str | PathLike[str]) -> Path:
@@ -153,7 +170,7 @@ def model_path(model: str | PathLike[str]) -> Path:
 
 def is_shipped(path: Path) -> bool:
     """Whether a file is one of the zoo's own, which nothing may change."""
-    return path.resolve().parent == FOLDER.resolve()
+    return FOLDER.resolve() in path.resolve().parents
 
 
 def default_model() -> ZooModel:
@@ -178,7 +195,7 @@ def model_or_default(model: Path | None, say: Callable[[str], Any]) -> Path:
 
 
 def zoo() -> list[str]:
-    """Names of the models inside the package, the default first.
+    """Names of the models inside the package that know scenes, the default first.
 
     Example:
         >>> "esc10-32k" in ea.zoo()
@@ -205,7 +222,8 @@ def load(
         views: how often each window is heard, shifted in time; None: as the file says.
 
     Returns:
-        A `Classifier`: call it on a sound.
+        A `Classifier`: call it on a sound. Of "encoder" one that has no labels, whose `embed` is
+        all that it can do.
 
     Raises:
         ValueError: not a model file of ours, or no runtime for it.
@@ -218,7 +236,7 @@ def load(
         >>> clf("dog.wav").label in clf.labels
         True
     """
-    return Classifier.load(model_path(model), runtime, threads, views)
+    return Classifier.load(model_path(model), runtime, threads, views, scenes=False)
 
 
 def copy_model(model: ZooModel, file_format: str, out: Path) -> Path:
@@ -255,6 +273,10 @@ def models_text(models: list[ZooModel]) -> str:
     return "\n".join(
         f"{'*' if model.is_default else ' '} {model.name:{width}}"
         f"  {model.tflite.stat().st_size:>7,} bytes"
-        f"  {100 * model.facts['accuracy_int8']:5.1f} %  {model.facts['summary']}"
+        f"  {_accuracy(model):>7}  {model.facts['summary']}"
         for model in models
     )
+
+
+def _accuracy(model: ZooModel) -> str:
+    return f"{100 * model.facts[ACCURACY]:.1f} %" if ACCURACY in model.facts else "-"
