@@ -99,7 +99,7 @@ def file_text(info: dict[str, Any]) -> str:
         f"{info['file']}: {metadata.name}, {metadata.precision}, {info['file_bytes']:,} bytes",
         f"  window      {metadata.clip_s:g} s{heard(metadata.views)}",
         f"  front end   {_frontend_line(FrontEnd.from_dict(metadata.frontend))}",
-        f"  scenes      {', '.join(metadata.labels)}",
+        f"  scenes      {_scenes(metadata)}",
     ]
     if metadata.abstract_labels:
         lines.append(f"  abstract    {', '.join(metadata.abstract_labels)}")
@@ -107,6 +107,13 @@ def file_text(info: dict[str, Any]) -> str:
     lines += _section("confidence", info["calibration"] or {})
     lines += [f"  warning     {warning}" for warning in metadata.warnings]
     return "\n".join(lines)
+
+
+def _scenes(metadata: Metadata) -> str:
+    if metadata.kind == "encoder":
+        return "none: an encoder, which edge-asc teach builds upon"
+    labels = ", ".join(metadata.labels)
+    return f"{labels}; other sounds get no name" if metadata.others else labels
 
 
 def _frontend_line(frontend: FrontEnd) -> str:

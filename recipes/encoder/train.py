@@ -36,6 +36,7 @@ from windows import Answer, Lesson, Ring
 
 from edge_asc.files import atomic_write
 from edge_asc.models.maximum import CheapMaximum
+from edge_asc.training.placement import cpu_has_bfloat16
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * self.share()
         with CheapMaximum() if self.args.eager else nullcontext():
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=cpu_has_bfloat16()):
                 told = self.network(raw)
             loss = (told.float() - answers).square().mean()
         self.optimizer.zero_grad()
