@@ -21,7 +21,7 @@ from elsewhere import AVX2, answers, emulator
 from exact_onnx import exact_logits, largest_steps, steps_of_each_op, with_integers_out
 from networks import CASES
 from old_onnx import signed_weights
-from taught import clips, taught_graph
+from taught import N_KINDS, clips, taught_graph
 
 # Kernels round to either side what lies halfway, and the next layers spread it: at most 4 steps
 # from exact arithmetic with 30 seeds of the network that spreads it most, 2 with others.
@@ -82,7 +82,7 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     folder = tmp_path_factory.mktemp("elsewhere")
     for case in (case for case in CASES if str(case) in TRIED):
         examples, _ = clips(16, case.n_mels, case.n_frames, seed=99)
-        float_network = GraphNetwork(taught_graph(case)).eval()
+        float_network = GraphNetwork(taught_graph(case, n_clips=N_KINDS)).eval()
         graph = qat.freeze(qat.prepare(float_network, examples.split(8)))
         x = clips(N_CLIPS, case.n_mels, case.n_frames, seed=7)[0][:, 0].numpy()
         onnx_file, tflite_file = (write(graph, case.n_frames) for write in (to_onnx, to_tflite))
