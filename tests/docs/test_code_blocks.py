@@ -38,6 +38,8 @@ from edge_asc.config.schema import PRESETS, load_preset
 from edge_asc.runtime.metadata import read_metadata
 from edge_asc.runtime.zoo.models import zoo_models
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = {str(path.relative_to(ROOT)): path for path in MANUAL}
 COMMANDS = ("sh", "console")
 ZOO = {model.name: model for model in zoo_models()}

@@ -23,6 +23,8 @@ from networks import CASES
 from old_onnx import signed_weights
 from taught import N_KINDS, clips, taught_graph
 
+pytestmark = pytest.mark.slow
+
 # Kernels round to either side what lies halfway, and the next layers spread it: at most 4 steps
 # from exact arithmetic with 30 seeds of the network that spreads it most, 2 with others.
 STEPS = 4.01

@@ -22,6 +22,8 @@ from taught import N_KINDS, clips, taught_graph
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
+pytestmark = pytest.mark.slow
+
 FLOAT = 1e-5  # relative: float32 sums in another order
 # Kernels may round to the other side what lies halfway: at most 2 reached the logits of 12 networks
 # with 5 seeds each. A batch norm behind a leaky ReLU stays a layer of its own, which spreads such a

@@ -30,6 +30,8 @@ from edge_asc.teaching.listen import Heard, listen
 from edge_asc.teaching.strange import Strange, quiet_rooms, read_bank
 from edge_asc.teaching.teach import teach
 
+pytestmark = pytest.mark.slow
+
 ENCODER = "esc10-32k"
 SCENES = 3
 RECORDINGS, PIECES = 3, 2  # of a scene, and clips of a recording
