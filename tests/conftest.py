@@ -14,10 +14,17 @@ from command import Cli, runner
 SILENCED = {"nncf": "NNCF_CI", "onnxruntime": "ORT_DISABLE_TELEMETRY"}
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Give each of pytest's workers one thread; numpy and torch are not imported yet."""
+    config.option.loadscopereorder = False  # of pytest-xdist, which would begin with many tests
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with modules that train: were one of them the last, all other workers would wait."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,7 @@ from edge_asc.runtime.answers.answer import Answer
 from edge_asc.runtime.answers.stream import Stream
 from own_networks import sequential
 from tiny_models import write_tone
+from warm_start import Started
 
 PACKAGE = Path(ea.__file__).parent
 TESTS = str(Path(own_networks.__file__).parent)  # in which they can be imported
@@ -111,7 +112,8 @@ assert ea.quantize is sys.modules["edge_asc.quantize"]
 assert ea.freeze(quantised).is_quantised and ea.quantize.qat.freeze is ea.freeze
 print("both")
 """
-    assert python(code) == "both\n"
+    done = Started(code)
+    assert (done.ended(), done.output) == (0, "both\n"), done.errors
 
 
 @pytest.mark.parametrize("name", ea.__all__)

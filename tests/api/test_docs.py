@@ -29,7 +29,7 @@ def test_every_block_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     page = blocks(DOCS / "python.md")
     assert len(page) >= 8
     for number, block in enumerate(page, 1):
-        exec(compile(block, f"<block {number} of python.md>", "exec"), names)
+        exec(compile(briefly(block), f"<block {number} of python.md>", "exec"), names)
 
 
 @pytest.mark.slow
@@ -37,12 +37,19 @@ def test_the_notebook_prints_what_it_shows(tmp_path: Path, monkeypatch: pytest.M
     """Line by line but for the figures, and for the scenes, which hang on trained weights."""
     monkeypatch.chdir(tmp_path)
     notebook = json.loads(NOTEBOOK.read_text("utf-8"))
+    for cell in code_cells(notebook):
+        cell["source"] = [briefly(line) for line in cell["source"]]
     shown = [cell["outputs"] for cell in code_cells(notebook)]
     found = run(notebook)
     for ours, theirs in zip(found, shown, strict=True):
         assert [kind["output_type"] for kind in ours] == [kind["output_type"] for kind in theirs]
         for a, b in zip(ours, theirs, strict=True):
             assert list(map(masked, a["text"])) == list(map(masked, b["text"]))
+
+
+def briefly(code: str) -> str:
+    """The same with an epoch in place of many: what follows hangs on no figure."""
+    return re.sub(r"\bepochs=\d+", "epochs=1", code)
 
 
 def masked(line: str) -> str:

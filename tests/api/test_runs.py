@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from edge_asc.config.schema import Config, load_preset
 from edge_asc.export.parity import MOST_STEPS
 from own_networks import Net, TwoHeads
 from small_run import N_FRAMES, N_MELS, SMALL
+from warm_start import Started
 
 TESTS = str(Path(own_networks.__file__).parent)  # in which they can be imported
 
@@ -59,17 +58,14 @@ def test_an_importable_network_of_ones_own_is_known_to_the_command(
     run = ea.train(small(), scenes, fold=1, model=Net, out=tmp_path, name="own", progress=False)
     assert run.config.model.name == "own_networks:Net"
     assert isinstance(run.network(), Net)
-    environment = {**os.environ, "PYTHONPATH": TESTS}
     for verb in (["quantize", "--ptq"], ["export", "--int8"]):
-        arguments = [sys.executable, "-m", "edge_asc", verb[0], str(run.path), *verb[1:]]
-        done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        done = Started("edge_asc", verb[0], run.path, *verb[1:])
+        assert done.ended() == 0, done.errors
     (file,) = (run.path / "export").glob("*.tflite")
     assert len(ea.load(file).labels) == 10
-    del environment["PYTHONPATH"]
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "is its folder on PYTHONPATH?" in done.stderr
+    done = Started("edge_asc", "export", run.path, "--int8", without=[TESTS])
+    assert done.ended() == 1 and done.errors.count("\n") == 1
+    assert "is its folder on PYTHONPATH?" in done.errors
 
 
 @pytest.mark.slow
@@ -98,13 +94,9 @@ except ValueError as error:
 import own_networks
 print(type(ea.Run(sys.argv[1], model=own_networks.Net(10)).network()).__name__)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(run.path)],
-        env={**os.environ, "PYTHONPATH": TESTS},
-        capture_output=True,
-        text=True,
-    )
-    error, name = done.stdout.splitlines()
+    done = Started(code, run.path)
+    assert done.ended() == 0, done.errors
+    error, name = done.output.splitlines()
     assert "was an object of the process that trained it" in error and name == "Net"
 
 

@@ -21,7 +21,9 @@ from elsewhere import AVX2, answers, emulator
 from exact_onnx import exact_logits, largest_steps, steps_of_each_op, with_integers_out
 from networks import CASES
 from old_onnx import signed_weights
-from taught import clips, taught_graph
+from taught import N_KINDS, clips, taught_graph
+
+pytestmark = pytest.mark.slow
 
 # Kernels round to either side what lies halfway, and the next layers spread it: at most 4 steps
 # from exact arithmetic with 30 seeds of the network that spreads it most, 2 with others.
@@ -30,6 +32,7 @@ N_CLIPS = 4
 LARGEST, WEIGHT, STEP = 255, 127, 512  # 2 · 255 · 127 is twice what 16 bits hold
 # Of each kind of op one: maximum and attention, leaky ReLU, grouped convolutions, a sum.
 TRIED = ("compact-abstract", "single-leaky-relu-replace", "dcase2024-baseline", "resnet-light")
+OLD = "old"
 
 needs_emulator = pytest.mark.skipif(
     emulator() is None, reason="no qemu-x86_64 (apt install qemu-user-static)"
@@ -73,20 +76,29 @@ def lay(folder: Path, name: str, x: np.ndarray, **files: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def emulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[np.ndarray]]]:
-    """Files, and what they answer on a processor with AVX2 and no VNNI."""
+    """Files, and what they answer on a processor with AVX2 and no VNNI.
+
+    All in one start: imports take an emulated processor longer than models. NAME-ops.onnx is
+    NAME.onnx with all its integers among its outputs, OLD a file with int8 weights.
+    """
     folder = tmp_path_factory.mktemp("elsewhere")
     for case in (case for case in CASES if str(case) in TRIED):
         examples, _ = clips(16, case.n_mels, case.n_frames, seed=99)
-        float_network = GraphNetwork(taught_graph(case)).eval()
+        float_network = GraphNetwork(taught_graph(case, n_clips=N_KINDS)).eval()
         graph = qat.freeze(qat.prepare(float_network, examples.split(8)))
         x = clips(N_CLIPS, case.n_mels, case.n_frames, seed=7)[0][:, 0].numpy()
-        files = {"onnx": to_onnx(graph, case.n_frames), "tflite": to_tflite(graph, case.n_frames)}
-        lay(folder, str(case), x, **files)
+        onnx_file, tflite_file = (write(graph, case.n_frames) for write in (to_onnx, to_tflite))
+        lay(folder, str(case), x, onnx=onnx_file, tflite=tflite_file)
+        lay(folder, f"{case}-ops", x, onnx=with_integers_out(onnx_file))
+        if str(case) == TRIED[0]:
+            old = signed_weights(onnx_file)
+            lay(folder, OLD, x, onnx=old)
+            lay(folder, f"{OLD}-ops", x, onnx=with_integers_out(old))
     for model in zoo_models():
         n_mels = read_metadata(model.tflite).frontend["n_mels"]
         x = clips(1, n_mels, 50, seed=7)[0][:, 0].numpy()
-        onnx_file = model.tflite.with_suffix(".onnx")
-        lay(folder, model.name, x, onnx=onnx_file.read_bytes(), tflite=model.tflite.read_bytes())
+        onnx_file = model.tflite.with_suffix(".onnx").read_bytes()
+        lay(folder, model.name, x, onnx=onnx_file, tflite=model.tflite.read_bytes())
     x = np.full((1, 1, 1), LARGEST, np.float32)
     for name, weight_type in (("signed", np.int8), ("unsigned", np.uint8)):
         lay(folder, name, x, onnx=sum_of_two(weight_type))
@@ -108,51 +120,42 @@ def test_int8_weights_saturate_there(emulated: tuple[Path, dict]) -> None:
 def test_files_answer_there_what_is_exact(emulated: tuple[Path, dict]) -> None:
     folder, found = emulated
     models = {*TRIED, *(model.name for model in zoo_models())}
-    assert {Path(name).stem for name in found} == {*models, "signed", "unsigned"}
-    assert len(found) == 2 * len(models) + 2
+    others = {"signed", "unsigned", OLD, *(f"{name}-ops" for name in (*TRIED, OLD))}
+    assert {Path(name).stem for name in found} == models | others
+    assert len(found) == 2 * len(models) + len(others)
     for name in models:
-        with np.load(folder / f"{name}.npz") as inputs:
-            exact = exact_logits((folder / f"{name}.onnx").read_bytes(), inputs["x"])
+        exact = exact_logits(*laid(folder, name))
         for suffix in ("onnx", "tflite"):
             assert largest_steps(found[f"{name}.{suffix}"], exact) <= STEPS, (name, suffix)
 
 
 @needs_emulator
-def test_each_op_is_exact_to_a_step_there(emulated: tuple[Path, dict], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", TRIED)
+def test_each_op_is_exact_to_a_step_there(name: str, emulated: tuple[Path, dict]) -> None:
     """Of its own inputs, so that nothing spreads."""
-    folder, _ = emulated
-    inputs = {}
-    for name in TRIED:
-        with np.load(folder / f"{name}.npz") as archive:
-            inputs[name] = archive["x"]
-        data = (folder / f"{name}.onnx").read_bytes()
-        lay(tmp_path, name, inputs[name], onnx=with_integers_out(data))
-    found = answers(tmp_path, AVX2)
-    for name in TRIED:
-        path = tmp_path / f"{name}.onnx"
-        steps = of_each_op(path, inputs[name], found[path.name])
-        assert {op for op, n in steps.items() if n} <= {"QuantizeLinear", "QLinearConv"}
-        assert max(steps.values()) <= 1, (name, steps)
+    steps = of_each_op(*emulated, name)
+    assert {op for op, n in steps.items() if n} <= {"QuantizeLinear", "QLinearConv"}
+    assert max(steps.values()) <= 1, steps
 
 
-def of_each_op(path: Path, x: np.ndarray, outputs: list[np.ndarray]) -> dict[str, int]:
+def laid(folder: Path, name: str) -> tuple[bytes, np.ndarray]:
+    """A model's .onnx file and its inputs."""
+    with np.load(folder / f"{name}.npz") as inputs:
+        return (folder / f"{name}.onnx").read_bytes(), inputs["x"]
+
+
+def of_each_op(folder: Path, found: dict[str, list[np.ndarray]], name: str) -> dict[str, int]:
     """`steps_of_each_op` without the logits, which are the first outputs."""
-    return steps_of_each_op(
-        path.read_bytes(), x, [value for value in outputs if value.dtype == np.uint8]
-    )
+    integers = [value for value in found[f"{name}-ops.onnx"] if value.dtype == np.uint8]
+    return steps_of_each_op(*laid(folder, f"{name}-ops"), integers)
 
 
 @needs_emulator
-def test_weights_as_they_were_are_wrong_there(emulated: tuple[Path, dict], tmp_path: Path) -> None:
+def test_weights_as_they_were_are_wrong_there(emulated: tuple[Path, dict]) -> None:
     """The same network with int8 weights, as files held them before."""
-    folder, _ = emulated
-    data = (folder / "compact-abstract.onnx").read_bytes()
-    old = signed_weights(data)
+    folder, found = emulated
+    data, _ = laid(folder, TRIED[0])
+    old, x = laid(folder, OLD)
     assert has_signed_weights(old) and unsigned_weights(old) == data
-    with np.load(folder / "compact-abstract.npz") as inputs:
-        x = inputs["x"]
-    lay(tmp_path, "old", x, onnx=old)
-    lay(tmp_path, "ops", x, onnx=with_integers_out(old))
-    found = answers(tmp_path, AVX2)
-    assert largest_steps(found["old.onnx"], exact_logits(old, x)) > STEPS
-    assert of_each_op(tmp_path / "ops.onnx", x, found["ops.onnx"])["QLinearConv"] > 1
+    assert largest_steps(found[f"{OLD}.onnx"], exact_logits(old, x)) > STEPS
+    assert of_each_op(folder, found, OLD)["QLinearConv"] > 1

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from copy import deepcopy
@@ -33,6 +32,7 @@ from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Format, Metadata, Precision, read_metadata
 from edge_asc.training.run_folder import read_run
 from edge_asc.training.step import SceneModule
+from warm_start import Started
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -338,10 +338,8 @@ def test_killed_quantisation_resumes_to_the_same_weights(
     code, _, _ = cli("quantize", whole, *SETTINGS)
     assert code == 0
     n_steps = len(steps)
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, "quantize", run, *SETTINGS], capture_output=True, text=True
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    killed = Started(KILLED, "quantize", run, *SETTINGS)
+    assert killed.ended() == -signal.SIGKILL, killed.errors
     assert (run / "quantized" / "last.ckpt").is_file()
     assert not (run / "quantized" / "weights.pt").exists()
     code, out, err = cli("export", run, "--int8")

@@ -17,10 +17,12 @@ from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
 from exact_onnx import steps_of_each_op, with_integers_out
 from networks import ANY_LENGTH, CASES, Case
-from taught import clips, taught_graph
+from taught import N_KINDS, clips, taught_graph
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
+
+pytestmark = pytest.mark.slow
 
 FLOAT = 1e-5  # relative: float32 sums in another order
 # Kernels may round to the other side what lies halfway: at most 2 reached the logits of 12 networks
@@ -35,7 +37,7 @@ METADATA = {"edge_asc": '{"labels":["Straße"]}'.encode()}
 def graph_of(case: Case, precision: str) -> Graph:
     if precision == "int8":
         examples, _ = clips(16, case.n_mels, case.n_frames, seed=99)
-        network = GraphNetwork(taught_graph(case)).eval()
+        network = GraphNetwork(taught_graph(case, n_clips=N_KINDS)).eval()  # one of each kind
         return qat.freeze(qat.prepare(network, examples.split(8)))
     graph = case.graph()
     return round_to_half(graph) if precision == "float16" else graph

@@ -8,6 +8,7 @@ import pytest
 from command import Cli
 from edge_asc.budget.rules import RULES
 from edge_asc.config.preset_files import PRESETS
+from edge_asc.demo.bench import live as bench_live
 from edge_asc.runtime.metadata import read_metadata
 from edge_asc.runtime.zoo import models as model_zoo
 from edge_asc.runtime.zoo.models import (
@@ -144,7 +145,11 @@ def test_a_name_is_never_a_presets() -> None:
     assert not set(zoo_names()) & set(PRESETS)
 
 
-def test_bench_takes_the_default_and_says_so(zoo: Path, cli: Cli) -> None:
+def test_bench_takes_the_default_and_says_so(
+    zoo: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_live, "STARTS", 1)
+    monkeypatch.setattr(bench_live, "PACED_S", 0.5)  # which are listened to in real time
     settle(zoo, "tones", default=True)
     code, out, err = cli("bench", "--seconds", "0.05", "--threads", "1", "--json")
     assert code == 0, err

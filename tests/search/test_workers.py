@@ -1,9 +1,5 @@
 """Several workers on one storage: SQLite and a real PostgreSQL; killed ones; secrets."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +15,7 @@ from edge_asc.search.records import was_trained
 from edge_asc.search.storage import ADDRESS, PASSWORD, PASSWORD_FILE, address, close, open_storage
 from postgres import Postgres
 from small_search import HEARTBEAT_S, small_search, small_task
+from warm_start import Started
 
 PROGRAM = Path(program.__file__)
 N_TRIALS = 4
@@ -50,18 +47,14 @@ def _emptied(server: Postgres) -> str:
 
 def start(
     storage: tuple[str, dict[str, str]], folder: Path, data: Path, trials: int, epochs: int
-) -> subprocess.Popen[bytes]:
+) -> Started:
     url, secrets = storage
-    paths = [str(PROGRAM.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, **secrets, "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, str(PROGRAM), url, str(folder), str(data), str(trials), str(epochs)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    return Started(str(PROGRAM), url, folder, data, trials, epochs, environment=secrets)
 
 
-def finish(process: subprocess.Popen[bytes]) -> str:
-    _, error = process.communicate(timeout=300)
-    assert process.returncode == 0, error.decode()
-    return error.decode()
+def finish(process: Started) -> str:
+    assert process.ended() == 0, process.errors
+    return process.errors
 
 
 def trials(storage: tuple[str, dict[str, str]]) -> list[Any]:
@@ -94,10 +87,9 @@ def test_another_worker_goes_on_with_the_candidate_of_a_killed_one(
     killed = start(storage, tmp_path, scenes, 1, epochs)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "small").glob("*/last.ckpt")):
-        assert killed.poll() is None and time.monotonic() < deadline
+        assert killed.runs() and time.monotonic() < deadline
         time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    killed.kill()
     assert [trial.state.name for trial in trials(storage)] == ["RUNNING"]
     time.sleep(2 * HEARTBEAT_S + 1)
     said = finish(start(storage, tmp_path, scenes, 1, epochs))

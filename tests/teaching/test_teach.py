@@ -31,6 +31,7 @@ from edge_asc.teaching.teach import teach
 from own_sounds import ENCODER, PIECES, RECORDINGS, SCENES
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "recipes/artifacts"
+pytestmark = pytest.mark.slow
 # Two ways to the least of one convex function stop within its flat bottom.
 PROBABILITY = 2e-3
 STEPS = 1.01  # the kernel rounds halves to either side

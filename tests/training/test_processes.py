@@ -2,7 +2,6 @@
 
 import math
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,20 +12,19 @@ import torch
 
 import small_training as program
 from small_training import assert_same_weights, rows, small_network
+from warm_start import Started
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = Path(program.__file__)
 
 
-def start(folder: Path, epochs: int, processes: int = 1, *more: str) -> subprocess.Popen[bytes]:
-    paths = [str(PROGRAM.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, str(PROGRAM), str(folder), str(epochs), str(processes), *more]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+def start(folder: Path, epochs: int, *more: str) -> Started:
+    return Started(str(PROGRAM), folder, epochs, 1, *more, environment={"OMP_NUM_THREADS": "1"})
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
-    _, error = process.communicate(timeout=300)
-    assert process.returncode == 0, error.decode()
+def finish(process: Started) -> None:
+    assert process.ended() == 0, process.errors
 
 
 def test_killed_process_resumes_to_the_same_weights(tmp_path: Path) -> None:
@@ -35,14 +33,12 @@ def test_killed_process_resumes_to_the_same_weights(tmp_path: Path) -> None:
     whole = start(tmp_path / "whole", epochs)
     deadline = time.monotonic() + 200
     while not (tmp_path / "killed" / "last.ckpt").exists():
-        assert killed.poll() is None and time.monotonic() < deadline
+        assert killed.runs() and time.monotonic() < deadline
         time.sleep(0.01)
     time.sleep(0.1)  # into the next epoch, which takes a quarter of a second
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    killed.communicate()
+    killed.kill()
     assert 1 <= len(rows(tmp_path / "killed")) < epochs
-    finish(start(tmp_path / "killed", epochs, 1, "resume"))
+    finish(start(tmp_path / "killed", epochs, "resume"))
     finish(whole)
     files = [tmp_path / name / "final.pt" for name in ("killed", "whole")]
     weights = [torch.load(file, weights_only=True) for file in files]
@@ -52,7 +48,11 @@ def test_killed_process_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
-    finish(start(tmp_path, 3, 2, "gradnorm"))
+    paths = [str(PROGRAM.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, PROGRAM, tmp_path, "3", "2", "gradnorm"]  # it starts itself again
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, timeout=300)
+    assert done.returncode == 0, done.stderr.decode()
     losses = [float(r["train_loss"]) for r in rows(tmp_path)]
     assert len(losses) == 3 and all(map(math.isfinite, losses))
     weights = torch.load(tmp_path / "final.pt", weights_only=True)

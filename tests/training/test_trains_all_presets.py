@@ -19,6 +19,8 @@ from small_run import N_FRAMES, N_MELS, train_run
 FORMATS: tuple[Format, ...] = get_args(Format)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
+pytestmark = pytest.mark.slow
+
 SIZE = (f"model.options={{n_mels = {N_MELS}, n_frames = {N_FRAMES}}}",)
 
 
