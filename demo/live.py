@@ -122,6 +122,7 @@ class Live:
             **by_label,
             time_s=time_s,
             position_s=self._begun_s + window_end_s,
+            model=self._classifier.id,
             changed=scene != self._shown,
             confidence=float(smoothed.mean.scene.max()),
             level_dbfs=level_dbfs,
@@ -177,7 +178,7 @@ class Live:
         if now or clock_s >= self._next_health_s or state != self._told_state:
             self._next_health_s, self._told_state = clock_s + HEALTH_S, state
             self._tell_behind(clock_s)
-            self._output.on_health(self._watch.health(self._position_s))
+            self._output.on_health(self._watch.health(self._position_s, self._classifier.id))
 
     def _tell_behind(self, clock_s: float) -> None:
         dropped_s = self._source.counts.dropped_s
