@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -57,6 +58,11 @@ def smoothing_of(options: Options, models_floor: float | None) -> Smoothing:
     return Smoothing(options.smooth_s, options.margin, floor)
 
 
+def smoothing_for(options: Options, classifier: Classifier) -> Smoothing:
+    """What was asked for, with a model's threshold."""
+    return smoothing_of(options, classifier.threshold)
+
+
 def listen(options: Options) -> None:
     """Listen until the audio ends, SIGINT or SIGTERM.
 
@@ -77,7 +83,7 @@ def listen(options: Options) -> None:
                 source = open_source(options)
                 stack.callback(source.close)
                 output = Outputs(list(_outputs(options, classifier, stack)))
-                rule = smoothing_of(options, classifier.threshold)
+                rule = partial(smoothing_for, options)
                 live = Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs)
                 live.run(stopped)
         except CaptureHung as error:
@@ -174,20 +180,25 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
     if options.metrics:
         from edge_asc.demo.outputs.prometheus import PrometheusOutput
 
-        yield kept(PrometheusOutput(options.metrics, metadata))
+        yield kept(PrometheusOutput(options.metrics, metadata, classifier.id))
     if options.web:
         from edge_asc.demo.outputs.web.web import WebOutput
 
         token, heard = os.environ.get(WEB_TOKEN), options.stream_audio
         page = WebOutput(
-            options.web, metadata, classifier.frontend, token=token, stream_audio=heard
+            options.web,
+            metadata,
+            classifier.frontend,
+            token=token,
+            stream_audio=heard,
+            model=classifier.id,
         )
         yield kept(page)
     yield kept(_view(options, classifier))
 
 
 def _view(options: Options, classifier: Classifier) -> Output:
-    from edge_asc.demo.outputs.plain import JsonOutput, PlainOutput
+    from edge_asc.demo.outputs.plain import JsonOutput, PlainOutput, width_of
 
     if options.as_json:
         return JsonOutput()
@@ -196,7 +207,7 @@ def _view(options: Options, classifier: Classifier) -> Output:
 
         return TerminalOutput(classifier.description, classifier.metadata, options.hop_s)
     say(classifier.description)
-    return PlainOutput(max(map(len, classifier.metadata.labels)), options.quiet)
+    return PlainOutput(width_of(classifier), options.quiet)
 
 
 def _draws(options: Options) -> bool:
