@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_asc.audio.resampler import Resampler
 from edge_asc.demo.events import UNSURE, Decision, Notice, State
-from edge_asc.demo.health import Watch
+from edge_asc.demo.hearing.health import Watch
 from edge_asc.demo.hearing.levels import Gate, Level
 from edge_asc.demo.hearing.smoothing import Smoothed, Smoother, Smoothing
 from edge_asc.demo.hearing.trial import try_out
@@ -96,9 +96,19 @@ class Live:
             try_out(classifier)
         except ValueError as error:
             text = f"model: {classifier.id} refused, {self._classifier.id} goes on: {error}"
-            self._said.append(text)
+            self.say(text)
             raise ValueError(text) from error
         self._next.append(classifier)
+
+    @property
+    def model(self) -> str:
+        """`Classifier.id` of the model that listens, or will with the next block."""
+        waiting = [*self._next]
+        return (waiting[0] if waiting else self._classifier).id
+
+    def say(self, text: str) -> None:
+        """Have a notice told to all outputs; any thread may call this."""
+        self._said.append(text)
 
     def _exchange(self) -> None:
         """Put a model that was handed over into the place of the old one."""

@@ -28,8 +28,8 @@ from edge_asc.runtime.metadata import (
     Metadata,
     check_views,
     file_format,
+    metadata_of,
     one_line,
-    read_metadata,
 )
 from edge_asc.runtime.sessions import OnnxSession, Session, open_tflite
 from edge_asc.runtime.tta import mean_logits, shifts
@@ -164,18 +164,18 @@ class Classifier:
         metadata: Metadata,
         runtime: str,
         session: Session,
-        digest: str,
+        content: bytes,
         views: int | None = None,
     ) -> None:
         self.path = path
-        self.id = f"{metadata.name}-{digest[:ID_DIGITS]}"
+        self.id = f"{metadata.name}-{hashlib.sha256(content).hexdigest()[:ID_DIGITS]}"
         self.metadata = metadata
         self.views = metadata.views if views is None else views
         self.frontend = FrontEnd.from_dict(metadata.frontend)
         self.runtime = runtime
         self.runtime_version = RUNTIMES[runtime].version or ""
         self.labels, self.window_s = metadata.labels, metadata.clip_s
-        self.file_bytes = self.size_bytes = path.stat().st_size
+        self.file_bytes = self.size_bytes = len(content)
         self._session = session
 
     @classmethod
@@ -200,10 +200,10 @@ class Classifier:
         """
         path = Path(path)
         check_views(1 if views is None else views)
-        metadata = read_metadata(path)
+        content = path.read_bytes()  # once: another file may take its place at any moment
+        metadata = metadata_of(content, str(path))
         if metadata.kind == "encoder":
             raise ValueError(f"{path}: an encoder, which knows no scenes: edge-asc teach")
-        content = path.read_bytes()
         try:
             name = choose_runtime(file_format(content), runtime)
             started_s = time.perf_counter()
@@ -212,8 +212,7 @@ class Classifier:
             raise ValueError(f"{path}: {one_line(error)}") from error
         took_ms = 1000 * (time.perf_counter() - started_s)
         log.info("%s on %s, threads: %d, opened in %.0f ms", path, name, threads, took_ms)
-        digest = hashlib.sha256(content).hexdigest()
-        return cls(path, metadata, name, session, digest, views)
+        return cls(path, metadata, name, session, content, views)
 
     @property
     def window_samples(self) -> int:

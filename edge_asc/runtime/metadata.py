@@ -161,13 +161,22 @@ def read_metadata(path: Path | str) -> Metadata:
         OSError: the file cannot be read.
         ValueError: not a model file, or one that carries no valid metadata.
     """
-    entries = read_entries(path)
+    return metadata_of(Path(path).read_bytes(), str(path))
+
+
+def metadata_of(data: bytes, name: str = "model") -> Metadata:
+    """The metadata of a model in memory; `name` stands in the errors.
+
+    Raises:
+        ValueError: not a model file, or one that carries no valid metadata.
+    """
+    entries = entries_of(data, name)
     if METADATA_KEY not in entries:
-        raise ValueError(f"{path}: not made by edge-asc (no {METADATA_KEY!r} in its metadata)")
+        raise ValueError(f"{name}: not made by edge-asc (no {METADATA_KEY!r} in its metadata)")
     try:
         return metadata_from_json(entries[METADATA_KEY])
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{name}: {error}") from None
 
 
 def read_entries(path: Path | str) -> dict[str, bytes]:

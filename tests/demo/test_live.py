@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import tiny_models
 from command import Cli
 from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision
-from edge_asc.demo.health import Load
+from edge_asc.demo.hearing.health import Load
 from edge_asc.demo.hearing.levels import Level, dbfs
 from edge_asc.demo.hearing.smoothing import Smoother, Smoothing
 from edge_asc.demo.live import Live

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
 from edge_asc.demo.events import SILENCE_DBFS, Notice
-from edge_asc.demo.machine import rss_bytes
+from edge_asc.demo.hearing.machine import rss_bytes
 from edge_asc.demo.outputs.web import hub as web_hub
 from edge_asc.demo.outputs.web import server as web_server
 from edge_asc.demo.outputs.web import web

@@ -3,8 +3,8 @@
 import time
 from collections import deque
 
-from edge_asc.demo import machine
 from edge_asc.demo.events import Health
+from edge_asc.demo.hearing import machine
 from edge_asc.demo.hearing.levels import Level
 from edge_asc.demo.sources.source import Block, Source
 
