@@ -88,7 +88,7 @@ def listen(options: Options) -> None:
                 output = Outputs(list(_outputs(options, classifier, stack)))
                 rule = partial(smoothing_for, options)
                 live = Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs)
-                follower = Follower(live, model, load, signals.reloads, taken)
+                follower = Follower(live, lambda: model, load, signals.reloads, taken)
                 stack.callback(follower.close)
                 live.run(signals.stopped)
         except CaptureHung as error:

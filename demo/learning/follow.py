@@ -6,6 +6,7 @@ still being written is left alone until it has stood still from one look to the 
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -31,7 +32,8 @@ class Follower:
     """Puts the model of a file under the live loop, from construction to `close`.
 
     Args:
-        path: the file.
+        live: the loop.
+        which: gives the file; another one is taken up like one that has changed.
         load: opens it.
         asked: each thing that is put here has the file loaded again; a signal handler may put one.
         taken: the file's stamp before the model that listens was loaded from it; None: the file is
@@ -41,12 +43,12 @@ class Follower:
     def __init__(
         self,
         live: Live,
-        path: Path,
+        which: Callable[[], Path],
         load: Callable[[Path], Classifier],
         asked: SimpleQueue[Any],
         taken: Stamp | None = None,
     ) -> None:
-        self._live, self._path, self._load = live, path, load
+        self._live, self._which, self._load = live, which, load
         self._asked, self._taken = asked, taken
         self._looks = taken is not None
         self._seen = taken  # at the last look
@@ -72,25 +74,21 @@ class Follower:
 
     def _has_settled(self) -> bool:
         """Whether the file is another than the one that was taken, and no longer changes."""
-        before, self._seen = self._seen, stamp_of(self._path)
+        before, self._seen = self._seen, stamp_of(self._which())
         return self._seen is not None and self._seen == before and self._seen != self._taken
 
     def _take(self, asked: bool) -> None:
         """Load the file and hand it over, unless it is the model that listens."""
+        path = self._which()
         if self._looks:
-            self._taken = stamp_of(self._path)  # before it is read: a later change is seen
+            self._taken = stamp_of(path)  # before it is read: a later change is seen
         try:
-            classifier = self._load(self._path)
+            classifier = self._load(path)
         except (ValueError, OSError) as error:
             self._live.say(f"model: {self._live.model} goes on: {error}")
             return
         if classifier.id != self._live.model:
-            self._swap(classifier)
+            with suppress(ValueError):  # a model that does not answer, which the loop tells itself
+                self._live.swap(classifier)
         elif asked:
             self._live.say(f"model: {classifier.id} as before")
-
-    def _swap(self, classifier: Classifier) -> None:
-        try:
-            self._live.swap(classifier)
-        except ValueError:  # which it says itself
-            return
