@@ -8,9 +8,9 @@
 - `recording` writes what is heard to files, to teach from.
 - `events` is what comes out: decisions, health, notices.
 - `outputs` shows, writes or sends them: terminal, lines, web page, log, MQTT, Prometheus, systemd.
+- `learning` puts another model under the loop: its file anew, or one that was taught meanwhile.
 - `command` puts all this together as `options` say, and takes it apart again.
-- `service` installs it, `doctor` looks at what it needs, `bench` measures it; `machine` is asked by
-  all of them.
+- `service` installs it, `doctor` looks at what it needs, `bench` measures it.
 """
 
 if __name__ != "edge_asc.demo":

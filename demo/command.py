@@ -1,20 +1,22 @@
 """`edge-asc live`: puts a source, a model and outputs together, and takes them apart again."""
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from edge_asc.demo.hearing.smoothing import FLOOR, Smoothing
+from edge_asc.demo.learning.follow import Follower, stamp_of
 from edge_asc.demo.live import Live
 from edge_asc.demo.options import Options
 from edge_asc.demo.outputs.address import parse_address
 from edge_asc.demo.outputs.log.format import check_every, format_of
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
+from edge_asc.demo.service.signals import heeded, ignore_hang_ups
 from edge_asc.demo.sources.pcm import parse_raw
 from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.demo.sources.source import CaptureHung, Source
@@ -61,8 +63,13 @@ def smoothing_of(options: Options, models_floor: float | None) -> Smoothing:
     return Smoothing(options.smooth_s, options.margin, floor)
 
 
+def smoothing_for(options: Options, classifier: Classifier) -> Smoothing:
+    """What was asked for, with a model's threshold."""
+    return smoothing_of(options, classifier.threshold)
+
+
 def listen(options: Options) -> None:
-    """Listen until the audio ends, SIGINT or SIGTERM.
+    """Listen until the audio ends, SIGINT or SIGTERM; SIGHUP loads the model's file again.
 
     A sound system that hangs beyond cure is left behind by starting this program anew in the same
     process: every output is closed first, the process number stays.
@@ -70,22 +77,26 @@ def listen(options: Options) -> None:
     Raises:
         ValueError, OSError: something that was asked for cannot be had, in one line.
     """
-    with stop_signals() as stopped:
+    with heeded() as signals:
         source: Source | None = None
         try:
             with ExitStack() as stack:
                 if options.source == "mic":
                     stack.enter_context(own_stderr(hide_libraries=_draws(options)))
                 model = model_or_default(options.model, say)
-                classifier = Classifier.load(model, options.runtime, options.threads)
+                load = partial(Classifier.load, runtime=options.runtime, threads=options.threads)
+                taken = stamp_of(model) if options.follow_model else None
+                classifier = load(model)
                 source = open_source(options)
                 stack.callback(source.close)
                 output = Outputs(list(_outputs(options, classifier, stack)))
-                rule = smoothing_of(options, classifier.threshold)
+                rule = partial(smoothing_for, options)
                 live = Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs)
-                live.run(stopped)
+                follower = Follower(live, lambda: model, load, signals.reloads, taken)
+                stack.callback(follower.close)
+                live.run(signals.stopped)
         except CaptureHung as error:
-            if stopped():
+            if signals.stopped():
                 os._exit(0)  # all is closed but the sound system, whose own clean-up would hang too
             say(f"{error}; starting anew")
             start_anew(source.name if source else "")
@@ -103,26 +114,8 @@ def start_anew(microphone: str) -> NoReturn:
         if int(name) > 2:
             with suppress(OSError):  # the one that lists them is closed by now
                 os.set_inheritable(int(name), False)
+    ignore_hang_ups()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-
-
-@contextmanager
-def stop_signals() -> Iterator[Any]:
-    """Give a function that tells whether SIGINT or SIGTERM has come; a second one ends at once."""
-    came: list[int] = []
-
-    def note(number: int, _frame: Any) -> None:
-        if came:
-            os._exit(128 + number)
-        came.append(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, note) for number in numbers]
-    try:
-        yield lambda: bool(came)
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def open_source(options: Options) -> Source:
@@ -178,20 +171,25 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
     if options.metrics:
         from edge_asc.demo.outputs.prometheus import PrometheusOutput
 
-        yield kept(PrometheusOutput(options.metrics, metadata))
+        yield kept(PrometheusOutput(options.metrics, metadata, classifier.id))
     if options.web:
         from edge_asc.demo.outputs.web.web import WebOutput
 
         token, heard = os.environ.get(WEB_TOKEN), options.stream_audio
         page = WebOutput(
-            options.web, metadata, classifier.frontend, token=token, stream_audio=heard
+            options.web,
+            metadata,
+            classifier.frontend,
+            token=token,
+            stream_audio=heard,
+            model=classifier.id,
         )
         yield kept(page)
     yield kept(_view(options, classifier))
 
 
 def _view(options: Options, classifier: Classifier) -> Output:
-    from edge_asc.demo.outputs.plain import JsonOutput, PlainOutput
+    from edge_asc.demo.outputs.plain import JsonOutput, PlainOutput, width_of
 
     if options.as_json:
         return JsonOutput()
@@ -200,7 +198,7 @@ def _view(options: Options, classifier: Classifier) -> Output:
 
         return TerminalOutput(classifier.description, classifier.metadata, options.hop_s)
     say(classifier.description)
-    return PlainOutput(max(map(len, classifier.metadata.labels)), options.quiet)
+    return PlainOutput(width_of(classifier), options.quiet)
 
 
 def _draws(options: Options) -> bool:

@@ -22,6 +22,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
 
     time_s: float  # Unix time at which the window's last sample sounded
     position_s: float  # where that sample is in the audio
+    model: str = ""  # `Classifier.id` of the model that heard it
     scene: str  # the scene shown: smoothed, with hysteresis; `UNSURE` below the confidence floor
     changed: bool  # whether `scene` differs from the decision before (true for the first)
     confidence: float  # smoothed probability of the likeliest scene
@@ -41,6 +42,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
     time_s: float  # Unix time
     state: State  # "lost": no audio comes; "silent": only zeros come; both are being mended
     source: str  # name of what is listened to
+    model: str = ""  # `Classifier.id` of the model that listens
     sample_rate_hz: int = 0  # of the source; 0 before it is open
     uptime_s: float = 0.0  # since the start
     audio_s: float = 0.0  # seconds of audio classified

@@ -6,6 +6,7 @@ prediction; predictions are smoothed into decisions. Once a second the outputs g
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -15,6 +16,7 @@ from edge_asc.demo.events import UNSURE, Decision, Notice, State
 from edge_asc.demo.hearing.health import Watch
 from edge_asc.demo.hearing.levels import Gate, Level
 from edge_asc.demo.hearing.smoothing import Smoothed, Smoother, Smoothing
+from edge_asc.demo.hearing.trial import try_out
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.sources.source import Block, Source
 from edge_asc.runtime.answers.stream import FeatureWindows
@@ -33,6 +35,7 @@ class Live:
     The caller closes source and output.
 
     Args:
+        smoothing: how much is smoothed, or what says so for a model.
         gate_dbfs: level that something in the window must reach to be named; None: any level.
     """
 
@@ -42,14 +45,15 @@ class Live:
         classifier: Classifier,
         output: Output,
         hop_s: float = 1.0,
-        smoothing: Smoothing | None = None,
+        smoothing: Smoothing | Callable[[Classifier], Smoothing] | None = None,
         gate_dbfs: float | None = None,
     ) -> None:
         self._source, self._classifier, self._output = source, classifier, output
-        self._windows = FeatureWindows(classifier, hop_s, on_frames=output.on_frames)
-        hop_s = self._windows.hop_s
-        self._smoother = Smoother(smoothing or Smoothing(), hop_s)
-        self._gate = Gate(gate_dbfs, math.ceil(classifier.metadata.clip_s / hop_s))
+        self._smoothing = smoothing or Smoothing()
+        self._gate_dbfs, self._hop_s = gate_dbfs, hop_s
+        self._next: deque[Classifier] = deque(maxlen=1)  # handed over by other threads
+        self._said: deque[str] = deque()  # and what is to be said of it
+        self._set_up()
         self._level, self._watch = Level(), Watch(source)
         self._started_unix_s = time.time()
         self._resampler: Resampler | None = None
@@ -68,6 +72,7 @@ class Live:
         """
         while not stopped():
             block = self._source.read(READ_TIMEOUT_S)
+            self._exchange()
             if block is not None:
                 self._take(block)
             elif self._source.state == "ended":
@@ -75,6 +80,68 @@ class Live:
                 break
             self._tell()
         self._tell(now=True)
+
+    def swap(self, classifier: Classifier) -> None:
+        """Let another model listen from the next block on; any thread may call this.
+
+        No audio is lost, positions go on, smoothing begins anew. With the same features and window
+        the next decision comes when it would have come; with another window, or other features,
+        the first window begins here. The model is tried here, in the thread that calls, and is the
+        loop's from then on.
+
+        Raises:
+            ValueError: it does not answer; a notice says so, too, and the old one goes on.
+        """
+        try:
+            try_out(classifier)
+        except ValueError as error:
+            text = f"model: {classifier.id} refused, {self._classifier.id} goes on: {error}"
+            self.say(text)
+            raise ValueError(text) from error
+        self._next.append(classifier)
+
+    @property
+    def model(self) -> str:
+        """`Classifier.id` of the model that listens, or will with the next block."""
+        waiting = [*self._next]
+        return (waiting[0] if waiting else self._classifier).id
+
+    def say(self, text: str) -> None:
+        """Have a notice told to all outputs; any thread may call this."""
+        self._said.append(text)
+
+    def _exchange(self) -> None:
+        """Put a model that was handed over into the place of the old one."""
+        if not self._next:
+            return
+        old, new = self._classifier, self._next.pop()
+        self._classifier = new
+        self._output.on_model(new)
+        if new.frontend.key() != old.frontend.key():
+            self._set_up()
+            if self._resampler is not None:
+                self._resampler = self._begin(self._resampler.from_hz)
+        else:
+            self._windows.use(new)
+            if new.window_frames != old.window_frames:
+                self._gate = self._new_gate()
+            self._smoother = self._new_smoother()
+        self._notice(f"model: {new.id} instead of {old.id}")
+
+    def _set_up(self) -> None:
+        """What becomes decisions, for the model that listens."""
+        frames = self._output.on_frames
+        self._windows = FeatureWindows(self._classifier, self._hop_s, on_frames=frames)
+        self._gate, self._smoother = self._new_gate(), self._new_smoother()
+
+    def _new_gate(self) -> Gate:
+        hops = math.ceil(self._classifier.metadata.clip_s / self._windows.hop_s)  # of one window
+        return Gate(self._gate_dbfs, hops)
+
+    def _new_smoother(self) -> Smoother:
+        given = self._smoothing
+        rule = given if isinstance(given, Smoothing) else given(self._classifier)
+        return Smoother(rule, self._windows.hop_s)
 
     def _take(self, block: Block) -> None:
         started = time.perf_counter()
@@ -122,6 +189,7 @@ class Live:
             **by_label,
             time_s=time_s,
             position_s=self._begun_s + window_end_s,
+            model=self._classifier.id,
             changed=scene != self._shown,
             confidence=float(smoothed.mean.scene.max()),
             level_dbfs=level_dbfs,
@@ -171,13 +239,14 @@ class Live:
             )
 
     def _tell(self, now: bool = False) -> None:
-        for text in [*self._source.notices(), *self._output.notices()]:
+        said = [self._said.popleft() for _ in range(len(self._said))]
+        for text in [*said, *self._source.notices(), *self._output.notices()]:
             self._notice(text)
         clock_s, state = time.monotonic(), self._source.state
         if now or clock_s >= self._next_health_s or state != self._told_state:
             self._next_health_s, self._told_state = clock_s + HEALTH_S, state
             self._tell_behind(clock_s)
-            self._output.on_health(self._watch.health(self._position_s))
+            self._output.on_health(self._watch.health(self._position_s, self._classifier.id))
 
     def _tell_behind(self, clock_s: float) -> None:
         dropped_s = self._source.counts.dropped_s

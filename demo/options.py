@@ -43,6 +43,9 @@ class Options:
             "FILE|NAME",
         ),
     ] = None
+    follow_model: Annotated[
+        bool, says("--follow-model", "Load the model file again when it has changed.")
+    ] = False
     source: Annotated[
         str, says("--source", "A microphone, a recording, or WAV on stdin.", "mic|FILE|-")
     ] = "mic"

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from edge_asc.demo import machine
 from edge_asc.demo.bench.live import measure_live
 from edge_asc.demo.bench.process import Run, Timing
 from edge_asc.demo.bench.report import (
@@ -24,6 +23,7 @@ from edge_asc.demo.bench.report import (
     text,
 )
 from edge_asc.demo.doctor.findings import run_python
+from edge_asc.demo.hearing import machine
 from edge_asc.runtime.classifier import RUNTIMES, choose_runtime
 from edge_asc.runtime.metadata import file_format, metadata_of
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from edge_asc.demo.events import json_text
-from edge_asc.demo.machine import rss_bytes
+from edge_asc.demo.hearing.machine import rss_bytes
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.frontend.stream import FeatureStream
 from edge_asc.runtime.classifier import Classifier

@@ -19,7 +19,7 @@ from edge_asc.demo.doctor.system import (
     check_memory,
     check_power,
 )
-from edge_asc.demo.machine import ROOT
+from edge_asc.demo.hearing.machine import ROOT
 from edge_asc.runtime.metadata import one_line
 
 __all__ = ["Finding", "as_dict", "examine", "failed", "finding_text", "summary"]

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import edge_asc
-from edge_asc.demo import machine
 from edge_asc.demo.doctor.findings import Finding, finding
+from edge_asc.demo.hearing import machine
 
 MB, GB = 1e6, 1e9
 DAY_S = 86400.0

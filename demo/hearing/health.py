@@ -3,8 +3,8 @@
 import time
 from collections import deque
 
-from edge_asc.demo import machine
 from edge_asc.demo.events import Health
+from edge_asc.demo.hearing import machine
 from edge_asc.demo.hearing.levels import Level
 from edge_asc.demo.sources.source import Block, Source
 
@@ -53,14 +53,15 @@ class Watch:
         self.n_decisions += 1
         self._latency_ms = latency_ms
 
-    def health(self, audio_s: float) -> Health:
-        """How it is now, after so many seconds of audio."""
+    def health(self, audio_s: float, model: str) -> Health:
+        """How it is now, after so many seconds of audio, with the model of that `id`."""
         clock_s, source, counts = time.monotonic(), self._source, self._source.counts
         level_dbfs, peak_dbfs = self._level.take()
         return Health(
             time_s=time.time(),
             state=source.state,
             source=source.name,
+            model=model,
             sample_rate_hz=self._rate_hz,
             uptime_s=clock_s - self._started_s,
             audio_s=audio_s,

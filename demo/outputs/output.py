@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_asc.demo.events import Decision, Health, Notice
+from edge_asc.runtime.classifier import Classifier
 
 
 class Output:
@@ -24,6 +25,12 @@ class Output:
 
     def on_notice(self, notice: Notice) -> None:
         """Something a person should know happened."""
+
+    def on_model(self, classifier: Classifier) -> None:
+        """Another model listens from now on; its decisions come next, and then never the old one's.
+
+        Read it only: the live loop runs it.
+        """
 
     def on_audio(self, samples: np.ndarray) -> None:
         """Audio `[n]` at the model's rate, float32, full scale 1, on its way to the features."""
@@ -56,7 +63,7 @@ class Outputs(Output):
         self.outputs = tuple(outputs)
 
     on_decision, on_health, on_notice = _each("on_decision"), _each("on_health"), _each("on_notice")
-    on_audio, on_frames = _each("on_audio"), _each("on_frames")
+    on_model, on_audio, on_frames = _each("on_model"), _each("on_audio"), _each("on_frames")
 
     def notices(self) -> list[str]:
         """What any of them has to say."""

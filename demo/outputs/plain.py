@@ -9,6 +9,7 @@ from typing import TextIO
 from edge_asc.demo.events import Decision, Health, Notice, clock_time, json_text
 from edge_asc.demo.outputs.facts import facts
 from edge_asc.demo.outputs.output import Output
+from edge_asc.runtime.classifier import Classifier
 
 HEALTH_EVERY_S = 60.0
 
@@ -44,6 +45,10 @@ class PlainOutput(Output):
         if health.decisions and health.time_s >= self._next_health_s:
             self._next_health_s = health.time_s + HEALTH_EVERY_S
             self._tell_health(health)
+
+    def on_model(self, classifier: Classifier) -> None:
+        """Make room for its labels."""
+        self._width = width_of(classifier)
 
     def on_notice(self, notice: Notice) -> None:
         """At once."""
@@ -88,6 +93,11 @@ class JsonOutput(PlainOutput):
 
     def _line(self, event: Decision | Health | Notice) -> None:
         print(json_text(event), file=self._out, flush=True)
+
+
+def width_of(classifier: Classifier) -> int:
+    """Characters of its longest label."""
+    return max(map(len, classifier.labels))
 
 
 def decision_line(decision: Decision, width: int = 0) -> str:

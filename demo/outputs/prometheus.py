@@ -27,6 +27,7 @@ from edge_asc import __version__
 from edge_asc.demo.events import UNSURE, Decision, Health, State
 from edge_asc.demo.outputs.address import parse_address
 from edge_asc.demo.outputs.output import Output
+from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Metadata
 
 INFERENCE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -63,15 +64,15 @@ class PrometheusOutput(Output):
 
     Args:
         address: `PORT` or `HOST:PORT`; without a host only this machine can read them.
+        model: `Classifier.id`; None: the model's name.
 
     Raises:
         ValueError: not an address.
         OSError: the port is taken.
     """
 
-    def __init__(self, address: str | int, metadata: Metadata) -> None:
+    def __init__(self, address: str | int, metadata: Metadata, model: str | None = None) -> None:
         host, port = parse_address(str(address), "metrics")
-        self._metadata = metadata
         self._health: Health | None = None
         self._decision: Decision | None = None
         disable_created_metrics()  # series that say nothing the process' start does not
@@ -79,8 +80,6 @@ class PrometheusOutput(Output):
         self._decisions = Counter(
             "edge_asc_decisions", "Decisions made.", ["scene"], registry=registry
         )
-        for scene in (*metadata.labels, UNSURE):
-            self._decisions.labels(scene)
         self._inference = Histogram(
             "edge_asc_inference_seconds",
             "Time the network takes for a window.",
@@ -93,10 +92,9 @@ class PrometheusOutput(Output):
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
-        build = Info("edge_asc_build", "What runs.", registry=registry)
-        build.info(
-            {"version": __version__, "model": metadata.name, "precision": metadata.precision}
-        )
+        self._build = Info("edge_asc_build", "What runs.", registry=registry)
+        self._model = Info("edge_asc_model", "Which model listens.", registry=registry)
+        self._introduce(metadata, model or metadata.name)
         ProcessCollector(registry=registry)
         registry.register(self)  # `collect` below
         try:
@@ -121,6 +119,19 @@ class PrometheusOutput(Output):
     def on_health(self, health: Health) -> None:
         """Keep it for the next scrape."""
         self._health = health
+
+    def on_model(self, classifier: Classifier) -> None:
+        """Its labels join those that are counted; one series says which model it is."""
+        self._decision = None
+        self._introduce(classifier.metadata, classifier.id)
+
+    def _introduce(self, metadata: Metadata, model: str) -> None:
+        self._metadata = metadata
+        for scene in (*metadata.labels, UNSURE):
+            self._decisions.labels(scene)
+        about = {"version": __version__, "model": metadata.name, "precision": metadata.precision}
+        self._build.info(about)
+        self._model.info({"model": model})
 
     def close(self) -> None:
         """Stop serving; the port is free again."""

@@ -1,1 +1,1 @@
-"""`edge-asc live --install-service`: listening as a systemd service."""
+"""`edge-asc live --install-service`: listening as a systemd service, and the signals it is sent."""

@@ -25,6 +25,8 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 ExecStart={command}
+# Loads the model's file again.
+ExecReload=/bin/kill -HUP $MAINPID
 EnvironmentFile=-{environment}
 Environment=PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 Environment=ORT_DISABLE_TELEMETRY=1

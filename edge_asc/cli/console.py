@@ -1,10 +1,13 @@
 """Tables and JSON on stdout, progress on stderr."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from edge_asc.cli.verbosity import is_quiet
+from edge_asc.demo.learning import progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +32,13 @@ def print_json(value: Any) -> None:
 
 @contextmanager
 def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int, int], Any]]:
-    """Give a callback that takes (done, total); the bar shows where stderr is a terminal."""
+    """Give a callback that takes (done, total); the bar shows where stderr is a terminal.
+
+    A program that waits gets lines instead (`edge_asc.demo.learning.progress`).
+    """
+    if progress.is_wanted(os.environ):
+        yield lambda done, of: print(progress.line_of(done, of), file=sys.stderr, flush=True)
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

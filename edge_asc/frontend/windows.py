@@ -57,36 +57,37 @@ class WindowStream:
     Args:
         window: frames of a window.
         hop: frames from one window to the next.
+        first: number of the first frame that will come; 0 again after `reset`.
     """
 
-    def __init__(self, window: int, hop: int) -> None:
+    def __init__(self, window: int, hop: int, first: int = 0) -> None:
         if window < 1 or hop < 1:
             raise ValueError(f"window of {window} and hop of {hop} frames must be at least 1")
         self.window, self.hop = window, hop
-        self.reset()
+        self.reset(first)
 
-    def reset(self) -> None:
-        """Forget all frames."""
+    def reset(self, first: int = 0) -> None:
+        """Forget all frames; the next one has the number `first`."""
         self._held: np.ndarray | None = None  # the latest frames, at least the last W
-        self._n_seen = 0  # frames
-        self._next = 0  # first frame of the next window
-        self._end = 0  # where the last window ended
+        self.n_seen = first  # frames, from number 0 on
+        self._next = first  # first frame of the next window
+        self._end = first  # where the last window ended
 
     def feed(self, frames: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Take frames `[M, k]`; give (first frame, window `[M, W]`) for each that became ready."""
         held = frames if self._held is None else np.concatenate([self._held, frames], axis=1)
-        self._n_seen += frames.shape[1]
-        first = self._n_seen - held.shape[1]  # frame number of held[:, 0]
-        while self._next + self.window <= self._n_seen:
+        self.n_seen += frames.shape[1]
+        first = self.n_seen - held.shape[1]  # frame number of held[:, 0]
+        while self._next + self.window <= self.n_seen:
             start = self._next
             self._next, self._end = start + self.hop, start + self.window
             yield start, held[:, start - first : start - first + self.window]
-        keep = min(self._next, max(self._n_seen - self.window, 0))
+        keep = min(self._next, max(self.n_seen - self.window, 0))
         self._held = held[:, max(keep - first, 0) :].copy()  # a view would keep all of it alive
 
     def flush(self) -> Iterator[tuple[int, np.ndarray]]:
         """End the stream: the last window, when frames came after the one before; and reset."""
-        held, n_seen, end = self._held, self._n_seen, self._end
+        held, n_seen, end = self._held, self.n_seen, self._end
         self.reset()
         if held is not None and n_seen > end:
             yield max(0, n_seen - self.window), held[:, -self.window :]

@@ -4,6 +4,7 @@ The file says everything about itself (labels, front end, window); which runtime
 by its format, or by name, and is always told: `Classifier.runtime`, `Classifier.description`.
 """
 
+import hashlib
 import importlib.util
 import logging
 import sys
@@ -34,6 +35,7 @@ from edge_asc.runtime.sessions import OnnxSession, Session, open_tflite
 from edge_asc.runtime.tta import mean_logits, shifts
 from edge_asc.suggest import no_such
 
+ID_DIGITS = 8  # of a file's SHA-256, hexadecimal
 log = logging.getLogger(__name__)
 NO_SCENES = "an encoder, which knows no scenes: edge-asc teach"
 
@@ -135,6 +137,7 @@ class Classifier:
         labels: scenes, in the order of the probabilities; an encoder has none.
         window_s: seconds of sound that it hears at once.
         size_bytes: of the file.
+        id: which file it is: its name and the beginning of its SHA-256, as `kitchen-1a2b3c4d`.
         frontend: its features.
         runtime: the inference library that runs it.
 
@@ -157,16 +160,18 @@ class Classifier:
         metadata: Metadata,
         runtime: str,
         session: Session,
+        content: bytes,
         views: int | None = None,
     ) -> None:
         self.path = path
+        self.id = f"{metadata.name}-{hashlib.sha256(content).hexdigest()[:ID_DIGITS]}"
         self.metadata = metadata
         self.views = metadata.views if views is None else views
         self.frontend = FrontEnd.from_dict(metadata.frontend)
         self.runtime = runtime
         self.runtime_version = RUNTIMES[runtime].version or ""
         self.labels, self.window_s = metadata.labels, metadata.clip_s
-        self.file_bytes = self.size_bytes = path.stat().st_size
+        self.file_bytes = self.size_bytes = len(content)
         self._session = session
 
     @classmethod
@@ -194,7 +199,7 @@ class Classifier:
         """
         path = Path(path)
         check_views(1 if views is None else views)
-        content = path.read_bytes()
+        content = path.read_bytes()  # once: another file may take its place at any moment
         metadata = metadata_of(content, str(path))
         if scenes and metadata.kind == "encoder":
             raise ValueError(f"{path}: {NO_SCENES}")
@@ -206,7 +211,7 @@ class Classifier:
             raise ValueError(f"{path}: {one_line(error)}") from error
         took_ms = 1000 * (time.perf_counter() - started_s)
         log.info("%s on %s, threads: %d, opened in %.0f ms", path, name, threads, took_ms)
-        return cls(path, metadata, name, session, views)
+        return cls(path, metadata, name, session, content, views)
 
     @property
     def window_samples(self) -> int:
@@ -233,7 +238,7 @@ class Classifier:
     def description(self) -> str:
         """Model, precision, size and runtime in one line."""
         return (
-            f"{self.metadata.name} ({self.metadata.precision}, {self.file_bytes:,} bytes)"
+            f"{self.id} ({self.metadata.precision}, {self.file_bytes:,} bytes)"
             f" on {self.runtime} {self.runtime_version}"
         )
 

@@ -168,7 +168,7 @@ def metadata_of(data: bytes, name: str = "model") -> Metadata:
     """The metadata of a model in memory; `name` stands in the errors.
 
     Raises:
-        ValueError: as `read_metadata`.
+        ValueError: not a model file, or one that carries no valid metadata.
     """
     entries = entries_of(data, name)
     if METADATA_KEY not in entries:

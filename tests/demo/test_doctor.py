@@ -13,7 +13,6 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.demo import machine
 from edge_asc.demo.doctor import doctor
 from edge_asc.demo.doctor import python as doctor_python
 from edge_asc.demo.doctor import recording as doctor_recording
@@ -21,6 +20,7 @@ from edge_asc.demo.doctor import system as doctor_system
 from edge_asc.demo.doctor.findings import Finding, Verdict, run_python
 from edge_asc.demo.doctor.recording import Recorded, judge, longest_zeros, record
 from edge_asc.demo.doctor.sound import check_access, check_sound
+from edge_asc.demo.hearing import machine
 from edge_asc.demo.hearing.levels import dbfs
 from edge_asc.demo.sources.source import Block, SourceCounts
 from edge_asc.install import add_extra, add_package

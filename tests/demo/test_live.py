@@ -17,63 +17,23 @@ from hypothesis import strategies as st
 
 import tiny_models
 from command import Cli
-from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision, Health, Notice
+from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision
 from edge_asc.demo.hearing.health import Load
 from edge_asc.demo.hearing.levels import Level, dbfs
 from edge_asc.demo.hearing.smoothing import Smoother, Smoothing
 from edge_asc.demo.live import READ_TIMEOUT_S, Live
 from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.sources.recording import BLOCK_S, MAX_LAG_S, FileSource
-from edge_asc.demo.sources.source import Block, SourceCounts
+from edge_asc.demo.sources.source import Block
 from edge_asc.runtime.answers.answer import Prediction
 from edge_asc.runtime.answers.stream import FeatureWindows
 from edge_asc.runtime.classifier import Classifier
+from live_parts import Heard, Played, heard
 from waiting import PATIENCE_S
 
 RATE_HZ = tiny_models.FRONTEND.sample_rate_hz
 AS_THEY_COME = Smoothing(time_constant_s=0, margin=0, floor=0)
 CPU_NOISE = 1e-6  # the runtime's kernels add float32 numbers in the same order every time
-
-
-class Heard(Output):
-    """Keeps everything it is told."""
-
-    def __init__(self) -> None:
-        self.decisions: list[Decision] = []
-        self.healths: list[Health] = []
-        self.told: list[Notice] = []
-        self.audio: list[np.ndarray] = []
-        self.frames: list[np.ndarray] = []
-        self.closed = False
-        self.on_decision = self.decisions.append  # type: ignore[method-assign]
-        self.on_health = self.healths.append  # type: ignore[method-assign]
-        self.on_notice = self.told.append  # type: ignore[method-assign]
-        self.on_audio = self.audio.append  # type: ignore[method-assign]
-        self.on_frames = self.frames.append  # type: ignore[method-assign]
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Played:
-    """A source that gives prepared blocks, one a read."""
-
-    def __init__(self, *blocks: Block | None) -> None:
-        self.name, self.state = "played", "listening"
-        self.counts = SourceCounts()
-        self._blocks = list(blocks)
-
-    def read(self, timeout_s: float) -> Block | None:
-        if not self._blocks:
-            self.state = "ended"
-            return None
-        return self._blocks.pop(0)
-
-    def notices(self) -> list[str]:
-        return []
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +57,6 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     mono = np.concatenate(tones) + noise
     soundfile.write(path, np.stack([mono, 0.5 * mono], axis=1), 44100)
     return path
-
-
-def heard(classifier: Classifier, source: Any, hop_s: float = 0.5, **kwargs: Any) -> Heard:
-    found = Heard()
-    Live(source, classifier, found, hop_s, **kwargs).run(lambda: False)
-    return found
 
 
 def scene_of(decision: Decision) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.demo import machine
+from edge_asc.demo.hearing import machine
 
 # Bits of get_throttled as Raspberry Pi's documentation of vcgencmd lists them.
 DOCUMENTED_NOW = {

@@ -1,6 +1,7 @@
 """The same numbers in every runtime, in integers done right, and one line for what goes wrong."""
 
 import sys
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
@@ -127,6 +128,14 @@ def test_the_runtime_that_runs_is_told(tmp_path: Path, runtime: str) -> None:
     assert classifier.runtime == runtime
     assert f"on {runtime} {RUNTIMES[runtime].version}" in classifier.description
     assert f"{path.stat().st_size:,} bytes" in classifier.description
+
+
+def test_an_id_tells_files_apart_and_not_their_places(tmp_path: Path) -> None:
+    one, other = write_model(tmp_path / "a.tflite"), write_model(tmp_path / "b.tflite", clip_s=2.0)
+    before = Classifier.load(one).id
+    assert before == f"tiny-{sha256(one.read_bytes()).hexdigest()[:8]}"
+    assert Classifier.load(one.rename(tmp_path / "c.tflite")).id == before
+    assert Classifier.load(other).id != before
 
 
 def test_the_format_is_told_by_the_bytes(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """The log of a live classifier: what it heard, in a file that outlives it.
 
-A line is written when the scene or the source's state changes (or at every decision, if wanted),
-for every notice, and at least once a minute. So the time of each scene can be summed exactly, and a
-minute without a line means that nothing listened.
+A line is written when the scene, the source's state or the model changes (or at every decision, if
+wanted), for every notice, and at least once a minute. So the time of each scene can be summed
+exactly, and a minute without a line means that nothing listened.
 """
 
 import time
@@ -42,13 +42,15 @@ class DecisionLog(Output):
         self._format = format_of(path)
         _check(path, every, max_bytes, keep)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = LogWriter(LogFile(path, self._format.header, max_bytes, keep))
+        form = self._format
+        self._writer = LogWriter(LogFile(path, form.header, max_bytes, keep, form.old_headers))
         self._every_decision = every == "decision"
         self._state: State = "starting"
         self._scene: str | None = None
+        self._model = ""  # that said so
         self._now_s = time.time()  # Unix time of what came last
         self._written_s = self._now_s  # of the last line
-        self._written: tuple[State, str | None] = (self._state, self._scene)
+        self._written: tuple[State, str | None, str] = (self._state, self._scene, self._model)
         self._write("start")
 
     def on_decision(self, decision: Decision) -> None:
@@ -57,7 +59,7 @@ class DecisionLog(Output):
         if self._state == "starting":  # audio comes, though no `Health` has said so yet
             self._state = "listening"
         if self._state == "listening":
-            self._scene = decision.scene
+            self._scene, self._model = decision.scene, decision.model
         if self._every_decision:
             self._write("decision", **_details(decision))
         elif self._is_new():
@@ -100,14 +102,14 @@ class DecisionLog(Output):
         return self._written_s if late else time_s
 
     def _is_new(self) -> bool:
-        return (self._state, self._scene) != self._written
+        return (self._state, self._scene, self._model) != self._written
 
     def _keep_alive(self) -> None:
         if not 0 <= self._now_s - self._written_s < HEARTBEAT_S:
             self._write("alive")
 
     def _write(self, event: Event, **details: Any) -> None:
-        self._written_s, self._written = self._now_s, (self._state, self._scene)
+        self._written_s, self._written = self._now_s, (self._state, self._scene, self._model)
         time_text = iso_time(self._now_s)
         entry = Entry(time=time_text, event=event, state=self._state, scene=self._scene, **details)
         self._writer.put(self._format.to_line(entry))
@@ -120,6 +122,7 @@ def _details(decision: Decision) -> dict[str, Any]:
         "abstract": decision.abstract,
         "level_dbfs": rounded(decision.level_dbfs, 1),
         "latency_ms": rounded(decision.latency_ms, 1),
+        "model": decision.model or None,
         "probabilities": rounded(decision.probabilities),
         "abstract_probabilities": rounded(decision.abstract_probabilities),
     }

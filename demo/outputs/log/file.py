@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _SCAN_BYTES = 1 << 16
+_HEADER_BYTES = 1024  # no header is longer
 
 
 class LogFile:
@@ -18,10 +19,19 @@ class LogFile:
     Args:
         header: what every file begins with; may be empty.
         keep: old files besides it, at least 1.
+        old_headers: what files of the past begin with; one that does is rotated, not continued.
     """
 
-    def __init__(self, path: Path, header: bytes, max_bytes: int, keep: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: bytes,
+        max_bytes: int,
+        keep: int,
+        old_headers: tuple[bytes, ...] = (),
+    ) -> None:
         self.path = path
+        self._old_headers = old_headers
         self._header, self._max_bytes, self._keep = header, max_bytes, keep
         self._fd: int | None = None
         self._n_bytes = 0
@@ -48,6 +58,8 @@ class LogFile:
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             self._n_bytes = _mend(self._fd)
+            if os.pread(self._fd, _HEADER_BYTES, 0).startswith(self._old_headers):
+                self._rotate()
 
     def sync(self) -> None:
         """Have what was written survive a power cut; slow on an SD card."""

@@ -39,6 +39,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     level_dbfs: float | None = None  # level of the audio
     latency_ms: float | None = None  # from the sound to the decision
     text: str | None = None  # of a notice
+    model: str | None = None  # `Classifier.id` of the model that made the decision
     probabilities: dict[str, float] | None = None  # by scene; JSON only
     abstract_probabilities: dict[str, float] | None = None  # by abstract class; JSON only
 
@@ -54,6 +55,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 COLUMNS = tuple(n for n in Entry.__struct_fields__ if not n.endswith("probabilities"))
+# Of tables of the past: a new column goes to the end, and `_from_csv` reads the shorter rows, too.
+OLD_COLUMNS = (COLUMNS[: COLUMNS.index("model")],)
 
 
 def _row(values: Iterable[Any]) -> bytes:
@@ -67,7 +70,8 @@ def _row(values: Iterable[Any]) -> bytes:
 
 def _from_csv(line: bytes) -> Entry:
     (cells,) = csv.reader([line.decode()], strict=True)
-    known = {name: cell for name, cell in zip(COLUMNS, cells, strict=True) if cell}
+    columns = next((c for c in OLD_COLUMNS if len(c) == len(cells)), COLUMNS)
+    known = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
     return msgspec.convert(known, Entry, strict=False)
 
 
@@ -75,6 +79,7 @@ class Format(msgspec.Struct, frozen=True):
     """How entries are written and read."""
 
     header: bytes  # what a file begins with
+    old_headers: tuple[bytes, ...]  # what files of the past began with
     to_line: Callable[[Entry], bytes]  # an entry as a whole line
     # An entry from a line without its newline; ValueError when it is none.
     from_line: Callable[[bytes], Entry]
@@ -82,10 +87,16 @@ class Format(msgspec.Struct, frozen=True):
 
 FORMATS = {
     ".jsonl": Format(
-        b"", lambda entry: msgspec.json.encode(entry) + b"\n", msgspec.json.Decoder(Entry).decode
+        b"",
+        (),
+        lambda entry: msgspec.json.encode(entry) + b"\n",
+        msgspec.json.Decoder(Entry).decode,
     ),
     ".csv": Format(
-        _row(COLUMNS), lambda entry: _row(getattr(entry, name) for name in COLUMNS), _from_csv
+        _row(COLUMNS),
+        tuple(map(_row, OLD_COLUMNS)),
+        lambda entry: _row(getattr(entry, name) for name in COLUMNS),
+        _from_csv,
     ),
 }
 

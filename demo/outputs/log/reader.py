@@ -45,10 +45,11 @@ def read_entries(path: Path, on_damage: Callable[[Path], Any] = lambda _: None) 
         OSError: it cannot be read.
     """
     form = format_of(log_of(path))
+    headers = (form.header, *form.old_headers)
     for file in log_files(path):
         with file.open("rb") as opened:
             for line in _lines(opened):
-                if line + b"\n" == form.header:
+                if line + b"\n" in headers:
                     continue
                 try:
                     yield form.from_line(line)

@@ -6,6 +6,7 @@ for each of its components; other programs read the same two topics, `state` and
 
 import json
 import re
+from collections.abc import Set
 from typing import Any, get_args
 
 import msgspec
@@ -18,6 +19,7 @@ PREFIX = "homeassistant"
 STATUS_TOPIC = f"{PREFIX}/status"  # "online" when Home Assistant has started
 STATE_S = 5.0  # a state is sent at least this often
 EXPIRE_S = 30  # without a state for that long, a sensor's value is unknown
+ATTRIBUTES = "{{ {'model': value_json.model} | tojson }}"  # of the scene: who heard it
 INNER = ("event", "time_s", "position_s", "changed")  # fields that are not sent
 
 
@@ -51,8 +53,13 @@ def payload_of(event: Decision | Health) -> bytes:
     return json_text(rounded(fields)).encode()
 
 
-def discovery_payload(topics: Topics, metadata: Metadata) -> bytes:
-    """The device, with a sensor for the scene and one for each abstract class."""
+def discovery_payload(topics: Topics, metadata: Metadata, known: Set[str] = frozenset()) -> bytes:
+    """The device, with a sensor for the scene and one for each abstract class.
+
+    Of the `known` keys, which an earlier description had, those that this model lacks are removed.
+    """
+    sensors = _components(topics, metadata)
+    gone = sorted(known - sensors.keys())
     payload = {
         "device": {
             "identifiers": [topics.device],
@@ -73,17 +80,28 @@ def discovery_payload(topics: Topics, metadata: Metadata) -> bytes:
                 "expire_after": EXPIRE_S,
                 **component,
             }
-            for key, component in _components(topics, metadata).items()
-        },
+            for key, component in sensors.items()
+        }
+        | {key: {"platform": "sensor"} for key in gone},
     }
     return json.dumps(payload, separators=(",", ":")).encode()
+
+
+def sensor_keys(topics: Topics, metadata: Metadata) -> Set[str]:
+    """Of the sensors that a model has."""
+    return _components(topics, metadata).keys()
 
 
 def _components(topics: Topics, metadata: Metadata) -> dict[str, dict[str, Any]]:
     """What is particular to each sensor."""
     of_device = {"entity_category": "diagnostic", "state_topic": topics.health}
     sensors = {
-        "scene": _choice("Scene", "scene", [*metadata.labels, UNSURE]) | {"icon": "mdi:waveform"},
+        "scene": {
+            **_choice("Scene", "scene", [*metadata.labels, UNSURE]),
+            "icon": "mdi:waveform",
+            "json_attributes_topic": topics.state,
+            "json_attributes_template": ATTRIBUTES,
+        },
         "confidence": _share("Confidence", "value_json.confidence"),
     }
     if metadata.abstract_labels:

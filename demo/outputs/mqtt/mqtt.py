@@ -15,10 +15,12 @@ from edge_asc.demo.outputs.mqtt.home_assistant import (
     STATUS_TOPIC,
     discovery_payload,
     payload_of,
+    sensor_keys,
 )
 from edge_asc.demo.outputs.mqtt.link import MqttLink
 from edge_asc.demo.outputs.mqtt.settings import credentials, parse_url, tls_context, topics_of
 from edge_asc.demo.outputs.output import Output
+from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Metadata
 
 CHANGE_S = 1.0  # changes are sent no faster
@@ -48,6 +50,7 @@ class MqttOutput(Output):
     ) -> None:
         address = parse_url(url)
         self._topics = topics_of(address, node, environment)
+        self._known = sensor_keys(self._topics, metadata)
         self._description = discovery_payload(self._topics, metadata)
         self._decision: Decision | None = None
         self._health: Health | None = None
@@ -76,6 +79,13 @@ class MqttOutput(Output):
         """Send it likewise."""
         self._health = health
         self._send()
+
+    def on_model(self, classifier: Classifier) -> None:
+        """Describe the sensors anew; the last decision was another model's."""
+        self._decision, metadata = None, classifier.metadata
+        self._description = discovery_payload(self._topics, metadata, self._known)
+        self._known |= sensor_keys(self._topics, metadata)
+        self._n_announced = 0
 
     def notices(self) -> list[str]:
         """What a person should know: connected, lost, refused; each once."""

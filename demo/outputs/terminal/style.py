@@ -48,7 +48,7 @@ def clean(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def keys(labels: tuple[str, ...]) -> dict[str, str]:
     """A letter for each label, of its own letters where one is free; `*` when all are taken."""
     taken: dict[str, str] = {}

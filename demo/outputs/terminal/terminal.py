@@ -23,6 +23,7 @@ from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.outputs.terminal.strip import Strip
 from edge_asc.demo.outputs.terminal.style import ASCII, Glyphs, Line
 from edge_asc.demo.outputs.terminal.view import MENDED, Picture, draw
+from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Metadata
 
 REDRAW_S = 0.25
@@ -46,8 +47,7 @@ class TerminalOutput(Output):
         self._own_file = None if console else _own_stdout()
         self._console = console or Console(file=self._own_file)
         self._glyphs = ASCII if self._console.options.ascii_only else Glyphs()
-        meter = Meter(int(metadata.frontend["sample_rate_hz"]))
-        self._picture = Picture(description, metadata, Strip(hop_s), meter)
+        self._picture = Picture(description, metadata, Strip(hop_s), Meter(rate_of(metadata)))
         self._lock = threading.Lock()  # held for as long as a picture is made, not while drawn
         self._changed, self._closing = threading.Event(), threading.Event()
         self._changed.set()
@@ -73,6 +73,16 @@ class TerminalOutput(Output):
                 picture.decision = None
                 picture.meter.reset()
                 picture.waiting_since_s = picture.meter.heard_s
+        self._changed.set()
+
+    def on_model(self, classifier: Classifier) -> None:
+        """Make room for its bars; what was heard before stays in the strip."""
+        with self._lock:
+            picture = self._picture
+            if rate_of(classifier.metadata) != rate_of(picture.metadata):
+                picture.meter = Meter(rate_of(classifier.metadata))
+            picture.description, picture.metadata = classifier.description, classifier.metadata
+            picture.decision, picture.waiting_since_s = None, picture.meter.heard_s
         self._changed.set()
 
     def on_notice(self, notice: Notice) -> None:
@@ -120,6 +130,11 @@ class TerminalOutput(Output):
     def _lines(self, size: ConsoleDimensions) -> list[Line]:
         with self._lock:
             return draw(self._picture, *size, self._glyphs)
+
+
+def rate_of(metadata: Metadata) -> int:
+    """Of the audio that a model hears, in Hz."""
+    return int(metadata.frontend["sample_rate_hz"])
 
 
 class _Screen:

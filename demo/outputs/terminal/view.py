@@ -163,10 +163,12 @@ def _bar_row(
 def _strip_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """The last minutes, the time below them, and what the letters mean with each scene's share."""
     labels = picture.metadata.labels
-    letters = {**keys(tuple(labels)), UNSURE: look.UNSURE_KEY}
-    styles = {label: look.KEY_STYLES[i % len(look.KEY_STYLES)] for i, label in enumerate(labels)}
     now_s = picture.health.time_s if picture.health else 0.0
     cells = picture.strip.latest(width, now_s)
+    # Another model's scenes may still be in the strip; they get the letters that are left.
+    others = sorted({c for c in cells if c is not None} - {*labels, UNSURE})
+    letters = {**keys((*labels, *others)), UNSURE: look.UNSURE_KEY}
+    styles = {label: look.KEY_STYLES[i % len(look.KEY_STYLES)] for i, label in enumerate(labels)}
     runs = ((cell, sum(1 for _ in run)) for cell, run in groupby(cells))
     yield [
         Segment(letters[c] * n, styles.get(c, look.DIM)) if c else Segment(" " * n) for c, n in runs

@@ -13,7 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from edge_asc.demo.outputs.web.access import Gate
-from edge_asc.demo.outputs.web.hub import MAX_CLIENTS, Client, Hub, frames_message
+from edge_asc.demo.outputs.web.hub import MAX_CLIENTS, RENEWED, Client, Hub, frames_message
 from edge_asc.demo.outputs.web.state import LiveState
 
 STALE_S = 10.0  # health comes once a second
@@ -126,12 +126,12 @@ async def _send(browser: WebSocket, client: Client, state: LiveState, page: str)
     await browser.send_text(state.hello(time.time(), page))
     message = frames_message(*state.frames_since(0))
     while True:
-        if isinstance(message.data, str):
-            await browser.send_text(message.data)
-        else:
+        if isinstance(message.data, bytes):
             await browser.send_bytes(message.data)
+        elif message is not RENEWED:
+            await browser.send_text(message.data)
         message = await client.take()
-        if client.lagged:
+        if client.lagged or message is RENEWED:
             client.lagged = False
             await browser.send_text(state.hello(time.time(), page))
 

@@ -73,7 +73,7 @@ class DayKeeper:
     """The current day, fed with decisions."""
 
     def __init__(self, window_s: float, time_s: float) -> None:
-        self._window_s = window_s  # audio that the first decision stands for
+        self.window_s = window_s  # audio that the first decision stands for
         self._last: Decision | None = None
         self.day = Day(time_s)
 
@@ -100,7 +100,7 @@ class DayKeeper:
         """Where its audio began: at the last decision, unless audio is missing between them."""
         last = self._last
         if last is None or decision.position_s < last.position_s:
-            return decision.time_s - self._window_s
+            return decision.time_s - self.window_s
         heard_s = decision.position_s - last.position_s
         passed_s = decision.time_s - last.time_s
         if 0 <= passed_s <= heard_s + JOIN_S:

@@ -35,6 +35,9 @@ class Message(NamedTuple):
     audio: bool = False
 
 
+RENEWED = Message("")  # in its place a browser gets the whole state
+
+
 def frames_message(
     first: int, frames: bytes, level_dbfs: float = SILENCE_DBFS, peak_dbfs: float = SILENCE_DBFS
 ) -> Message:

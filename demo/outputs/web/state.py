@@ -23,20 +23,38 @@ class LiveState:
     """The latest decision and health, the last notices and frames, and the day."""
 
     def __init__(
-        self, metadata: Metadata, frontend: FrontEnd, stream_audio: bool, time_s: float
+        self, metadata: Metadata, frontend: FrontEnd, stream_audio: bool, time_s: float, model: str
     ) -> None:
         self._lock = threading.Lock()
         self._days = DayKeeper(metadata.clip_s, time_s)
-        self._frames = FrameHistory(round(HISTORY_S * frontend.frames_per_s))
         self._notices: deque[Notice] = deque(maxlen=N_NOTICES)
-        self.decision: Decision | None = None
         self.health: Health | None = None
-        self._model = metadata.name
+        self._started_s, self._stream_audio = time_s, stream_audio
+        self._frontend = frontend
+        self._frames = self._history()
+        self._begin(metadata, frontend, model)
+
+    def use(self, metadata: Metadata, frontend: FrontEnd, model: str) -> None:
+        """Another model listens; the day goes on, and frames of the same features do."""
+        with self._lock:
+            self._days.window_s = metadata.clip_s
+            same, self._frontend = frontend.key() == self._frontend.key(), frontend
+            if not same:
+                self._frames = self._history()
+            self._begin(metadata, frontend, model)
+
+    def _history(self) -> FrameHistory:
+        return FrameHistory(round(HISTORY_S * self._frontend.frames_per_s))
+
+    def _begin(self, metadata: Metadata, frontend: FrontEnd, model: str) -> None:
+        self.decision: Decision | None = None
+        self._model = model
         self._fixed = {
             "type": "hello",
             "version": __version__,
-            "started_s": time_s,
+            "started_s": self._started_s,
             "metadata": {
+                "id": model,
                 "name": metadata.name,
                 "precision": metadata.precision,
                 "labels": metadata.labels,
@@ -46,7 +64,7 @@ class LiveState:
             "unsure": UNSURE,
             "silence_dbfs": SILENCE_DBFS,
             "spectrogram": description(frontend),
-            "audio_rate_hz": frontend.sample_rate_hz if stream_audio else None,
+            "audio_rate_hz": frontend.sample_rate_hz if self._stream_audio else None,
         }
 
     @property
@@ -107,12 +125,14 @@ class LiveState:
                 "health": self.health,
                 "notices": list(self._notices),
             }
-        return json_text({**self._fixed, **changing})
+            fixed = self._fixed
+        return json_text({**fixed, **changing})
 
     def summary(self) -> str:
         """For scripts: model, latest decision, health, seconds per scene of the day."""
         with self._lock:
             day = self._days.day
             today = {"date": day.date, "seconds": dict(day.seconds)}
-        state = {"model": self._model, "decision": self.decision, "health": self.health}
+            model = self._model
+        state = {"model": model, "decision": self.decision, "health": self.health}
         return json_text({**state, "today": today})

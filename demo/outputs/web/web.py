@@ -15,11 +15,12 @@ from edge_asc.demo.outputs.address import is_loopback, listen, resolve, url_of
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.outputs.web.access import Access, Gate, check_token
 from edge_asc.demo.outputs.web.app import make_app
-from edge_asc.demo.outputs.web.hub import Hub, Message, audio_message, frames_message
+from edge_asc.demo.outputs.web.hub import RENEWED, Hub, Message, audio_message, frames_message
 from edge_asc.demo.outputs.web.server import ServerThread
 from edge_asc.demo.outputs.web.spectrogram import Decibels
 from edge_asc.demo.outputs.web.state import LiveState
 from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Metadata
 
 SEND_EVERY_S = 0.09  # frames, audio and decisions; ten times a second when blocks are of 20 ms
@@ -32,6 +33,7 @@ class WebOutput(Output):
         address: `HOST:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`; without a host on loopback.
         token: what visitors must know; may be None on loopback alone.
         stream_audio: whether visitors may listen.
+        model: `Classifier.id`; None: the model's name.
 
     Raises:
         ValueError: the address is none, or the token is missing or too short.
@@ -46,13 +48,15 @@ class WebOutput(Output):
         *,
         token: str | None,
         stream_audio: bool,
+        model: str | None = None,
     ) -> None:
         _, (host, _) = resolve(address)
         check_token(token, address, is_loopback(host))
         listener = listen(address)
         self.url = url_of(listener)
         self._decibels = Decibels(frontend)
-        self._state = LiveState(metadata, frontend, stream_audio, time.time())
+        name = model or metadata.name
+        self._state = LiveState(metadata, frontend, stream_audio, time.time(), name)
         self._hub = Hub()
         self._level = Level()
         self._audio: list[np.ndarray] | None = [] if stream_audio else None
@@ -95,6 +99,16 @@ class WebOutput(Output):
     def on_notice(self, notice: Notice) -> None:
         """Show it."""
         self._tell(self._state.add_notice(notice))
+
+    def on_model(self, classifier: Classifier) -> None:
+        """Tell every page all of it anew, behind the last decision of the old model."""
+        self._tell_decision()
+        self._decibels = Decibels(classifier.frontend)
+        self._state.use(classifier.metadata, classifier.frontend, classifier.id)
+        self._n_sent = min(self._n_sent, self._state.n_frames)
+        if self._audio is not None:
+            self._audio.clear()  # may be at another rate
+        self._hub.publish(RENEWED)
 
     def on_audio(self, samples: np.ndarray) -> None:
         """Measure the level; keep the samples when somebody listens who may."""

@@ -56,6 +56,22 @@ class FeatureWindows:
         self._n_given = 0  # samples as they came
         self._n_fed = 0  # and at the model's rate
 
+    def use(self, classifier: "Classifier") -> None:
+        """Give the windows of another model, of the same frames, from here on.
+
+        They go on where they were when they are as long; else the first one begins with the next
+        frame. Frames are neither lost nor computed again.
+
+        Raises:
+            ValueError: its raw features are others (`FrontEnd.key`).
+        """
+        if classifier.frontend.key() != self._frontend.key():
+            raise ValueError(f"{classifier.path}: hears other features than the model before")
+        self._frontend, self._least = classifier.frontend, classifier.window_samples
+        cutter = self._cutter
+        if classifier.window_frames != cutter.window:
+            self._cutter = WindowStream(classifier.window_frames, cutter.hop, cutter.n_seen)
+
     def feed(self, block: npt.ArrayLike) -> list[tuple[float, np.ndarray]]:
         """Take samples `[n]`; give (start in seconds, features) of each window now full.
 

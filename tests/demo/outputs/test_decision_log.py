@@ -111,6 +111,47 @@ def test_a_line_per_decision_with_all_that_was_decided(tmp_path: Path) -> None:
     assert [getattr(of_csv[0], n) for n in COLUMNS] == [getattr(first, n) for n in COLUMNS]
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_another_model_is_a_change_even_where_the_scene_is_the_same(
+    suffix: str, tmp_path: Path
+) -> None:
+    log = DecisionLog(tmp_path / f"l{suffix}")
+    now_s = log._now_s
+    models = ["old-00000001"] * 3 + ["new-00000002"] * 3
+    feed(log, *(decision(now_s + i, model=model) for i, model in enumerate(models)))
+    log.close()
+    found = [(e.event, e.scene, e.model) for e in entries(tmp_path / f"l{suffix}")]
+    assert found[1:-1] == [("change", "park", "old-00000001"), ("change", "park", "new-00000002")]
+
+
+# Written before lines said which model heard them.
+OF_THE_PAST = {
+    ".jsonl": b"""{"time":"2026-05-04T12:00:00.000+02:00","event":"start","state":"starting"}
+{"time":"2026-05-04T12:00:05.000+02:00","event":"change","state":"listening","scene":"park","confidence":0.8}
+""",
+    ".csv": b"""time,event,state,scene,confidence,abstract,level_dbfs,latency_ms,text
+2026-05-04T12:00:00.000+02:00,start,starting,,,,,,
+2026-05-04T12:00:05.000+02:00,change,listening,park,0.8,,,,
+""",
+}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_log_of_the_past_is_read_and_goes_on(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"l{suffix}"
+    path.write_bytes(OF_THE_PAST[suffix])
+    assert [(e.scene, e.model) for e in entries(path)] == [(None, None), ("park", None)]
+    log = DecisionLog(path)
+    feed(log, decision(log._now_s + 1, "tram", model="new-00000002"))
+    log.close()
+    found = [(e.scene, e.model) for e in entries(path)]
+    assert found[:2] == [(None, None), ("park", None)]
+    assert ("tram", "new-00000002") in found
+    for file in log_files(path):  # a table has one header, and its rows are as long
+        rows = csv.reader(file.read_text().splitlines())
+        assert suffix == ".jsonl" or len({len(row) for row in rows}) == 1
+
+
 def test_a_long_hop_is_bridged_by_health(tmp_path: Path) -> None:
     log = DecisionLog(tmp_path / "l.jsonl")
     now_s = log._now_s

@@ -33,6 +33,7 @@ from edge_asc.demo.outputs.mqtt.home_assistant import (
 from edge_asc.demo.outputs.mqtt.link import UNACKNOWLEDGED
 from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
 from edge_asc.demo.outputs.mqtt.settings import credentials, parse_url, tls_context
+from edge_asc.runtime.classifier import Classifier
 from waiting import PATIENCE_S, SOON_S, until
 
 METADATA = tiny_models.metadata(abstract_labels=list(tiny_models.ABSTRACT_LABELS))
@@ -123,6 +124,23 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mqtt, "STATE_S", 0.3)
     monkeypatch.setattr(mqtt_link, "SETTLE_S", 0.05)
     monkeypatch.setattr(mqtt_link, "BACKOFF_S", (0.2, 0.4))
+
+
+def test_another_model_is_described_anew(broker: Broker, tmp_path: Path) -> None:
+    """Home Assistant drops a sensor of which nothing but its platform is said."""
+    other = tiny_models.write_model(tmp_path / "other.tflite", labels=["one", "low", "two"])
+    classifier = Classifier.load(other)
+    with Ear(broker, "#") as ear, publishing(broker) as live:
+        live.until(lambda: scenes(ear))
+        live.output.on_model(classifier)
+        live.scene = "two"
+        live.until(lambda: scenes(ear)[-1] == "two")
+        told = [json.loads(text)["components"] for text in ear.payloads(TOPICS.discovery)]
+    assert len(told) == 2
+    assert told[1]["scene"]["options"] == ["one", "low", "two", UNSURE]
+    gone = {key for key, sensor in told[1].items() if sensor == {"platform": "sensor"}}
+    assert gone == {"abstract", "abstract_dark", "abstract_bright"}
+    assert set(told[0]) == set(told[1])
 
 
 def scenes(ear: Ear) -> list[str]:
@@ -477,6 +495,16 @@ def test_templates_give_what_was_decided() -> None:
         "microphone": "listening",
         "temperature": "51.3",
     }
+
+
+def test_the_scene_says_which_model_heard_it() -> None:
+    scene = components()["scene"]
+    assert scene["json_attributes_topic"] == TOPICS.state
+    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(
+        scene["json_attributes_template"]
+    )
+    value = json.loads(payload_of(decision(model="kitchen-1a2b3c4d")))
+    assert json.loads(template.render(value_json=value)) == {"model": "kitchen-1a2b3c4d"}
 
 
 def test_what_is_not_known_is_none_and_every_choice_is_an_option() -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import tiny_models
 from edge_asc.cli.errors import said
 from edge_asc.demo.events import UNSURE, Decision, Health
 from edge_asc.demo.outputs.prometheus import PrometheusOutput
+from edge_asc.runtime.classifier import Classifier
 from waiting import SOON_S, until
 
 METADATA = tiny_models.metadata(abstract_labels=list(tiny_models.ABSTRACT_LABELS), precision="int8")
@@ -111,6 +113,28 @@ def test_everything_that_is_known_is_there(output: PrometheusOutput) -> None:
     build = [key for key in found if key[0] == "build_info"]
     assert len(build) == 1
     assert {"tiny", "int8"} <= set(build[0])
+
+
+def test_one_series_says_which_model_listens(output: PrometheusOutput, tmp_path: Path) -> None:
+    other = tiny_models.write_model(tmp_path / "other.tflite", labels=["one", "low", "two"])
+    classifier = Classifier.load(other)
+    output.on_health(health())
+    output.on_decision(decision("low"))
+    output.on_decision(decision("high"))
+    output.on_model(classifier)
+    found = figures(output)
+    assert {k: v for k, v in found.items() if k[0] == "model_info"} == {
+        ("model_info", classifier.id): 1
+    }
+    assert [key for key in found if key[0] == "build_info" and "float32" in key]
+    counts = {key[1]: found[key] for key in found if key[0] == "decisions_total"}
+    # A counter that went away would look like a restart.
+    assert counts == {"low": 1, "high": 1, "middle": 0, "one": 0, "two": 0, UNSURE: 0}
+    assert "scene_probability" not in {key[0] for key in found}  # the old model's
+    probabilities = {"one": 0.1, "low": 0.1, "two": 0.8}
+    output.on_decision(decision("two", probabilities=probabilities))
+    shown = {key[1] for key in figures(output) if key[0] == "scene"}
+    assert shown == {"one", "low", "two", UNSURE}
 
 
 def test_what_is_not_known_or_no_longer_true_is_absent(output: PrometheusOutput) -> None:

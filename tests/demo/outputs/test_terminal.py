@@ -32,6 +32,7 @@ from edge_asc.demo.outputs.terminal.strip import CELL_S, N_CELLS, Strip, shares,
 from edge_asc.demo.outputs.terminal.style import ASCII, MAX_BAR, Glyphs, bar, clean, duration, keys
 from edge_asc.demo.outputs.terminal.terminal import REDRAW_S, TerminalOutput, _Screen
 from edge_asc.demo.outputs.terminal.view import MIN_SCENES, Picture, draw
+from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Metadata
 from waiting import SOON_S
 
@@ -560,3 +561,21 @@ def test_ctrl_s_does_not_keep_it_from_ending(tmp_path: Path) -> None:
         terminal.process.terminate()
         assert terminal.end() == 0
         assert LEAVE in terminal.said
+
+
+def test_another_model_has_its_own_bars_and_the_strip_stays(tmp_path: Path) -> None:
+    labels = ["one", "low", "two"]
+    classifier = Classifier.load(tiny_models.write_model(tmp_path / "o.tflite", labels=labels))
+    file = Noted()
+    output = TerminalOutput("model", metadata(LABELS), 1.0, console(file))
+    now_s = time.time()
+    output.on_decision(some_decision(scene=LABELS[3], time_s=now_s - 60))
+    output.on_model(classifier)
+    output.on_decision(decision({"one": 0.1, "low": 0.1, "two": 0.8}, time_s=now_s))
+    output.on_health(Health(time_s=now_s, state="listening", source="mic"))
+    output.close()
+    last = file.text.partition(LEAVE)[2]
+    assert classifier.description in last
+    assert "► two" in last
+    assert LABELS[2] not in last
+    assert f"{LABELS[3]} 50 %" in last  # of the strip

@@ -11,7 +11,7 @@ import { Spectrogram } from "./spectrogram.js";
 
 const $ = (id) => document.getElementById(id);
 let hello = null;
-let scenes, day, health, spectrogram, listener;
+let palette, scenes, day, health, spectrogram, listener;
 let clockAhead_s = 0; // of the machine that listens
 
 const machineTime = () => Date.now() / 1000 + clockAhead_s;
@@ -45,6 +45,8 @@ function welcome(message) {
   if (!old) build(message);
   else if (isOther(old, message)) return location.reload();
   else if (old.started_s !== message.started_s) spectrogram.clear(0);
+  if (isNew("metadata", old, message)) introduce(message);
+  palette.know(Object.keys(message.day.seconds));
   day.set(message.day);
   if (message.decision) scenes.show(message.decision);
   scenes.showSince(day.newest());
@@ -53,16 +55,23 @@ function welcome(message) {
   listener.resume();
 }
 
-// Another version of the page, or another model: nothing here fits it.
+const isNew = (part, old, message) => JSON.stringify(old?.[part]) !== JSON.stringify(message[part]);
+
+// Another version of the page, or a model that hears other features: the picture does not fit it.
 function isOther(old, message) {
-  const identity = ({ page, metadata, spectrogram }) => JSON.stringify([page, metadata, spectrogram]);
-  return identity(old) !== identity(message);
+  return ["page", "spectrogram", "audio_rate_hz"].some((part) => isNew(part, old, message));
 }
 
-function build({ metadata, unsure, silence_dbfs, spectrogram: plot, audio_rate_hz }) {
-  $("model").textContent = `${label(metadata.name)}, ${metadata.precision}`;
-  const palette = new ScenePalette(metadata.labels, unsure);
-  scenes = new Scenes(hello, palette);
+// The model, the first or another one: its labels.
+function introduce({ metadata }) {
+  $("model").textContent = `${metadata.id}, ${metadata.precision}`;
+  palette.begin(metadata.labels);
+  scenes.begin(metadata);
+}
+
+function build({ unsure, silence_dbfs, spectrogram: plot, audio_rate_hz }) {
+  palette = new ScenePalette(unsure);
+  scenes = new Scenes(unsure, palette);
   day = new DayView(palette, machineTime);
   health = new HealthView(silence_dbfs);
   listener = new Listener(audio_rate_hz, connection);

@@ -18,9 +18,22 @@ export function cssColour(name) {
 // ------------------------------------------------------------------------------------- scenes
 
 export class ScenePalette {
-  constructor(labels, unsure) {
+  constructor(unsure) {
     this.unsure = unsure;
-    this.index = new Map(labels.map((name, i) => [name, i]));
+    this.begin([]);
+  }
+
+  // A model's labels, in its order.
+  begin(labels) {
+    this.index = new Map();
+    this.know(labels);
+  }
+
+  // Others besides: what another model has heard today.
+  know(names) {
+    for (const name of names) {
+      if (name !== this.unsure && !this.index.has(name)) this.index.set(name, this.index.size);
+    }
   }
 
   colour(scene) {

@@ -6,15 +6,20 @@ const SPEAK_EVERY_MS = 10000;
 const $ = (id) => document.getElementById(id);
 
 export class Scenes {
-  constructor(hello, palette) {
-    this.unsure = hello.unsure;
+  constructor(unsure, palette) {
+    this.unsure = unsure;
     this.palette = palette;
-    this.bars = makeBars(document.querySelector("#scenes .bars"), hello.metadata.labels, palette);
-    this.abstract = makeBars(document.querySelector("#abstract .bars"), hello.metadata.abstract_labels);
-    $("abstract").hidden = !hello.metadata.abstract_labels.length;
-    $("scenes").classList.toggle("many", hello.metadata.labels.length > 16);
     addEventListener("theme", () => this.swatch());
     this.scene = null;
+  }
+
+  // A bar for each label of a model; what the one before it said last stands until it speaks.
+  begin({ labels, abstract_labels }) {
+    this.bars = makeBars(document.querySelector("#scenes .bars"), labels, this.palette);
+    this.abstract = makeBars(document.querySelector("#abstract .bars"), abstract_labels);
+    $("abstract").hidden = !abstract_labels.length;
+    $("scenes").classList.toggle("many", labels.length > 16);
+    this.swatch();
   }
 
   show(decision) {

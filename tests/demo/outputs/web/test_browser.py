@@ -3,17 +3,20 @@
 import time
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
+import tiny_models
 from browser import Browser, Tab
 from edge_asc.demo.events import UNSURE, Notice
 from edge_asc.demo.outputs.web.spectrogram import band_edges_hz
 from edge_asc.demo.outputs.web.web import WebOutput
 from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.classifier import Classifier
 from local_time import noon
 from tiny_models import ABSTRACT_LABELS, LABELS
 from waiting import until
@@ -315,12 +318,34 @@ def test_it_connects_again_by_itself(chromium: Browser) -> None:
         assert not tab.run("document.body.classList.contains('offline')")
 
 
-def test_another_model_loads_the_page_anew(chromium: Browser) -> None:
+def test_another_model_is_taken_in_without_a_reload(chromium: Browser, tmp_path: Path) -> None:
+    other = tiny_models.write_model(tmp_path / "o.tflite", labels=["one", "low", "two"])
+    classifier = Classifier.load(other)
+    now_s = time.time()
+    with serving() as output:
+        tab = opened(chromium, output)
+        tab.run("window.same = true")
+        output.on_decision(decision("high", now_s, changed=True))
+        output.on_model(classifier)
+        tab.wait("document.querySelector('#scenes li').dataset.label == 'one'")
+        assert text(tab, "#model") == f"{classifier.id}, float32"
+        found = dict.fromkeys(classifier.labels, 0.0) | {"two": 1.0}
+        output.on_decision(
+            decision("two", now_s + 1, 2.0, changed=True, probabilities=found, confidence=1.0)
+        )
+        tab.wait("document.querySelector('#scene-name').textContent == 'two'")
+        rows = "[...document.querySelectorAll('#totals .name')].map((name) => name.textContent)"
+        assert set(tab.run(rows)) == {"high", "two"}
+        assert tab.run("window.same")
+        assert tab.complaints == []
+
+
+def test_a_model_with_another_front_end_loads_the_page_anew(chromium: Browser) -> None:
     with serving(frontend=FRONTEND) as output:
         port = urlsplit(output.url).port
         tab = opened(chromium, output)
         tab.run("window.same = true")
-    with serving(str(port), frontend=FRONTEND, labels=["one", "two"]):
+    with serving(str(port), labels=["one", "two"]):
         tab.wait("window.same === undefined && document.querySelectorAll('#scenes li').length == 2")
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,15 +19,17 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
 from edge_asc.demo.events import SILENCE_DBFS, Notice
-from edge_asc.demo.machine import rss_bytes
+from edge_asc.demo.hearing.machine import rss_bytes
 from edge_asc.demo.outputs.web import hub as web_hub
 from edge_asc.demo.outputs.web import server as web_server
 from edge_asc.demo.outputs.web import web
 from edge_asc.demo.outputs.web.hub import AUDIO, FRAMES
 from edge_asc.demo.outputs.web.spectrogram import HISTORY_S, Decibels, band_edges_hz
 from edge_asc.demo.outputs.web.web import WebOutput
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.classifier import Classifier
 from local_time import noon
-from tiny_models import FRONTEND, LABELS, tone
+from tiny_models import FRONTEND, LABELS, tone, write_model
 from waiting import SOON_S, until
 from web_feed import (
     PATIENCE_S,
@@ -186,6 +189,43 @@ def test_what_happens_is_told_in_order() -> None:
         assert second["seconds"] == pytest.approx(1.0)
         assert second["day"] is None
         assert hear(page, "health")["health"]["overruns"] == 7
+
+
+def test_another_model_is_told_between_the_decisions_of_the_two(tmp_path: Path) -> None:
+    labels = ["one", "low", "two"]
+    classifier = Classifier.load(write_model(tmp_path / "other.tflite", labels=labels))
+    with serving(model="tiny-00000000") as output, browser(output) as page:
+        assert hear(page, "hello")["metadata"]["id"] == "tiny-00000000"
+        until(lambda: n_browsers(output) == 1)
+        now_s = time.time()
+        output.on_frames(frames(50))
+        output.on_decision(decision("low", now_s, 1.0))
+        output.on_decision(decision("low", now_s + 1, 2.0))  # too soon to be sent
+        output.on_model(classifier)
+        output.on_decision(decision("two", now_s + 2, 3.0, changed=True))
+        told = [json.loads(_text(page)) for _ in range(4)]
+        assert [m["type"] for m in told] == ["decision", "decision", "hello", "decision"]
+        assert told[2]["metadata"]["id"] == classifier.id
+        assert told[2]["metadata"]["labels"] == labels
+        assert told[2]["decision"] is None or told[2]["decision"]["scene"] == "two"
+        assert [s[2] for s in told[2]["day"]["segments"]][:1] == ["low"]
+        assert told[3]["segment"][0] == pytest.approx(now_s + 1)  # the day goes on
+        assert output._state.n_frames == 50
+        _, _, state = request(output, "/api/state")
+        assert json.loads(state)["model"] == classifier.id
+
+
+def test_frames_of_another_front_end_begin_anew(tmp_path: Path) -> None:
+    other = FrontEnd(16000, 512, 400, 160, 12, normalization="none")
+    model = write_model(tmp_path / "other.tflite", frontend=other.to_dict())
+    with serving() as output:
+        output.on_frames(frames(50))
+        output.on_model(Classifier.load(model))
+        output.on_frames(frames(7))
+        with browser(output) as page:
+            assert hear(page, "hello")["spectrogram"]["edges_hz"] == band_edges_hz(other)
+            header, content = hear_bytes(page)
+    assert (header[3], len(content)) == (0, 7 * other.n_mels)
 
 
 def test_frames_come_whole_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,36 @@
+"""A folder for one try at teaching, within that of the models; one at a time, of all processes."""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+
+LOCK, TRY = ".lock", ".try-"
+
+
+class Place:
+    """The folder, as long as the block. What a process that was killed has left is removed first.
+
+    Raises:
+        ValueError: another process is teaching here.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Path:
+        self._fd = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._fd)
+            raise ValueError(f"{self._folder}: another process is teaching here") from None
+        for left in self._folder.glob(f"{TRY}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        self._place = Path(mkdtemp(prefix=TRY, dir=self._folder))
+        return self._place
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._place, ignore_errors=True)
+        os.close(self._fd)
