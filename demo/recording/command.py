@@ -10,11 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edge_asc.demo.command import open_source, say, stop_signals
+from edge_asc.demo.command import open_source, say
 from edge_asc.demo.options import Options
 from edge_asc.demo.recording.label import check_label
 from edge_asc.demo.recording.record import Recording, record
 from edge_asc.demo.recording.view import TerminalView, View
+from edge_asc.demo.service.signals import heeded
 from edge_asc.demo.sources.pcm import parse_raw
 from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.demo.sources.source import CaptureHung, Source
@@ -51,15 +52,15 @@ def listen(folder: Path, minutes: float, options: Options, quiet: bool) -> Recor
     _check_folder(folder)
     is_microphone = options.source == "mic"
     draws = not quiet and sys.stderr.isatty()
-    with stop_signals() as stopped:
+    with heeded() as signals:
         with own_stderr(hide_libraries=draws), _opened(options) as source:
             view = _view(draws, quiet)
             waits = (COUNTDOWN_S, PATIENCE_S) if is_microphone else (0, math.inf)
             try:
-                found = record(source, folder, 60 * minutes, view, stopped, *waits)
+                found = record(source, folder, 60 * minutes, view, signals.stopped, *waits)
             finally:
                 view.close()
-        if found is None and stopped():
+        if found is None and signals.stopped():
             raise KeyboardInterrupt
     if found is None:
         raise ValueError("nothing was recorded: the audio ended before it began")

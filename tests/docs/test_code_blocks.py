@@ -46,7 +46,17 @@ ZOO = {model.name: model for model in zoo_models()}
 
 # Verbs that take a second or two; `live` where it reads a file as fast as it can.
 QUICK = (
-    *("data check", "data synth", "budget", "classify", "evaluate", "calibrate", "info", "live"),
+    *(
+        "data check",
+        "data synth",
+        "budget",
+        "classify",
+        "embed",
+        "evaluate",
+        "calibrate",
+        "info",
+        "live",
+    ),
     *("models", "models show", "models path", "microphones", "log summary", "explain"),
     *("record", "teach"),
 )

@@ -162,8 +162,8 @@ def embed(
     FILE.npz gets embeddings [N, D] and paths [N]: the mean over each file's windows. Exit code 1
     when a file could not be used; the others are in it all the same.
     """
+    from edge_asc.runtime.answers.table import embed_all, write_table
     from edge_asc.runtime.classify import find_audio
-    from edge_asc.runtime.embed import embed_all, write_table
     from edge_asc.runtime.zoo.models import load
 
     failed: list[dict[str, str]] = []

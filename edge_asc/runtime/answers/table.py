@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_asc.files import atomic_write
 from edge_asc.runtime.answers.stream import hop_frames
-from edge_asc.runtime.classifier import Classifier
+
+if TYPE_CHECKING:
+    from edge_asc.runtime.classifier import Classifier
 
 
 def embed_all(
     paths: Iterable[Path],
-    model: Classifier,
+    model: "Classifier",
     hop_s: float | None = None,
     on_error: Callable[[Path, Exception], Any] = lambda path, error: None,
 ) -> dict[Path, np.ndarray]:
@@ -38,7 +40,7 @@ def embed_all(
     return found
 
 
-def write_table(embeddings: dict[Path, np.ndarray], model: Classifier, out: Path) -> None:
+def write_table(embeddings: dict[Path, np.ndarray], model: "Classifier", out: Path) -> None:
     """Write `embeddings [N, D]` and `paths [N]` as .npz, whole or not at all.
 
     Raises:
