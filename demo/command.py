@@ -1,5 +1,6 @@
 """`edge-asc live`: puts a source, a model and outputs together, and takes them apart again."""
 
+import math
 import os
 import signal
 import sys
@@ -10,8 +11,9 @@ from typing import Any, NoReturn
 
 from edge_asc.demo.hearing.smoothing import FLOOR, Smoothing
 from edge_asc.demo.live import Live
-from edge_asc.demo.options import Options
+from edge_asc.demo.options import KEEP_WHEN, Options
 from edge_asc.demo.outputs.address import parse_address
+from edge_asc.demo.outputs.keep.rules import parse_rules
 from edge_asc.demo.outputs.log.format import format_of
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
@@ -22,6 +24,7 @@ from edge_asc.runtime.classifier import RUNTIMES, Classifier
 from edge_asc.runtime.zoo.models import model_or_default
 
 WEB_TOKEN = "EDGE_ASC_WEB_TOKEN"
+LEAST_MB = 5.0  # that kept clips need: a clip, the index and its copy, with room to spare
 AWAITED = "EDGE_ASC_AWAITED_MICROPHONE"  # name of the one a hung sound system has taken away
 
 
@@ -48,6 +51,17 @@ def check(options: Options) -> None:
         parse_url(options.mqtt)
     if options.log:
         format_of(options.log)
+    _check_keeping(options)
+
+
+def _check_keeping(options: Options) -> None:
+    if options.keep is None and options.keep_when != KEEP_WHEN:
+        raise ValueError("--keep-when goes with --keep")
+    parse_rules(options.keep_when)
+    if not LEAST_MB <= options.keep_mb < math.inf:
+        raise ValueError(f"--keep-mb {options.keep_mb:g}: at least {LEAST_MB:g} MB are needed")
+    if not 0 < options.keep_days < math.inf:
+        raise ValueError(f"--keep-days {options.keep_days:g}: must be above 0")
 
 
 def smoothing_of(options: Options, models_floor: float | None) -> Smoothing:
@@ -167,6 +181,18 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
         from edge_asc.demo.outputs.log.decision_log import DecisionLog
 
         yield kept(DecisionLog(options.log, every=options.log_every))
+    if options.keep:
+        from edge_asc.demo.outputs.keep.output import KeepOutput
+
+        keeper = KeepOutput(
+            options.keep,
+            parse_rules(options.keep_when),
+            metadata,
+            classifier.frontend,
+            most_mb=options.keep_mb,
+            most_days=options.keep_days,
+        )
+        yield kept(keeper)
     if options.mqtt:
         from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
 

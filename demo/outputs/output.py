@@ -25,6 +25,9 @@ class Output:
     def on_notice(self, notice: Notice) -> None:
         """Something a person should know happened."""
 
+    def on_begin(self, position_s: float) -> None:
+        """What is heard from here on, this far into the audio, does not follow what was before."""
+
     def on_audio(self, samples: np.ndarray) -> None:
         """Audio `[n]` at the model's rate, float32, full scale 1, on its way to the features."""
 
@@ -56,6 +59,7 @@ class Outputs(Output):
         self.outputs = tuple(outputs)
 
     on_decision, on_health, on_notice = _each("on_decision"), _each("on_health"), _each("on_notice")
+    on_begin = _each("on_begin")
     on_audio, on_frames = _each("on_audio"), _each("on_frames")
 
     def notices(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Audio samples as every part of the front end takes them: checked, then reflected at the ends."""
+"""Audio samples as every part takes them: checked, reflected at the ends; and in 16 bits."""
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,11 @@ def checked_audio(audio: npt.ArrayLike, first_index: int = 0) -> Floats:
         found = f"sample {first_index + bad} is {array[bad]}"
         raise ValueError(f"{found}: samples must be finite and within ±{MAX_SAMPLE:g}")
     return array.astype(np.float32, copy=False)
+
+
+def to_int16(samples: Floats) -> npt.NDArray[np.int16]:
+    """Samples [N], full scale 1, in 16 bits: what came from 16 bits comes out as it was."""
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
 
 
 def reflected(n: int, before: int, after: int) -> npt.NDArray[np.intp]:

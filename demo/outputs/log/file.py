@@ -47,7 +47,7 @@ class LogFile:
             self.close()
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            self._n_bytes = _mend(self._fd)
+            self._n_bytes = mend(self._fd)
 
     def sync(self) -> None:
         """Have what was written survive a power cut; slow on an SD card."""
@@ -90,7 +90,7 @@ class LogFile:
         return self.path.with_name(f"{self.path.name}.{number}")
 
 
-def _mend(fd: int) -> int:
+def mend(fd: int) -> int:
     """Cut off what follows the last newline: a torn line, or NUL bytes. Gives what is left."""
     end = os.lseek(fd, 0, os.SEEK_END)
     while end:
