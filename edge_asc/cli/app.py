@@ -15,6 +15,7 @@ from edge_asc.cli.verbs import (
     explain,
     live,
     measuring,
+    review,
     search,
     shipping,
     teach,
@@ -55,6 +56,7 @@ SECTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     },
     "Listen": {
         "live": live.live,
+        "review": review.review,
         "log summary": live.log_summary,
         "bench": live.bench,
         "doctor": live.doctor,
@@ -67,7 +69,7 @@ GROUPS = {
 }
 EXAMPLES = {
     words: lines
-    for module in (data, training, search, teach, shipping, measuring, explain, using, live)
+    for module in (data, training, search, teach, shipping, measuring, explain, using, live, review)
     for words, lines in module.EXAMPLES.items()
 }
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
