@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.install import add_extra
+
+TAIL_S = 0.2  # of silence: sound servers cut off the last hundredths of what they are given
 
 
 class Unplayable(Exception):
@@ -25,6 +29,7 @@ def play(path: Path) -> None:
     except OSError:
         raise Unplayable("playing needs PortAudio: sudo apt install libportaudio2") from None
     samples, rate_hz = soundfile.read(path, dtype="int16")
+    samples = np.pad(samples, (0, round(TAIL_S * rate_hz)))
     try:
         with own_stderr(hide_libraries=True):
             sounddevice.play(samples, rate_hz, blocking=True)
