@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge_asc.demo.hearing.smoothing import FLOOR, Smoothing
 from edge_asc.demo.live import Live
-from edge_asc.demo.options import KEEP_WHEN, Options
+from edge_asc.demo.options import KEEP_WHEN, WEB_ADDRESS, Options
 from edge_asc.demo.outputs.address import parse_address
 from edge_asc.demo.outputs.keep.rules import parse_rules
 from edge_asc.demo.outputs.log.format import format_of
@@ -22,6 +22,9 @@ from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.demo.sources.source import CaptureHung, Source
 from edge_asc.runtime.classifier import RUNTIMES, Classifier
 from edge_asc.runtime.zoo.models import model_or_default
+
+if TYPE_CHECKING:
+    from edge_asc.demo.outputs.keep.output import KeepOutput
 
 WEB_TOKEN = "EDGE_ASC_WEB_TOKEN"
 LEAST_MB = 5.0  # that kept clips need: a clip, the index and its copy, with room to spare
@@ -181,17 +184,8 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
         from edge_asc.demo.outputs.log.decision_log import DecisionLog
 
         yield kept(DecisionLog(options.log, every=options.log_every))
-    if options.keep:
-        from edge_asc.demo.outputs.keep.output import KeepOutput
-
-        keeper = KeepOutput(
-            options.keep,
-            parse_rules(options.keep_when),
-            metadata,
-            classifier.frontend,
-            most_mb=options.keep_mb,
-            most_days=options.keep_days,
-        )
+    keeper = _keeper(options, classifier)
+    if keeper:
         yield kept(keeper)
     if options.mqtt:
         from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
@@ -202,14 +196,38 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
 
         yield kept(PrometheusOutput(options.metrics, metadata))
     if options.web:
-        from edge_asc.demo.outputs.web.web import WebOutput
-
-        token, heard = os.environ.get(WEB_TOKEN), options.stream_audio
-        page = WebOutput(
-            options.web, metadata, classifier.frontend, token=token, stream_audio=heard
-        )
-        yield kept(page)
+        yield kept(_page(options, classifier, keeper))
     yield kept(_view(options, classifier))
+
+
+def _keeper(options: Options, classifier: Classifier) -> "KeepOutput | None":
+    if options.keep is None:
+        return None
+    from edge_asc.demo.outputs.keep.output import KeepOutput
+
+    return KeepOutput(
+        options.keep,
+        parse_rules(options.keep_when),
+        classifier.metadata,
+        classifier.frontend,
+        most_mb=options.keep_mb,
+        most_days=options.keep_days,
+    )
+
+
+def _page(options: Options, classifier: Classifier, keeper: "KeepOutput | None") -> Output:
+    from edge_asc.demo.outputs.web.review import Review
+    from edge_asc.demo.outputs.web.web import WebOutput
+
+    frontend = classifier.frontend
+    return WebOutput(
+        options.web or WEB_ADDRESS,
+        classifier.metadata,
+        frontend,
+        token=os.environ.get(WEB_TOKEN),
+        stream_audio=options.stream_audio,
+        review=Review(keeper.store, keeper.description, frontend) if keeper else None,
+    )
 
 
 def _view(options: Options, classifier: Classifier) -> Output:

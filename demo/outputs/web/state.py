@@ -20,10 +20,18 @@ N_NOTICES = 50
 
 
 class LiveState:
-    """The latest decision and health, the last notices and frames, and the day."""
+    """The latest decision and health, the last notices and frames, and the day.
+
+    `kept` is what pages are told of clips that are kept; None: none are.
+    """
 
     def __init__(
-        self, metadata: Metadata, frontend: FrontEnd, stream_audio: bool, time_s: float
+        self,
+        metadata: Metadata,
+        frontend: FrontEnd,
+        stream_audio: bool,
+        time_s: float,
+        kept: dict[str, Any] | None = None,
     ) -> None:
         self._lock = threading.Lock()
         self._days = DayKeeper(metadata.clip_s, time_s)
@@ -46,6 +54,7 @@ class LiveState:
             "unsure": UNSURE,
             "silence_dbfs": SILENCE_DBFS,
             "spectrogram": description(frontend),
+            "kept": kept,
             "audio_rate_hz": frontend.sample_rate_hz if stream_audio else None,
         }
 

@@ -27,7 +27,8 @@ def serving(
     address: str = "0", frontend: FrontEnd = FRONTEND, **options: Any
 ) -> Iterator[WebOutput]:
     """A page on loopback, at a free port; `options` are of it and of the model's metadata."""
-    own = {"token": options.pop("token", None), "stream_audio": options.pop("stream_audio", False)}
+    defaults = {"token": None, "stream_audio": False, "review": None}
+    own = {name: options.pop(name, value) for name, value in defaults.items()}
     output = WebOutput(address, metadata(frontend=frontend.to_dict(), **options), frontend, **own)
     try:
         yield output

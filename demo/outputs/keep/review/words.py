@@ -11,7 +11,7 @@ from edge_asc.demo.outputs.keep.names import BACKGROUND
 from edge_asc.demo.outputs.keep.store import Clip, Store
 
 FEW_LABELS = 9  # as many have a key of their own
-N_LIKELY = 3  # probabilities told of a clip
+N_LIKELY, LEAST_SHARE = 3, 0.01  # probabilities told of a clip
 LEAST_RECORDINGS = LEAST_CLASSES = 2  # that `edge-asc teach` needs: of a class, and of classes
 
 
@@ -33,9 +33,10 @@ def offered(clips: Sequence[Clip]) -> list[str]:
 
 
 def likeliest(clip: Clip) -> list[tuple[str, float]]:
-    """The likeliest scenes with their probabilities, the first one first."""
+    """The likeliest scenes with their probabilities, the first one first; none that is 0 %."""
     probabilities = clip.kept.probabilities or {}
-    return sorted(probabilities.items(), key=lambda pair: -pair[1])[:N_LIKELY]
+    best = sorted(probabilities.items(), key=lambda pair: -pair[1])[:N_LIKELY]
+    return best[:1] + [pair for pair in best[1:] if pair[1] >= LEAST_SHARE]
 
 
 def said(clip: Clip) -> str:
@@ -48,10 +49,15 @@ def said(clip: Clip) -> str:
     return shares or clip.kept.scene
 
 
+def when(clip: Clip) -> str:
+    """Local time: `Mon 4 May 12:30:05`."""
+    time = datetime.fromtimestamp(clip.kept.time_s)
+    return f"{time:%a} {time.day} {time:%b %H:%M:%S}"
+
+
 def clip_text(clip: Clip) -> str:
     """`Mon 4 May 12:30:05  6.0 s  unsure: dog 38 %, rain 30 %`."""
-    when = datetime.fromtimestamp(clip.kept.time_s)
-    parts = [f"{when:%a} {when.day} {when:%b %H:%M:%S}", f"{clip.kept.seconds:.1f} s", said(clip)]
+    parts = [when(clip), f"{clip.kept.seconds:.1f} s", said(clip)]
     if clip.label:
         parts.append(f"that is {name_of(clip.label)}")
     return "  ".join(parts)

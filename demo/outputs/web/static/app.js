@@ -61,6 +61,7 @@ function isOther(old, message) {
 
 function build({ metadata, unsure, silence_dbfs, spectrogram: plot, audio_rate_hz }) {
   $("model").textContent = `${label(metadata.name)}, ${metadata.precision}`;
+  showKept(hello.kept);
   const palette = new ScenePalette(metadata.labels, unsure);
   scenes = new Scenes(hello, palette);
   day = new DayView(palette, machineTime);
@@ -75,6 +76,15 @@ function build({ metadata, unsure, silence_dbfs, spectrogram: plot, audio_rate_h
     loud: $("loud-db"),
     readout: $("readout"),
   });
+}
+
+// That sound is kept is said to everybody who looks.
+function showKept(kept) {
+  $("kept").hidden = !kept;
+  $("review-link").hidden = !kept?.reviewable;
+  if (!kept) return;
+  const how = kept.reviewable ? "" : ". To review them here, start with a token (EDGE_ASC_WEB_TOKEN)";
+  $("kept").textContent = `Recording: ${kept.text}${how}.`;
 }
 
 function showDecision({ decision, segment, seconds, day: newDay }) {
