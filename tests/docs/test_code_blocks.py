@@ -45,6 +45,7 @@ ZOO = {model.name: model for model in zoo_models()}
 QUICK = (
     *("data check", "data synth", "budget", "classify", "evaluate", "calibrate", "info", "live"),
     *("models", "models show", "models path", "microphones", "log summary", "explain", "teach"),
+    "review",
 )
 SHORTENED = {  # what makes seconds of minutes, for a data set that the page itself has synthesised
     "train": ["--set", "train.epochs=1"],
@@ -52,7 +53,7 @@ SHORTENED = {  # what makes seconds of minutes, for a data set that the page its
     "export": [],
 }
 WAITS = {"--realtime", "--follow", "--web", "--mqtt", "--metrics", "--install-service"}
-OUTPUTS = {"--out", "--log", "--plot", "--curve", "--copy"}
+OUTPUTS = {"--out", "--log", "--keep", "--plot", "--curve", "--copy"}
 NO_PATHS = {"--set", "--name", "--rule", "--microphones", "--only", "--space"}
 OVER_BUDGET = 3  # exit code of `budget`, which is no failure
 RUN_ELSEWHERE = {"docs/python.md"}  # by tests/api/, with data that the page makes itself

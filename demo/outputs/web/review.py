@@ -4,6 +4,7 @@ Only who brings the token gets here (`access.Gate`); a page on loopback without 
 """
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,6 +61,7 @@ class Review:
         self._kept = kept
         self._store, self._frontend, self._teacher = store, frontend, teacher
         self._decibels = Decibels(frontend)
+        self._drawing = threading.Lock()  # one picture at a time: listening needs the processor
 
     def told(self, reviewable: bool) -> dict[str, Any]:
         """What every page says of it."""
@@ -94,8 +96,9 @@ class Review:
             ValueError: no such clip, or it cannot be decoded.
         """
         path = self._store.clip(clip_id).path
-        samples = load_audio(path, self._frontend.sample_rate_hz)
-        return self._decibels.quantise(self._frontend.raw(samples)).tobytes()
+        with self._drawing:
+            samples = load_audio(path, self._frontend.sample_rate_hz)
+            return self._decibels.quantise(self._frontend.raw(samples)).tobytes()
 
     def answer(self, clip_id: str, label: Any, deleted: bool) -> dict[str, Any]:
         """Label, take a label back (None), or delete; what the clip was, and what it is now.
