@@ -23,6 +23,7 @@ from edge_asc.demo.outputs.web.spectrogram import Decibels, description
 from edge_asc.frontend.front_end import FrontEnd
 
 MAX_BODY_BYTES = 2048
+MOST_SHOWN = 2000  # clips; more come when these have labels
 ACTIONS = ("start", "swap", "back")
 
 
@@ -68,10 +69,10 @@ class Review:
         return {"text": self._kept, "reviewable": reviewable}
 
     def listing(self) -> dict[str, Any]:
-        """All clips, the newest first, and what the page must know to show them."""
+        """The newest clips, and what the page must know to show them."""
         clips = self._store.clips()
         return {
-            "clips": list(map(_shown, clips)),
+            "clips": list(map(_shown, clips[:MOST_SHOWN])),
             "labels": words.offered(clips),
             "few": words.FEW_LABELS,
             "background": BACKGROUND,

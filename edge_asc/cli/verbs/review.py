@@ -36,9 +36,9 @@ def review(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hear the clips that live listening has kept, and say what they are.
+    """Say what the clips were that live listening has kept.
 
-    What has a label is what edge-asc teach learns from.
+    Each is shown, and can be heard. What has a label is what edge-asc teach learns from.
     """
     from edge_asc.demo.outputs.keep.review import answers, words
     from edge_asc.demo.outputs.keep.store import Store

@@ -8,7 +8,7 @@ export async function ask(path, body) {
     throw new Error("the classifier does not answer");
   });
   if (answer.status === 401) location.assign("login");
-  if (!answer.ok) throw new Error((await answer.text()).trim());
+  if (!answer.ok) throw Object.assign(new Error((await answer.text()).trim()), { status: answer.status });
   return answer;
 }
 

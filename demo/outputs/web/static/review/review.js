@@ -84,7 +84,7 @@ function go(step, wanted = () => true) {
 
 // ------------------------------------------------------------------------------- answers
 
-// What the clip was before; null when it could not be done.
+// What the clip was before; null when it could not be done, undefined when the clip is gone.
 async function answer(view, body) {
   problem("");
   try {
@@ -96,7 +96,7 @@ async function answer(view, body) {
     return was;
   } catch (error) {
     problem(error.message);
-    return null;
+    return error.status === 404 ? undefined : null;
   }
 }
 
@@ -131,9 +131,11 @@ function addLabel(name) {
 
 async function undo() {
   const last = done.at(-1);
-  if (!last || !(await answer(last.view, { label: last.was.label }))) return;
+  const was = last && (await answer(last.view, { label: last.was.label }));
+  if (was === null) return; // it may go better next time
   done.pop();
   $("undo").disabled = !done.length;
+  if (!was) return;
   $("announce").textContent = "taken back";
   if (!views.includes(last.view)) return;
   select(last.view);
@@ -164,11 +166,13 @@ const KEYS = {
   j: () => go(1),
   k: () => go(-1),
   " ": () => current && player.toggle(current),
-  n: () => current && setLabel(current, known.background),
-  d: () => current && remove(current),
+  n: () => can() && setLabel(current, known.background),
+  d: () => can() && remove(current),
   u: undo,
-  "/": () => current?.item.querySelector(".other input").focus(),
+  "/": () => can() && current.item.querySelector(".other input").focus(),
 };
+const can = () => current && !current.clip.deleted;
+let before = Promise.resolve(); // a key is heeded when what the ones before it asked for is done
 
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input");
@@ -176,10 +180,10 @@ addEventListener("keydown", (event) => {
   const pressing = event.key === " " && event.target.closest?.("button, a");
   if (typing || pressing || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   const name = known?.keyed[Number(event.key) - 1];
-  const act = KEYS[event.key] ?? (name && current && !current.clip.deleted && (() => setLabel(current, name)));
+  const act = KEYS[event.key] ?? (name && (() => can() && setLabel(current, name)));
   if (!act) return;
   event.preventDefault();
-  act();
+  before = before.then(act);
 });
 
 $("undo").addEventListener("click", undo);
