@@ -1,18 +1,20 @@
 """`edge-asc live`: puts a source, a model and outputs together, and takes them apart again."""
 
+import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from edge_asc.demo.hearing.smoothing import FLOOR, Smoothing
 from edge_asc.demo.learning.follow import Follower, stamp_of
 from edge_asc.demo.live import Live
-from edge_asc.demo.options import Options
+from edge_asc.demo.options import KEEP_WHEN, WEB_ADDRESS, Options
 from edge_asc.demo.outputs.address import parse_address
+from edge_asc.demo.outputs.keep.rules import parse_rules
 from edge_asc.demo.outputs.log.format import check_every, format_of
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
@@ -25,7 +27,11 @@ from edge_asc.runtime.classifier import RUNTIMES, Classifier
 from edge_asc.runtime.zoo.models import model_or_default
 from edge_asc.suggest import no_such
 
+if TYPE_CHECKING:
+    from edge_asc.demo.outputs.keep.output import KeepOutput
+
 WEB_TOKEN = "EDGE_ASC_WEB_TOKEN"
+LEAST_MB = 5.0  # that kept clips need: a clip, the index and its copy, with room to spare
 AWAITED = "EDGE_ASC_AWAITED_MICROPHONE"  # name of the one a hung sound system has taken away
 
 
@@ -54,6 +60,17 @@ def check(options: Options) -> None:
         parse_url(options.mqtt)
     if options.log:
         format_of(options.log)
+    _check_keeping(options)
+
+
+def _check_keeping(options: Options) -> None:
+    if options.keep is None and options.keep_when != KEEP_WHEN:
+        raise ValueError("--keep-when goes with --keep")
+    parse_rules(options.keep_when)
+    if not LEAST_MB <= options.keep_mb < math.inf:
+        raise ValueError(f"--keep-mb {options.keep_mb:g}: at least {LEAST_MB:g} MB are needed")
+    if not 0 < options.keep_days < math.inf:
+        raise ValueError(f"--keep-days {options.keep_days:g}: must be above 0")
 
 
 def smoothing_of(options: Options, models_floor: float | None) -> Smoothing:
@@ -164,6 +181,9 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
         from edge_asc.demo.outputs.log.decision_log import DecisionLog
 
         yield kept(DecisionLog(options.log, every=options.log_every))
+    keeper = _keeper(options, classifier)
+    if keeper:
+        yield kept(keeper)
     if options.mqtt:
         from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
 
@@ -173,19 +193,39 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
 
         yield kept(PrometheusOutput(options.metrics, metadata, classifier.id))
     if options.web:
-        from edge_asc.demo.outputs.web.web import WebOutput
-
-        token, heard = os.environ.get(WEB_TOKEN), options.stream_audio
-        page = WebOutput(
-            options.web,
-            metadata,
-            classifier.frontend,
-            token=token,
-            stream_audio=heard,
-            model=classifier.id,
-        )
-        yield kept(page)
+        yield kept(_page(options, classifier, keeper))
     yield kept(_view(options, classifier))
+
+
+def _keeper(options: Options, classifier: Classifier) -> "KeepOutput | None":
+    if options.keep is None:
+        return None
+    from edge_asc.demo.outputs.keep.output import KeepOutput
+
+    return KeepOutput(
+        options.keep,
+        parse_rules(options.keep_when),
+        classifier.metadata,
+        classifier.frontend,
+        most_mb=options.keep_mb,
+        most_days=options.keep_days,
+    )
+
+
+def _page(options: Options, classifier: Classifier, keeper: "KeepOutput | None") -> Output:
+    from edge_asc.demo.outputs.web.review import Review
+    from edge_asc.demo.outputs.web.web import WebOutput
+
+    frontend = classifier.frontend
+    return WebOutput(
+        options.web or WEB_ADDRESS,
+        classifier.metadata,
+        frontend,
+        token=os.environ.get(WEB_TOKEN),
+        stream_audio=options.stream_audio,
+        model=classifier.id,
+        review=Review(keeper.store, keeper.description, frontend) if keeper else None,
+    )
 
 
 def _view(options: Options, classifier: Classifier) -> Output:

@@ -157,6 +157,7 @@ class Live:
         self._windows.reset()
         self._smoother.reset()
         self._gate.reset()
+        self._output.on_begin(self._begun_s)
         return Resampler(rate_hz, self._classifier.frontend.sample_rate_hz)
 
     def _hear(self, samples: np.ndarray, end_s: float | None) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 from typer import Option
 
 WEB_ADDRESS = "127.0.0.1:8765"  # of a --web without one
+KEEP_WHEN = "unsure,change"
 
 
 def says(name: str, help: str, metavar: str | None = None, **more: Any) -> Any:
@@ -84,6 +85,18 @@ class Options:
     log_every: Annotated[
         str, says("--log-every", "What is worth a line in the log.", "change|decision")
     ] = "change"
+    keep: Annotated[
+        Path | None, says("--keep", "Keep clips of doubtful audio, for edge-asc review.", "DIR")
+    ] = None
+    keep_when: Annotated[
+        str, says("--keep-when", "What is worth a clip.", "unsure,change,SCENE,'every 10m'")
+    ] = KEEP_WHEN
+    keep_mb: Annotated[
+        float, says("--keep-mb", "Most that DIR may hold; the oldest clips go.", "MB")
+    ] = 200.0
+    keep_days: Annotated[
+        float, says("--keep-days", "After which a clip without a label goes.", "DAYS")
+    ] = 14.0
     mqtt: Annotated[Text, says("--mqtt", "Publish to a broker, as mqtt://host.", "URL")] = None
     metrics: Annotated[Text, says("--metrics", "Serve figures for Prometheus.", "[HOST:]PORT")] = (
         None

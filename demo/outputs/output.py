@@ -32,6 +32,9 @@ class Output:
         Read it only: the live loop runs it.
         """
 
+    def on_begin(self, position_s: float) -> None:
+        """What is heard from here on, this far into the audio, does not follow what was before."""
+
     def on_audio(self, samples: np.ndarray) -> None:
         """Audio `[n]` at the model's rate, float32, full scale 1, on its way to the features."""
 
@@ -64,6 +67,7 @@ class Outputs(Output):
 
     on_decision, on_health, on_notice = _each("on_decision"), _each("on_health"), _each("on_notice")
     on_model, on_audio, on_frames = _each("on_model"), _each("on_audio"), _each("on_frames")
+    on_begin = _each("on_begin")
 
     def notices(self) -> list[str]:
         """What any of them has to say."""

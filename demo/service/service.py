@@ -1,9 +1,9 @@
 """`edge-asc live --install-service`: the rest of that command line as a systemd service.
 
 The service sees no home folder and can write nothing but its state (`systemd_unit`). So the model
-is copied to `MODELS`, a log goes to `STATE`, and edge-asc itself must not be installed in a home
-folder. Secrets are no part of the unit, which anyone can read: they stand in `systemd_unit`'s
-`ENVIRONMENT` and in `PASSWORD`.
+is copied to `MODELS`, log and kept clips go to `STATE`, and edge-asc itself must not be installed
+in a home folder. Secrets are no part of the unit, which anyone can read: they stand in
+`systemd_unit`'s `ENVIRONMENT` and in `PASSWORD`.
 """
 
 import os
@@ -90,7 +90,8 @@ def for_service(options: Options) -> Options:
     return replace(
         options,
         model=options.model and MODELS / options.model.name,
-        log=options.log and _log(options.log),
+        log=options.log and _in_state("--log", options.log),
+        keep=options.keep and _in_state("--keep", options.keep),
         source=_source(options.source),
         quiet=not (options.plain or options.as_json),
         install_service=False,
@@ -104,10 +105,10 @@ def hidden(path: Path) -> bool:
     return any(place.is_relative_to(folder) for place in places for folder in HIDDEN)
 
 
-def _log(log: Path) -> Path:
-    path = Path(os.path.normpath(STATE / log))  # an absolute one stays
+def _in_state(option: str, name: Path) -> Path:
+    path = Path(os.path.normpath(STATE / name))  # an absolute one stays
     if STATE not in path.parents:
-        raise ValueError(f"--log {log}: a service writes to {STATE} alone; give a name in it")
+        raise ValueError(f"{option} {name}: a service writes to {STATE} alone; give a name in it")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Audio samples as every part of the front end takes them: checked, then reflected at the ends."""
+"""Audio samples as every part takes them: checked, reflected at the ends; and in 16 bits."""
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,11 @@ def check_channel(channel: int | None, n_channels: int) -> None:
     if channel is not None and not 1 <= channel <= n_channels:
         have = f"{n_channels} channels" if n_channels > 1 else "one channel"
         raise ValueError(f"has {have}, and no channel {channel}")
+
+
+def to_int16(samples: Floats) -> npt.NDArray[np.int16]:
+    """Samples [N], full scale 1, in 16 bits: what came from 16 bits comes out as it was."""
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
 
 
 def reflected(n: int, before: int, after: int) -> npt.NDArray[np.intp]:

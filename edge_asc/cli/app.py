@@ -16,6 +16,7 @@ from edge_asc.cli.verbs import (
     live,
     measuring,
     record,
+    review,
     search,
     shipping,
     teach,
@@ -57,6 +58,7 @@ SECTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     },
     "Listen": {
         "live": live.live,
+        "review": review.review,
         "log summary": live.log_summary,
         "bench": live.bench,
         "doctor": live.doctor,
@@ -69,7 +71,19 @@ GROUPS = {
 }
 EXAMPLES = {
     words: lines
-    for module in (data, training, search, record, teach, shipping, measuring, explain, using, live)
+    for module in (
+        data,
+        training,
+        search,
+        record,
+        teach,
+        shipping,
+        measuring,
+        explain,
+        using,
+        live,
+        review,
+    )
     for words, lines in module.EXAMPLES.items()
 }
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}

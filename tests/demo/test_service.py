@@ -29,6 +29,7 @@ EVERYTHING = Options(
     model=Path("m 100 % $HOME.tflite"),
     microphone='The "good" mic',
     log=Path("scenes.jsonl"),
+    keep=Path("kept"),
     web="0.0.0.0:80",
     mqtt="mqtt://broker/a b",
     metrics="9100",
@@ -139,7 +140,8 @@ def test_the_command_line_of_the_service() -> None:
     assert list(arguments(service.for_service(EVERYTHING))) == [
         "--model=/usr/local/share/edge-asc/m 100 % $HOME.tflite",
         *('--microphone=The "good" mic', "--quiet", "--web=0.0.0.0:80"),
-        *("--log=/var/lib/edge-asc/scenes.jsonl", "--mqtt=mqtt://broker/a b", "--metrics=9100"),
+        *("--log=/var/lib/edge-asc/scenes.jsonl", "--keep=/var/lib/edge-asc/kept"),
+        *("--mqtt=mqtt://broker/a b", "--metrics=9100"),
     ]
 
 

@@ -59,6 +59,7 @@ QUICK = (
     ),
     *("models", "models show", "models path", "microphones", "log summary", "explain"),
     *("record", "teach"),
+    "review",
 )
 SHORTENED = {  # what makes seconds of minutes, for a data set that the page itself has synthesised
     "train": ["--set", "train.epochs=1"],
@@ -66,7 +67,7 @@ SHORTENED = {  # what makes seconds of minutes, for a data set that the page its
     "export": [],
 }
 WAITS = {"--realtime", "--follow", "--web", "--mqtt", "--metrics", "--install-service"}
-OUTPUTS = {"--out", "--log", "--plot", "--curve", "--copy"}
+OUTPUTS = {"--out", "--log", "--keep", "--plot", "--curve", "--copy"}
 NO_PATHS = {"--set", "--name", "--rule", "--microphones", "--only", "--space"}
 OVER_BUDGET = 3  # exit code of `budget`, which is no failure
 TEACHES = "docs/teach.md"  # a head for each recording left out: with few classes and recordings

@@ -57,7 +57,7 @@ class LogFile:
             self.close()
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            self._n_bytes = _mend(self._fd)
+            self._n_bytes = mend(self._fd)
             if os.pread(self._fd, _HEADER_BYTES, 0).startswith(self._old_headers):
                 self._rotate()
 
@@ -102,7 +102,7 @@ class LogFile:
         return self.path.with_name(f"{self.path.name}.{number}")
 
 
-def _mend(fd: int) -> int:
+def mend(fd: int) -> int:
     """Cut off what follows the last newline: a torn line, or NUL bytes. Gives what is left."""
     end = os.lseek(fd, 0, os.SEEK_END)
     while end:

@@ -48,7 +48,7 @@ def read_entries(path: Path, on_damage: Callable[[Path], Any] = lambda _: None) 
     headers = (form.header, *form.old_headers)
     for file in log_files(path):
         with file.open("rb") as opened:
-            for line in _lines(opened):
+            for line in whole_lines(opened):
                 if line + b"\n" in headers:
                     continue
                 try:
@@ -57,7 +57,7 @@ def read_entries(path: Path, on_damage: Callable[[Path], Any] = lambda _: None) 
                     on_damage(file)
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def whole_lines(file: BinaryIO) -> Iterator[bytes]:
     """Lines that end, without their ends and without NUL bytes; no empty ones."""
     rest = b""
     while piece := file.read(_READ_BYTES):

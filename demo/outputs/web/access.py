@@ -3,7 +3,9 @@
 - Without a token the page is on loopback, and a request must name it so: a foreign page whose name
   was made to point at this machine (DNS rebinding) names itself.
 - With one, a request brings it as `Authorization: Bearer`, or a cookie that it was exchanged for.
-- The socket is opened by pages of this server alone: browsers say in `Origin` whose page asks.
+- The socket is opened by pages of this server alone: browsers say in `Origin` whose page asks. So
+  is everything that changes something; a script that brings the token itself needs no `Origin`.
+- The review of kept clips lets others hear a home: it is there with a token alone.
 """
 
 import hashlib
@@ -29,6 +31,8 @@ HOW_TO_MAKE_A_TOKEN = (
     "set EDGE_ASC_WEB_TOKEN, for example to what"
     ' `python3 -c "import secrets; print(secrets.token_urlsafe())"` prints'
 )
+REVIEW = ("/review", "/api/review", "/api/teach")  # and what is below them
+PAGES = ("/", "/review")  # who comes here without a token is shown the form
 _BEARER = {"WWW-Authenticate": "Bearer"}
 _MAX_FORM_BYTES = 2048
 _MAX_NETWORKS = 1000  # whose wrong tokens are remembered
@@ -111,10 +115,11 @@ class Gate:
         host = request.headers.get("host", "")
         if self._token is None and not _names_loopback(host):
             return _say(403, f"{host!r} is not a name of this machine's loopback, like localhost")
-        if request.scope["type"] == "websocket":
-            origin = request.headers.get("origin", "")
-            if _netloc(origin) != host.lower():
-                return _say(403, f"origin {origin!r} is not this server, {host!r}")
+        if self._token is None and _is_review(request.url.path):
+            return _say(403, f"the review of clips needs a token: {HOW_TO_MAKE_A_TOKEN}")
+        origin = request.headers.get("origin")
+        if _needs_origin(request) and _netloc(origin or "") != host.lower():
+            return _say(403, f"origin {origin or ''!r} is not this server, {host!r}")
         is_open = request.url.path == "/login" or request.url.path.startswith("/static/")
         if self._token is None or is_open:
             return None
@@ -126,7 +131,7 @@ class Gate:
         if scheme.lower() == "bearer":
             problem = self._problem(bearer.strip(), request)
             return _say(problem, "wrong token", _BEARER) if problem else None
-        if request.url.path != "/":
+        if request.url.path not in PAGES:
             return _say(401, "token needed", _BEARER)
         if token := request.query_params.get("token"):
             return self._admit(token, request)
@@ -169,6 +174,23 @@ class Gate:
             return _say(400, "half a form")
         token = parse_qs(form.decode("ascii", "replace")).get("token", [""])[0]
         return self._admit(token, request)
+
+
+def _is_review(path: str) -> bool:
+    return any(path == place or path.startswith(f"{place}/") for place in REVIEW)
+
+
+def _needs_origin(request: HTTPConnection) -> bool:
+    """Whether a foreign page could do harm by asking this with the cookie of this server.
+
+    A token in the request itself is no cookie, so that a script may leave `Origin` out.
+    """
+    if request.scope["type"] == "websocket":
+        return True
+    if request.scope["method"] in ("GET", "HEAD") or request.url.path == "/login":
+        return False
+    scheme = request.headers.get("authorization", "").partition(" ")[0].lower()
+    return "origin" in request.headers or scheme != "bearer"
 
 
 def _netloc(origin: str) -> str | None:

@@ -9,11 +9,12 @@ from pathlib import PurePath
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from edge_asc.demo.outputs.web.access import Gate
 from edge_asc.demo.outputs.web.hub import MAX_CLIENTS, RENEWED, Client, Hub, frames_message
+from edge_asc.demo.outputs.web.review import Review, review_routes
 from edge_asc.demo.outputs.web.state import LiveState
 
 STALE_S = 10.0  # health comes once a second
@@ -32,8 +33,10 @@ class Page:
 
     def __init__(self) -> None:
         folder = files("edge_asc.demo.outputs.web") / "static"
-        found = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
-        self._files = {n: c for n, c in found.items() if PurePath(n).suffix in _TYPES}
+        found = {file.name: file for file in folder.iterdir()}
+        found |= {f"review/{file.name}": file for file in (folder / "review").iterdir()}
+        known = (name for name in found if PurePath(name).suffix in _TYPES)
+        self._files = {name: found[name].read_bytes() for name in known}
         everything = b"".join(self._files[name] for name in sorted(self._files))
         self.version = hashlib.sha256(everything).hexdigest()[:16]
 
@@ -54,12 +57,15 @@ class Page:
         return Response(content, headers={"Cache-Control": "no-store"}, media_type="text/html")
 
 
-def make_app(state: LiveState, hub: Hub, gate: Gate) -> Starlette:
-    """Everything behind the gate, and the form before it."""
+def make_app(state: LiveState, hub: Hub, gate: Gate, review: Review | None) -> Starlette:
+    """Everything behind the gate, and the form before it; `review` where clips are kept."""
     page = Page()
 
     async def index(request: Request) -> Response:
         return page.answer("index.html", request)
+
+    async def review_page(request: Request) -> Response:
+        return page.answer("review/index.html", request)
 
     async def static(request: Request) -> Response:
         return page.answer(request.path_params["name"], request)
@@ -80,14 +86,16 @@ def make_app(state: LiveState, hub: Hub, gate: Gate) -> Starlette:
     async def socket(browser: WebSocket) -> None:
         await serve_browser(browser, state, hub, page.version)
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/", index),
         Route("/login", login, methods=["GET", "POST"]),
-        Route("/static/{name}", static),
+        Route("/static/{name:path}", static),
         Route("/api/state", api_state),
         Route("/healthz", healthz),
         WebSocketRoute("/socket", socket),
     ]
+    if review is not None:
+        routes += [Route("/review", review_page), *review_routes(review)]
     return Starlette(routes=routes)
 
 

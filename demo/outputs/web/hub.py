@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from edge_asc.audio.samples import to_int16
 from edge_asc.demo.events import SILENCE_DBFS
 
 HEADER = struct.Struct("<Iffd")
@@ -47,9 +48,8 @@ def frames_message(
 
 def audio_message(samples: np.ndarray) -> Message:
     """Samples `[n]`, float, full scale 1."""
-    integers = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2")
     header = HEADER.pack(AUDIO, SILENCE_DBFS, SILENCE_DBFS, 0)
-    return Message(header + integers.tobytes(), audio=True)
+    return Message(header + to_int16(samples).astype("<i2").tobytes(), audio=True)
 
 
 class Client:

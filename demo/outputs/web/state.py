@@ -20,16 +20,25 @@ N_NOTICES = 50
 
 
 class LiveState:
-    """The latest decision and health, the last notices and frames, and the day."""
+    """The latest decision and health, the last notices and frames, and the day.
+
+    `kept` is what pages are told of clips that are kept; None: none are.
+    """
 
     def __init__(
-        self, metadata: Metadata, frontend: FrontEnd, stream_audio: bool, time_s: float, model: str
+        self,
+        metadata: Metadata,
+        frontend: FrontEnd,
+        stream_audio: bool,
+        time_s: float,
+        model: str,
+        kept: dict[str, Any] | None = None,
     ) -> None:
         self._lock = threading.Lock()
         self._days = DayKeeper(metadata.clip_s, time_s)
         self._notices: deque[Notice] = deque(maxlen=N_NOTICES)
         self.health: Health | None = None
-        self._started_s, self._stream_audio = time_s, stream_audio
+        self._started_s, self._stream_audio, self._kept = time_s, stream_audio, kept
         self._frontend = frontend
         self._frames = self._history()
         self._begin(metadata, frontend, model)
@@ -64,6 +73,7 @@ class LiveState:
             "unsure": UNSURE,
             "silence_dbfs": SILENCE_DBFS,
             "spectrogram": description(frontend),
+            "kept": self._kept,
             "audio_rate_hz": frontend.sample_rate_hz if self._stream_audio else None,
         }
 

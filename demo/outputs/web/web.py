@@ -16,6 +16,7 @@ from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.outputs.web.access import Access, Gate, check_token
 from edge_asc.demo.outputs.web.app import make_app
 from edge_asc.demo.outputs.web.hub import RENEWED, Hub, Message, audio_message, frames_message
+from edge_asc.demo.outputs.web.review import Review
 from edge_asc.demo.outputs.web.server import ServerThread
 from edge_asc.demo.outputs.web.spectrogram import Decibels
 from edge_asc.demo.outputs.web.state import LiveState
@@ -34,6 +35,7 @@ class WebOutput(Output):
         token: what visitors must know; may be None on loopback alone.
         stream_audio: whether visitors may listen.
         model: `Classifier.id`; None: the model's name.
+        review: of the clips that are kept, for visitors with the token; None: none are kept.
 
     Raises:
         ValueError: the address is none, or the token is missing or too short.
@@ -49,6 +51,7 @@ class WebOutput(Output):
         token: str | None,
         stream_audio: bool,
         model: str | None = None,
+        review: Review | None = None,
     ) -> None:
         _, (host, _) = resolve(address)
         check_token(token, address, is_loopback(host))
@@ -56,7 +59,8 @@ class WebOutput(Output):
         self.url = url_of(listener)
         self._decibels = Decibels(frontend)
         name = model or metadata.name
-        self._state = LiveState(metadata, frontend, stream_audio, time.time(), name)
+        kept = None if review is None else review.told(token is not None)
+        self._state = LiveState(metadata, frontend, stream_audio, time.time(), name, kept)
         self._hub = Hub()
         self._level = Level()
         self._audio: list[np.ndarray] | None = [] if stream_audio else None
@@ -65,7 +69,7 @@ class WebOutput(Output):
         self._waiting: dict[str, Any] | None = None  # a decision that came too soon to be sent
         self._notices = [f"page at {self.url}"]
         gate = Gate(token, listener.getsockname()[1])
-        app = make_app(self._state, self._hub, gate)
+        app = make_app(self._state, self._hub, gate, review)
         self._server = ServerThread(Access(app, gate), listener)
 
     def on_decision(self, decision: Decision) -> None:

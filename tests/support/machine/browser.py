@@ -15,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 START_S = 60.0  # on a loaded machine
 STEP_S = 30.0  # for one command, or one condition of a page
+# Those that are no characters, and space; a letter's code is that of its capital.
 _KEYS = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35, " ": 32}
 
 
@@ -193,10 +194,10 @@ class Tab:
         common = {
             "key": name,
             "code": "Space" if name == " " else name,
-            "windowsVirtualKeyCode": _KEYS[name],
+            "windowsVirtualKeyCode": _KEYS.get(name) or ord(name.upper()),
             "modifiers": 8 if shift else 0,
         }
-        text = {"Enter": "\r", " ": " "}.get(name)
+        text = {"Enter": "\r"}.get(name, name if len(name) == 1 else None)
         typed = {"text": text} if text else {}
         self.command("Input.dispatchKeyEvent", type="keyDown", **common, **typed)
         self.command("Input.dispatchKeyEvent", type="keyUp", **common)

@@ -3,7 +3,7 @@
 import { ScenePalette } from "./colours.js";
 import { AUDIO, Connection, FRAMES } from "./connection.js";
 import { DayView } from "./day.js";
-import { label, unit } from "./format.js";
+import { unit } from "./format.js";
 import { HealthView, addNotice, setPill, showNotices } from "./health.js";
 import { Listener } from "./listen.js";
 import { Scenes } from "./scenes.js";
@@ -70,6 +70,7 @@ function introduce({ metadata }) {
 }
 
 function build({ unsure, silence_dbfs, spectrogram: plot, audio_rate_hz }) {
+  showKept(hello.kept);
   palette = new ScenePalette(unsure);
   scenes = new Scenes(unsure, palette);
   day = new DayView(palette, machineTime);
@@ -84,6 +85,15 @@ function build({ unsure, silence_dbfs, spectrogram: plot, audio_rate_hz }) {
     loud: $("loud-db"),
     readout: $("readout"),
   });
+}
+
+// That sound is kept is said to everybody who looks.
+function showKept(kept) {
+  $("kept").hidden = !kept;
+  $("review-link").hidden = !kept?.reviewable;
+  if (!kept) return;
+  const how = kept.reviewable ? "" : ". To review them here, start with a token (EDGE_ASC_WEB_TOKEN)";
+  $("kept").textContent = `Recording: ${kept.text}${how}.`;
 }
 
 function showDecision({ decision, segment, seconds, day: newDay }) {

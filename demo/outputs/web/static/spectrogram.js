@@ -3,6 +3,7 @@
 
 import { levelRamp } from "./colours.js";
 import { hertz, signed, unit } from "./format.js";
+import { colourIn, quietAndLoud } from "./levels.js";
 
 const WIDE_PX = 560; // narrower plots show less time
 const NARROW_S = 12;
@@ -11,7 +12,6 @@ const NICE_HZ = [20, 50, 100, 200, 500, 1000, 2000, 3000, 5000, 7000, 10000, 150
 const LEVELS_EVERY_MS = 1000;
 const SLACK_S = 3; // kept beyond what is seen: the picture runs behind the frames
 const MAX_HELD = 400; // messages, about the time that is shown
-const MIN_RANGE = 70; // in bytes, about 30 dB: noise alone does not look like a storm
 
 export class Spectrogram {
   constructor(description, elements) {
@@ -95,13 +95,9 @@ export class Spectrogram {
     const now = performance.now();
     if (now - this.levelledAt < LEVELS_EVERY_MS) return;
     this.levelledAt = now;
-    const counts = new Uint32Array(256);
-    for (const value of this.values) counts[value]++;
-    counts[0] = 0; // silence and what is not there yet
-    const total = counts.reduce((sum, count) => sum + count, 0);
-    if (!total) return;
-    const low = quantile(counts, 0.05 * total);
-    const high = Math.max(quantile(counts, 0.998 * total), low + MIN_RANGE);
+    const found = quietAndLoud(this.values);
+    if (!found) return;
+    const [low, high] = found;
     if (Math.abs(low - this.low) + Math.abs(high - this.high) < 8) return;
     this.low = low;
     this.high = high;
@@ -115,16 +111,7 @@ export class Spectrogram {
     const start = from % this.n;
     const count = Math.min(to - from, this.n - start);
     const image = this.pixels.createImageData(count, this.n_mels);
-    const out = new Uint32Array(image.data.buffer);
-    const colours = new Uint32Array(this.ramp.buffer);
-    const gain = 255 / (this.high - this.low);
-    for (let x = 0; x < count; x++) {
-      const column = (start + x) * this.n_mels;
-      for (let mel = 0; mel < this.n_mels; mel++) {
-        const shade = Math.round((this.values[column + mel] - this.low) * gain);
-        out[(this.n_mels - 1 - mel) * count + x] = colours[Math.min(255, Math.max(0, shade))];
-      }
-    }
+    colourIn(image, this.values, start, this.ramp, this.low, this.high);
     this.pixels.putImageData(image, start, 0);
     this.paint(from + count, to);
   }
@@ -252,11 +239,6 @@ export class Spectrogram {
     const level = unit(signed(this.toDb(value)), "dB");
     this.elements.readout.textContent = `${unit(signed(-s, 1), "s")}, ${unit(centre, "Hz")}, ${level}`;
   }
-}
-
-function quantile(counts, wanted) {
-  let seen = 0;
-  return counts.findIndex((count) => (seen += count) >= wanted);
 }
 
 function addTick(axis, text, side, share) {

@@ -1,0 +1,112 @@
+"""Keeps clips of live audio around the decisions that are worth it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from edge_asc.demo.events import Decision, rounded
+from edge_asc.demo.outputs.keep.index import Kept
+from edge_asc.demo.outputs.keep.rules import Rule, Rules, check_scenes
+from edge_asc.demo.outputs.keep.sound import AFTER_S, BEFORE_S, Cut, Recent
+from edge_asc.demo.outputs.keep.store import DAY_S, Limits, Store
+from edge_asc.demo.outputs.keep.writer import ClipWriter
+from edge_asc.demo.outputs.output import Output
+from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.metadata import Metadata
+
+MB = 1_000_000
+
+
+class KeepOutput(Output):
+    """Cuts clips and hands them to a writer.
+
+    Args:
+        folder: where they lie; made if it does not exist.
+        rules: which decisions are worth one.
+        most_mb: of the whole folder.
+        most_days: that a clip without a label is kept.
+
+    Raises:
+        ValueError: the folder holds something else, or a rule names no scene of the model.
+        OSError: the folder cannot be made or written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        rules: Sequence[Rule],
+        metadata: Metadata,
+        frontend: FrontEnd,
+        *,
+        most_mb: float,
+        most_days: float,
+    ) -> None:
+        check_scenes(rules, metadata.labels)
+        self.store = Store.make(folder)
+        limits = Limits(int(most_mb * MB), most_days * DAY_S)
+        self.store.reconcile(limits)
+        self._rules, self._model = Rules(rules), metadata.name
+        self._rate_hz = frontend.sample_rate_hz
+        self._recent = Recent(self._rate_hz, metadata.clip_s)
+        self._waiting: list[tuple[Kept, Cut]] = []  # for the audio behind their windows
+        clip_s = BEFORE_S + metadata.clip_s + AFTER_S
+        self.description = (
+            f"clips of {clip_s:g} s are kept in {folder}, when"
+            f" {', '.join(rule.word for rule in rules)}: {most_mb:g} MB at most, those without a"
+            f" label for {most_days:g} days at most"
+        )
+        self._notices = [self.description]
+        self._writer = ClipWriter(self.store, self._rate_hz, limits)
+
+    def on_begin(self, position_s: float) -> None:
+        """What waits for further audio gets none."""
+        self._cut_waiting(all_of_them=True)
+        self._recent.begin(position_s)
+
+    def on_audio(self, samples: np.ndarray) -> None:
+        """Hold it as long as a clip may need it."""
+        self._recent.add(samples)
+        self._cut_waiting()
+
+    def on_decision(self, decision: Decision) -> None:
+        """Cut a clip, now or when the audio behind it has come."""
+        why = self._rules.reason(decision)
+        if why is None:
+            return
+        cut = self._recent.around(decision.position_s)
+        kept = Kept(
+            time_s=decision.time_s,
+            seconds=0.0,  # known when it is cut
+            why=why,
+            scene=decision.scene,
+            confidence=rounded(decision.confidence),
+            probabilities=rounded(decision.probabilities),
+            level_dbfs=rounded(decision.level_dbfs, 1),
+            model=self._model,
+            window_s=cut.window_s,
+        )
+        self._waiting.append((kept, cut))
+        self._cut_waiting()
+
+    def notices(self) -> list[str]:
+        """What is kept, once; and what goes wrong with it."""
+        told, self._notices = self._notices, []
+        return [*told, *self._writer.notices()]
+
+    def close(self) -> None:
+        """Write what there is of the clips that wait."""
+        self._cut_waiting(all_of_them=True)
+        self._writer.close()
+
+    def _cut_waiting(self, all_of_them: bool = False) -> None:
+        still: list[tuple[Kept, Cut]] = []
+        for kept, cut in self._waiting:
+            if all_of_them or cut.end <= self._recent.n_heard:
+                samples = self._recent.samples(cut)
+                seconds = round(len(samples) / self._rate_hz, 3)
+                self._writer.put(msgspec.structs.replace(kept, seconds=seconds), samples)
+            else:
+                still.append((kept, cut))
+        self._waiting = still

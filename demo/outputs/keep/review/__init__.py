@@ -1,0 +1,1 @@
+"""Names for kept clips: in a terminal, by lines, or without anybody there."""
