@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+import edge_asc as ea
 from edge_asc.cli.complete import _beginning
-from edge_asc.runtime.zoo.models import zoo_names
 
 BASH = """
 import sys
@@ -46,10 +46,10 @@ def completed(line: str) -> list[str]:
         ("edge-asc train compact-", {"compact-int8", "compact-fp16"}),
         ("edge-asc train esc10/3", {"esc10/32k"}),
         ("edge-asc train nano --set train.epo", {"train.epochs="}),
-        ("edge-asc info esc", set(zoo_names())),
+        ("edge-asc info esc", set(ea.zoo())),
         ("edge-asc live --model esc10-3", {"esc10-32k"}),
         ("edge-asc models show esc10-3", {"esc10-32k"}),
-        ("edge-asc budget esc10", {*zoo_names(), *(f"esc10/{n}" for n in
+        ("edge-asc budget esc10", {*ea.zoo(), *(f"esc10/{n}" for n in
             ("16k", "32k", "64k", "128k", "128k-relative"))}),
         ("edge-asc budget nano --rule edge", {"edge-128k"}),
         ("edge-asc budget nano --rule a", {"all"}),

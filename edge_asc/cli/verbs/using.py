@@ -41,7 +41,10 @@ EXAMPLES = {
 
 
 def list_models(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the models that come with edge-asc, and the encoder that `teach` builds upon."""
+    """List the models that come with edge-asc.
+
+    The encoder, which `teach` builds upon, stands last.
+    """
     if context.invoked_subcommand:
         return
     from edge_asc.runtime.zoo.models import model_facts, models_text, zoo_encoders, zoo_models
@@ -157,7 +160,7 @@ def embed(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn audio files into vectors, for those who do more with them than classify.
+    """Turn audio files into vectors, to do more with.
 
     FILE.npz gets embeddings [N, D] and paths [N]: the mean over each file's windows. Exit code 1
     when a file could not be used; the others are in it all the same.
