@@ -24,7 +24,7 @@ python "$here/encoder/quantise.py" "$out" "$kept/encoder-int8.tflite" --windows 
 python "$here/encoder/table.py" "$data" "$models" log-mel yamnet-256 yamnet-1024 \
     "$out/student.ckpt" "$kept/encoder-int8.tflite" \
     --json "$kept/results.json"
-python "$here/encoder/table.py" "$data" "$models" "$kept/encoder-int8.tflite" --unit \
+python "$here/encoder/table.py" "$data" "$models" "$out/student.ckpt" --unit \
     --json "$kept/results.json"
 cp "$out/log.csv" "$out/table.csv" "$kept/"
 python "$here/encoder/keep.py" "$out" "$kept/checkpoint"

@@ -2,11 +2,14 @@
 
     quantise.py OUT FILE.tflite [--windows N] [--rate R]
 
-OUT is a folder of train.py. The windows come from its rings. Letters: B windows, D numbers.
+OUT is a folder of train.py. The windows come from its rings. In the file the embedding has length 1,
+which the regression has not: heads learn more from its direction alone (RESULTS.md). Letters: B
+windows, D numbers.
 """
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +24,7 @@ from edge_asc.export.to_tflite import to_tflite
 from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold
-from edge_asc.graph.graph import Graph
+from edge_asc.graph.graph import FIXED_GRIDS, Graph, Node
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
@@ -77,6 +80,15 @@ def train(network: GraphNetwork, head: nn.Linear, windows: Windows, n: int, rate
     both.load_state_dict(average.state)
 
 
+def with_length_1(graph: Graph) -> Graph:
+    """A quantised graph whose output is divided by its length."""
+    ((name, value),) = graph.outputs.items()
+    unit = "unit"
+    nodes = [*graph.nodes, Node("l2_normalise", (value,), (unit,))]
+    grids = graph.grids | {unit: FIXED_GRIDS["l2_normalise"]}
+    return replace(graph, nodes=nodes, outputs={name: unit}, grids=grids)
+
+
 def file_bytes(graph: Graph, front_end: FrontEnd, seen: int) -> bytes:
     """The model file; its output `scene` is the embedding, number by number."""
     size = graph.shapes(WINDOW_FRAMES)[graph.outputs["scene"]][0]
@@ -118,7 +130,7 @@ def main() -> None:
     batches = [windows.draw()[0] for _ in range(CALIBRATION_BATCHES)]
     network = qat.prepare(folded, batches)
     train(network, student.head, windows, args.windows, args.rate)
-    graph = qat.freeze(network.eval())
+    graph = with_length_1(qat.freeze(network.eval()))
     data = file_bytes(graph, front_end, kept.training["seen"])
     with atomic_write(args.file) as temporary:
         temporary.write_bytes(data)

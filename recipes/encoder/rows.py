@@ -16,8 +16,8 @@ NAMES = {  # what table.py calls a row, and what people read
     "yamnet-256": "YAMNet-256, float",
     "yamnet-1024": "YAMNet",
     "student.ckpt": "ours, float",
-    "encoder-int8.tflite": "**ours, int8**",
-    "encoder-int8.tflite, length 1": "the same, embeddings scaled to length 1",
+    "student.ckpt, length 1": "ours, float, embeddings scaled to length 1",
+    "encoder-int8.tflite": "**ours, the int8 file** (length 1)",
 }
 ONE_DRAW = "32"  # all training clips: no interval
 

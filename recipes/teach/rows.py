@@ -17,6 +17,9 @@ from tables import made_line, markdown, t_95
 NAMES = {  # what few_shot.py calls a share, and what people read
     "accuracy": "right, of the test clips",
     "left_out_accuracy": "right, as teaching itself foretold",
+    "unseen_accuracy": "right, through simulated microphones of other kinds",
+    "plain_accuracy": "right, taught without views",
+    "plain_unseen_accuracy": "right, taught without views, through those microphones",
     "kept": "test clips that get a name",
     "named": "strange clips that get a name",
     "named_at_90": "strange clips, at the threshold that 90 % of the test clips reach",
