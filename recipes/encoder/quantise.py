@@ -2,9 +2,9 @@
 
     quantise.py OUT FILE.tflite [--windows N] [--rate R]
 
-OUT is a folder of train.py. The windows come from its rings. In the file the embedding has length 1,
-which the regression has not: heads learn more from its direction alone (RESULTS.md). Letters: B
-windows, D numbers.
+OUT is a folder of train.py. The windows come from its rings. In the file the embedding has length
+1, which the regression does not ask for: heads learn more from its direction alone (RESULTS.md).
+Letters: B windows, D numbers.
 """
 
 import argparse
