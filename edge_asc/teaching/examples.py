@@ -15,7 +15,7 @@ from edge_asc.teaching.head import Head, fit
 from edge_asc.teaching.listen import Heard
 from edge_asc.teaching.strange import Strange
 
-STRANGE_WEIGHT = 2.0  # of the bank, and of the user's own background: classes weigh 1
+STRANGE_WEIGHT = 4.0  # of the bank, and of the user's own background: classes weigh 1
 QUIET_WEIGHT = 0.5
 ALWAYS = -1  # the recording of rows that are never left out
 
