@@ -23,6 +23,7 @@ from edge_asc.files import atomic_write
 from edge_asc.runtime.metadata import METADATA_KEY, entries_of, metadata_from_json
 from edge_asc.runtime.rewrite import with_metadata
 from edge_asc.runtime.sessions import quantize
+from edge_asc.runtime.zoo.models import card_text, digest, parse_card
 from edge_asc.teaching.encoder import OWN, Encoder
 from edge_asc.teaching.strange import BANK
 from edge_asc.teaching.views import view
@@ -100,6 +101,13 @@ def credits_text(kept: list[Recording]) -> str:
     return "\n".join(lines)
 
 
+def mend_card(file: Path) -> None:
+    """Let the encoder's card speak of this file."""
+    path = file.with_suffix(".md")
+    facts, text = parse_card(path.read_text("utf-8"), str(path))
+    path.write_text(card_text(facts | {"sha256": digest(file)}, text), "utf-8")
+
+
 def main() -> None:
     """Write encoder, bank and credits."""
     parser = argparse.ArgumentParser(description="encoder and bank of the zoo")
@@ -127,6 +135,7 @@ def main() -> None:
         np.savez_compressed(held, embeddings=numbers, groups=np.array(groups, np.uint16),
                             encoder=np.array(encoder.digest))  # fmt: skip
     (args.out / "bank.md").write_text(credits_text(kept), "utf-8")
+    mend_card(file)
     size = (args.out / BANK.name).stat().st_size
     print(f"{len(kept)} recordings, {len(rows)} embeddings, {size:,} bytes")
 
