@@ -18,7 +18,7 @@ BACKGROUND = ("_background", "background", "other", "noise")  # folders that are
 BANK = OWN.with_name("bank.npz")
 QUIET_DB = (-96.0, -84.0, -72.0, -60.0)  # of full scale: rooms in which nothing happens
 SLOPES_DB = (0.0, -3.0, -6.0)  # white, pink, brown
-HUM_HZ = (0.0, 50.0)
+HUM_HZ = (0.0, 50.0, 60.0)  # none, and what mains sound like
 
 
 @dataclass(frozen=True)
