@@ -50,7 +50,7 @@ def three(tmp_path: Path) -> tuple[Store, list[Clip]]:
 
 @pytest.fixture
 def page(three: tuple[Store, list[Clip]]) -> Iterator[WebOutput]:
-    with serving(token=TOKEN, review=Review(three[0], KEPT, FRONTEND)) as output:
+    with serving(token=TOKEN, review=Review(three[0], lambda: KEPT, FRONTEND)) as output:
         yield output
 
 
@@ -102,7 +102,7 @@ def test_a_page_that_has_no_token_has_no_review(
     method: str, path: str, three: tuple[Store, list[Clip]]
 ) -> None:
     store, (clip, *_) = three
-    with serving(review=Review(store, KEPT, FRONTEND)) as output:
+    with serving(review=Review(store, lambda: KEPT, FRONTEND)) as output:
         headers = {"Content-Type": "application/json"}
         status, _, text = request(output, path.format(id=clip.id), method, "{}", **headers)
         assert status == 403
@@ -286,7 +286,7 @@ def test_a_folder_that_is_gone_is_said(page: WebOutput, three: tuple[Store, list
 
 def test_a_teacher_is_told_what_to_do(three: tuple[Store, list[Clip]]) -> None:
     store, teacher = three[0], Teacher()
-    with serving(token=TOKEN, review=Review(store, KEPT, FRONTEND, teacher)) as output:
+    with serving(token=TOKEN, review=Review(store, lambda: KEPT, FRONTEND, teacher)) as output:
         listing = json.loads(request(output, "/api/review", **BEARER)[2])
         assert listing["reached"]["teacher"] == teacher.state()
         assert post(output, "/api/teach", {"do": "start"})[1]["text"] == "1 orders"
