@@ -15,7 +15,7 @@ def unheard(answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     On the others it would shine: it knows them by heart.
 
     Args:
-        answers: of `edge-asc teach --json`, each from a head that did not hear the clip's recording.
+        answers: of `edge-asc teach --json`, each by a head that never heard the clip's recording.
     """
     return [answer for answer in answers if not answer["taught_before"]]
 
@@ -37,7 +37,8 @@ def compared(
 
     Returns:
         Of each: accuracy, clips and recordings, recall and clips_of by class; of the one that
-        listens unknown, too: the classes that it has no name for, of which each clip is wrong.
+        listens labels, too, and unknown: the classes that it has no name for, of which each clip is
+        wrong.
         None: there is no clip to compare on.
     """
     files = {file["path"]: file for file in json.loads(printed)["files"]}
@@ -49,6 +50,7 @@ def compared(
     new = [(answer["label"], answer["scene"]) for answer in both]
     names = files[both[0]["file"]]["probabilities"]
     before = _figures(old, n_recordings)
+    before["labels"] = list(names)
     before["unknown"] = [label for label in before["recall"] if label not in names]
     return before, _figures(new, n_recordings)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from edge_asc.demo.learning.teacher import Teacher
 
-NOTHING = "–"
+NO_FIGURE, NOT_KNOWN = "no figure", "not known"
 FEW_RECORDINGS = 10  # below, a figure says little
 MOST_CLASSES = 12  # with a row of their own
 
@@ -78,8 +78,8 @@ def _figures(state: dict[str, Any]) -> dict[str, Any] | None:
     before, after, taught = newest["before"], newest["after"], newest["taught"]
     old = before["model"] if before else "the model before"
     return {
-        "head": ["right, of", old, newest["model"]],
-        "rows": [*_rows(before, after), _all_taught(state["models"], old, taught)],
+        "head": ["right, of", f"before: {old}", f"new: {newest['model']}"],
+        "rows": [*_rows(before, after), *_all_taught(state["models"], before, after, taught)],
         "notes": list(_notes(before, after, taught)),
     }
 
@@ -91,15 +91,22 @@ def _rows(before: dict[str, Any] | None, after: dict[str, Any] | None) -> Iterat
     yield [clips, _percent(before["accuracy"]), _percent(after["accuracy"])]
     for label in list(after["recall"])[:MOST_CLASSES]:
         known = label not in before["unknown"]
-        old = _percent(before["recall"][label]) if known else "not known"
+        old = _percent(before["recall"][label]) if known else NOT_KNOWN
         yield [f"{label}, {after['clips_of'][label]}", old, _percent(after["recall"][label])]
 
 
-def _all_taught(models: list[dict[str, Any]], old: str, taught: dict[str, Any]) -> list[str]:
+def _all_taught(
+    models: list[dict[str, Any]],
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+    taught: dict[str, Any],
+) -> Iterator[list[str]]:
     """All that a model was taught: of the one before, what was said when that was taught."""
-    said = [m["taught"]["accuracy"] for m in models if m["model"] == old]
+    if after and after["clips"] == taught["clips"]:
+        return  # these are the new clips
+    said = [m["taught"]["accuracy"] for m in models if before and m["model"] == before["model"]]
     text = f"all it was taught, {_counted(taught['clips'], 'clip')}"
-    return [text, _percent(said[-1]) if said else NOTHING, _percent(taught["accuracy"])]
+    yield [text, _percent(said[-1]) if said else NO_FIGURE, _percent(taught["accuracy"])]
 
 
 def _notes(
@@ -113,7 +120,9 @@ def _notes(
         yield "No clip is new to the model that listens, so there is nothing to compare on."
     elif after["recordings"] < FEW_RECORDINGS:
         yield f"{_counted(after['recordings'], 'recording')} are few: the figures are rough."
-    yield f"It knows {', '.join(taught['labels'])}, and no other sound."
+    yield f"It knows {', '.join(taught['labels'])}, and gives no other sound a name."
+    if lost := [name for name in (before or {}).get("labels", ()) if name not in taught["labels"]]:
+        yield f"It no longer knows {', '.join(lost)}."
     for first, second in taught["inseparable"]:
         yield f"It cannot tell {first} from {second}."
     if taught["unusable"]:

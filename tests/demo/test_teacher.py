@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import edge_asc as ea
+from bells import RATE_HZ, write_sounds
 from command import Cli
 from edge_asc.demo.hearing.smoothing import Smoothing
 from edge_asc.demo.learning import store
@@ -29,7 +30,6 @@ from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.taught import memory_path
 from edge_asc.runtime.zoo.models import model_path
 from live_parts import Heard, Played
-from bells import RATE_HZ, write_sounds
 from waiting import PATIENCE_S, SOON_S, until
 
 ENCODER = "esc10-32k"

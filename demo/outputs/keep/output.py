@@ -63,7 +63,9 @@ class KeepOutput(Output):
         """What is kept, how much and how long, in words."""
         clip_s = BEFORE_S + self._metadata.clip_s + AFTER_S
         when = ", ".join(rule.word for rule in self._asked)
-        return f"clips of {clip_s:g} s are kept in {self.store.folder}, when {when}: {self._how_long}"
+        return (
+            f"clips of {clip_s:g} s are kept in {self.store.folder}, when {when}: {self._how_long}"
+        )
 
     def _never(self) -> list[str]:
         """A rule that the model which listens can never fulfil: another one may."""

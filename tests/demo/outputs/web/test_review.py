@@ -1,9 +1,12 @@
 """The review over HTTP: with the token alone, for pages of this server alone, and nothing torn."""
 
+import http.client
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -32,6 +35,9 @@ class Teacher:
 
     def start(self, folder: Path) -> None:
         self.told.append(folder)
+
+    def cancel(self) -> None:
+        self.told.append("cancel")
 
     def swap(self) -> None:
         raise ValueError("nothing is taught yet")
@@ -279,6 +285,24 @@ def test_a_folder_that_is_gone_is_said(page: WebOutput, three: tuple[Store, list
     status, _, text = request(page, "/api/review", **BEARER)
     assert status in (404, 503)
     assert text.strip()
+
+
+def test_pictures_are_of_the_model_that_listens_now(three: tuple[Store, list[Clip]]) -> None:
+    (store, (clip, *_)), finer = three, replace(FRONTEND, n_mels=20)
+    with serving(token=TOKEN, review=Review(store, lambda: KEPT, FRONTEND)) as output:
+        for frontend in (FRONTEND, finer):
+            assert output._review
+            output._review.use(frontend)
+            path = f"/api/review/{clip.id}/frames"
+            where = urlsplit(output.url)
+            connection = http.client.HTTPConnection(where.hostname or "", where.port)
+            connection.request("GET", path, headers=BEARER)
+            answer = connection.getresponse()
+            assert answer.headers["Mels"] == str(frontend.n_mels)
+            samples = load_audio(clip.path, frontend.sample_rate_hz)
+            expected = Decibels(frontend).quantise(frontend.raw(samples)).tobytes()
+            assert answer.read() == expected
+            connection.close()
 
 
 # ------------------------------------------------------------------------------- the teacher
