@@ -12,8 +12,8 @@ import numpy as np
 
 from edge_asc.data.dataset import Clip
 from edge_asc.files import atomic_write
+from edge_asc.runtime.formats.taught import memory_path
 from edge_asc.runtime.sessions import dequantize, quantize
-from edge_asc.runtime.taught import memory_path
 from edge_asc.teaching.encoder import Encoder
 from edge_asc.teaching.listen import Heard
 

@@ -27,7 +27,7 @@ from edge_asc.demo.learning.teacher import Teacher
 from edge_asc.demo.live import Live
 from edge_asc.demo.sources.source import Block
 from edge_asc.runtime.classifier import Classifier
-from edge_asc.runtime.taught import memory_path
+from edge_asc.runtime.formats.taught import memory_path
 from edge_asc.runtime.zoo.models import model_path
 from live_parts import Heard, Played
 from waiting import PATIENCE_S, SOON_S, until
