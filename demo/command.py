@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from edge_asc.demo.hearing.smoothing import FLOOR, Smoothing
 from edge_asc.demo.learning.follow import Follower, stamp_of
+from edge_asc.demo.learning.store import current_model
 from edge_asc.demo.live import Live
-from edge_asc.demo.options import KEEP_WHEN, WEB_ADDRESS, Options
+from edge_asc.demo.options import KEEP_WHEN, MODELS, WEB_ADDRESS, Options
 from edge_asc.demo.outputs.address import parse_address
-from edge_asc.demo.outputs.keep.rules import parse_rules
+from edge_asc.demo.outputs.keep.rules import check_scenes, parse_rules
 from edge_asc.demo.outputs.log.format import check_every, format_of
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
@@ -29,6 +30,7 @@ from edge_asc.suggest import no_such
 
 if TYPE_CHECKING:
     from edge_asc.demo.outputs.keep.output import KeepOutput
+    from edge_asc.demo.outputs.web.review import Review
 
 WEB_TOKEN = "EDGE_ASC_WEB_TOKEN"
 LEAST_MB = 5.0  # that kept clips need: a clip, the index and its copy, with room to spare
@@ -100,16 +102,24 @@ def listen(options: Options) -> None:
             with ExitStack() as stack:
                 if options.source == "mic":
                     stack.enter_context(own_stderr(hide_libraries=_draws(options)))
-                model = model_or_default(options.model, say)
+                given = model_or_default(options.model, say)
+                which = partial(_listens, options, given)
                 load = partial(Classifier.load, runtime=options.runtime, threads=options.threads)
+                model = which()
                 taken = stamp_of(model) if options.follow_model else None
                 classifier = load(model)
                 source = open_source(options)
                 stack.callback(source.close)
-                output = Outputs(list(_outputs(options, classifier, stack)))
+                keeper = _keeper(options, classifier, strict=model == given)
+                review = _review(options, classifier, keeper)
+                output = Outputs(list(_outputs(options, classifier, keeper, review, stack)))
                 rule = partial(smoothing_for, options)
                 live = Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs)
-                follower = Follower(live, lambda: model, load, signals.reloads, taken)
+                if model != given:
+                    live.say(f"model: {classifier.id}, taught here, in place of {given.name}")
+                if review:
+                    _teach(options, review, live, given, load, stack)
+                follower = Follower(live, which, load, signals.reloads, taken)
                 stack.callback(follower.close)
                 live.run(signals.stopped)
         except CaptureHung as error:
@@ -117,6 +127,13 @@ def listen(options: Options) -> None:
                 os._exit(0)  # all is closed but the sound system, whose own clean-up would hang too
             say(f"{error}; starting anew")
             start_anew(source.name if source else "")
+
+
+def _listens(options: Options, given: Path) -> Path:
+    """The model's file: that which was last taught here and put to use, else the one given."""
+    if options.keep is None:
+        return given
+    return current_model(options.keep / MODELS) or given
 
 
 def say(text: str) -> None:
@@ -162,7 +179,13 @@ def open_source(options: Options) -> Source:
     return FileSource(Path(options.source), options.realtime, channel=options.channel)
 
 
-def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iterator[Output]:
+def _outputs(
+    options: Options,
+    classifier: Classifier,
+    keeper: "KeepOutput | None",
+    review: "Review | None",
+    stack: ExitStack,
+) -> Iterator[Output]:
     """Every output, closed by the stack; what shows on the terminal comes last, and leaves first.
 
     Each is imported when it is asked for: a machine without a network pays for none of it.
@@ -181,7 +204,6 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
         from edge_asc.demo.outputs.log.decision_log import DecisionLog
 
         yield kept(DecisionLog(options.log, every=options.log_every))
-    keeper = _keeper(options, classifier)
     if keeper:
         yield kept(keeper)
     if options.mqtt:
@@ -193,18 +215,22 @@ def _outputs(options: Options, classifier: Classifier, stack: ExitStack) -> Iter
 
         yield kept(PrometheusOutput(options.metrics, metadata, classifier.id))
     if options.web:
-        yield kept(_page(options, classifier, keeper))
+        yield kept(_page(options, classifier, review))
     yield kept(_view(options, classifier))
 
 
-def _keeper(options: Options, classifier: Classifier) -> "KeepOutput | None":
+def _keeper(options: Options, classifier: Classifier, strict: bool) -> "KeepOutput | None":
+    """Who keeps clips; `strict`: a scene that the model does not know is an error."""
     if options.keep is None:
         return None
     from edge_asc.demo.outputs.keep.output import KeepOutput
 
+    rules = parse_rules(options.keep_when)
+    if strict:
+        check_scenes(rules, classifier.metadata.labels)
     return KeepOutput(
         options.keep,
-        parse_rules(options.keep_when),
+        rules,
         classifier.metadata,
         classifier.frontend,
         most_mb=options.keep_mb,
@@ -212,19 +238,45 @@ def _keeper(options: Options, classifier: Classifier) -> "KeepOutput | None":
     )
 
 
-def _page(options: Options, classifier: Classifier, keeper: "KeepOutput | None") -> Output:
+def _review(
+    options: Options, classifier: Classifier, keeper: "KeepOutput | None"
+) -> "Review | None":
+    if not (options.web and keeper):
+        return None
     from edge_asc.demo.outputs.web.review import Review
+
+    return Review(keeper.store, lambda: keeper.description, classifier.frontend)
+
+
+def _teach(
+    options: Options,
+    review: "Review",
+    live: Live,
+    given: Path,
+    load: Callable[[Path], Classifier],
+    stack: ExitStack,
+) -> None:
+    """Let the page's review teach what listens."""
+    from edge_asc.demo.learning.shown import ShownTeacher
+    from edge_asc.demo.learning.teacher import Teacher
+
+    assert options.keep is not None
+    teacher = Teacher(live, options.keep / MODELS, given, load)
+    stack.callback(teacher.close)
+    review.teacher = ShownTeacher(teacher, given)
+
+
+def _page(options: Options, classifier: Classifier, review: "Review | None") -> Output:
     from edge_asc.demo.outputs.web.web import WebOutput
 
-    frontend = classifier.frontend
     return WebOutput(
         options.web or WEB_ADDRESS,
         classifier.metadata,
-        frontend,
+        classifier.frontend,
         token=os.environ.get(WEB_TOKEN),
         stream_audio=options.stream_audio,
         model=classifier.id,
-        review=Review(keeper.store, keeper.description, frontend) if keeper else None,
+        review=review,
     )
 
 

@@ -13,6 +13,7 @@ from typer import Option
 
 WEB_ADDRESS = "127.0.0.1:8765"  # of a --web without one
 KEEP_WHEN = "unsure,change"
+MODELS = "models"  # in the folder of --keep: those that were taught here
 
 
 def says(name: str, help: str, metavar: str | None = None, **more: Any) -> Any:

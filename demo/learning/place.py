@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -34,3 +35,29 @@ class Place:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._place, ignore_errors=True)
         os.close(self._fd)
+
+
+def frozen(recordings: Path, place: Path) -> Path:
+    """The recordings as they are now, in `place`: who labels goes on, and moves files meanwhile.
+
+    They are the same files under other names, which takes no room where the disk knows of that.
+    """
+    if not recordings.is_dir():
+        return recordings
+    copy = place / recordings.name
+    for parent, _, names in os.walk(recordings):
+        folder = copy / Path(parent).relative_to(recordings)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            with suppress(FileNotFoundError):  # it has just been moved
+                _link(Path(parent, name), folder / name)
+    return copy
+
+
+def _link(path: Path, to: Path) -> None:
+    try:
+        os.link(path, to)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a disk without links
+        shutil.copyfile(path, to)

@@ -12,14 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from edge_asc.demo.learning import progress
+from edge_asc.runtime.taught import memory_path
 
 NICE = 19  # the lowest priority
+MOST_DISPENSABLE = "1000"  # to the kernel, when memory runs out
 PROGRAM = "edge-asc: "  # what its lines for people begin with
 
 
-def teach_command(recordings: Path, out: Path, more: Sequence[str] = ()) -> list[str]:
-    """The words that teach a folder's recordings; `more` are further options of `teach`."""
-    return ["teach", str(recordings), "--out", str(out), "--json", *more]
+def teach_command(
+    recordings: Path, out: Path, listens: Path | None = None, more: Sequence[str] = ()
+) -> list[str]:
+    """The words that teach a folder's recordings.
+
+    Args:
+        recordings: the folder.
+        out: the new file.
+        listens: the model in use. What it was taught is added to, where that lies beside it.
+        more: further options of `teach`.
+    """
+    added = ["--add", str(listens)] if listens and can_be_added_to(listens) else []
+    return ["teach", str(recordings), "--out", str(out), "--json", *added, *more]
+
+
+def can_be_added_to(model: Path) -> bool:
+    """Whether `edge-asc teach --add` takes it."""
+    return model.suffix == ".tflite" and memory_path(model).is_file()
 
 
 def classify_command(folders: Sequence[Path], model: Path) -> list[str]:
@@ -91,6 +108,8 @@ class Command:
             )
         with suppress(OSError):  # it has ended already
             os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
+            # Where memory runs out, it goes, and not what listens.
+            Path(f"/proc/{self._process.pid}/oom_score_adj").write_text(MOST_DISPENSABLE)
         return self._process
 
     def _listened(self, process: "subprocess.Popen[str]") -> str:

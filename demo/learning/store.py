@@ -1,8 +1,8 @@
 """The models that were made here: numbered files in a folder, and which of them is in use.
 
-`001.tflite`, `002.tflite`, … and `state.json`, which is replaced as a whole and last of all:
-whatever happens before, the model of the old state goes on. The one that listening began with lies
-elsewhere, and is called `None`.
+`taught-001.tflite`, … with what each was taught beside it, and `state.json`, which is replaced as a
+whole and last of all: whatever happens before, the model of the old state goes on. The one that
+listening began with lies elsewhere, and is called `None`.
 """
 
 import logging
@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from edge_asc.files import write_json
+from edge_asc.runtime.taught import memory_path
 from edge_asc.runtime.zoo.models import digest
 
 STATE = "state.json"
-MOST_FILES = 20  # of models that are kept: 2.5 MB
-NUMBERED = re.compile(r"(\d{3,})\.(tflite|onnx)")
+MOST_FILES = 8  # of models that are kept: 1 MB, and what they were taught
+NUMBERED = re.compile(r"taught-(\d{3,})\.tflite")
 log = logging.getLogger(__name__)
 
 
@@ -27,8 +28,9 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     file: str  # its name
     model: str  # its `Classifier.id`
     sha256: str
-    before: dict[str, Any] | None = None  # figures of the model that listened, on the same clips
-    after: dict[str, Any] = {}  # its own
+    before: dict[str, Any] | None = None  # figures of the model that listened, and its own,
+    after: dict[str, Any] | None = None  # both on clips that neither was taught with
+    taught: dict[str, Any] = {}  # what `edge-asc teach` said of it
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +66,14 @@ def current_model(folder: Path) -> Path | None:
 
     A file that is gone, or is not what it was, is passed over: then the one before it.
     """
-    name = sound(folder, read_state(folder)).current
-    return None if name is None else folder / name
+    state = read_state(folder)
+    made = {one.file: one for one in state.models}
+    for name in [state.current, *reversed(state.history)]:
+        if name is None:
+            return None
+        if name in made and _is_whole(folder, made[name]):
+            return folder / name
+    return None
 
 
 def sound(folder: Path, state: State) -> State:
@@ -88,7 +96,7 @@ def _is_whole(folder: Path, made: Made) -> bool:
 
 def next_name(folder: Path) -> str:
     """Of a new file: its number is above all there are."""
-    return f"{1 + max([0, *(number for number, _ in numbered(folder))]):03}.tflite"
+    return f"taught-{1 + max([0, *(number for number, _ in numbered(folder))]):03}.tflite"
 
 
 def numbered(folder: Path) -> list[tuple[int, str]]:
@@ -120,4 +128,5 @@ def prune(folder: Path, state: State) -> State:
     names = [name for _, name in numbered(folder) if name not in spared]
     for name in names[: max(0, len(numbered(folder)) - MOST_FILES)]:
         (folder / name).unlink(missing_ok=True)
+        memory_path(folder / name).unlink(missing_ok=True)
     return sound(folder, state)

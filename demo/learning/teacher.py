@@ -13,17 +13,24 @@ from typing import Any, Literal
 
 from edge_asc.demo.hearing.trial import try_out
 from edge_asc.demo.learning import store
-from edge_asc.demo.learning.figures import before, folders_of
-from edge_asc.demo.learning.place import Place
-from edge_asc.demo.learning.process import Command, classify_command, teach_command
+from edge_asc.demo.learning.figures import compared, folders_of, unheard
+from edge_asc.demo.learning.place import Place, frozen
+from edge_asc.demo.learning.process import (
+    Command,
+    can_be_added_to,
+    classify_command,
+    teach_command,
+)
 from edge_asc.demo.live import Live
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import one_line
+from edge_asc.runtime.taught import memory_path
 from edge_asc.runtime.zoo.models import digest
 
 CLOSE_S = 0.2
 UNFORESEEN = "it stopped short; see standard error"
 Status = Literal["idle", "running", "done", "failed"]
+NOT_KEPT = ("file", "answers")  # of what teaching says
 
 
 class Teacher:
@@ -35,6 +42,8 @@ class Teacher:
         base: the file that listens as long as none of the folder does.
         load: opens a file for the listener.
         more: further options of `edge-asc teach`.
+        encoder: what is taught upon, where the model in use has nothing that can be added to;
+            None: the encoder that comes along.
 
     Raises:
         OSError: the folder cannot be had.
@@ -47,15 +56,16 @@ class Teacher:
         base: Path,
         load: Callable[[Path], Classifier] = Classifier.load,
         more: Sequence[str] = (),
+        encoder: str | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._live, self._folder, self._base = live, folder, base
-        self._load, self._more = load, more
+        self._load, self._more, self._encoder = load, more, encoder
         self._lock = threading.Lock()  # held for moments
         self._disk = threading.Lock()  # held while the state is written; its holder may wait
         self._state = store.sound(folder, store.read_state(folder))
         self._status: Status = "idle"
-        self._done, self._total = 0, 0
+        self._done, self._total, self._comparing = 0, 0, False
         self._problem: str | None = None
         self._exchanging = self._closed = self._cancelled = False
         self._command: Command | None = None
@@ -67,11 +77,13 @@ class Teacher:
         """How things are, as JSON has it.
 
         Returns:
-            status: "idle", "running", "done" or "failed"; done, total: clips of the run;
-            problem: what went wrong last, in a line; exchanging: whether a model is on its way;
-            current: file (None: none of the folder's) and model (its id) in use; can_swap,
-            can_back; models: file, model, before and after of each, the newest last. `before` are
-            figures of the model that listened, `after` are those of `edge-asc teach`.
+            status: "idle", "running", "done" or "failed"; done, total: steps of the run;
+            comparing: whether it is the model that listens which is asked; problem: what went
+            wrong last, in a line; exchanging: whether a model is on its way; current: file (None:
+            none of the folder's) and model (its id) in use; previous: the file that `back` takes;
+            can_swap, can_back; models: file, model, before, after and taught of each, the newest
+            last. `before` are figures of the model that listened and `after` its own, both on
+            clips that neither was taught with; `taught` is what `edge-asc teach` said.
         """
         with self._lock:
             state = self._state
@@ -79,14 +91,22 @@ class Teacher:
                 "status": self._status,
                 "done": self._done,
                 "total": self._total,
+                "comparing": self._comparing,
                 "problem": self._problem,
                 "exchanging": self._exchanging,
                 "current": {"file": state.current, "model": self._live.model},
+                "previous": state.history[-1] if state.history else None,
                 "can_swap": _newest(state) not in (None, state.current),
                 "can_back": bool(state.history),
                 "models": [
-                    {"file": m.file, "model": m.model, "before": m.before, "after": m.after}
-                    for m in state.models
+                    {
+                        "file": made.file,
+                        "model": made.model,
+                        "before": made.before,
+                        "after": made.after,
+                        "taught": made.taught,
+                    }
+                    for made in state.models
                 ],
             }
 
@@ -101,7 +121,7 @@ class Teacher:
             if self._status == "running":
                 raise ValueError(f"being taught already: {self._done} of {self._total} clips")
             self._status, self._done, self._total = "running", 0, 0
-            self._problem, self._cancelled = None, False
+            self._problem, self._cancelled, self._comparing = None, False, False
             self._in_background(self._teach, recordings.absolute())
 
     def cancel(self) -> None:
@@ -171,28 +191,39 @@ class Teacher:
     def _made(self, recordings: Path, place: Path) -> store.Made:
         """A new file in `place`, tried, with the figures of both models."""
         out = place / store.next_name(self._folder)
-        after = json.loads(self._run(teach_command(recordings, out, self._more)))
+        with self._lock:
+            listens, old = self._path(self._state.current), self._live.model
+        copy = frozen(recordings, place)
+        taught = json.loads(self._run(self._words(copy, out, listens)))
         classifier = self._load(out)
         try_out(classifier)
+        before, after = self._compared(copy, taught["answers"], listens)
         return store.Made(
             file=out.name,
             model=classifier.id,
             sha256=digest(out),
-            before=self._before(recordings, after),
-            after={name: value for name, value in after.items() if name != "file"},
+            before=before and {"model": old, **before},
+            after=after,
+            taught=_with_paths(taught, copy, recordings),
         )
 
-    def _before(self, recordings: Path, after: dict[str, Any]) -> dict[str, Any] | None:
-        with self._lock:
-            current, model = self._state.current, self._live.model
-        folders = folders_of(recordings, after["labels"])
+    def _words(self, recordings: Path, out: Path, listens: Path) -> list[str]:
+        upon = [] if self._encoder is None or can_be_added_to(listens) else [
+            "--encoder", self._encoder]  # fmt: skip
+        return teach_command(recordings, out, listens, [*upon, *self._more])
+
+    def _compared(
+        self, recordings: Path, answers: Sequence[dict[str, Any]], listens: Path
+    ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Figures of the model that listens and of the new one; None: there are none."""
+        new = unheard(answers)
+        folders = folders_of(recordings, new)
         if not folders:
-            return None
-        words = classify_command(folders, self._path(current))
-        printed = self._run(words, least_output=True)
-        unusable = [file["file"] for file in after["unusable"]]
-        found = before(printed, recordings, after["labels"], unusable)
-        return found and {"model": model, **found}
+            return None, None
+        with self._lock:
+            self._comparing, self._done, self._total = True, 0, 0
+        printed = self._run(classify_command(folders, listens), least_output=True)
+        return compared(printed, new) or (None, None)
 
     def _run(self, words: list[str], least_output: bool = False) -> str:
         command = Command(words, self._on_progress)
@@ -210,7 +241,9 @@ class Teacher:
         with self._lock:
             if self._cancelled:
                 raise ValueError("cancelled")
-        (place / made.file).replace(self._folder / made.file)
+        # What it was taught comes first: where the file is, there is its memory.
+        for path in (memory_path(place / made.file), place / made.file):
+            path.replace(self._folder / path.name)
         self._remember(lambda state: store.with_made(state, made))
         self._remember(lambda state: store.prune(self._folder, state))
 
@@ -251,6 +284,13 @@ class Teacher:
     def _refuse_closed(self) -> None:
         if self._closed:
             raise ValueError("it does not listen any more")
+
+
+def _with_paths(taught: dict[str, Any], copy: Path, recordings: Path) -> dict[str, Any]:
+    """What is kept of it; the copy that it speaks of is gone by then."""
+    kept = {name: value for name, value in taught.items() if name not in NOT_KEPT}
+    inside, outside = (json.dumps(str(path))[1:-1] for path in (copy, recordings))
+    return dict(json.loads(json.dumps(kept).replace(inside, outside)))
 
 
 def _newest(state: store.State) -> str | None:

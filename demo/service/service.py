@@ -19,6 +19,7 @@ from edge_asc.demo.outputs.mqtt.settings import CREDENTIAL
 from edge_asc.demo.service.systemd_unit import NAME, STATE, unit_text
 from edge_asc.files import atomic_write
 from edge_asc.runtime.metadata import read_metadata
+from edge_asc.runtime.taught import memory_path
 from edge_asc.runtime.zoo.models import model_or_default
 
 UNIT = Path(f"/etc/systemd/system/{NAME}.service")
@@ -48,6 +49,9 @@ def install(options: Options) -> str:
     if model.resolve() != kept:
         with atomic_write(kept) as temporary:
             shutil.copyfile(model, temporary)
+    if model.resolve() != kept and memory_path(model).is_file():  # more can be added to it there
+        with atomic_write(memory_path(kept)) as temporary:
+            shutil.copyfile(memory_path(model), temporary)
     with atomic_write(UNIT) as temporary:
         temporary.write_text(text, "utf-8")
     return f"unit   {UNIT}\nmodel  {kept}\n{_started()}"

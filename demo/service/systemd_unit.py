@@ -42,6 +42,8 @@ TimeoutStartSec=60
 TimeoutStopSec=10
 Nice=-5
 MemoryMax=300M
+# A teaching process that is too large is ended alone; listening goes on.
+OOMPolicy=continue
 TasksMax=64
 
 DynamicUser=yes

@@ -3,7 +3,7 @@
 Letters: N clips, S classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,39 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     middle = (share + z2 / 2) / (1 + z2)
     half = np.sqrt(share * (1 - share) * z2 + z2**2 / 4) / (1 + z2)
     return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+
+
+def answers(
+    choice: Choice,
+    known: Sequence[Heard],
+    labels: Sequence[str],
+    new: Collection[str],
+    before: Collection[str],
+) -> list[dict[str, Any]]:
+    """What each new clip was taken for by heads that never heard its recording.
+
+    Args:
+        choice: what was chosen.
+        known: the clips that were left out, all of them.
+        labels: the classes.
+        new: digests of the clips that are asked about.
+        before: digests of clips that the file knew which was added to.
+
+    Returns:
+        file, label, recording, scene (the likeliest class) and taught_before of each.
+    """
+    likeliest = choice.left_out.probabilities(choice.temperature)[:, : len(labels)].argmax(1)
+    return [
+        {
+            "file": str(heard.clip.path),
+            "label": heard.clip.label,
+            "recording": heard.clip.recording,
+            "scene": labels[int(scene)],
+            "taught_before": heard.digest in before,
+        }
+        for heard, scene in zip(known, likeliest, strict=True)
+        if heard.digest in new
+    ]
 
 
 def _by_recording(right: np.ndarray, known: Sequence[Heard]) -> list[float]:

@@ -12,17 +12,12 @@ import numpy as np
 
 from edge_asc.data.dataset import Clip
 from edge_asc.files import atomic_write
+from edge_asc.runtime.formats.taught import memory_path
 from edge_asc.runtime.sessions import dequantize, quantize
 from edge_asc.teaching.encoder import Encoder
 from edge_asc.teaching.listen import Heard
 
-SUFFIX = ".taught.npz"
 PLAIN = -1  # the view of rows of the sound as it is
-
-
-def memory_path(model: Path) -> Path:
-    """Where the memory of a model's file lies."""
-    return model.with_name(model.stem + SUFFIX)
 
 
 def remember(model: Path, encoder: Encoder, heard: Sequence[Heard], root: Path) -> None:

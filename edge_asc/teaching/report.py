@@ -16,6 +16,7 @@ def taught_dict(taught: Taught) -> dict[str, Any]:
         "file_bytes": taught.bytes,
         "labels": list(taught.labels),
         **taught.figures,
+        "answers": list(taught.answers),
         "unusable": [{"file": str(f.path), "reason": f.reason} for f in taught.unusable],
     }
 

@@ -15,7 +15,7 @@ from edge_asc.data.open import open_dataset
 from edge_asc.runtime.metadata import Calibration, Metadata
 from edge_asc.teaching.encoder import Encoder, find_encoder
 from edge_asc.teaching.examples import gather
-from edge_asc.teaching.figures import figures
+from edge_asc.teaching.figures import answers, figures
 from edge_asc.teaching.judge import Choice, choose
 from edge_asc.teaching.listen import Heard, OnProgress, Unusable, listen
 from edge_asc.teaching.memory import joined, name_in, recall, remember
@@ -37,6 +37,8 @@ class Taught(PathLike[str]):
         bytes: its size.
         figures: what it is worth, see `edge_asc.teaching.figures.figures`.
         unusable: files that taught nothing, with the reason.
+        answers: what each clip was taken for while its recording was left out, see
+            `edge_asc.teaching.figures.answers`.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class Taught(PathLike[str]):
     bytes: int
     figures: dict[str, Any]
     unusable: tuple[Unusable, ...] = field(default=())
+    answers: tuple[dict[str, Any], ...] = field(default=())
 
     @property
     def accuracy(self) -> float:
@@ -126,7 +129,9 @@ def teach(
              "strength": choice.strength, "temperature": choice.temperature,
              "threshold": choice.threshold, "parity_steps": steps,
              "encoder": found.name, "bank": len(bank)}  # fmt: skip
-    return Taught(path, labels, n_bytes, said, tuple(unusable))
+    digests = ({h.digest for h in some} for some in (new, before))
+    each = answers(choice, known, labels, *digests)
+    return Taught(path, labels, n_bytes, said, tuple(unusable), tuple(each))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import edge_asc as ea
+from bells import RATE_HZ, write_sounds
 from command import Cli
 from edge_asc.demo.hearing.smoothing import Smoothing
 from edge_asc.demo.learning import store
@@ -26,13 +27,13 @@ from edge_asc.demo.learning.teacher import Teacher
 from edge_asc.demo.live import Live
 from edge_asc.demo.sources.source import Block
 from edge_asc.runtime.classifier import Classifier
+from edge_asc.runtime.formats.taught import memory_path
 from edge_asc.runtime.zoo.models import model_path
 from live_parts import Heard, Played
-from own_sounds import RATE_HZ, write_sounds
 from waiting import PATIENCE_S, SOON_S, until
 
 ENCODER = "esc10-32k"
-QUICK = ("--encoder", ENCODER, "--views", "0")
+QUICK: dict[str, Any] = {"encoder": ENCODER, "more": ("--views", "0")}
 BASE = model_path(ENCODER)
 AS_THEY_COME = Smoothing(time_constant_s=0, margin=0, floor=0)
 
@@ -84,7 +85,7 @@ def listening() -> Iterator[Listening]:
 
 @pytest.fixture
 def teacher(listening: Listening, tmp_path: Path) -> Iterator[Teacher]:
-    made = Teacher(listening.live, tmp_path / "models", BASE, more=QUICK)
+    made = Teacher(listening.live, tmp_path / "models", BASE, **QUICK)
     yield made
     made.close()
 
@@ -128,9 +129,9 @@ def test_taught_swapped_and_taken_back(
     assert (state["status"], state["problem"]) == ("done", None)
     assert (state["done"], state["total"]) == (6, 6)
     (made,) = state["models"]
-    alone = ea.teach(sounds, tmp_path / "001.tflite", encoder=ENCODER, views=0)
-    assert (folder / "001.tflite").read_bytes() == alone.path.read_bytes()
-    assert made["after"]["accuracy"] == alone.accuracy
+    alone = ea.teach(sounds, tmp_path / "taught-001.tflite", encoder=ENCODER, views=0)
+    assert (folder / "taught-001.tflite").read_bytes() == alone.path.read_bytes()
+    assert made["taught"]["accuracy"] == made["after"]["accuracy"] == alone.accuracy
     old = ea.load(BASE)
     right = [old(p).label == p.parent.name for p in sounds.glob("*/*.wav")]
     assert made["before"]["model"] == base
@@ -142,9 +143,9 @@ def test_taught_swapped_and_taken_back(
     assert current_model(folder) is None
     teacher.swap()
     state = exchanged(teacher)
-    assert state["current"] == {"file": "001.tflite", "model": made["model"]}
+    assert state["current"] == {"file": "taught-001.tflite", "model": made["model"]}
     until(lambda: listening.says == made["model"])
-    assert current_model(folder) == folder / "001.tflite"
+    assert current_model(folder) == folder / "taught-001.tflite"
     with pytest.raises(ValueError, match=r"001\.tflite listens already"):
         teacher.swap()
     teacher.back()
@@ -154,16 +155,19 @@ def test_taught_swapped_and_taken_back(
     assert current_model(folder) is None
     with pytest.raises(ValueError, match="no model listened before"):
         teacher.back()
-    assert left_in(folder) == {"001.tflite", "state.json"}
+    assert left_in(folder) == {"taught-001.tflite", "taught-001.taught.npz", "state.json"}
 
 
-def test_the_running_model_is_asked_on_the_same_clips(
-    teacher: Teacher, listening: Listening, sounds: Path, tmp_path: Path
+def test_both_models_are_asked_about_the_clips_that_are_new_to_both(
+    teacher: Teacher, sounds: Path, tmp_path: Path
 ) -> None:
     more = shutil.copytree(sounds, tmp_path / "more")
-    write_sounds(more, labels=("bell", "hum", "whistle"))
+    write_sounds(tmp_path / "new", recordings=5)
+    for i in (3, 4):
+        shutil.copy(tmp_path / "new" / "bell" / f"{i}.wav", more / "bell")
+    write_sounds(more, labels=("whistle",))
     (more / "bell" / "broken.wav").write_bytes(b"RIFF")
-    write_sounds(tmp_path / "noise", labels=("whistle",))
+    write_sounds(tmp_path / "noise", labels=("whistle",), recordings=4)
     shutil.move(tmp_path / "noise" / "whistle", more / "_background")
     teacher.start(sounds)
     ended(teacher)
@@ -174,12 +178,49 @@ def test_the_running_model_is_asked_on_the_same_clips(
     assert state["problem"] is None
     before, after = state["models"][1]["before"], state["models"][1]["after"]
     assert (before["model"], before["unknown"]) == (first, ["whistle"])
-    assert before["clips"] == after["clips"] == 9  # neither the background nor what is broken
-    running = ea.load(tmp_path / "models" / "001.tflite")
-    assert set(before["recall"]) == {"bell", "hum", "whistle"}
-    for label, recall in before["recall"].items():
-        clips = sorted((more / label).glob("[0-9].wav"))
-        assert recall == np.mean([running(clip).label == label for clip in clips])
+    # Neither those it was taught with, nor the background, nor what is broken.
+    assert before["clips_of"] == after["clips_of"] == {"bell": 2, "whistle": 3}
+    running = ea.load(tmp_path / "models" / "taught-001.tflite")
+    new_bells = [more / "bell" / f"{i}.wav" for i in (3, 4)]
+    recall = np.mean([running(clip).label == "bell" for clip in new_bells])
+    assert before["recall"] == {"bell": recall, "whistle": 0.0}
+    assert before["accuracy"] == pytest.approx(2 * recall / 5)
+    assert state["models"][1]["taught"]["labels"] == ["bell", "hum", "whistle"]
+
+
+def test_the_model_in_use_is_added_to_and_then_what_that_has_become(
+    teacher: Teacher, listening: Listening, sounds: Path, tmp_path: Path
+) -> None:
+    """What it was taught lies beside it, wherever it was taught."""
+    bells = write_sounds(tmp_path / "one", labels=("bell", "whistle"))
+    base = tmp_path / "base.tflite"
+    ea.teach(sounds, base, encoder=ENCODER, views=0)
+    own = Teacher(listening.live, tmp_path / "own", base, **QUICK)
+    own.start(bells)
+    (first,) = ended(own)["models"]
+    assert first["taught"]["labels"] == ["bell", "hum", "whistle"]
+    own.swap()
+    exchanged(own)
+    own.start(write_sounds(tmp_path / "two", labels=("hum", "low"), recordings=4))
+    assert ended(own)["models"][1]["taught"]["labels"] == ["bell", "hum", "low", "whistle"]
+    teacher.start(bells)  # one that was not taught is not added to
+    assert ended(teacher)["models"][0]["taught"]["labels"] == ["bell", "whistle"]
+    own.close()
+
+
+def test_who_labels_meanwhile_does_not_disturb_it(
+    teacher: Teacher, many: Path, tmp_path: Path
+) -> None:
+    moving = shutil.copytree(many, tmp_path / "moving")
+    teacher.start(moving)
+    child(teacher)
+    for path in sorted((moving / "bell").iterdir()):
+        path.rename(moving / "hum" / f"b{path.name}")
+    state = ended(teacher)
+    assert state["problem"] is None
+    taught = state["models"][0]["taught"]
+    assert (taught["clips"], taught["unusable"]) == (80, [])
+    assert "bell" in taught["labels"]
 
 
 def test_two_at_once_are_refused_in_one_line(
@@ -190,7 +231,7 @@ def test_two_at_once_are_refused_in_one_line(
     with pytest.raises(ValueError, match=r"being taught already: \d+ of 80 clips") as caught:
         teacher.start(many)
     assert "\n" not in str(caught.value)
-    other = Teacher(listening.live, tmp_path / "models", BASE, more=QUICK)  # of another process
+    other = Teacher(listening.live, tmp_path / "models", BASE, **QUICK)  # of another process
     other.start(many)
     state = ended(other)
     assert state["status"] == "failed"
@@ -250,7 +291,7 @@ def test_a_file_that_is_damaged_later_is_not_swapped(
 ) -> None:
     teacher.start(sounds)
     ended(teacher)
-    (tmp_path / "models" / "001.tflite").write_bytes(b"no model")
+    (tmp_path / "models" / "taught-001.tflite").write_bytes(b"no model")
     teacher.swap()
     state = exchanged(teacher)
     assert "neither a TFLite nor an ONNX model" in state["problem"]
@@ -265,7 +306,7 @@ from pathlib import Path
 from test_teacher import Listening, QUICK, BASE, Teacher, current_model
 folder = Path(sys.argv[1])
 listening = Listening(current_model(folder) or BASE)
-teacher = Teacher(listening.live, folder, BASE, more=QUICK)
+teacher = Teacher(listening.live, folder, BASE, **QUICK)
 teacher.start(Path(sys.argv[2]))
 while not teacher.state()["done"]:
     threading.Event().wait(0.01)
@@ -293,15 +334,17 @@ def test_all_is_killed_and_the_old_model_goes_on(
     whole.communicate()
     until(lambda: is_gone(pid))  # what it said of its progress came to nobody
     assert current_model(folder) == folder / first["file"]
-    again = Teacher(listening.live, folder, BASE, more=QUICK)
+    again = Teacher(listening.live, folder, BASE, **QUICK)
     assert (again.state()["current"]["file"], again.state()["can_back"]) == (first["file"], True)
     again.start(sounds)
     assert ended(again)["status"] == "done"
-    assert left_in(folder) == {"001.tflite", "002.tflite", "state.json"}
+    models = {"taught-001.tflite", "taught-002.tflite"}
+    memories = {str(memory_path(Path(name))) for name in models}
+    assert left_in(folder) == {*models, *memories, "state.json"}
     again.back()
     assert exchanged(again)["current"]["file"] is None
     again.swap()
-    assert exchanged(again)["current"]["file"] == "002.tflite"
+    assert exchanged(again)["current"]["file"] == "taught-002.tflite"
     again.back()
     assert exchanged(again)["current"]["file"] is None
 
@@ -313,7 +356,7 @@ from pathlib import Path
 from test_teacher import Listening, QUICK, BASE, Teacher, current_model, ended, exchanged, store
 folder = Path(sys.argv[1])
 listening = Listening(current_model(folder) or BASE)
-teacher = Teacher(listening.live, folder, BASE, more=QUICK)
+teacher = Teacher(listening.live, folder, BASE, **QUICK)
 
 def dies(owner, name, after):
     real = getattr(owner, name)
@@ -343,7 +386,7 @@ exchanged(teacher)
         ("swap", "before", None),
         ("swap", "after", None),
         ("state", "before", None),
-        ("state", "after", "001.tflite"),
+        ("state", "after", "taught-001.tflite"),
     ],
 )
 def test_at_whatever_step_it_dies_one_model_is_in_use_and_whole(
@@ -354,15 +397,15 @@ def test_at_whatever_step_it_dies_one_model_is_in_use_and_whole(
     done = subprocess.run([*command, str(folder), str(sounds), place, when], timeout=PATIENCE_S)
     assert done.returncode == -signal.SIGKILL
     assert current_model(folder) == (current and folder / current)
-    teacher = Teacher(listening.live, folder, BASE, more=QUICK)
+    teacher = Teacher(listening.live, folder, BASE, **QUICK)
     state = teacher.state()
     assert state["current"]["file"] == current
     assert [made["file"] for made in state["models"]] == (
-        [] if (place, when) == ("made", "before") else ["001.tflite"]
+        [] if (place, when) == ("made", "before") else ["taught-001.tflite"]
     )
     if current is None and state["models"]:
         teacher.swap()
-        assert exchanged(teacher)["current"]["file"] == "001.tflite"
+        assert exchanged(teacher)["current"]["file"] == "taught-001.tflite"
 
 
 def test_a_full_disk_leaves_the_model_that_the_state_names(
@@ -401,10 +444,10 @@ def kept(folder: Path, *names: str) -> State:
 
 
 def test_what_was_last_in_use_is_found_again(tmp_path: Path) -> None:
-    state = kept(tmp_path, "001.tflite", "002.tflite", "003.tflite")
-    assert current_model(tmp_path) == tmp_path / "003.tflite"
+    state = kept(tmp_path, "taught-001.tflite", "taught-002.tflite", "taught-003.tflite")
+    assert current_model(tmp_path) == tmp_path / "taught-003.tflite"
     store.write_state(tmp_path, store.back(state))
-    assert current_model(tmp_path) == tmp_path / "002.tflite"
+    assert current_model(tmp_path) == tmp_path / "taught-002.tflite"
     store.write_state(tmp_path, store.back(store.back(store.back(state))))
     assert current_model(tmp_path) is None
     assert current_model(tmp_path / "nowhere") is None
@@ -412,14 +455,14 @@ def test_what_was_last_in_use_is_found_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "empty"])
 def test_a_damaged_model_is_passed_over_for_the_one_before(tmp_path: Path, damage: str) -> None:
-    kept(tmp_path, "001.tflite", "002.tflite")
-    last = tmp_path / "002.tflite"
+    kept(tmp_path, "taught-001.tflite", "taught-002.tflite")
+    last = tmp_path / "taught-002.tflite"
     if damage == "gone":
         last.unlink()
     else:
         last.write_bytes(b"" if damage == "empty" else last.read_bytes()[:-1])
-    assert current_model(tmp_path) == tmp_path / "001.tflite"
-    (tmp_path / "001.tflite").unlink()
+    assert current_model(tmp_path) == tmp_path / "taught-001.tflite"
+    (tmp_path / "taught-001.tflite").unlink()
     assert current_model(tmp_path) is None
 
 
@@ -434,13 +477,22 @@ def test_the_oldest_models_go_and_those_in_use_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "MOST_FILES", 3)
-    state = kept(tmp_path, *(f"{i:03}.tflite" for i in range(1, 7)))
-    state = store.used(store.used(state, "001.tflite"), "002.tflite")  # chosen again
+    state = kept(tmp_path, *(f"taught-{i:03}.tflite" for i in range(1, 7)))
+    state = store.used(store.used(state, "taught-001.tflite"), "taught-002.tflite")  # chosen again
     state = store.prune(tmp_path, state)
-    assert left_in(tmp_path) == {"001.tflite", "002.tflite", "006.tflite", "state.json"}
-    assert [made.file for made in state.models] == ["001.tflite", "002.tflite", "006.tflite"]
-    assert (state.current, state.history[-1]) == ("002.tflite", "001.tflite")
-    assert store.next_name(tmp_path) == "007.tflite"
+    assert left_in(tmp_path) == {
+        "taught-001.tflite",
+        "taught-002.tflite",
+        "taught-006.tflite",
+        "state.json",
+    }
+    assert [made.file for made in state.models] == [
+        "taught-001.tflite",
+        "taught-002.tflite",
+        "taught-006.tflite",
+    ]
+    assert (state.current, state.history[-1]) == ("taught-002.tflite", "taught-001.tflite")
+    assert store.next_name(tmp_path) == "taught-007.tflite"
 
 
 # The command, run by a program
@@ -449,7 +501,9 @@ def test_the_oldest_models_go_and_those_in_use_stay(
 def test_progress_comes_in_lines_where_it_is_asked_for(
     cli: Cli, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = teach_command(sounds, tmp_path / "my.tflite", QUICK)
+    words = teach_command(
+        sounds, tmp_path / "my.tflite", more=("--encoder", ENCODER, *QUICK["more"])
+    )
     told: list[tuple[int, int]] = []
     printed = Command(words, lambda done, total: told.append((done, total))).run()
     assert told == [(done, 6) for done in range(1, 7)]

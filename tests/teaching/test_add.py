@@ -113,3 +113,16 @@ def test_a_missing_or_foreign_memory_is_said_in_one_line(
 def test_an_encoder_beside_a_file_to_add_to_is_refused(taught: Taught, sounds: Path) -> None:
     with pytest.raises(ValueError, match="encoder"):
         ea.teach(sounds, "never.tflite", add=taught, encoder=ENCODER)
+
+
+def test_answers_are_of_the_new_clips_and_say_which_were_known(
+    begun: Taught, sounds: Path, tmp_path: Path
+) -> None:
+    """Each by a head that had not heard the recording: their share is the accuracy."""
+    assert not any(answer["taught_before"] for answer in begun.answers)
+    right = [answer["label"] == answer["scene"] for answer in begun.answers]
+    assert sum(right) / len(right) == begun.accuracy
+    again = teach(sounds, tmp_path / "my.tflite", add=begun, views=1)
+    known = {Path(answer["file"]).name for answer in begun.answers}
+    assert {Path(a["file"]).name for a in again.answers if a["taught_before"]} == known
+    assert len(again.answers) > len(known)

@@ -28,7 +28,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     confidence: float | None = None
     probabilities: dict[str, float] | None = None
     level_dbfs: float | None = None
-    model: str | None = None  # its name
+    model: str | None = None  # `Classifier.id`
     window_s: tuple[float, float] | None = None  # where in the clip the decision's window lies
 
 

@@ -14,6 +14,7 @@ from edge_asc.demo.outputs.keep.store import DAY_S, Limits, Store
 from edge_asc.demo.outputs.keep.writer import ClipWriter
 from edge_asc.demo.outputs.output import Output
 from edge_asc.frontend.front_end import FrontEnd
+from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Metadata
 
 MB = 1_000_000
@@ -24,12 +25,13 @@ class KeepOutput(Output):
 
     Args:
         folder: where they lie; made if it does not exist.
-        rules: which decisions are worth one.
+        rules: which decisions are worth one; of one that names no scene of the model, a notice
+            tells.
         most_mb: of the whole folder.
         most_days: that a clip without a label is kept.
 
     Raises:
-        ValueError: the folder holds something else, or a rule names no scene of the model.
+        ValueError: the folder holds something else.
         OSError: the folder cannot be made or written.
     """
 
@@ -43,22 +45,46 @@ class KeepOutput(Output):
         most_mb: float,
         most_days: float,
     ) -> None:
-        check_scenes(rules, metadata.labels)
         self.store = Store.make(folder)
         limits = Limits(int(most_mb * MB), most_days * DAY_S)
         self.store.reconcile(limits)
-        self._rules, self._model = Rules(rules), metadata.name
-        self._rate_hz = frontend.sample_rate_hz
+        self._asked, self._rules = tuple(rules), Rules(rules)
+        self._metadata, self._rate_hz = metadata, frontend.sample_rate_hz
         self._recent = Recent(self._rate_hz, metadata.clip_s)
         self._waiting: list[tuple[Kept, Cut]] = []  # for the audio behind their windows
-        clip_s = BEFORE_S + metadata.clip_s + AFTER_S
-        self.description = (
-            f"clips of {clip_s:g} s are kept in {folder}, when"
-            f" {', '.join(rule.word for rule in rules)}: {most_mb:g} MB at most, those without a"
-            f" label for {most_days:g} days at most"
+        self._how_long = (
+            f"{most_mb:g} MB at most, those without a label for {most_days:g} days at most"
         )
-        self._notices = [self.description]
-        self._writer = ClipWriter(self.store, self._rate_hz, limits)
+        self._notices = [self.description, *self._never()]
+        self._writer = ClipWriter(self.store, limits)
+
+    @property
+    def description(self) -> str:
+        """What is kept, how much and how long, in words."""
+        clip_s = BEFORE_S + self._metadata.clip_s + AFTER_S
+        when = ", ".join(rule.word for rule in self._asked)
+        return (
+            f"clips of {clip_s:g} s are kept in {self.store.folder}, when {when}: {self._how_long}"
+        )
+
+    def _never(self) -> list[str]:
+        """A rule that the model which listens can never fulfil: another one may."""
+        try:
+            check_scenes(self._asked, self._metadata.labels)
+        except ValueError as error:
+            return [str(error)]
+        return []
+
+    def on_model(self, classifier: Classifier) -> None:
+        """Cut clips of its window, at its rate."""
+        self._metadata = classifier.metadata
+        self._notices += self._never()
+        rate_hz, window_s = classifier.frontend.sample_rate_hz, classifier.metadata.clip_s
+        if rate_hz == self._rate_hz:
+            self._recent.use(window_s)
+            return
+        self._cut_waiting(all_of_them=True)
+        self._rate_hz, self._recent = rate_hz, Recent(rate_hz, window_s)  # `on_begin` comes next
 
     def on_begin(self, position_s: float) -> None:
         """What waits for further audio gets none."""
@@ -84,7 +110,7 @@ class KeepOutput(Output):
             confidence=rounded(decision.confidence),
             probabilities=rounded(decision.probabilities),
             level_dbfs=rounded(decision.level_dbfs, 1),
-            model=self._model,
+            model=decision.model or self._metadata.name,
             window_s=cut.window_s,
         )
         self._waiting.append((kept, cut))
@@ -106,7 +132,8 @@ class KeepOutput(Output):
             if all_of_them or cut.end <= self._recent.n_heard:
                 samples = self._recent.samples(cut)
                 seconds = round(len(samples) / self._rate_hz, 3)
-                self._writer.put(msgspec.structs.replace(kept, seconds=seconds), samples)
+                whole = msgspec.structs.replace(kept, seconds=seconds)
+                self._writer.put(whole, samples, self._rate_hz)
             else:
                 still.append((kept, cut))
         self._waiting = still

@@ -35,11 +35,15 @@ class Recent:
 
     def __init__(self, rate_hz: int, window_s: float) -> None:
         self._rate_hz = rate_hz
-        self._n_window, self._n_before, self._n_after = (
-            round(seconds * rate_hz) for seconds in (window_s, BEFORE_S, AFTER_S)
-        )
-        self._n_held = self._n_before + self._n_window + self._n_after + round(LATE_S * rate_hz)
+        self.use(window_s)
         self.begin(0.0)
+
+    def use(self, window_s: float) -> None:
+        """Another window, at the same rate; what is held stays."""
+        self._n_window, self._n_before, self._n_after, n_late = (
+            round(seconds * self._rate_hz) for seconds in (window_s, BEFORE_S, AFTER_S, LATE_S)
+        )
+        self._n_held = self._n_before + self._n_window + self._n_after + n_late
 
     def begin(self, position_s: float) -> None:
         """Forget all; what comes next begins at this second of the whole audio."""

@@ -4,6 +4,7 @@
     DIR/labelled/LABEL/RECORDING/ID.flac        named, as `edge-asc teach DIR/labelled` reads it
     DIR/deleted/ID.flac                         gone within ten minutes, unless it is put back
     DIR/index.jsonl, DIR/.lock                  what was decided about each; who may write
+    DIR/models                                  taught here, see `edge_asc.demo.learning`
 
 Where a clip lies is what it is: to label it is to rename it, which a power cut cannot tear. Who
 changes the folder holds its lock: a live classifier and a review work side by side.
@@ -357,8 +358,12 @@ def _clip(folder: Path, path: Path, known: dict[str, Kept]) -> Clip:
 
 
 def _sizes(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Every file below a folder, with its size; one that vanishes meanwhile is passed over."""
-    for parent, _, names in os.walk(folder):
+    """Every file below a folder, with its size; one that vanishes meanwhile is passed over.
+
+    Teaching works in a hidden folder, on files that are counted where they lie.
+    """
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             with suppress(FileNotFoundError):
                 path = Path(parent, name)

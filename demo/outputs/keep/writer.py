@@ -15,14 +15,14 @@ EXPIRE_S = 60.0  # how often it is looked for clips that are too old
 CLOSE_S = 0.25
 _FULL = "clips with labels fill it; no further ones are kept"
 
-Item = tuple[Kept, np.ndarray]
+Item = tuple[Kept, np.ndarray, int]
 
 
 class ClipWriter:
     """Adds clips to a store, in the order they were put; samples are `[n]`, int16."""
 
-    def __init__(self, store: Store, rate_hz: int, limits: Limits) -> None:
-        self._store, self._rate_hz, self._limits = store, rate_hz, limits
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store, self._limits = store, limits
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._notices: deque[str] = deque(maxlen=16)
         self.n_lost = 0  # clips
@@ -30,10 +30,10 @@ class ClipWriter:
         self._thread = threading.Thread(target=self._run, name="kept clips", daemon=True)
         self._thread.start()
 
-    def put(self, kept: Kept, samples: np.ndarray) -> None:
+    def put(self, kept: Kept, samples: np.ndarray, rate_hz: int) -> None:
         """Have a clip written; never waits."""
         if self._queue.qsize() < QUEUE_CLIPS:
-            self._queue.put((kept, samples))
+            self._queue.put((kept, samples, rate_hz))
         else:
             self._fail("the disk is too slow; clips are lost")
 
@@ -57,9 +57,9 @@ class ClipWriter:
                 return
             self._add(*item)
 
-    def _add(self, kept: Kept, samples: np.ndarray) -> None:
+    def _add(self, kept: Kept, samples: np.ndarray, rate_hz: int) -> None:
         try:
-            self._store.add(kept, encoded(samples, self._rate_hz), self._limits)
+            self._store.add(kept, encoded(samples, rate_hz), self._limits)
         except Full:
             self._fail(_FULL)
         except OSError as error:

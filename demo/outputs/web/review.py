@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -19,12 +20,12 @@ from edge_asc.demo.events import json_text
 from edge_asc.demo.outputs.keep.names import BACKGROUND
 from edge_asc.demo.outputs.keep.review import words
 from edge_asc.demo.outputs.keep.store import Clip, Store
-from edge_asc.demo.outputs.web.spectrogram import Decibels, description
+from edge_asc.demo.outputs.web.spectrogram import Decibels
 from edge_asc.frontend.front_end import FrontEnd
 
 MAX_BODY_BYTES = 2048
 MOST_SHOWN = 2000  # clips; more come when these have labels
-ACTIONS = ("start", "swap", "back")
+ACTIONS = ("start", "cancel", "swap", "back")
 
 
 class Teacher(Protocol):
@@ -36,6 +37,9 @@ class Teacher(Protocol):
     def start(self, folder: Path) -> None:
         """Teach from a folder that `edge-asc teach` reads; ValueError: not now, in one line."""
 
+    def cancel(self) -> None:
+        """Teach no further."""
+
     def swap(self) -> None:
         """Listen with the new model; ValueError: there is none."""
 
@@ -43,7 +47,12 @@ class Teacher(Protocol):
         """Listen with the model before; ValueError: there is none."""
 
     def state(self) -> dict[str, Any]:
-        """As JSON: `text` for people, `busy`, and `can`, which of `ACTIONS` are possible now."""
+        """As JSON, what a page shows.
+
+        text: for people; busy; can: which of `ACTIONS` are possible now; back: the name of what
+        "back" goes back to; share: how far it is, 0 to 1, None unless it teaches; figures: of the
+        old and the new model, None without any: head, three texts; rows of three texts; notes.
+        """
 
 
 class Review:
@@ -51,22 +60,30 @@ class Review:
 
     Args:
         store: the clips.
-        kept: what is kept, how much and how long, in words.
+        kept: says what is kept, how much and how long, in words.
         frontend: whose features are drawn.
-        teacher: who teaches at the press of a button; None: the page shows the command.
+        teacher: who teaches at the press of a button; None: the page shows the command. It may
+            come later: it needs a listener, which needs its page.
     """
 
     def __init__(
-        self, store: Store, kept: str, frontend: FrontEnd, teacher: Teacher | None = None
+        self,
+        store: Store,
+        kept: Callable[[], str],
+        frontend: FrontEnd,
+        teacher: Teacher | None = None,
     ) -> None:
         self._kept = kept
-        self._store, self._frontend, self._teacher = store, frontend, teacher
-        self._decibels = Decibels(frontend)
+        self._store, self._frontend, self.teacher = store, frontend, teacher
         self._drawing = threading.Lock()  # one picture at a time: listening needs the processor
+
+    def use(self, frontend: FrontEnd) -> None:
+        """Another model listens: draw its features."""
+        self._frontend = frontend
 
     def told(self, reviewable: bool) -> dict[str, Any]:
         """What every page says of it."""
-        return {"text": self._kept, "reviewable": reviewable}
+        return {"text": self._kept(), "reviewable": reviewable}
 
     def listing(self) -> dict[str, Any]:
         """The newest clips, and what the page must know to show them."""
@@ -76,8 +93,7 @@ class Review:
             "labels": words.offered(clips),
             "few": words.FEW_LABELS,
             "background": BACKGROUND,
-            "kept": self._kept,
-            "spectrogram": description(self._frontend),
+            "kept": self._kept(),
             "reached": self._reached(clips),
         }
 
@@ -90,16 +106,16 @@ class Review:
         """
         return self._store.clip(clip_id).path.read_bytes()
 
-    def frames(self, clip_id: str) -> bytes:
+    def frames(self, clip_id: str) -> np.ndarray:
         """A clip's spectrogram `[k, M]`, a byte each, as the live page draws it.
 
         Raises:
             ValueError: no such clip, or it cannot be decoded.
         """
-        path = self._store.clip(clip_id).path
+        path, frontend = self._store.clip(clip_id).path, self._frontend
         with self._drawing:
-            samples = load_audio(path, self._frontend.sample_rate_hz)
-            return self._decibels.quantise(self._frontend.raw(samples)).tobytes()
+            samples = load_audio(path, frontend.sample_rate_hz)
+            return Decibels(frontend).quantise(frontend.raw(samples))
 
     def answer(self, clip_id: str, label: Any, deleted: bool) -> dict[str, Any]:
         """Label, take a label back (None), or delete; what the clip was, and what it is now.
@@ -121,17 +137,15 @@ class Review:
         Raises:
             ValueError: it cannot.
         """
-        if self._teacher is None:
+        if self.teacher is None:
             raise ValueError("nobody teaches here")
         if action == "start":
-            self._teacher.start(self._store.labelled)
-        elif action == "swap":
-            self._teacher.swap()
-        elif action == "back":
-            self._teacher.back()
+            self.teacher.start(self._store.labelled)
+        elif action in ACTIONS:
+            getattr(self.teacher, action)()
         elif action is not None:
             raise ValueError(f"a teacher can {', '.join(ACTIONS)}")
-        return self._teacher.state()
+        return self.teacher.state()
 
     def _reached(self, clips: list[Clip]) -> dict[str, Any]:
         counts = words.labelled_counts(clips)
@@ -139,7 +153,7 @@ class Review:
             "lines": list(words.summary(self._store, clips)),
             "labelled": {name: n for name, (n, _) in counts.items()},
             "teachable": words.not_yet(counts) is None,
-            "teacher": self._teacher.state() if self._teacher else None,
+            "teacher": self.teacher.state() if self.teacher else None,
         }
 
 
@@ -217,8 +231,11 @@ async def _answered(
         return _problem(404 if str(error).startswith("no clip") else 400, str(error))
     except OSError as error:
         return _problem(503, error.strerror or str(error))
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(found, np.ndarray):  # of `[k, M]` bytes
+        headers["Mels"], found = str(found.shape[1]), found.tobytes()
     content = found if isinstance(found, bytes) else json_text(found).encode()
-    return Response(content, headers={"Cache-Control": "no-store"}, media_type=media_type)
+    return Response(content, headers=headers, media_type=media_type)
 
 
 async def _body(request: Request) -> tuple[dict[str, Any], Response | None]:

@@ -43,9 +43,16 @@ class LiveState:
         self._frames = self._history()
         self._begin(metadata, frontend, model)
 
-    def use(self, metadata: Metadata, frontend: FrontEnd, model: str) -> None:
+    def use(
+        self,
+        metadata: Metadata,
+        frontend: FrontEnd,
+        model: str,
+        kept: dict[str, Any] | None = None,
+    ) -> None:
         """Another model listens; the day goes on, and frames of the same features do."""
         with self._lock:
+            self._kept = kept
             self._days.window_s = metadata.clip_s
             same, self._frontend = frontend.key() == self._frontend.key(), frontend
             if not same:

@@ -59,7 +59,8 @@ class WebOutput(Output):
         self.url = url_of(listener)
         self._decibels = Decibels(frontend)
         name = model or metadata.name
-        kept = None if review is None else review.told(token is not None)
+        self._review, self._reviewable = review, token is not None
+        kept = self._kept()
         self._state = LiveState(metadata, frontend, stream_audio, time.time(), name, kept)
         self._hub = Hub()
         self._level = Level()
@@ -71,6 +72,9 @@ class WebOutput(Output):
         gate = Gate(token, listener.getsockname()[1])
         app = make_app(self._state, self._hub, gate, review)
         self._server = ServerThread(Access(app, gate), listener)
+
+    def _kept(self) -> dict[str, Any] | None:
+        return None if self._review is None else self._review.told(self._reviewable)
 
     def on_decision(self, decision: Decision) -> None:
         """Show it, unless a file is read so fast that another follows at once."""
@@ -108,7 +112,9 @@ class WebOutput(Output):
         """Tell every page all of it anew, behind the last decision of the old model."""
         self._tell_decision()
         self._decibels = Decibels(classifier.frontend)
-        self._state.use(classifier.metadata, classifier.frontend, classifier.id)
+        if self._review is not None:
+            self._review.use(classifier.frontend)
+        self._state.use(classifier.metadata, classifier.frontend, classifier.id, self._kept())
         self._n_sent = min(self._n_sent, self._state.n_frames)
         if self._audio is not None:
             self._audio.clear()  # may be at another rate

@@ -46,6 +46,7 @@ function welcome(message) {
   else if (isOther(old, message)) return location.reload();
   else if (old.started_s !== message.started_s) spectrogram.clear(0);
   if (isNew("metadata", old, message)) introduce(message);
+  if (isNew("kept", old, message)) showKept(message.kept);
   palette.know(Object.keys(message.day.seconds));
   day.set(message.day);
   if (message.decision) scenes.show(message.decision);
@@ -70,7 +71,6 @@ function introduce({ metadata }) {
 }
 
 function build({ unsure, silence_dbfs, spectrogram: plot, audio_rate_hz }) {
-  showKept(hello.kept);
   palette = new ScenePalette(unsure);
   scenes = new Scenes(unsure, palette);
   day = new DayView(palette, machineTime);

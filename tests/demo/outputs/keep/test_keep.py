@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_a_clip_is_bit_for_bit_what_was_heard(classifier: Classifier, tmp_path: 
         assert (clip.kept.scene, clip.kept.why, clip.kept.model) == (
             told.scene,
             "every 10s",
-            "tiny",
+            classifier.id,
         )
         assert clip.kept.probabilities == pytest.approx(told.probabilities, abs=1e-4)
         assert clip.kept.seconds == pytest.approx(len(samples_of(clip)) / RATE_HZ, abs=1e-3)
@@ -342,3 +343,73 @@ def test_a_folder_of_something_else(cli: Cli, model: Path, tmp_path: Path) -> No
     code, _, err = cli("live", f"--model={model}", f"--source={recording}", f"--keep={tmp_path}")
     assert code == 1
     assert "holds other files" in err
+
+
+# ------------------------------------------------------------------------------- another model
+
+
+def other_model(folder: Path, rate_hz: int, clip_s: float) -> Classifier:
+    frontend = replace(FRONTEND, sample_rate_hz=rate_hz)
+    fields: dict[str, Any] = {"frontend": frontend.to_dict(), "clip_s": clip_s, "name": "other"}
+    return Classifier.load(tiny_models.write_model(folder / "other.tflite", **fields))
+
+
+@pytest.mark.parametrize(("rate_hz", "clip_s"), [(RATE_HZ, 2.0), (2 * RATE_HZ, 1.0), (4000, 3.0)])
+def test_after_a_swap_clips_are_of_the_new_models_rate_and_window(
+    classifier: Classifier, tmp_path: Path, rate_hz: int, clip_s: float
+) -> None:
+    sound = tone("low", 60 * RATE_HZ)
+    blocks = [Block(sound[i : i + 800], RATE_HZ) for i in range(0, len(sound), 800)]
+    other, keep = other_model(tmp_path, rate_hz, clip_s), keeper(tmp_path / "kept", "every 10s")
+    told: list[str] = []
+    source = Played(*blocks)
+    live = Live(source, classifier, Outputs([keep]), smoothing=PLAIN)
+    read = source.read
+
+    def swapping(timeout_s: float) -> Block | None:
+        if len(source._blocks) == len(blocks) // 2:
+            live.swap(other)
+            told.append(keep.description)
+        return read(timeout_s)
+
+    source.read = swapping  # type: ignore[method-assign]
+    live.run(lambda: False)
+    told.append(keep.description)
+    keep.close()
+    until(lambda: not keep._writer._thread.is_alive())
+    clips = oldest_first(tmp_path / "kept")
+    by_model = {m: [c for c in clips if c.kept.model == m] for m in (classifier.id, other.id)}
+    assert [len(found) for found in by_model.values()] == [3, 3]
+    for model, found in ((classifier, by_model[classifier.id]), (other, by_model[other.id])):
+        for clip in found[1:]:  # the first begins with the audio
+            info = soundfile.info(clip.path)
+            assert info.samplerate == model.frontend.sample_rate_hz
+            window_s = model.metadata.clip_s
+            assert info.duration <= BEFORE_S + window_s + AFTER_S
+            begin_s, end_s = clip.kept.window_s or (0, 0)
+            assert end_s - begin_s == pytest.approx(window_s)
+            assert end_s <= info.duration
+    for window_s, text in zip((CLIP_S, clip_s), told, strict=True):
+        assert f"clips of {window_s + 1:g} s" in text
+
+
+def test_a_rule_that_the_new_model_cannot_fulfil_is_told_of(tmp_path: Path) -> None:
+    keep = keeper(tmp_path / "kept", "low")
+    assert keep.notices() == [keep.description]
+    keep.on_model(
+        Classifier.load(tiny_models.write_model(tmp_path / "b.tflite", labels=list("abc")))
+    )
+    (said,) = keep.notices()
+    assert "low" in said
+    keep.close()
+
+
+def test_what_is_being_taught_does_not_count_twice(tmp_path: Path) -> None:
+    store = Store.make(tmp_path / "kept")
+    clip = store.add(kept(), clip_of(), ROOMY)
+    before = store.used_bytes()
+    place = store.folder / "models" / ".try-1"
+    place.mkdir(parents=True)
+    (place / clip.path.name).hardlink_to(clip.path)
+    assert store.used_bytes() == before
+    assert [found.id for found in store.clips()] == [clip.id]

@@ -1,9 +1,12 @@
 """The review over HTTP: with the token alone, for pages of this server alone, and nothing torn."""
 
+import http.client
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -33,6 +36,9 @@ class Teacher:
     def start(self, folder: Path) -> None:
         self.told.append(folder)
 
+    def cancel(self) -> None:
+        self.told.append("cancel")
+
     def swap(self) -> None:
         raise ValueError("nothing is taught yet")
 
@@ -50,7 +56,7 @@ def three(tmp_path: Path) -> tuple[Store, list[Clip]]:
 
 @pytest.fixture
 def page(three: tuple[Store, list[Clip]]) -> Iterator[WebOutput]:
-    with serving(token=TOKEN, review=Review(three[0], KEPT, FRONTEND)) as output:
+    with serving(token=TOKEN, review=Review(three[0], lambda: KEPT, FRONTEND)) as output:
         yield output
 
 
@@ -102,7 +108,7 @@ def test_a_page_that_has_no_token_has_no_review(
     method: str, path: str, three: tuple[Store, list[Clip]]
 ) -> None:
     store, (clip, *_) = three
-    with serving(review=Review(store, KEPT, FRONTEND)) as output:
+    with serving(review=Review(store, lambda: KEPT, FRONTEND)) as output:
         headers = {"Content-Type": "application/json"}
         status, _, text = request(output, path.format(id=clip.id), method, "{}", **headers)
         assert status == 403
@@ -281,12 +287,30 @@ def test_a_folder_that_is_gone_is_said(page: WebOutput, three: tuple[Store, list
     assert text.strip()
 
 
+def test_pictures_are_of_the_model_that_listens_now(three: tuple[Store, list[Clip]]) -> None:
+    (store, (clip, *_)), finer = three, replace(FRONTEND, n_mels=20)
+    with serving(token=TOKEN, review=Review(store, lambda: KEPT, FRONTEND)) as output:
+        for frontend in (FRONTEND, finer):
+            assert output._review
+            output._review.use(frontend)
+            path = f"/api/review/{clip.id}/frames"
+            where = urlsplit(output.url)
+            connection = http.client.HTTPConnection(where.hostname or "", where.port)
+            connection.request("GET", path, headers=BEARER)
+            answer = connection.getresponse()
+            assert answer.headers["Mels"] == str(frontend.n_mels)
+            samples = load_audio(clip.path, frontend.sample_rate_hz)
+            expected = Decibels(frontend).quantise(frontend.raw(samples)).tobytes()
+            assert answer.read() == expected
+            connection.close()
+
+
 # ------------------------------------------------------------------------------- the teacher
 
 
 def test_a_teacher_is_told_what_to_do(three: tuple[Store, list[Clip]]) -> None:
     store, teacher = three[0], Teacher()
-    with serving(token=TOKEN, review=Review(store, KEPT, FRONTEND, teacher)) as output:
+    with serving(token=TOKEN, review=Review(store, lambda: KEPT, FRONTEND, teacher)) as output:
         listing = json.loads(request(output, "/api/review", **BEARER)[2])
         assert listing["reached"]["teacher"] == teacher.state()
         assert post(output, "/api/teach", {"do": "start"})[1]["text"] == "1 orders"

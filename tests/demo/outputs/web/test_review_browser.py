@@ -47,7 +47,7 @@ def six(tmp_path: Path) -> tuple[Store, list[Clip]]:
 
 @pytest.fixture
 def page(six: tuple[Store, list[Clip]]) -> Iterator[WebOutput]:
-    with serving(token=TOKEN, review=Review(six[0], KEPT, FRONTEND)) as output:
+    with serving(token=TOKEN, review=Review(six[0], lambda: KEPT, FRONTEND)) as output:
         yield output
 
 
@@ -185,7 +185,7 @@ def test_a_label_is_text_and_nothing_else(chromium: Browser, tmp_path: Path) -> 
     shares = {EVIL.replace("/", ""): 0.7, "low": 0.3}
     what = kept(EVIL, NOON_S, probabilities=shares)
     clip = store.add(what, clip_of(), ROOMY)
-    with serving(token=TOKEN, review=Review(store, EVIL, FRONTEND)) as output:
+    with serving(token=TOKEN, review=Review(store, lambda: EVIL, FRONTEND)) as output:
         tab = opened(chromium, output, 1)
         assert tab.run("document.querySelectorAll('main img').length") == 0
         tab.click("[data-label]")
@@ -227,7 +227,7 @@ def test_many_clips_come_a_page_at_a_time(chromium: Browser, tmp_path: Path) -> 
     content = clip_of()
     for i in range(35):
         store.add(kept(time_s=NOON_S + i), content, ROOMY)
-    with serving(token=TOKEN, review=Review(store, KEPT, FRONTEND)) as output:
+    with serving(token=TOKEN, review=Review(store, lambda: KEPT, FRONTEND)) as output:
         tab = opened(chromium, output, 30)
         assert text(tab, "#shown") == "30 of 35"
         tab.click("#more")
@@ -248,22 +248,38 @@ def test_the_teacher_has_buttons_for_what_it_can(
         def start(self, folder: Path) -> None:
             taught.append(folder)
 
+        def cancel(self) -> None: ...
+
         def swap(self) -> None: ...
 
         def back(self) -> None: ...
 
         def state(self) -> dict[str, Any]:
             can = ["swap"] if taught else ["start"]
-            return {"text": "taught" if taught else "ready", "busy": False, "can": can}
+            rows = [["2 new clips, 2 recordings", "50 %", "100 %"]]
+            figures = {"head": ["right, of", "old", "new"], "rows": rows, "notes": [EVIL]}
+            return {
+                "text": "taught" if taught else "ready",
+                "busy": False,
+                "can": can,
+                "share": None,
+                "back": "old",
+                "figures": figures if taught else None,
+            }
 
-    with serving(token=TOKEN, review=Review(store, KEPT, FRONTEND, Teacher())) as output:
+    with serving(token=TOKEN, review=Review(store, lambda: KEPT, FRONTEND, Teacher())) as output:
         tab = opened(chromium, output, 0)
-        states = "[...document.querySelectorAll('[data-do]')].map((b) => b.disabled)"
-        assert tab.run(states) == [False, True, True]
+        states = "[...document.querySelectorAll('[data-do]')].filter((b) => !b.hidden).map("
+        states += "(b) => [b.dataset.do, b.disabled])"
+        assert tab.run(states) == [["start", False]]
+        assert tab.run("document.querySelector('#figures').hidden")
         tab.click('[data-do="start"]')
         tab.wait("document.querySelector('#teacher-state').textContent == 'taught'")
-        assert tab.run(states) == [True, False, True]
+        assert tab.run(states) == [["start", True], ["swap", False]]
         assert taught == [store.labelled]
+        assert text(tab, "#figures tbody") == "2 new clips, 2 recordings50 %100 %"
+        assert text(tab, "#figures li") == EVIL
+        assert tab.run("document.querySelectorAll('main img').length") == 0
 
 
 @pytest.mark.parametrize("width", [360, 1280])

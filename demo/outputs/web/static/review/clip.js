@@ -16,7 +16,7 @@ const near = new IntersectionObserver(
 );
 
 export class ClipView {
-  // known: few labels with keys, n_mels, background, palette; on: play, label, remove, select
+  // known: few labels with keys, background, palette; on: play, label, remove, select
   constructor(clip, known, on) {
     this.clip = clip;
     this.known = known;
@@ -104,6 +104,7 @@ export class ClipView {
     near.unobserve(this.article);
     try {
       const answer = await ask(`api/review/${this.clip.id}/frames`);
+      this.n_mels = Number(answer.headers.get("Mels")); // of the model that listens now
       this.values = new Uint8Array(await answer.arrayBuffer());
       this.draw();
     } catch {
@@ -113,7 +114,7 @@ export class ClipView {
 
   draw() {
     if (!this.values?.length) return;
-    const { n_mels } = this.known;
+    const { n_mels } = this;
     const count = this.values.length / n_mels;
     this.canvas.width = count;
     this.canvas.height = n_mels;

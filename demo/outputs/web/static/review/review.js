@@ -22,9 +22,9 @@ const on = { play: (view) => player.toggle(view), label: setLabel, remove, selec
 
 async function load() {
   listing = await askJson("api/review");
-  const { labels, few, background, spectrogram } = listing;
+  const { labels, few, background } = listing;
   const keyed = labels.slice(0, few);
-  known = { keyed, background, n_mels: spectrogram.n_mels, palette: new ScenePalette(labels, "") };
+  known = { keyed, background, palette: new ScenePalette(labels, "") };
   $("labels").replaceChildren(...labels.map((name) => new Option(label(name), name)));
   $("what").textContent = `Recording: ${listing.kept}.`;
   reached(listing.reached);

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-PITCH_HZ = {"bell": 900.0, "hum": 120.0, "whistle": 3000.0}
+PITCH_HZ = {"bell": 900.0, "hum": 120.0, "low": 60.0, "whistle": 3000.0}
 RATE_HZ, SECONDS = 16000, 5.0
 
 
