@@ -116,6 +116,8 @@ def model_metadata(
         provenance["data_licence"] = licence[:LICENCE_CHARACTERS]
     if "imported" in made_by:  # weights of others: which file they came from
         provenance["imported"] = made_by["imported"]
+    if base := description.base:
+        provenance["base"] = {"name": base["name"], "sha256": base["sha256"][:12]}
     if precision == "int8":
         method = msgspec.json.decode((run / QUANTISED / SETTINGS).read_bytes())["method"]
         provenance |= {"quantised": method, "nncf": made_by.get("versions", {}).get("nncf")}

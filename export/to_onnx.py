@@ -28,6 +28,7 @@ def to_onnx(
     Raises:
         ValueError: an op that has no faithful form in the file.
     """
+    graph.check_writable()
     writer = _Writer(graph, n_frames, half)
     for node in graph.nodes:
         EMITTERS[node.op](writer, node)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from edge_asc.budget.tflite.shapes import SAME, VALID
 from edge_asc.export.flatbuffer_writer import Field, Offset, SharingBuilder
+from edge_asc.graph.from_tflite import FILE_AXIS, RELU
 from edge_asc.graph.graph import Graph, Grid, Node, Shape
 
 # schema.fbs: TensorType
@@ -39,9 +41,7 @@ OPERATORS = {
     "REDUCE_MAX": (82, 27, 2),
     "LEAKY_RELU": (98, 75, 2),
 }
-SAME, VALID = 0, 1
-NO_ACTIVATION, RELU = 0, 1
-FILE_AXIS = {0: 3, 1: 1, 2: 2}  # graph axis [C, M, F] -> file axis [1, M, F, C]
+NO_ACTIVATION = 0
 
 
 def to_tflite(
@@ -58,6 +58,7 @@ def to_tflite(
     Raises:
         ValueError: an op that has no faithful form in the file.
     """
+    graph.check_writable()
     writer = _Writer(graph, n_frames, half, metadata or {})
     for node in graph.nodes:
         EMITTERS[node.op](writer, node)

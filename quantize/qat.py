@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
     from nncf.torch.quantization.layers import SymmetricQuantizer
 
     ranges = measure_ranges(network, batches)
+    network = _unrounded(network)
     with contextlib.redirect_stdout(sys.stderr):  # NNCF's progress bars
         quantised = nncf.quantize(
             network,
@@ -131,6 +133,7 @@ def load(network: GraphNetwork, folder: Path) -> GraphNetwork:
     """
     nncf = import_nncf()
     config = json.loads((folder / "nncf.json").read_text())
+    network = _unrounded(network)
     state = torch.load(folder / "weights.pt", weights_only=True, map_location="cpu")
     quantised = nncf.torch.load_from_config(network, config)
     try:
@@ -138,6 +141,13 @@ def load(network: GraphNetwork, folder: Path) -> GraphNetwork:
     except RuntimeError as error:
         raise ValueError(f"{folder}: quantised weights of another network ({error})") from error
     return quantised
+
+
+def _unrounded(network: GraphNetwork) -> GraphNetwork:
+    """The network without the roundings of known grids: the quantisers' own come in their place."""
+    if not network.graph.known_grids:
+        return network
+    return GraphNetwork(replace(network.trained_graph(), known_grids={})).eval()
 
 
 def _hook_storage(module: nn.Module) -> Any:
@@ -184,7 +194,7 @@ def _activation_quantiser(graph: Graph, group: set[str], value_range: Range) -> 
     quantiser = AsymmetricQuantizer(spec)
     fixed = _fixed_grid(graph, group)
     if fixed:
-        value_range = _range_of(fixed)
+        value_range = fixed.range
         quantiser.disable_gradients()
     with torch.no_grad():
         quantiser.input_low.fill_(value_range[0])
@@ -198,11 +208,6 @@ def _fixed_grid(graph: Graph, group: set[str]) -> Grid | None:
     """The grid of a group that an op of it dictates."""
     ops = [node.op for node in graph.nodes if group & set(node.outputs)]
     return next((FIXED_GRIDS[op] for op in ops if op in FIXED_GRIDS), None)
-
-
-def _range_of(grid: Grid) -> Range:
-    """The real numbers between a grid's ends."""
-    return grid.scale * (-128 - grid.zero_point), grid.scale * (127 - grid.zero_point)
 
 
 def _grid_of(quantiser: Any) -> Grid:

@@ -18,7 +18,8 @@ def measure_ranges(network: GraphNetwork, batches: Iterable[Tensor]) -> list[Ran
 
     The range of a value is the mean over clips of its smallest and largest number, which one odd
     clip does not stretch; logits keep their extremes. A group covers those of its values that are
-    computed with: what a maximum throws away needs no place on the grid.
+    computed with: what a maximum throws away needs no place on the grid. Where a grid is known, it
+    is that grid's.
     """
     network.eval()
     values = set(network.graph.arithmetic_values())
@@ -33,8 +34,17 @@ def measure_ranges(network: GraphNetwork, batches: Iterable[Tensor]) -> list[Ran
     if not any(lows.values()):
         raise ValueError("ranges need at least one clip")
     groups = scale_groups(network.graph)
-    ranges = [_group_range(network, group & values, lows, highs) for group in groups]
+    ranges = [
+        _known_range(network.graph, group) or _group_range(network, group & values, lows, highs)
+        for group in groups
+    ]
     return _widened(network.graph, groups, ranges)
+
+
+def _known_range(graph: Graph, group: set[str]) -> Range | None:
+    """The range of a grid that the network computes with already."""
+    grids = (graph.known_grids[name] for name in sorted(group & graph.known_grids.keys()))
+    return next((grid.range for grid in grids), None)
 
 
 def _group_range(

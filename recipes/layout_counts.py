@@ -34,7 +34,7 @@ NEW = {
     *("edge_asc/cli/complete.py", "edge_asc/cli/verbs/teach.py", "edge_asc/config/settings.py"),
     *("edge_asc/runtime/processor.py", "edge_asc/runtime/formats/unsigned_weights.py"),
     *("edge_asc/models/own.py", "edge_asc/models/slim.py", "export/write.py", "export/names.py"),
-    *("export/model_file.py", "export/from_tflite.py"),
+    *("export/model_file.py", "edge_asc/graph/from_tflite.py", "edge_asc/graph/trunk.py"),
     "edge_asc/training/start_from/public_labels.py",
 }
 

@@ -31,7 +31,7 @@ VARIANTS = {  # evaluation -> how the tables call it
     "int8.onnx": "int8 ONNX",
 }
 PACKAGES = ("torch", "nncf", "onnxruntime", "ai-edge-litert")
-T_95 = {10: 2.262, 50: 2.010}  # Student's t, two-sided 95 %, of so many draws
+T_95 = {3: 4.303, 5: 2.776, 10: 2.262, 50: 2.010}  # Student's t, two-sided 95 %, of so many draws
 
 
 def files(folder: Path) -> None:
@@ -215,9 +215,13 @@ def sizes() -> None:
 
     rows = []
     for preset in (name for name in PRESETS if not name.startswith("paper/")):
-        (inventory,) = budget_of(preset, "float32")
+        int8_alone = load_preset(preset).base is not None
+        (inventory,) = budget_of(preset, "int8" if int8_alone else "float32")
         cells = [preset, f"{inventory.parameters:,}", f"{inventory.per_second(inventory.macs):,}"]
         for precision in ("float32", "float16", "int8"):
+            if int8_alone and precision != "int8":
+                cells += ["-", "-"]
+                continue
             written = preset_files(load_preset(preset), precision)
             cells += [f"{len(written['tflite']):,}", f"{len(written['onnx']):,}"]
         rows.append(cells)

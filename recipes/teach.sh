@@ -14,5 +14,11 @@ python "$here/teach/few_shot.py" "$esc50" "$results"
 python "$here/teach/rows.py" "$results" |
     python "$here/tables.py" fill "$here/../docs/teach.md" few-shot
 
+# Beside training on, which needs torch; one thread, as seconds are compared.
+OMP_NUM_THREADS=1 python "$here/teach/base.py" "$esc50" "$here/artifacts/teach/base.json" > "$work/base.md"
+for page in "$here/../docs/teach.md" "$here/../RESULTS.md"; do
+    python "$here/tables.py" fill "$page" base < "$work/base.md"
+done
+
 python "$here/teach/clips.py" "$esc50" "$work/clips.csv"
 python "$here/../bench/measure.py" edge-asc teach "$work/clips.csv" --out "$work/four.tflite"

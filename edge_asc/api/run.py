@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from edge_asc.config.schema import Config, ModelConfig
-from edge_asc.config.settings import full_name, preset
+from edge_asc.config.settings import begun_with, full_name, preset
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.data.open import open_dataset
 from edge_asc.export.model_file import ModelFile
@@ -209,6 +209,7 @@ def train(
     out: str | PathLike[str] | None = None,
     name: str | None = None,
     init: Run | str | PathLike[str] | None = None,
+    base: str | PathLike[str] | None = None,
     teachers: tuple[Run | str | PathLike[str], ...] = (),
     seed: int = 0,
     resume: bool = False,
@@ -229,6 +230,9 @@ def train(
         out: folder of the runs; None: `edge-asc-runs`.
         name: of the run; None: time and preset.
         init: a finished run to begin with: its weights, but for the heads.
+        base: a model file to begin with in place of the preset's: a name of the zoo, as "encoder",
+            or an int8 .tflite file. It goes with a preset whose network has one, as
+            `encoder-base`; front end and window become the file's.
         teachers: finished runs that it learns from as well.
         seed: of everything random, 0 or more.
         resume: go on with the run of that name, or the newest one, where it stopped.
@@ -253,6 +257,8 @@ def train(
         (186, 10)
     """
     config = config if isinstance(config, Config) else preset(config)
+    if base is not None:
+        config = begun_with(config, base, init)
     dataset = data if isinstance(data, SceneDataset) else open_dataset(Path(data))
     root = Path(out or DEFAULT_ROOT)
     unnamed = newest_run if resume else partial(new_run_folder, config.name)
@@ -295,7 +301,7 @@ def _with_model(
         name = register(model)
     own = ModelConfig(name=name, abstract=abstract)
     labels = dataset.abstract_labels if config.data.target == "abstract" else dataset.labels
-    frontend, clip_s = config.front_end(), config.data.clip_s or dataset.clip_s
+    frontend, clip_s = config.front_end(), config.clip_s_of(dataset.clip_s)
     crop_s = min(clip_s, config.data.crop_s or clip_s)
     sizes = [len(labels), *([len(dataset.abstract_labels)] if abstract else [])]
     check_own(own.name, (1, 1, frontend.n_mels, frontend.frames_in(crop_s)), sizes)

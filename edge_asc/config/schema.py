@@ -12,6 +12,7 @@ import msgspec
 import tomllib
 from msgspec import Meta, Struct, field
 
+from edge_asc.config.base import base_in, completed
 from edge_asc.config.errors import did_you_mean, explain
 from edge_asc.config.preset_files import PRESETS as PRESETS
 from edge_asc.config.preset_files import read_preset
@@ -60,6 +61,8 @@ class TrainConfig(Section, frozen=True):
     """One optimisation: epochs, optimiser, learning rate, loss, averaging, precision."""
 
     epochs: Count = 120
+    head_epochs: Whole = 0  # the first of them: a base's weights stand still, only heads learn
+    after_head: Fraction = 0.1  # behind them all layers learn, at this part of the rate
     plain_part: Fraction = 0.0  # last part of them: no simulated microphones, responses, noise
     batch_size: Count = 32  # clips per step, all processes together
     optimizer: Literal["adamw", "sgd"] = "adamw"
@@ -135,6 +138,7 @@ class QuantizeConfig(Section, frozen=True):
         return msgspec.structs.replace(
             train,
             epochs=self.epochs,
+            head_epochs=0,
             plain_part=1.0 if train.plain_part else 0.0,  # as training ended
             batch_size=self.batch_size or train.batch_size,
             learning_rate=self.learning_rate,
@@ -169,6 +173,19 @@ class Config(Section, frozen=True):
         """Return the front end, without data set statistics."""
         return FrontEnd.from_dict(self.frontend)
 
+    @property
+    def base(self) -> str | None:
+        """The model file, or the zoo's name of one, whose weights a run begins with."""
+        return base_in({"model": {"options": self.model.options}})
+
+    def clip_s_of(self, dataset_s: float) -> float:
+        """Seconds that clips are padded or cut to, of a data set whose clips last so long.
+
+        A base hears windows of one length; what is shorter is filled up with silence.
+        """
+        shortest = (self.data.crop_s or 0.0) if self.base else 0.0
+        return self.data.clip_s or max(dataset_s, shortest)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain tables, as `config_from_dict` takes them."""
         return msgspec.to_builtins(self)
@@ -201,6 +218,7 @@ def config_from_dict(tables: Mapping[str, Any], where: str = "config") -> Config
         ValueError: unknown key, wrong type, value out of range, or values at odds.
     """
     try:
+        tables = completed(tables)
         config = msgspec.convert(tables, Config)
         _check_together(config)
         config.front_end()
@@ -256,6 +274,13 @@ def _check_together(config: Config) -> None:
         raise ValueError("train.balance = 'gradnorm' needs two losses: model.abstract = true")
     if train.balance == "gradnorm" and train.compile:  # compiled backward passes run only once
         raise ValueError("train.balance = 'gradnorm' needs train.compile = false")
+    if train.head_epochs and not config.base:
+        raise ValueError("train.head_epochs needs a network that begins with a base")
+    if config.base and config.data.clip_s and config.data.clip_s < (config.data.crop_s or 0.0):
+        raise ValueError(
+            f"data.clip_s = {config.data.clip_s:g}: the base {config.base} hears"
+            f" {config.data.crop_s:g} s at once"
+        )
     if 1.0 not in config.data.speeds or len(set(config.data.speeds)) < len(config.data.speeds):
         raise ValueError("data.speeds must differ, with 1.0 among them, as clips are tested")
     if config.data.target == "abstract" and config.model.abstract:

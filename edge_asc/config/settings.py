@@ -3,6 +3,7 @@
 from os import PathLike
 from typing import Any
 
+from edge_asc.config.base import OPTION
 from edge_asc.config.errors import setting_names, types_of
 from edge_asc.config.preset_files import read_preset
 from edge_asc.config.schema import Config, config_from_dict, put
@@ -44,6 +45,32 @@ def preset(name_or_path: str | PathLike[str], **settings: Any) -> Config:
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
     return config_from_dict(tables, where=where)
+
+
+def begun_with(config: Config, base: str | PathLike[str], init: object = None) -> Config:
+    """A configuration that begins with this model file's weights; front end and window follow.
+
+    Args:
+        config: of a preset whose network begins with a base, as `encoder-base`.
+        base: a name of the zoo, or the path of an int8 .tflite file.
+        init: a run to begin with, which cannot be had as well.
+
+    Raises:
+        ValueError: another network, both, or the base is no model file of ours.
+        OSError: it cannot be read.
+    """
+    if init is not None:
+        raise ValueError(f"a run begins with the base {base} or with the run {init}, not with both")
+    if not config.base:
+        raise ValueError(
+            f"{config.name}: its network {config.model.name} begins with no base; the preset"
+            " encoder-base does"
+        )
+    tables = config.to_dict()
+    tables["model"]["options"][OPTION] = str(base)
+    if str(base) != config.base:
+        del tables["frontend"], tables["data"]["crop_s"]
+    return config_from_dict(tables, where=config.name)
 
 
 def full_name(key: str, sections: tuple[str, ...] = SECTIONS) -> str:

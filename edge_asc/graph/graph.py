@@ -50,6 +50,11 @@ class Grid:
         if not (self.scale > 0 and -128 <= self.zero_point <= 127):
             raise ValueError(f"no int8 grid: scale {self.scale}, zero point {self.zero_point}")
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The real numbers of its ends."""
+        return self.scale * (-128 - self.zero_point), self.scale * (127 - self.zero_point)
+
 
 # The only grids that TFLite's LOGISTIC and L2_NORMALIZATION accept.
 FIXED_GRIDS = {"sigmoid": Grid(1 / 256, -128), "l2_normalise": Grid(1 / 128, 0)}
@@ -81,7 +86,9 @@ class Graph:
     """Nodes in the order of their execution.
 
     `input` is the features `[1, M, F]`; `outputs` maps the file's output names (`scene`,
-    `abstract`) to values; `grids` is empty for a float graph.
+    `abstract`) to values; `grids` is empty for a float graph. `known_grids` are those of a float
+    graph that began as an int8 one and still computes with its roundings: int8 training cuts off
+    what is large and rare, and without these cuts the same weights compute something else.
     """
 
     nodes: list[Node]
@@ -89,11 +96,17 @@ class Graph:
     n_mels: int
     outputs: dict[str, str]
     grids: dict[str, Grid] = field(default_factory=dict)
+    known_grids: dict[str, Grid] = field(default_factory=dict)
 
     @property
     def is_quantised(self) -> bool:
         """Whether values are int8."""
         return bool(self.grids)
+
+    def check_writable(self) -> None:
+        """Raise ValueError for a float graph with roundings, which no float file has."""
+        if self.known_grids and not self.is_quantised:
+            raise ValueError("a network on an int8 base has int8 files alone: quantise it first")
 
     def consumers(self, value: str) -> list[Node]:
         """Nodes that read a value."""

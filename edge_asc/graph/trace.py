@@ -6,7 +6,7 @@ that names it. Dropout and Identity vanish.
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,6 +16,14 @@ from torch import Tensor, fx, nn
 from edge_asc.graph.graph import Graph, Node
 
 OUTPUT_NAMES = ("scene", "abstract")
+
+
+@runtime_checkable
+class HasGraph(Protocol):
+    """A network that was made of a graph and says itself what it has become."""
+
+    def to_graph(self, n_mels: int) -> Graph:
+        """The float graph with the weights of now; ValueError where it takes other mels."""
 
 
 def trace(network: nn.Module, n_mels: int) -> Graph:
@@ -35,6 +43,8 @@ def trace(network: nn.Module, n_mels: int) -> Graph:
         >>> [node.op for node in ea.trace(net, n_mels=64).nodes]
         ['conv', 'affine', 'relu', 'global_mean', 'flatten', 'linear']
     """
+    if isinstance(network, HasGraph):
+        return network.to_graph(n_mels)
     training = network.training
     try:
         traced = fx.symbolic_trace(network.eval())

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from edge_asc.graph.pretrained import Pretrained
 from edge_asc.models.baselines import DCASE2024Baseline
 from edge_asc.models.compact import CompactAMFM
 from edge_asc.models.own import build_own, is_own
@@ -22,6 +23,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "sequential": SequentialAMFM,
     "resnet-light": ResNetLight,
     "dcase2024-baseline": DCASE2024Baseline,
+    "pretrained": Pretrained,
 }
 
 

@@ -23,6 +23,7 @@ from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.plots import save_confusion, save_curves
 from edge_asc.training.run_folder import Run, provenance, read_run
+from edge_asc.training.start_from.base import check_processes, describe_base, keep_base
 from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
 from edge_asc.training.validate import predict, score
 
@@ -60,6 +61,8 @@ def train(
     check_loggers(loggers)
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, found {seed}")
+    base = describe_base(config)
+    check_processes(config, placement)
     dataset = labelled(config, dataset)
     if init is not None:
         check_untested(init, dataset, fold)
@@ -71,7 +74,7 @@ def train(
         print(f"began with {begun}", file=sys.stderr)
     asked = {"data": data or str(dataset.root), "fold": fold, "seed": seed}
     run = _describe(
-        config, dataset, labels, material, begun, **asked, teachers=[*map(str, teachers)]
+        config, dataset, labels, material, begun, **asked, base=base, teachers=[*map(str, teachers)]
     )
     taught_by = load_teachers(teachers, run, dataset)
     if is_main_process():
@@ -146,6 +149,7 @@ def _open_folder(folder: Path, run: Run, resume: bool) -> None:
         ValueError: the folder holds a run, and it is not to be resumed or was another one.
     """
     if not (folder / "run.json").exists():
+        keep_base(folder, run.settings())
         write_json(folder / "run.json", run)
         return
     if not resume:
@@ -158,7 +162,7 @@ def _open_folder(folder: Path, run: Run, resume: bool) -> None:
 
 def _decided(run: Run) -> dict[str, Any]:
     """What decides a run beside its configuration."""
-    keys = ("fold", "seed", "dataset", "init", "teachers")
+    keys = ("fold", "seed", "dataset", "init", "base", "teachers")
     return {key: getattr(run, key) for key in keys}
 
 

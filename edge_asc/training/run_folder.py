@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ROOT = Path("edge-asc-runs")
 QUANTISED = "quantized"  # folder in a run's, of its int8 network
+BASE = "base.tflite"  # copy in a run's folder of the model file it began with
 TIME_STAMP = re.compile(r"\d{8}-\d{6}-")  # begins the name of a run that was given none
 SCHEMA = 1
 PACKAGES = ("torch", "torchaudio", "lightning", "nncf", "numpy", "soundfile", "soxr", "msgspec")
@@ -49,6 +50,7 @@ class Run(msgspec.Struct, frozen=True):
         n_frames: the same in frames.
         provenance: versions, git commit, date, command.
         init: run folder whose trunk it began with; "" where all weights were new.
+        base: name, file and SHA-256 of the model file whose weights it began with; empty without.
         teachers: run folders that taught it.
         schema: version of this description.
     """
@@ -65,6 +67,7 @@ class Run(msgspec.Struct, frozen=True):
     n_frames: int
     provenance: dict[str, Any]
     init: str = ""
+    base: dict[str, str] = {}
     teachers: list[str] = []
     schema: int = SCHEMA
 
@@ -155,7 +158,9 @@ def load_network(folder: Path | str) -> "nn.Module":
     if not path.is_file():
         raise ValueError(f"{path} is not there: the run is not finished (train with --resume)")
     model = run.settings().model
-    network = build(model.name, model.options, len(run.labels), len(run.abstract_labels))
+    kept = Path(folder) / BASE
+    options = {**model.options, **({"base": str(kept)} if run.base else {})}
+    network = build(model.name, options, len(run.labels), len(run.abstract_labels))
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except RuntimeError as error:

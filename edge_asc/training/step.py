@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edge_asc.config.schema import TrainConfig
+from edge_asc.graph.pretrained import Pretrained
 from edge_asc.models.forward import forward_of
 from edge_asc.training.augment.features import Augmenter
 from edge_asc.training.inputs.batches import Batch, Epochs
@@ -66,9 +67,11 @@ class SceneModule(L.LightningModule):
         self.losses: list[Tensor] = []  # of the steps of this epoch
 
     def on_train_epoch_start(self) -> None:
-        """Point the loader at the epoch that the step counter is in."""
+        """Point the loader at the epoch that the step counter is in; hold a base or let it go."""
         self.epochs.epoch = self.global_step // len(self.epochs)
         self.losses = []
+        if self.config.head_epochs and isinstance(self.network, Pretrained):
+            self.network.hold(self.epochs.epoch < self.config.head_epochs)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set what depends on the step: learning rate and dropout's random numbers."""
@@ -175,8 +178,14 @@ def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int) -> float
     `constant`; `cosine` and `one-cycle`: half a cosine down to `min_learning_rate` at the last
     step; `warm-restarts`: such a half cosine every `restart_epochs`, counted from the end of the
     warm-up or from the start. `one-cycle` differs from `cosine` in its warm-up, which is half a
-    cosine as well.
+    cosine as well. Behind `head_epochs` of a base all of this is `after_head` of it.
     """
+    rate = _scheduled(config, step, steps_per_epoch)
+    both = config.head_epochs and step >= config.head_epochs * steps_per_epoch
+    return rate * config.after_head if both else rate
+
+
+def _scheduled(config: TrainConfig, step: int, steps_per_epoch: int) -> float:
     warmup_steps = round(min(config.warmup_epochs, config.epochs / 3) * steps_per_epoch)
     if step < warmup_steps:
         part = step / warmup_steps

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_asc.export.from_tflite import from_tflite
 from edge_asc.export.to_tflite import OPERATORS, to_tflite
 from edge_asc.graph.fold import fold
+from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph, Node
 from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat

@@ -62,6 +62,15 @@ def test_a_preset_named_after_its_bytes_has_no_more(preset: str) -> None:
     assert len(file) <= 1000 * int(thousands)
 
 
+def test_fifty_classes_fit_behind_a_base() -> None:
+    scenes = [f"a long class name {i:02}" for i in range(50)]
+    file = preset_file(load_preset("encoder-base"), "int8", "tflite", scenes, [])
+    assert len(file) <= 128_000
+    assert within("edge-128k", counted("encoder-base"))
+    with pytest.raises(ValueError, match="int8 files alone"):
+        counted("encoder-base", "float32")
+
+
 @pytest.mark.parametrize("preset", one_per_model())
 def test_a_preset_keeps_its_own_rule_as_it_ships(preset: str) -> None:
     config = load_preset(preset)

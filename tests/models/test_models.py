@@ -19,7 +19,8 @@ def count(module: nn.Module) -> int:
 
 
 def test_every_model_is_tried() -> None:
-    assert {case.name for case in CASES} == set(MODELS)
+    """What begins with an int8 file has no float files: tests/graph/test_pretrained.py tries it."""
+    assert {case.name for case in CASES} | {"pretrained"} == set(MODELS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

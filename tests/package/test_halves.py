@@ -38,8 +38,8 @@ LAZY = (
 TORCH_INSIDE = ("budget.network", "budget.onnx", "evaluation.explain.block_maps")
 # Of packages that know torch: what the base installation builds upon to write a file.
 LIGHT_AMONG_HEAVY = (
-    *("graph.graph", "graph.integers"),
-    *("export.flatbuffer_writer", "export.from_tflite", "export.to_tflite"),
+    *("graph.from_tflite", "graph.graph", "graph.integers", "graph.trunk"),
+    *("export.flatbuffer_writer", "export.to_tflite"),
 )
 
 

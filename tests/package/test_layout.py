@@ -14,8 +14,8 @@ LINKED = ("quantize", "export", "demo")
 # A package may import what stands before it. CONTRIBUTING.md shows the same order as a map.
 ORDER = (
     *("files", "install", "suggest", "plotting"),
-    *("audio", "frontend", "runtime", "demo", "config", "data", "budget", "models"),
-    *("graph", "training", "evaluation", "quantize", "export", "teaching", "api"),
+    *("audio", "frontend", "runtime", "demo", "config", "data", "budget", "graph"),
+    *("models", "training", "evaluation", "quantize", "export", "teaching", "api"),
     *("report", "search", "cli"),
 )
 # The live demo stands beside the training half and sees the runtime half alone.

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from edge_asc.graph.trunk import without_head
 from edge_asc.runtime.metadata import Metadata, metadata_from_json, metadata_to_json, read_metadata
 from edge_asc.runtime.zoo.models import find_model
 from edge_asc.teaching import listen
-from edge_asc.teaching.encoder import OWN, Encoder, find_encoder, without_head
+from edge_asc.teaching.encoder import OWN, Encoder, find_encoder
 from edge_asc.teaching.figures import Z_95, confusions, inseparable, wilson
 from edge_asc.teaching.head import Scale, fit
 from edge_asc.teaching.strange import BANK, read_bank
@@ -93,7 +94,7 @@ def test_confusions_and_classes_nobody_can_tell_apart() -> None:
 
 
 def test_a_head_put_on_again_is_the_file_it_was_taken_from() -> None:
-    from edge_asc.export.from_tflite import from_tflite
+    from edge_asc.graph.from_tflite import from_tflite
 
     graph, _ = from_tflite(find_model("esc10-32k").tflite.read_bytes())
     last = graph.producer(graph.outputs["scene"])

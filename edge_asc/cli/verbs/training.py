@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edge_asc.cli import complete
 from edge_asc.cli.console import print_json
 from edge_asc.cli.options import AsJson, Data, Overrides, Preset, Teacher
 from edge_asc.cli.verbosity import is_quiet, notice
@@ -22,6 +23,7 @@ EXAMPLES = {
         "edge-asc train my.toml --data recordings.csv --devices 2",
         "edge-asc train compact-int8 --data DIR --fold 1 --init edge-asc-runs/pre-trained",
         "edge-asc train compact-int8 --data DIR --fold 1 --teacher edge-asc-runs/wide",
+        "edge-asc train encoder-base --data DIR --fold 1 --base encoder",
     ),
     "import-public": (
         "edge-asc import-public best.pt --out edge-asc-runs/public",
@@ -44,6 +46,14 @@ def train(
     init: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Begin with its weights, but the heads'.")
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Begin with this model file, as `encoder`; with the preset encoder-base.",
+            autocompletion=complete.models,
+        ),
+    ] = None,
     teacher: Teacher = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
@@ -60,9 +70,12 @@ def train(
     newest one.
     """
     from edge_asc.config.schema import load_preset
+    from edge_asc.config.settings import begun_with
     from edge_asc.data.open import open_dataset
 
     config = load_preset(preset, overrides or [])
+    if base is not None:
+        config = begun_with(config, base, init)
     dataset = open_dataset(data)
     from edge_asc.training.placement import (  # after what may be wrong: torch
         Placement,

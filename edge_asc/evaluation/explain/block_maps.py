@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from edge_asc.audio.samples import Floats
 from edge_asc.evaluation.explain.axes import Geometry
+from edge_asc.graph.trace import HasGraph
 from edge_asc.models.blocks import Block
 
 WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
@@ -62,6 +63,8 @@ class _Blocks(fx.Tracer):
 
 def find_blocks(network: nn.Module) -> list[FoundBlock]:
     """The AMFM blocks of a network in eval mode, in the order in which they run."""
+    if isinstance(network, HasGraph):
+        return []
     modules = dict(network.named_modules())
     geometry: dict[fx.Node, Geometry] = {}
     found: list[FoundBlock] = []

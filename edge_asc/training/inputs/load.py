@@ -75,7 +75,7 @@ def prepare(
         ValueError: no such fold, or a file that cannot be read.
     """
     frontend = config.front_end()
-    clip_s = config.data.clip_s or dataset.clip_s
+    clip_s = config.clip_s_of(dataset.clip_s)
     clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
     train_clips, val = split_validation(clips, config.data.val_fraction, seed)
 
@@ -95,7 +95,7 @@ def prepare(
 
     train_store = store(train_clips, versions_of(config.data))
     assert train_store is not None  # the splits leave no training set empty
-    if frontend.normalization == "dataset":
+    if frontend.normalization == "dataset" and not frontend.mean:  # a base has its own
         frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))
     crop_s = min(clip_s, config.data.crop_s or clip_s)
     n_frames = frontend.frames_in(crop_s)

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgraphs
-from edge_asc.export.to_tflite import FILE_AXIS, RELU, SAME
+from edge_asc.budget.tflite.shapes import SAME
 from edge_asc.graph.graph import Graph, Grid, Node
 
+RELU = 1  # schema.fbs: ActivationFunctionType
+FILE_AXIS = {0: 3, 1: 1, 2: 2}  # graph axis [C, M, F] -> file axis [1, M, F, C]
 GRAPH_AXIS = {file_axis: axis for axis, file_axis in FILE_AXIS.items()}
 PLAIN = {"MAXIMUM": "max", "LOGISTIC": "sigmoid", "RELU": "relu", "SPLIT": "split",
          "L2_NORMALIZATION": "l2_normalise",

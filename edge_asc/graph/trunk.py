@@ -1,0 +1,85 @@
+"""The part of an int8 .tflite file of ours that turns features into an embedding.
+
+An encoder's file ends there. Of a classifier's file the last layer is taken off.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_asc.graph.from_tflite import from_tflite
+from edge_asc.graph.graph import Graph, Node
+from edge_asc.runtime.metadata import Metadata, file_format, metadata_of
+
+SCENE = "scene"
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """What is built upon.
+
+    Attributes:
+        graph: int8, without a head; its output `scene` is the embedding.
+        n_frames: that its input is declared with.
+        metadata: what the file says.
+    """
+
+    graph: Graph
+    n_frames: int
+    metadata: Metadata
+
+    @property
+    def value(self) -> str:
+        """The graph's value that is the embedding."""
+        return self.graph.outputs[SCENE]
+
+    @property
+    def size(self) -> int:
+        """Numbers of an embedding."""
+        return self.graph.shapes(self.n_frames)[self.value][0]
+
+
+def read_trunk(path: Path) -> Trunk:
+    """Read a file that can be built upon.
+
+    Raises:
+        ValueError: no .tflite file of ours, not int8, or one whose last layer cannot be taken off.
+        OSError: it cannot be read.
+    """
+    data = path.read_bytes()
+    metadata = metadata_of(data, str(path))
+    if file_format(data) != "tflite":
+        raise ValueError(f"{path}: no .tflite file, which alone can be built upon")
+    graph, n_frames = from_tflite(data)
+    if not graph.is_quantised:
+        raise ValueError(f"{path}: is {metadata.precision}; an int8 file can be built upon")
+    kept = graph if metadata.kind == "encoder" else without_head(graph, str(path))
+    return Trunk(kept, n_frames, metadata)
+
+
+def without_head(graph: Graph, name: str = "model") -> Graph:
+    """A classifier's graph up to what its last layer reads.
+
+    Raises:
+        ValueError: that layer is not linear, or reads mels and frames.
+    """
+    last = graph.producer(graph.outputs[SCENE])
+    if last is None or last.op != "linear":
+        raise ValueError(f"{name}: its last layer is not linear, so it cannot be taken off")
+    (value,) = last.inputs
+    before = graph.producer(value)
+    if before is not None and before.op == "flatten" and graph.has_fixed_length(1_000):
+        raise ValueError(f"{name}: its last layer reads mels and frames; it takes one length alone")
+    kept = _upstream(graph, value)
+    used = {v for node in kept for v in (*node.inputs, *node.outputs)}
+    grids = {v: grid for v, grid in graph.grids.items() if v in used}
+    return Graph(kept, graph.input, graph.n_mels, {SCENE: value}, grids)
+
+
+def _upstream(graph: Graph, value: str) -> list[Node]:
+    """The nodes that a value needs, in their order."""
+    needed, kept = {value}, []
+    for node in reversed(graph.nodes):
+        if needed & set(node.outputs):
+            needed |= set(node.inputs)
+            kept.append(node)
+    return kept[::-1]
