@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edge_asc.demo.learning import progress
 from edge_asc.runtime.taught import memory_path
+
+from edge_asc.demo.learning import progress
 
 NICE = 19  # the lowest priority
 MOST_DISPENSABLE = "1000"  # to the kernel, when memory runs out

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from edge_asc.runtime.taught import memory_path
+
 from edge_asc.demo.hearing.trial import try_out
 from edge_asc.demo.learning import store
 from edge_asc.demo.learning.figures import compared, folders_of, unheard
@@ -24,7 +26,6 @@ from edge_asc.demo.learning.process import (
 from edge_asc.demo.live import Live
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import one_line
-from edge_asc.runtime.taught import memory_path
 from edge_asc.runtime.zoo.models import digest
 
 CLOSE_S = 0.2
