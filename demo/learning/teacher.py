@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from edge_asc.runtime.taught import memory_path
-
 from edge_asc.demo.hearing.trial import try_out
 from edge_asc.demo.learning import store
 from edge_asc.demo.learning.figures import compared, folders_of, unheard
@@ -25,6 +23,7 @@ from edge_asc.demo.learning.process import (
 )
 from edge_asc.demo.live import Live
 from edge_asc.runtime.classifier import Classifier
+from edge_asc.runtime.formats.taught import memory_path
 from edge_asc.runtime.metadata import one_line
 from edge_asc.runtime.zoo.models import digest
 
