@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_asc.demo.learning import progress
-from edge_asc.runtime.taught import memory_path
+from edge_asc.runtime.formats.taught import memory_path
 
 NICE = 19  # the lowest priority
 MOST_DISPENSABLE = "1000"  # to the kernel, when memory runs out

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from edge_asc.files import write_json
-from edge_asc.runtime.taught import memory_path
+from edge_asc.runtime.formats.taught import memory_path
 from edge_asc.runtime.zoo.models import digest
 
 STATE = "state.json"

@@ -23,8 +23,8 @@ from edge_asc.demo.learning.process import (
 )
 from edge_asc.demo.live import Live
 from edge_asc.runtime.classifier import Classifier
+from edge_asc.runtime.formats.taught import memory_path
 from edge_asc.runtime.metadata import one_line
-from edge_asc.runtime.taught import memory_path
 from edge_asc.runtime.zoo.models import digest
 
 CLOSE_S = 0.2

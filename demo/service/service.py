@@ -18,8 +18,8 @@ from edge_asc.demo.options import Options, arguments
 from edge_asc.demo.outputs.mqtt.settings import CREDENTIAL
 from edge_asc.demo.service.systemd_unit import NAME, STATE, unit_text
 from edge_asc.files import atomic_write
+from edge_asc.runtime.formats.taught import memory_path
 from edge_asc.runtime.metadata import read_metadata
-from edge_asc.runtime.taught import memory_path
 from edge_asc.runtime.zoo.models import model_or_default
 
 UNIT = Path(f"/etc/systemd/system/{NAME}.service")
