@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -83,15 +84,24 @@ class LiveProcess:
     @property
     def says(self) -> str:
         """The model of the newest decision; waits for the first one."""
-        until(lambda: self.told("decision"))
+        self._until(lambda: self.told("decision"))
         return str(self.told("decision")[-1]["model"])
 
     @property
     def url(self) -> str:
         """Of the page; waits for it."""
-        found = until(lambda: re.search(r"http://[\w.:]+", " ".join(self.notices)))
-        assert found
+        found = self._until(lambda: re.search(r"http://[\w.:]+", " ".join(self.notices)))
         return found[0].rstrip("/")
+
+    def _until(self, condition: Callable[[], Any]) -> Any:
+        """Wait for something, as long as it runs."""
+
+        def reached() -> Any:
+            found = condition()
+            assert found or self.process.poll() is None, "".join(self.complaints)
+            return found
+
+        return until(reached)
 
     def ask(self, path: str, **what: Any) -> dict[str, Any]:
         """What the server answers, as JSON; `what` is sent."""
