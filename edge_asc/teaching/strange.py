@@ -16,7 +16,15 @@ from edge_asc.teaching.encoder import OWN, Encoder
 
 BACKGROUND = ("_background", "background", "other", "noise")  # folders that are no class
 BANK = OWN.with_name("bank.npz")
-QUIET_DB = (-96.0, -84.0, -72.0, -60.0)  # of full scale: rooms in which nothing happens
+QUIET_DB = (
+    -96.0,
+    -90.0,
+    -84.0,
+    -78.0,
+    -72.0,
+    -66.0,
+    -60.0,
+)  # of full scale: rooms in which nothing happens
 SLOPES_DB = (0.0, -3.0, -6.0)  # white, pink, brown
 HUM_HZ = (0.0, 50.0, 60.0)  # none, and what mains sound like
 

@@ -42,7 +42,7 @@ TEST_FOLD, CHOICE_FOLD = 1, 5
 UNSEEN = first_microphones("unseen", 16)  # of other kinds than those that `teach` hears through
 # Rooms in which nothing happens that the head was not taught with: decibels of full scale, slope
 # in decibels an octave, hum in Hz.
-QUIET = [Noise(level, slope, hum) for level in (-90.0, -78.0, -66.0) for slope in (-1.5, -4.5)
+QUIET = [Noise(level, slope, hum) for level in (-87.0, -75.0, -63.0) for slope in (-1.5, -4.5)
          for hum in (0.0, 60.0)]  # fmt: skip
 
 
