@@ -28,6 +28,7 @@ from edge_asc.data.dataset import Clip
 from edge_asc.files import write_json
 
 PRESET = "encoder-base"
+FEWEST = 3  # draws of which an interval says something
 WAYS = {"teach": "`teach`", "train": f"`train {PRESET}`"}  # what people read
 
 
@@ -68,8 +69,10 @@ def once(clips: Sequence[Clip], shots: int, number: int, work: Path) -> dict[str
 
 
 def cell(draws: Sequence[dict[str, Any]], way: str, key: str, factor: float = 1.0) -> str:
-    """Mean and half width of the 95 % interval of its draws."""
+    """Mean of its draws; of three and more the half width of its 95 % interval, too."""
     values = factor * np.array([draw[way][key] for draw in draws])
+    if len(values) < FEWEST:
+        return f"{values.mean():.1f}"
     half = t_95(len(values)) * values.std(ddof=1) / len(values) ** 0.5
     return f"{values.mean():.1f} ± {half:.1f}"
 
@@ -77,17 +80,31 @@ def cell(draws: Sequence[dict[str, Any]], way: str, key: str, factor: float = 1.
 def table(measured: dict[str, Any]) -> str:
     """A row for each number of clips and each way."""
     rows = [
-        [f"{shots}", WAYS[way], cell(draws, way, "accuracy", 100), cell(draws, way, "cpu_s"),
-         f"{max(draw[way]['bytes'] for draw in draws):,}"]
+        [
+            f"{shots}",
+            f"{len(draws)}",
+            WAYS[way],
+            cell(draws, way, "accuracy", 100),
+            cell(draws, way, "cpu_s"),
+            f"{max(draw[way]['bytes'] for draw in draws):,}",
+        ]
         for shots, draws in measured["shots"].items()
         for way in WAYS
-    ]  # fmt: skip
-    columns = ["clips a class", "", "right, of 32 test clips, %", "s of a processor", "bytes"]
+        if draws
+    ]
+    columns = [
+        "clips a class",
+        "draws",
+        "",
+        "right, of 32 test clips, %",
+        "s of a processor",
+        "bytes",
+    ]
     text = markdown(columns, rows)
-    draws = {len(d) for d in measured["shots"].values()}
-    numbers = " or ".join(map(str, sorted(draws)))
+    few = any(len(draws) < FEWEST for draws in measured["shots"].values())
+    note = f" Of fewer than {FEWEST} draws there is no interval." if few else ""
     return (
-        f"{text}\n\n{numbers} draws, ± 95 % interval of their mean. {made_line(measured['made'])}"
+        f"{text}\n\n± 95 % interval of the mean of the draws.{note} {made_line(measured['made'])}"
     )
 
 
