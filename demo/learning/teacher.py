@@ -119,7 +119,7 @@ class Teacher:
         with self._lock:
             self._refuse_closed()
             if self._status == "running":
-                raise ValueError(f"being taught already: {self._done} of {self._total} clips")
+                raise ValueError(f"being taught already: {self._done} of {self._total} steps")
             self._status, self._done, self._total = "running", 0, 0
             self._problem, self._cancelled, self._comparing = None, False, False
             self._in_background(self._teach, recordings.absolute())
@@ -221,7 +221,7 @@ class Teacher:
         if not folders:
             return None, None
         with self._lock:
-            self._comparing, self._done, self._total = True, 0, 0
+            self._comparing = True
         printed = self._run(classify_command(folders, listens), least_output=True)
         return compared(printed, new) or (None, None)
 

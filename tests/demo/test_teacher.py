@@ -127,7 +127,7 @@ def test_taught_swapped_and_taken_back(
     teacher.start(sounds)
     state = ended(teacher)
     assert (state["status"], state["problem"]) == ("done", None)
-    assert (state["done"], state["total"]) == (6, 6)
+    assert (state["done"], state["total"]) == (12, 12)  # heard and compared
     (made,) = state["models"]
     alone = ea.teach(sounds, tmp_path / "taught-001.tflite", encoder=ENCODER, views=0)
     assert (folder / "taught-001.tflite").read_bytes() == alone.path.read_bytes()
@@ -228,7 +228,7 @@ def test_two_at_once_are_refused_in_one_line(
 ) -> None:
     teacher.start(many)
     child(teacher)
-    with pytest.raises(ValueError, match=r"being taught already: \d+ of 80 clips") as caught:
+    with pytest.raises(ValueError, match=r"being taught already: \d+ of 160 steps") as caught:
         teacher.start(many)
     assert "\n" not in str(caught.value)
     other = Teacher(listening.live, tmp_path / "models", BASE, **QUICK)  # of another process
@@ -506,7 +506,7 @@ def test_progress_comes_in_lines_where_it_is_asked_for(
     )
     told: list[tuple[int, int]] = []
     printed = Command(words, lambda done, total: told.append((done, total))).run()
-    assert told == [(done, 6) for done in range(1, 7)]
+    assert told == [(done, 12) for done in range(1, 13)]
     assert json.loads(printed)["labels"] == ["bell", "hum"]
     code, out, err = cli(*words)
     assert (code, err) == (0, "")
