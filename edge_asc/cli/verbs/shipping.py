@@ -251,7 +251,7 @@ def budget(
 ) -> None:
     """Count bytes and operations, judge by size rules.
 
-    Exit code 0: inside; 3: over; 1: a file that cannot be read.
+    Exit code 3: over one of them; 1: a file that cannot be read.
     """
     from edge_asc.budget.report import print_report
     from edge_asc.budget.rules import OverBudget, report, rules_named
