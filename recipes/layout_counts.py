@@ -35,7 +35,11 @@ NEW = {
     *("edge_asc/runtime/processor.py", "edge_asc/runtime/formats/unsigned_weights.py"),
     *("edge_asc/models/own.py", "edge_asc/models/slim.py", "export/write.py", "export/names.py"),
     *("export/model_file.py", "edge_asc/graph/from_tflite.py", "edge_asc/graph/trunk.py"),
-    "edge_asc/training/start_from/public_labels.py",
+    *("edge_asc/training/start_from/public_labels.py", "edge_asc/training/start_from/base.py"),
+    *("edge_asc/config/base.py", "edge_asc/graph/pretrained.py", "demo/recording", "demo/learning"),
+    *("demo/outputs/keep", "demo/outputs/web/review.py", "demo/outputs/terminal/meter.py"),
+    *("demo/service/signals.py", "demo/hearing/trial.py", "edge_asc/cli/verbs/record.py"),
+    *("edge_asc/cli/verbs/review.py", "edge_asc/runtime/formats/taught.py"),
 }
 
 
