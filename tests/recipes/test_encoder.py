@@ -1,5 +1,6 @@
 """What the encoder's recipe is made of keeps its laws; without recordings or teachers."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -119,7 +120,8 @@ def test_the_average_starts_quickly_and_ends_near_what_stands_still() -> None:
     torch.testing.assert_close(average.state["weight"], network.weight.detach())
 
 
-KEPT = Path(__file__).resolve().parents[2] / "recipes" / "artifacts/encoder/checkpoint/student.ckpt"
+ARTIFACTS = Path(__file__).resolve().parents[2] / "recipes" / "artifacts/encoder"
+KEPT, RESULTS = ARTIFACTS / "checkpoint/student.ckpt", ARTIFACTS / "results.json"
 
 
 def test_training_goes_on_from_what_is_kept() -> None:
@@ -133,7 +135,7 @@ def test_training_goes_on_from_what_is_kept() -> None:
         return student, optimizer, checkpoint.restore(student, optimizer, Average(student, 0.999))
 
     student, optimizer, seen = begun(kept)
-    assert seen == 480_000
+    assert seen == kept.training["seen"] == json.loads(RESULTS.read_text())["run"]["windows"]
     assert all(torch.equal(v, kept.average[k]) for k, v in student.state_dict().items())
     student(torch.randn(4, 1, spectra.N_MELS, 96)).square().mean().backward()
     optimizer.step()

