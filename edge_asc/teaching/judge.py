@@ -59,13 +59,13 @@ class Choice:
     """What the left-out answers say is best.
 
     Args:
+        head: that of all recordings, which the file gets.
         strength: of the penalty.
         temperature: by which logits are divided.
         threshold: probability below which there is no name: 90 % of the known clips are above it
             and no quiet room is; at most `HIGHEST_THRESHOLD`, unless a quiet room reaches more.
         left_out: the answers behind all figures.
         folds: how many heads gave them.
-        head: that of all recordings, which the file gets.
     """
 
     head: Head

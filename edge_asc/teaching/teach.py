@@ -99,12 +99,7 @@ def teach(
         True
     """
     path = Path(out)
-    if path.suffix not in MOST_STEPS:
-        raise ValueError(f"{path}: a taught file ends in {' or '.join(MOST_STEPS)}")
-    if not 0 <= views <= MOST_VIEWS:
-        raise ValueError(f"views must be 0 to {MOST_VIEWS}, found {views}")
-    if encoder is not None and add is not None:
-        raise ValueError("add: the file stands on its encoder already; leave encoder out")
+    check_arguments(path, encoder, add, views)
     found = find_encoder(encoder if add is None else add)
     before = [] if add is None else recall(Path(add), found)
     dataset = open_dataset(data if isinstance(data, Path) else str(data))
@@ -132,6 +127,16 @@ def teach(
     digests = ({h.digest for h in some} for some in (new, before))
     each = answers(choice, known, labels, *digests)
     return Taught(path, labels, n_bytes, said, tuple(unusable), tuple(each))
+
+
+def check_arguments(path: Path, encoder: object, add: object, views: int) -> None:
+    """Raise ValueError for what cannot be meant, before anything is heard."""
+    if path.suffix not in MOST_STEPS:
+        raise ValueError(f"{path}: a taught file ends in {' or '.join(MOST_STEPS)}")
+    if not 0 <= views <= MOST_VIEWS:
+        raise ValueError(f"views must be 0 to {MOST_VIEWS}, found {views}")
+    if encoder is not None and add is not None:
+        raise ValueError("add: the file stands on its encoder already; leave encoder out")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import argparse
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,13 @@ class Ears:
             self.unseen[path] = self.encoder.embeddings(sound)
         return self.unseen[path]
 
-    def quiet(self) -> np.ndarray:
+    @cached_property
+    def taught_rooms(self) -> np.ndarray:
+        """Embeddings `[N, D]` of the quiet rooms that every head is taught with."""
+        return quiet_rooms(self.encoder)
+
+    @cached_property
+    def other_rooms(self) -> np.ndarray:
         """Embeddings `[N, D]` of the rooms of `QUIET`."""
         rate_hz = self.encoder.frontend.sample_rate_hz
         n_samples = round(self.encoder.window_s * rate_hz)
@@ -92,7 +99,7 @@ class Taught:
     @classmethod
     def of(cls, ears: Ears, known: list[Heard], labels: tuple[str, ...], bank: Strange) -> "Taught":
         """Teach clips of four classes."""
-        examples = gather(labels, known, [], bank, quiet_rooms(ears.encoder))
+        examples = gather(labels, known, [], bank, ears.taught_rooms)
         choice = choose(examples, known, [], bank)
         grid = ears.encoder.graph.grids[ears.encoder.value]
         return cls(examples, choice, IntegerHead.of(choice.head, examples.embeddings, grid, "e"))
@@ -150,7 +157,7 @@ def once(
     elsewhere = [ears.elsewhere(h.clip.path) for h in mine]
     p = taught.probabilities([h.plain for h in mine])
     strange = taught.probabilities([h.plain for h in tests if h.clip.label not in labels])
-    rooms = np.concatenate([quiet_rooms(ears.encoder), ears.quiet()])
+    rooms = np.concatenate([ears.taught_rooms, ears.other_rooms])
     at_90 = np.quantile(p.max(1), 0.1)
 
     def right(head: Taught, embeddings: Sequence[np.ndarray]) -> float:

@@ -29,7 +29,7 @@ for name in sys.argv[2:]:
     try:
         runpy.run_path(str(root / name), run_name="imported")
         found[name] = None
-    except Exception as error:
+    except Exception as error:  # whatever it dies of, the others are imported too
         found[name] = repr(error)
     for module, held in list(sys.modules.items()):
         if (getattr(held, "__file__", None) or "").startswith(ours):

@@ -23,9 +23,10 @@ from edge_asc.demo.outputs.keep.sound import AFTER_S, BEFORE_S
 from edge_asc.demo.outputs.keep.store import Clip, Store
 from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.sources.recording import FileSource
-from edge_asc.demo.sources.source import Block, SourceCounts
+from edge_asc.demo.sources.source import Block
 from edge_asc.runtime.classifier import Classifier
 from kept_clips import ROOMY, clip_of, kept
+from live_parts import Played
 from tiny_models import CLIP_S, FRONTEND, LABELS, tone
 from waiting import PATIENCE_S, until
 from web_feed import decision
@@ -47,27 +48,6 @@ class Heard(Output):
 
     def on_decision(self, decision: Decision) -> None:
         self.decisions.append(decision)
-
-
-class Played:
-    """A source that gives prepared blocks, one a read."""
-
-    def __init__(self, *blocks: Block) -> None:
-        self.name, self.state = "played", "listening"
-        self.counts = SourceCounts()
-        self._blocks = list(blocks)
-
-    def read(self, timeout_s: float) -> Block | None:
-        if not self._blocks:
-            self.state = "ended"
-            return None
-        return self._blocks.pop(0)
-
-    def notices(self) -> list[str]:
-        return []
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

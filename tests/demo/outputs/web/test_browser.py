@@ -17,7 +17,6 @@ from edge_asc.demo.outputs.web.spectrogram import band_edges_hz
 from edge_asc.demo.outputs.web.web import WebOutput
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.classifier import Classifier
-from local_time import noon
 from tiny_models import ABSTRACT_LABELS, LABELS
 from waiting import until
 from web_feed import TOKEN, decision, health, n_browsers, serving
@@ -28,22 +27,7 @@ PIXELS = 3  # a row of the picture is 4 or 5 pixels high, its edges are blurred
 SHARE = 0.02  # of a bar's length
 
 
-@pytest.fixture(autouse=True)
-def at_noon() -> Iterator[None]:
-    with noon():
-        yield
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    with Browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def chromium(running: Browser) -> Iterator[Browser]:
-    yield running
-    running.close_tabs()
+pytestmark = pytest.mark.usefixtures("at_noon")
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from edge_asc.demo.outputs.keep.store import Clip, Store
 from edge_asc.demo.outputs.web.review import Review
 from edge_asc.demo.outputs.web.web import WebOutput
 from kept_clips import NOON_S, ROOMY, clip_of, filled, kept
-from local_time import noon
 from tiny_models import FRONTEND, LABELS
 from waiting import until
 from web_feed import TOKEN, serving
@@ -21,22 +20,7 @@ KEPT = "clips of 2 s are kept"
 EVIL = "<img src=x onerror=alert(1)>"
 
 
-@pytest.fixture(autouse=True)
-def at_noon() -> Iterator[None]:
-    with noon():
-        yield
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    with Browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def chromium(running: Browser) -> Iterator[Browser]:
-    yield running
-    running.close_tabs()
+pytestmark = pytest.mark.usefixtures("at_noon")
 
 
 @pytest.fixture
