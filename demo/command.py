@@ -117,8 +117,8 @@ def listen(options: Options) -> None:
                 live = Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs)
                 if model != given:
                     live.say(f"model: {classifier.id}, taught here, in place of {given.name}")
-                if review:
-                    _teach(options, review, live, given, load, stack)
+                if review and options.keep:
+                    _teach(options.keep / MODELS, review, live, given, load, stack)
                 follower = Follower(live, which, load, signals.reloads, taken)
                 stack.callback(follower.close)
                 live.run(signals.stopped)
@@ -249,7 +249,7 @@ def _review(
 
 
 def _teach(
-    options: Options,
+    models: Path,
     review: "Review",
     live: Live,
     given: Path,
@@ -260,8 +260,7 @@ def _teach(
     from edge_asc.demo.learning.shown import ShownTeacher
     from edge_asc.demo.learning.teacher import Teacher
 
-    assert options.keep is not None
-    teacher = Teacher(live, options.keep / MODELS, given, load)
+    teacher = Teacher(live, models, given, load)
     stack.callback(teacher.close)
     review.teacher = ShownTeacher(teacher, given)
 

@@ -115,7 +115,7 @@ class Command:
     def _listened(self, process: "subprocess.Popen[str]") -> str:
         """Take its progress; give its last other line."""
         last = ""
-        assert process.stderr is not None
+        assert process.stderr is not None  # it was started with a pipe there
         for line in process.stderr:
             if found := progress.parsed(line):
                 self._on_progress(*found)

@@ -42,7 +42,7 @@ def is_id(text: str) -> bool:
 def time_of(clip_id: str) -> float:
     """The Unix time in a clip's name."""
     found = _ID.fullmatch(clip_id)
-    assert found is not None
+    assert found is not None  # every caller has a name that was made here
     return _time(found[1])
 
 
