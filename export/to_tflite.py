@@ -128,6 +128,8 @@ class _Writer:
 
     def quantisation(self, scale: np.ndarray, zero_point: int, axis: int) -> Offset:
         scales = [float(s) for s in scale.astype(np.float32)]
+        if len(set(scales)) == 1:  # one for the whole tensor: 16 bytes a channel fewer
+            scales = scales[:1]
         return self.file.table(
             (2, "ref", self.file.numbers("f32", scales)),
             (3, "ref", self.file.numbers("i64", [zero_point] * len(scales))),
@@ -311,6 +313,12 @@ def _transpose(writer: _Writer, node: Node) -> None:
     writer.emit("TRANSPOSE", node, constants=(order,))
 
 
+def _concat(writer: _Writer, node: Node) -> None:
+    is_vector = len(writer.shapes[node.output]) == 1
+    axis = 1 if is_vector else FILE_AXIS[node.attributes["axis"]]
+    writer.emit("CONCATENATION", node, (0, "i32", axis))
+
+
 def _plain(name: str) -> Callable[[_Writer, Node], None]:
     return lambda writer, node: writer.emit(name, node)
 
@@ -326,9 +334,7 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "max_pool": _max_pool,
     "split": _split,
     "transpose": _transpose,
-    "concat": lambda writer, node: writer.emit(
-        "CONCATENATION", node, (0, "i32", FILE_AXIS[node.attributes["axis"]])
-    ),
+    "concat": _concat,
     "max": _plain("MAXIMUM"),
     "sigmoid": _plain("LOGISTIC"),
     "relu": _plain("RELU"),

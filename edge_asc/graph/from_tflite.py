@@ -93,7 +93,7 @@ class _Reader:
         scales, grid = self.file.tensors[weight].scales, self.grid(source)
         if not scales or grid is None:
             return tensors, {}
-        tensors["weight_scale"] = np.array(scales, np.float32)
+        tensors["weight_scale"] = np.full(len(tensors["bias"]), scales, np.float32)
         return tensors, {"input_scale": grid.scale}
 
     def flattened(self, tensor: int) -> str:
@@ -187,7 +187,8 @@ def _reduce(ops: dict[tuple[int, ...], str]) -> Callable[[_Reader, Operator], No
 
 
 def _concat(reader: _Reader, operator: Operator) -> None:
-    reader.add("concat", operator, axis=GRAPH_AXIS[operator.option(0)])
+    is_vector = len(reader.file.tensors[operator.outputs[0]].shape) == 2
+    reader.add("concat", operator, axis=0 if is_vector else GRAPH_AXIS[operator.option(0)])
 
 
 def _leaky_relu(reader: _Reader, operator: Operator) -> None:

@@ -37,7 +37,7 @@ class SlimBlock(nn.Module):
 
 
 class SlimTrunk(nn.Module):
-    """Two strided units, then slim blocks: `[B, 1, M, F] -> [B, C, M / 8, F / 8]`.
+    """Two strided units, then slim blocks: `[B, 1, M, F] -> [B, C, M / 8, F / 8]` at the last.
 
     `channels`: of the two units, then of each block; a 2x2 max pool follows the first block. The
     blocks behind it have attention, where a map is small and one gate is cheap.
@@ -60,15 +60,19 @@ class SlimTrunk(nn.Module):
         ]
         layers += [SlimBlock(a, b, attention, reduction) for a, b in pairwise(channels[2:])]
         self.layers = nn.Sequential(*layers)
-        self.channels = channels[-1]
+        self.channels = tuple(channels[2:])  # of each block
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the last maps."""
-        return self.layers(x)
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the maps of every layer, in order."""
+        maps = []
+        for layer in self.layers:
+            x = layer(x)
+            maps.append(x)
+        return maps
 
 
 class Embedding(nn.Module):
-    """Mean and maximum of each map, each on a scale of its own: `[B, C, M, F] -> [B, 2C]`.
+    """Mean and maximum of each map, on scales of their own: `[B, C, M, F] -> 2 x [B, C, 1, 1]`.
 
     Standardised by batch norm, so that 256 integer steps serve both well.
     """
@@ -78,29 +82,44 @@ class Embedding(nn.Module):
         self.mean_norm = nn.BatchNorm2d(channels)
         self.max_norm = nn.BatchNorm2d(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pool over mels and frames, of which there can be any number."""
         mean = self.mean_norm(F.adaptive_avg_pool2d(x, 1))
-        maximum = self.max_norm(F.adaptive_max_pool2d(x, 1))
-        return torch.cat((mean, maximum), dim=1).flatten(1)
+        return mean, self.max_norm(F.adaptive_max_pool2d(x, 1))
 
 
 class SlimEncoder(nn.Module):
-    """Sound to embedding, for heads that are taught later: `[B, 1, M, F] -> ([B, 2C],)`."""
+    """Sound to embedding, for heads that are taught later: `[B, 1, M, F] -> ([B, D],)`.
+
+    The last maps are pooled. With `earlier`, those of the block so many before the last are too:
+    they know of a sound what the later blocks have dropped.
+    """
 
     def __init__(
         self,
         channels: Sequence[int] = CHANNELS,
         attention: str = "eca",
         reduction: int = 16,
+        earlier: int = 0,
     ) -> None:
         super().__init__()
         self.trunk = SlimTrunk(channels, attention, reduction)
-        self.embedding = Embedding(self.trunk.channels)
+        blocks = len(self.trunk.channels)
+        if not 0 <= earlier < blocks - 1:  # the pooling lies between the first and the others
+            raise ValueError(
+                f"earlier is {earlier}; of {blocks} blocks it can be 0 to {blocks - 2}"
+            )
+        self.pooled = (-1 - earlier, -1) if earlier else (-1,)
+        sizes = [self.trunk.channels[layer] for layer in self.pooled]
+        self.embeddings = nn.ModuleList(Embedding(size) for size in sizes)
+        self.size = 2 * sum(sizes)  # D
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the embedding."""
-        return (self.embedding(self.trunk(x)),)
+        maps, parts = self.trunk(x), []
+        for embedding, layer in zip(self.embeddings, self.pooled, strict=True):
+            parts += embedding(maps[layer])
+        return (torch.cat(parts, dim=1).flatten(1),)
 
 
 class SlimAMFM(nn.Module):
@@ -114,13 +133,13 @@ class SlimAMFM(nn.Module):
         attention: str = "eca",
         reduction: int = 16,
         dropout: float = 0.2,
+        earlier: int = 0,
     ) -> None:
         super().__init__()
-        self.encoder = SlimEncoder(channels, attention, reduction)
-        size = 2 * channels[-1]
+        self.encoder = SlimEncoder(channels, attention, reduction, earlier)
         self.dropout = nn.Dropout(dropout)
-        self.scene = nn.Linear(size, n_scenes)
-        self.abstract = nn.Linear(size, n_abstract) if n_abstract else None
+        self.scene = nn.Linear(self.encoder.size, n_scenes)
+        self.abstract = nn.Linear(self.encoder.size, n_abstract) if n_abstract else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return logits for the scenes and, where asked for, the abstract classes."""

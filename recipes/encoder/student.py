@@ -23,7 +23,7 @@ class Student(nn.Module):
         self.register_buffer("mean", mean[:, None])  # [M, 1]
         self.register_buffer("std", std[:, None])
         self.encoder = SlimEncoder(**options)
-        self.head = nn.Linear(2 * self.encoder.trunk.channels, answers)
+        self.head = nn.Linear(self.encoder.size, answers)
 
     def normalised(self, raw: Tensor) -> Tensor:
         """Features with mean 0 and deviation 1 in every mel."""

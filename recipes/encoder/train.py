@@ -85,7 +85,7 @@ class Run:
         student = Student(settings.model, sum(settings.answers), mean, std)
         student = student.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(
-            student.parameters(), settings.rate, weight_decay=settings.weight_decay
+            student.parameters(), settings.rate, weight_decay=settings.weight_decay, fused=True
         )
         average = Average(student, settings.average)
         if not path.is_file():

@@ -52,6 +52,20 @@ def test_a_length_of_1_is_read_back() -> None:
     assert [node.op for node in again.nodes][-2:] == ["l2_normalise", "linear"]
 
 
+def test_equal_scales_of_a_layer_are_written_once() -> None:
+    """Those of weights and biases."""
+    case = next(case for case in CASES if case.name == "slim")
+    graph = graph_of(case, "int8")
+    layer = max(graph.nodes, key=lambda node: len(node.tensors.get("bias", ())))
+    own_scales = to_tflite(graph, case.n_frames)
+    scale = layer.tensors["weight_scale"]
+    scale[:] = scale.max()
+    file = to_tflite(graph, case.n_frames)
+    assert len(file) < len(own_scales) - 4 * len(scale)
+    again, n_frames = from_tflite(file)
+    assert to_tflite(again, n_frames) == file
+
+
 def test_halved_weights_are_refused_in_one_line() -> None:
     file = to_tflite(CASES[0].graph(), CASES[0].n_frames, METADATA, half=True)
     with pytest.raises(ValueError, match="DEQUANTIZE"):

@@ -1,6 +1,7 @@
 """torch = .tflite = .onnx, in float32, float16 and int8, at several lengths."""
 
 import os
+from copy import deepcopy
 from functools import cache
 
 import numpy as np
@@ -11,7 +12,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.graph.graph import Graph
+from edge_asc.graph.graph import Graph, per_channel
+from edge_asc.graph.integers import quantise_node
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
@@ -94,6 +96,26 @@ def test_file_computes_the_graph(case: Case, file_format: str, precision: str) -
             unit = graph.grids[value].scale * most if precision == "int8" else FLOAT
             limit = unit if precision == "int8" else unit * np.abs(ours).max()
             assert np.abs(ours - theirs).max() <= limit
+
+
+def test_a_file_with_one_scale_a_layer_computes_the_graph_too() -> None:
+    case = next(case for case in CASES if case.name == "slim")
+    graph = deepcopy(graph_of(case, "int8"))
+    for node in graph.nodes:
+        if node.op in ("conv", "linear"):
+            scale, bias = node.tensors["weight_scale"], node.tensors["bias"]
+            weight = node.tensors["weight"]
+            real = weight * per_channel(scale, weight.ndim)
+            source = graph.grids[node.inputs[0]]
+            node.tensors = {"weight": real, "bias": bias * scale * source.scale}
+            quantise_node(node, np.full(len(bias), abs(real).max() / 127), source)
+    x, _ = clips(10, case.n_mels, case.n_frames, seed=7)
+    with torch.no_grad():
+        (ours,) = GraphNetwork(graph).eval()(x)
+    most = STEPS * graph.grids[graph.outputs["scene"]].scale
+    for write, run in FORMATS.values():
+        (theirs,) = run(write(graph, case.n_frames), x[:, 0].numpy())
+        assert np.abs(ours.numpy() - theirs).max() <= most
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -15,8 +15,13 @@ import sounds
 import spectra
 import table
 from keep import keep
+from quantise import file_bytes, front_end_of, with_one_scale
 from student import Average, Checkpoint, Student
 from windows import Answer, Ring
+
+from edge_asc.graph.fold import fold
+from edge_asc.graph.trace import trace
+from edge_asc.quantize import qat
 
 FLOAT32_LOG = 2e-3  # spectra in float32 against the front end's float64, in a logarithm
 N = spectra.WINDOW_SAMPLES
@@ -164,6 +169,27 @@ def test_an_embedding_takes_any_length() -> None:
     student = Student({"channels": [8, 8, 12, 10]}, 5, torch.zeros(64), torch.ones(64)).eval()
     assert student.embed(mels).shape == student.embed(mels[..., :50]).shape == (2, 20)
     assert student(mels).shape == (2, 5)
+
+
+def test_embeddings_get_one_scale_and_nothing_else_changes() -> None:
+    options = {"channels": [8, 8, 12, 10, 12, 10], "earlier": 2}
+    student = Student(options, 5, torch.zeros(64), torch.ones(64)).eval()
+    for name, values in student.named_parameters():
+        if "embeddings" in name:
+            torch.nn.init.uniform_(values, 0.2, 1.5)
+    before = qat.dummy_quantised(fold(trace(student.encoder, 64)))
+    after = with_one_scale(before)
+    changed = []
+    for old, new in zip(before.nodes, after.nodes, strict=True):
+        same = [np.array_equal(a, new.tensors[key]) for key, a in old.tensors.items()]
+        changed += [] if all(same) else [(old.tensors, new.tensors)]
+    assert len(changed) == 4  # mean and maximum of two blocks' maps
+    for pair in changed:
+        (scale,) = set(pair[1]["weight_scale"].tolist())
+        real = [tensors["weight"].ravel() * tensors["weight_scale"] for tensors in pair]
+        np.testing.assert_allclose(*real, atol=0.51 * scale)
+    files = [file_bytes(graph, front_end_of(student), 0) for graph in (after, before)]
+    assert len(files[0]) < len(files[1])
 
 
 @pytest.fixture(scope="module")

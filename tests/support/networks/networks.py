@@ -60,6 +60,7 @@ SMALL: dict[str, Any] = {"channels": [8, 8, 12, 10], "reduction": 4}
 TINY: dict[str, Any] = {"channels": [8, 12, 10], "reduction": 4}
 STRIDED: dict[str, Any] = {"stem_kernel": 7, "stem_stride": 4}
 SLIM: dict[str, Any] = {"channels": [8, 8, 12, 10, 12]}
+DOUBLE: dict[str, Any] = {"attention": "cbam", "reduction": 4, "earlier": 1}
 FLAT: dict[str, Any] = {"n_mels": 32, "n_frames": 40}  # for linear layers of one size
 
 CASES = [
@@ -72,7 +73,7 @@ CASES = [
     Case("compact", 40, 51, options=TINY | {"attention": "se", "combine": "replace"}),
     Case("compact", 40, 51, options=SMALL | STRIDED | {"pool": "mean+max", "unpooled": 2}),
     Case("slim", 40, 51, options=SLIM),
-    Case("slim", 40, 50, n_abstract=3, options=SLIM | {"attention": "cbam", "reduction": 4}),
+    Case("slim", 40, 50, n_abstract=3, options=SLIM | DOUBLE),
     Case("single", 32, 40, options=FLAT | {"unit": "leaky-relu", "combine": "replace"}),
     Case(
         "conventional", 32, 40, n_abstract=3, options=FLAT | {"unit": "relu", "attention": "none"}

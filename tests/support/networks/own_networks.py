@@ -49,15 +49,16 @@ class Residual(nn.Module):
 
 
 class UnitLength(nn.Module):
-    """Cosines: the last layer reads an embedding of length 1."""
+    """Cosines: the last layer reads an embedding of length 1, which is joined of vectors."""
 
     def __init__(self, n_scenes: int = 10) -> None:
         super().__init__()
         self.trunk = sequential(16)
-        self.out = nn.Linear(16, n_scenes, bias=False)
+        self.out = nn.Linear(32, n_scenes, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.out(F.normalize(self.trunk(x)))
+        vector = self.trunk(x)
+        return self.out(F.normalize(torch.cat((vector, F.relu(-vector)), dim=1)))
 
 
 class TwoHeads(nn.Module):
