@@ -58,7 +58,7 @@ class UnitLength(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         vector = self.trunk(x)
-        return self.out(F.normalize(torch.cat((vector, F.relu(-vector)), dim=1)))
+        return self.out(F.normalize(torch.cat((vector, F.relu(vector)), dim=1)))
 
 
 class TwoHeads(nn.Module):
