@@ -27,11 +27,11 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "quickstart.sh": (["work"], {}),
     "search.sh": ([DATA, "3"], {}),
     "seeds.sh": ([DATA, "1"], {}),
-    "teach.sh": ([DATA], {}),
+    "teach.sh": ([DATA, DATA], {}),
     "views.sh": ([DATA, DATA], {"NAMES": "esc50"}),
     "zoo.sh": ([DATA, "128k", "32k"], {}),
 }
-WITHOUT = {"live.sh"}  # calls bench/ and tests/pi/ alone
+WITHOUT = {"live.sh", "teach_pi.sh"}  # call bench/ and tests/pi/
 
 # Stands for `edge-asc` and `python`: notes how it was called, refuses a file that is not there, and
 # makes (empty) what the real one would make under the name it would have.
