@@ -194,6 +194,7 @@ def _activation_quantiser(graph: Graph, group: set[str], value_range: Range) -> 
     quantiser = AsymmetricQuantizer(spec)
     fixed = _fixed_grid(graph, group)
     if fixed:
+        _check_held(graph, group, fixed, value_range)
         value_range = fixed.range
         quantiser.disable_gradients()
     with torch.no_grad():
@@ -208,6 +209,18 @@ def _fixed_grid(graph: Graph, group: set[str]) -> Grid | None:
     """The grid of a group that an op of it dictates."""
     ops = [node.op for node in graph.nodes if group & set(node.outputs)]
     return next((FIXED_GRIDS[op] for op in ops if op in FIXED_GRIDS), None)
+
+
+def _check_held(graph: Graph, group: set[str], fixed: Grid, value_range: Range) -> None:
+    """Raise ValueError where an op's fixed grid would cut off what is joined with its output."""
+    low, high = fixed.range
+    if value_range[0] < low - fixed.scale or value_range[1] > high + fixed.scale:
+        op = next(n.op for n in graph.nodes if n.op in FIXED_GRIDS and n.output in group)
+        found = f"{value_range[0]:.3g} to {value_range[1]:.3g}"
+        raise ValueError(
+            f"the output of {op} is joined with numbers from {found}, and in int8 it has a grid"
+            f" from {low:.3g} to {high:.3g}: join it behind a layer with weights"
+        )
 
 
 def _grid_of(quantiser: Any) -> Grid:

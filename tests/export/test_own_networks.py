@@ -14,7 +14,7 @@ from edge_asc.export import run as export_run
 from edge_asc.export.parity import MOST_RELATIVE, MOST_STEPS, ParityError
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.graph.network import GraphNetwork
-from own_networks import NETWORKS, sequential, unsettled
+from own_networks import NETWORKS, JoinedGate, sequential, unsettled
 from tiny_models import CLIP_S, FRONTEND, LABELS
 
 
@@ -117,6 +117,12 @@ def test_graphs_that_cannot_be_written_are_one_line(tmp_path: Path) -> None:
         ea.write_tflite(ea.trace(flat, 12), target)
     assert not target.exists()
     assert ea.write_tflite(ea.trace(flat, 12), target, n_frames=61).bytes > 4 * 12 * 61
+
+
+def test_what_a_fixed_grid_would_cut_off_is_refused() -> None:
+    graph = ea.trace(JoinedGate(3), FRONTEND.n_mels)
+    with pytest.raises(ValueError, match=r"output of sigmoid is joined with numbers from -\d"):
+        ea.quantize(graph, batches(1))
 
 
 def test_what_does_not_fit_the_graph_is_one_line_before_anything_is_written(
