@@ -5,22 +5,22 @@
 #   DATA: folder with ambience/ and esc10/ (to learn from, CC0 and CC BY), esc50/ (to measure only)
 #   MODELS: folder with yamnet_256_f32.h5 and yamnet.tflite (Apache-2.0)
 # Needs h5py (pip install h5py) beside edge-asc[dev]. Two processes of one thread each.
-# WINDOWS are those of the kept files, 480,000, then 22,400 with rounding; their schedule was changed
-# by hand on the way, here the rate falls once, over the last fifth (artifacts/encoder/README.md).
-# Goes on where it was interrupted; with more WINDOWS it learns on from its last checkpoint.
+# WINDOWS are those of the kept files: the rate falls over the last half of them. Then 96,000 with
+# rounding in place. An hour or more. Goes on where it was interrupted; with more WINDOWS it learns
+# on from its last checkpoint.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: recipes/encoder.sh DATA MODELS [WINDOWS]}
 models=${2:?usage: recipes/encoder.sh DATA MODELS [WINDOWS]}
-windows=${3:-480000}
+windows=${3:-1200000}
 out=$here/out/encoder/run
 kept=$here/artifacts/encoder
 export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 
 python "$here/encoder/train.py" "$out" --data "$data" --models "$models" --eager \
-    --windows "$windows" --decay $((windows / 5))
+    --windows "$windows" --decay $((windows / 2))
 mkdir -p "$kept"
-python "$here/encoder/quantise.py" "$out" "$kept/encoder-int8.tflite" --windows 22400
+python "$here/encoder/quantise.py" "$out" "$kept/encoder-int8.tflite" --windows 96000
 python "$here/encoder/table.py" "$data" "$models" log-mel yamnet-256 yamnet-1024 \
     "$out/student.ckpt" "$kept/encoder-int8.tflite" \
     --json "$kept/results.json"
