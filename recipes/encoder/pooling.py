@@ -61,7 +61,8 @@ def variants(layers: list[np.ndarray], teach: np.ndarray) -> dict[str, np.ndarra
         "mean alone": unit(last[:, :half]),
         "maximum alone": unit(last[:, half:]),
         "with the block before": unit(np.concatenate((last, first), 1)),
-        "with two blocks before": unit(np.concatenate((last, first, second), 1)),
+        "with the block two before": unit(np.concatenate((last, second), 1)),
+        "with both blocks before": unit(np.concatenate((last, first, second), 1)),
         **{f"{size} principal components": unit(components(last, teach, size)) for size in SIZES},
     }
 

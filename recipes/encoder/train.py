@@ -54,8 +54,8 @@ class Settings:
     looks: float = 6.0  # steps a window is drawn for, on average
     answers: tuple[int, int] = (64, 128)  # principal components of YAMNet-256 and YAMNet
     whitening: int = 160  # batches to find the components from
-    # Options of `SlimEncoder`. Few different numbers of channels: a file has a vector of zero points
-    # for each. What the block two before the last knows is worth two points with many clips.
+    # Options of `SlimEncoder`. Few different numbers of channels: for each a file has a vector of
+    # zero points. What the block two before the last knows is worth two points with many clips.
     model: dict[str, Any] = field(
         default_factory=lambda: {"channels": [16, 24, 48, 96, 96, 96, 96], "earlier": 2}
     )
