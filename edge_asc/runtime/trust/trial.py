@@ -99,7 +99,8 @@ def _in_a_fork(content: bytes, runtime: str, shape: tuple[int, int]) -> str:
 
 def _read_until(descriptor: int, end_s: float) -> str | None:
     """What is said there until it is closed; None where it stays open."""
-    parts, poll = [], select.poll()  # select() takes no descriptor beyond 1023
+    parts: list[bytes] = []
+    poll = select.poll()  # select() takes no descriptor beyond 1023
     poll.register(descriptor, select.POLLIN)
     while (left_s := end_s - time.monotonic()) > 0:
         if not poll.poll(1000 * left_s):
