@@ -10,7 +10,13 @@ from edge_asc.runtime.zoo.models import model_path, zoo_names
 from edge_asc.suggest import nearest
 
 
-def budget_of(target: str, precision: Precision | None = None) -> list[Inventory]:
+def budget_of(
+    target: str,
+    precision: Precision | None = None,
+    *,
+    frames: int | None = None,
+    audio_s: float | None = None,
+) -> list[Inventory]:
     """Count a preset (with the ten TAU scenes), a run folder, a model file or one of the zoo.
 
     Parameters and operations of a preset or run are those of the network as it is trained, batch
@@ -29,7 +35,9 @@ def budget_of(target: str, precision: Precision | None = None) -> list[Inventory
     if path.is_file() and path.suffix != ".toml":
         if precision is not None:
             raise ValueError(f"{target}: --precision is for presets and runs; a file has its own")
-        return [inventory_of_file(path)]
+        return [inventory_of_file(path, frames=frames, audio_s=audio_s)]
+    if frames is not None or audio_s is not None:
+        raise ValueError(f"{target}: --frames and --seconds are for files; this says its own")
     from edge_asc.config.schema import PRESETS  # Python 3.11; a file is counted by 3.10 as well
 
     if target not in PRESETS and path.suffix != ".toml" and not path.exists():

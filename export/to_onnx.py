@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_asc.graph.graph import Graph, Grid, Node
+from edge_asc.runtime.trust.digest import seal
 
 OPSET, IR_VERSION = 17, 8
 
@@ -34,7 +35,7 @@ def to_onnx(
         EMITTERS[node.op](writer, node)
     model = writer.finish(metadata or {})
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString()
+    return seal(model.SerializeToString())
 
 
 class _Writer:

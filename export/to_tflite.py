@@ -13,6 +13,7 @@ from edge_asc.budget.tflite.shapes import SAME, VALID
 from edge_asc.export.flatbuffer_writer import Field, Offset, SharingBuilder
 from edge_asc.graph.from_tflite import FILE_AXIS, RELU
 from edge_asc.graph.graph import Graph, Grid, Node, Shape
+from edge_asc.runtime.trust.digest import seal
 
 # schema.fbs: TensorType
 FLOAT32, FLOAT16, INT32, INT8 = 0, 1, 2, 9
@@ -62,7 +63,7 @@ def to_tflite(
     writer = _Writer(graph, n_frames, half, metadata or {})
     for node in graph.nodes:
         EMITTERS[node.op](writer, node)
-    return writer.finish()
+    return seal(writer.finish())
 
 
 class _Writer:

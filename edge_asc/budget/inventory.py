@@ -20,6 +20,8 @@ Role = Literal[
     "graph",  # axes, shapes, paddings: inputs that steer an op
     "grid",  # scales and zero points where the format keeps them as tensors (ONNX)
 ]
+# What of a network may have been left out of the count.
+Missing = Literal["file", "parameters", "work"]
 PARAMETERS: frozenset[Role] = frozenset({"weight", "bias", "norm"})
 
 
@@ -115,6 +117,8 @@ class Inventory:
         file_bytes: Size of the file; None where no file has been written.
         notes: What the numbers leave out or take for granted, one line each.
         views: How often the network is asked about one input (`edge_asc.runtime.tta`).
+        missing: What was not counted in full; the notes say why. What is missing is at least what
+            was counted, and never inside a limit.
     """
 
     name: str
@@ -126,6 +130,7 @@ class Inventory:
     file_bytes: int | None = None
     notes: tuple[str, ...] = ()
     views: int = 1
+    missing: frozenset[Missing] = frozenset()
 
     @property
     def constants(self) -> tuple[Constant, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_asc.budget.inventory import PARAMETERS, Constant, Inventory, Layer, Role
+from edge_asc.budget.inventory import PARAMETERS, Constant, Inventory, Layer, Missing, Role
 from edge_asc.suggest import no_such
 
 __all__ = ["DEFAULT_RULE", "RULES", "Constant", "Inventory", "Layer", "OverBudget", "Rule",
@@ -39,6 +39,7 @@ class Limit:
         quantity: What is counted, as tables show it.
         most: Largest legal value.
         unit: `bytes`, `MACs per second`, …
+        of: What has to be counted in full for it.
         count: Takes the quantity from an inventory; None where that does not hold it.
         means: How `most` is put together where its unit has a prefix.
     """
@@ -46,8 +47,15 @@ class Limit:
     quantity: str
     most: int
     unit: str
+    of: Missing
     count: Callable[[Inventory], int | None]
     means: str = ""
+
+    def measured(self, inventory: Inventory) -> int | None:
+        """The quantity; None where it was not counted in full, unless the part is too much."""
+        value = self.count(inventory)
+        in_part = self.of in inventory.missing and (value is None or value <= self.most)
+        return None if in_part else value
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ class Rule:
     def measure(self, inventory: Inventory) -> list[Verdict]:
         """A verdict for each limit, in their order."""
         return [
-            Verdict(limit.quantity, limit.count(inventory), limit.most, limit.unit, limit.means)
+            Verdict(limit.quantity, limit.measured(inventory), limit.most, limit.unit, limit.means)
             for limit in self.limits
         ]
 
@@ -131,17 +139,22 @@ def _macs_per_second(count: Callable[[Inventory], int]) -> Limit:
     def per_second(inventory: Inventory) -> int:
         return inventory.per_second(count(inventory))
 
-    return Limit("MACs per second of audio", 30_000_000, "MACs", per_second, "30 MMAC")
+    return Limit("MACs per second of audio", 30_000_000, "MACs", "work", per_second, "30 MMAC")
 
 
 def _nonzero_bytes(most: int, means: str, *roles: Role) -> Limit:
     count = stored_bytes(*roles, nonzero=True)
-    return Limit("non-zero parameters", most, "bytes", count, means)
+    return Limit("non-zero parameters", most, "bytes", "parameters", count, means)
 
 
 KB_128 = "128 KB = 128 x 1000"
 _PARAMETER_BYTES = Limit(
-    "parameters at their stored width", 128_000, "bytes", stored_bytes(*PARAMETERS), KB_128
+    "parameters at their stored width",
+    128_000,
+    "bytes",
+    "parameters",
+    stored_bytes(*PARAMETERS),
+    KB_128,
 )
 _TORCHINFO_MACS = _macs_per_second(lambda inventory: inventory.macs)
 
@@ -161,8 +174,15 @@ _RULES = (
     Rule(
         "dcase2022",
         (
-            Limit("constant inputs of the ops", 128_000, "bytes", nessi_parameters, "128 K"),
-            Limit("weights not in int8", 0, "weights", weights_beyond_int8),
+            Limit(
+                "constant inputs of the ops",
+                128_000,
+                "bytes",
+                "parameters",
+                nessi_parameters,
+                "128 K",
+            ),
+            Limit("weights not in int8", 0, "weights", "parameters", weights_beyond_int8),
             _macs_per_second(nessi_macs),
         ),
         "128 K parameters in int8, zeros too, as NeSsi counts a TFLite file: bytes of constant op "
@@ -181,7 +201,7 @@ _RULES = (
     ),
     Rule(
         "edge-128k",
-        (Limit("whole file", 128_000, "bytes", lambda i: i.file_bytes, KB_128),),
+        (Limit("whole file", 128_000, "bytes", "file", lambda i: i.file_bytes, KB_128),),
         "All bytes of the file: weights, graph, names, metadata. What a device has to store.",
     ),
 )
@@ -232,6 +252,7 @@ def report(inventory: Inventory, rules: Iterable[Rule]) -> dict[str, Any]:
         "elementwise_per_s": inventory.per_second(inventory.elementwise),
         "peak_activation_bytes": inventory.peak_activation_bytes,
         "notes": list(inventory.notes),
+        "missing": sorted(inventory.missing),
         "ok": all(entry["ok"] for entry in judged.values()),
         "rules": judged,
         "layers": [_layer_report(layer) for layer in inventory.layers],

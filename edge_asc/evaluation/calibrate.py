@@ -27,8 +27,8 @@ from edge_asc.evaluation.predictors import (
     truth_of,
 )
 from edge_asc.files import atomic_write
+from edge_asc.runtime.formats.rewrite import replace_metadata
 from edge_asc.runtime.metadata import Calibration, Metadata, read_metadata
-from edge_asc.runtime.rewrite import replace_metadata
 
 TARGET_ACCURACY = 0.95
 DIGITS = 4  # of what is stored for people to read

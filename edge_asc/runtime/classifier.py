@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,8 @@ from edge_asc.runtime.metadata import (
     metadata_of,
     one_line,
 )
-from edge_asc.runtime.sessions import OnnxSession, Session, open_tflite
+from edge_asc.runtime.sessions import OPENERS, Session
+from edge_asc.runtime.trust.trial import features_shape, is_ours, try_graph
 from edge_asc.runtime.tta import mean_logits, shifts
 from edge_asc.suggest import no_such
 
@@ -94,9 +95,9 @@ def version_of(package: str) -> str | None:
 
 # In order of preference for their format.
 RUNTIMES: dict[str, Runtime] = {
-    "litert": Runtime("ai-edge-litert", "ai_edge_litert", "tflite", partial(open_tflite, "litert")),
-    "tflite": Runtime("tflite-runtime", "tflite_runtime", "tflite", partial(open_tflite, "tflite")),
-    "onnxruntime": Runtime("onnxruntime", "onnxruntime", "onnx", OnnxSession),
+    "litert": Runtime("ai-edge-litert", "ai_edge_litert", "tflite", OPENERS["litert"]),
+    "tflite": Runtime("tflite-runtime", "tflite_runtime", "tflite", OPENERS["tflite"]),
+    "onnxruntime": Runtime("onnxruntime", "onnxruntime", "onnx", OPENERS["onnxruntime"]),
 }
 
 
@@ -206,6 +207,8 @@ class Classifier:
         try:
             name = choose_runtime(file_format(content), runtime)
             started_s = time.perf_counter()
+            if not is_ours(path):
+                try_graph(content, name, features_shape(metadata))
             session = RUNTIMES[name].open(content, threads)
         except Exception as error:  # each runtime has exceptions of its own, without a common base
             raise ValueError(f"{path}: {one_line(error)}") from error

@@ -7,6 +7,7 @@ from typing import Any
 from edge_asc.runtime.answers.answer import Answer, Prediction, ranking
 from edge_asc.runtime.classify import FileResult
 from edge_asc.runtime.metadata import Metadata
+from edge_asc.shown import shown
 
 BAR = 20  # characters of probability 1
 
@@ -15,11 +16,13 @@ def result_text(
     result: FileResult, metadata: Metadata, top: int, threshold: float | None = None
 ) -> str:
     """A file's likeliest scenes and, when it has several windows, what came when."""
-    lines = [f"{result.path}  {result.answer.end_s:.1f} s"]
+    lines = [f"{shown(result.path)}  {result.answer.end_s:.1f} s"]
+    if result.answer.unheard:
+        return f"{lines[0]}\n  {result.answer.unheard}: nothing to name"
     width = max(map(len, [*metadata.labels, *metadata.abstract_labels]))
     for label, p in ranking(result.answer.prediction.scene, metadata.labels, top):
         lines.append(f"  {label:{width}} {100 * p:5.1f} %  {'#' * round(BAR * p)}".rstrip())
-    if is_unsure(result.answer.prediction, threshold):
+    if is_unsure(result.answer, threshold):
         lines.append(f"  unsure: nothing reaches {100 * (threshold or 0):.1f} %")
     if result.answer.prediction.abstract is not None:
         label, p = ranking(result.answer.prediction.abstract, metadata.abstract_labels, 1)[0]
@@ -29,17 +32,21 @@ def result_text(
     return "\n".join(lines)
 
 
-def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
-    """Whether the likeliest scene is below the threshold; never without one."""
-    return threshold is not None and float(prediction.scene.max()) < threshold
+def is_unsure(answer: Answer, threshold: float | None) -> bool:
+    """Whether the likeliest scene is below the threshold, or nothing was heard."""
+    below = threshold is not None and float(answer.prediction.scene.max()) < threshold
+    return below or bool(answer.unheard)
 
 
 def timeline_text(answer: Answer) -> Iterator[str]:
     """One line for each stretch of windows with the same likeliest scene."""
-    for label, run in groupby(answer.windows, lambda window: window.label):
+    for label, run in groupby(answer.windows, lambda window: window.unheard or window.label):
         windows = list(run)
-        mean = sum(dict(window.top())[label] for window in windows) / len(windows)
         span = f"{clock(windows[0].start_s)} to {clock(windows[-1].end_s)}"
+        if windows[0].unheard:
+            yield f"{span}  {label}"
+            continue
+        mean = sum(dict(window.top())[label] for window in windows) / len(windows)
         yield f"{span}  {label} {100 * mean:.0f} %"
 
 
@@ -65,9 +72,15 @@ def result_dict(
         ],
         **prediction_dict(result.answer.prediction, metadata),
         "threshold": threshold,
-        "unsure": is_unsure(result.answer.prediction, threshold),
+        "unsure": is_unsure(result.answer, threshold),
+        "unheard": result.answer.unheard or None,
         "timeline": [
-            {"start_s": w.start_s, "end_s": w.end_s, **prediction_dict(w.prediction, metadata)}
+            {
+                "start_s": w.start_s,
+                "end_s": w.end_s,
+                "unheard": w.unheard or None,
+                **prediction_dict(w.prediction, metadata),
+            }
             for w in result.answer.windows
         ],
     }

@@ -13,9 +13,11 @@ from edge_asc import __version__
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.classifier import RUNTIMES, version_of
 from edge_asc.runtime.formats.unsigned_weights import has_signed_weights
-from edge_asc.runtime.metadata import Metadata, metadata_of
+from edge_asc.runtime.metadata import Metadata, checked_metadata
 from edge_asc.runtime.processor import instruction_set
+from edge_asc.runtime.trust.digest import Integrity
 from edge_asc.runtime.tta import heard
+from edge_asc.shown import shown
 
 RUNTIME_PACKAGES = (
     "numpy",
@@ -31,6 +33,11 @@ SIGNED_WEIGHTS = (
     "int8 weights: in other programs ONNX Runtime computes something else on x86 without VNNI;"
     " edge-asc mends them as it loads the file, and a new export does for good"
 )
+INTEGRITY: dict[Integrity, str] = {
+    "verified": "verified: the bytes it was written with",
+    "altered": "altered: not the bytes it was written with; nothing else opens it",
+    "foreign": "foreign: no digest; an older edge-asc or somebody else wrote it",
+}
 TRAINING_PACKAGES = (
     *("torch", "torchaudio", "lightning", "nncf", "torchao", "onnx"),
     *("matplotlib", "scikit-learn"),
@@ -83,20 +90,22 @@ def file_info(path: Path) -> dict[str, Any]:
         OSError: it cannot be read.
     """
     data = path.read_bytes()
-    metadata = metadata_of(data, str(path))
+    metadata, integrity = checked_metadata(data, str(path))
     FrontEnd.from_dict(metadata.frontend)
     fields = {name: getattr(metadata, name) for name in metadata.__struct_fields__}
     fields["calibration"] = metadata.calibration and msgspec.to_builtins(metadata.calibration)
     if has_signed_weights(data):
         fields["warnings"] = [*metadata.warnings, SIGNED_WEIGHTS]
-    return {"file": str(path), "file_bytes": len(data), **fields}
+    return {"file": str(path), "file_bytes": len(data), "integrity": integrity, **fields}
 
 
 def file_text(info: dict[str, Any]) -> str:
     """`file_info` for people."""
     metadata = Metadata(**{name: info[name] for name in Metadata.__struct_fields__})
+    size = f"{info['file_bytes']:,} bytes"
     lines = [
-        f"{info['file']}: {metadata.name}, {metadata.precision}, {info['file_bytes']:,} bytes",
+        f"{shown(info['file'])}: {metadata.name}, {metadata.precision}, {size}",
+        f"  integrity   {INTEGRITY[info['integrity']]}",
         f"  window      {metadata.clip_s:g} s{heard(metadata.views)}",
         f"  front end   {_frontend_line(FrontEnd.from_dict(metadata.frontend))}",
         f"  scenes      {_scenes(metadata)}",
@@ -128,11 +137,11 @@ def _frontend_line(frontend: FrontEnd) -> str:
 
 
 def _section(title: str, values: dict[str, Any]) -> list[str]:
-    lines = [f"{key}: {_value(value)}" for key, value in values.items()]
+    lines = [f"{shown(key)}: {_value(value)}" for key, value in values.items()]
     return [f"  {title if not i else '':11} {line}" for i, line in enumerate(lines)]
 
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{k} {_value(v)}" for k, v in value.items())
-    return f"{value:,}" if type(value) is int and value >= 10_000 else str(value)
+        return ", ".join(f"{shown(k)} {_value(v)}" for k, v in value.items())
+    return f"{value:,}" if type(value) is int and value >= 10_000 else shown(value)

@@ -12,14 +12,20 @@ import msgspec
 
 from edge_asc.runtime.formats.flatbuffer import Flat, FlatError, Table
 from edge_asc.runtime.formats.protobuf import ProtoError, messages
+from edge_asc.runtime.trust.bounds import check_bounds
+from edge_asc.runtime.trust.digest import Integrity, integrity_of, with_blank
+from edge_asc.runtime.trust.elsewhere import weights_elsewhere
+from edge_asc.shown import shown
 
 METADATA_KEY = "edge_asc"
 MOST_VIEWS = 100
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.001, 1000.0
 SCHEMA = 1  # raised when older readers would misread a newer metadata
 
 Precision = Literal["float32", "float16", "int8"]
 Format = Literal["tflite", "onnx"]
 Kind = Literal["classifier", "encoder"]
+ALTERED = "damaged or altered: its bytes are not those it was written with (digest)"
 
 ONNX_GRAPH, ONNX_METADATA_PROPS = 7, 14  # field numbers of ModelProto
 ENTRY_KEY, ENTRY_VALUE = 1, 2  # and of StringStringEntryProto
@@ -55,8 +61,9 @@ class Calibration(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True)
 
     def __post_init__(self) -> None:
         for value in (self.temperature, self.abstract_temperature):
-            if not 0 < value < float("inf"):
-                raise ValueError(f"metadata with a temperature of {value}; it must be above 0")
+            if not LEAST_TEMPERATURE <= value <= MOST_TEMPERATURE:
+                legal = f"{LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g}"
+                raise ValueError(f"metadata with a temperature of {value}; legal are {legal}")
         if self.threshold is not None and not 0 <= self.threshold < 1:
             raise ValueError(f"metadata with threshold {self.threshold}; legal are 0 to below 1")
 
@@ -100,6 +107,9 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
 
     def __post_init__(self) -> None:
         check_schema(self.schema)
+        for name in ("labels", "abstract_labels", "warnings"):  # they reach terminals, logs, pages
+            msgspec.structs.force_setattr(self, name, [shown(text) for text in getattr(self, name)])
+        msgspec.structs.force_setattr(self, "name", shown(self.name))
         if not self.labels and self.kind == "classifier":
             raise ValueError("metadata without labels")
         if self.others < 0:
@@ -109,6 +119,8 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
                 raise ValueError(f"metadata with a label twice: {', '.join(labels)}")
         if not 0 < self.clip_s < float("inf"):
             raise ValueError(f"metadata with clip_s {self.clip_s}; it must be above 0 s")
+        names = [self.name, *self.labels, *self.abstract_labels]
+        check_bounds(names, self.frontend, self.clip_s, (self.provenance, self.budget))
         check_views(self.views)
 
 
@@ -131,14 +143,14 @@ def check_schema(schema: int) -> None:
 
 
 def metadata_to_json(metadata: Metadata) -> bytes:
-    """The metadata as compact JSON (UTF-8)."""
+    """The metadata as compact JSON (UTF-8), with room for the file's digest (`seal`)."""
     fields = msgspec.structs.asdict(metadata)
     if metadata.calibration is None:
         del fields["calibration"]  # bytes count
     for name, usual in (("views", 1), ("kind", "classifier"), ("others", 0)):
         if fields[name] == usual:
             del fields[name]
-    return msgspec.json.encode(fields)
+    return with_blank(msgspec.json.encode(fields))
 
 
 def metadata_from_json(data: bytes) -> Metadata:
@@ -168,15 +180,46 @@ def metadata_of(data: bytes, name: str = "model") -> Metadata:
     """The metadata of a model in memory; `name` stands in the errors.
 
     Raises:
-        ValueError: not a model file, or one that carries no valid metadata.
+        ValueError: not a model file, one that carries no valid metadata, one whose bytes are not
+            those it was written with, or whose weights lie in another file.
+    """
+    metadata, integrity = checked_metadata(data, name)
+    if integrity == "altered":
+        raise ValueError(f"{name}: {ALTERED}")
+    return metadata
+
+
+def checked_metadata(data: bytes, name: str = "model") -> tuple[Metadata, Integrity]:
+    """The metadata also of a file that was altered, and whether it was.
+
+    Raises:
+        ValueError: as `metadata_of`, but for that.
     """
     entries = entries_of(data, name)
     if METADATA_KEY not in entries:
         raise ValueError(f"{name}: not made by edge-asc (no {METADATA_KEY!r} in its metadata)")
+    said = entries[METADATA_KEY]
     try:
-        return metadata_from_json(entries[METADATA_KEY])
+        metadata, integrity = metadata_from_json(said), integrity_of(data, said)
+        if integrity == "foreign":
+            _check_keys(said)
+        elsewhere = weights_elsewhere(data, file_format(data))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+    if elsewhere:
+        raise ValueError(f"{name}: weights lie in another file; a model of ours is one file")
+    return metadata, integrity
+
+
+def _check_keys(said: bytes) -> None:
+    """Refuse keys that nobody knew when files had no digest: one of them may have been the digest.
+
+    Raises:
+        ValueError: names the key.
+    """
+    unknown = set(msgspec.json.decode(said)) - set(Metadata.__struct_fields__)
+    if unknown:
+        raise ValueError(f"damaged: no digest, but {shown(min(unknown))!r} in its metadata")
 
 
 def read_entries(path: Path | str) -> dict[str, bytes]:

@@ -175,6 +175,11 @@ def open_tflite(runtime: str, content: bytes, threads: int) -> Session:
     return TFLiteSession(interpreter.Interpreter, content, threads)
 
 
+def open_keeping(runtime: str, content: bytes, threads: int) -> TFLiteSession:
+    """The same, of an interpreter that keeps all tensors of a run."""
+    return TFLiteSession(interpreter_that_keeps(runtime), content, threads)
+
+
 def interpreter_that_keeps(runtime: str) -> Callable[..., Any]:
     """The interpreter class of `litert` or `tflite`, so set that all tensors of a run stay."""
     interpreter = importlib.import_module(INTERPRETERS[runtime])
@@ -183,3 +188,21 @@ def interpreter_that_keeps(runtime: str) -> Callable[..., Any]:
         experimental_preserve_all_tensors=True,
         experimental_op_resolver_type=interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
+
+
+KEEPING = "{}, all tensors kept"  # of a key of `INTERPRETERS`
+# Every way in which a file's bytes become a session, with a number of threads.
+OPENERS: dict[str, Callable[[bytes, int], Session]] = {
+    **{name: functools.partial(open_tflite, name) for name in INTERPRETERS},
+    **{KEEPING.format(name): functools.partial(open_keeping, name) for name in INTERPRETERS},
+    "onnxruntime": OnnxSession,
+}
+
+
+def import_runtime(opener: str) -> None:
+    """Import what a key of `OPENERS` needs."""
+    name = opener.partition(",")[0]
+    if name in INTERPRETERS:
+        importlib.import_module(INTERPRETERS[name])
+    else:
+        import_onnxruntime()

@@ -34,10 +34,10 @@ def search_rule(name: str, max_bytes: int | None = None, max_macs_per_s: int | N
         raise ValueError("a search keeps one rule, not all: their limits differ")
     limits = list(rule.limits)
     if max_bytes is not None:
-        limits.append(Limit("whole file", max_bytes, "bytes", lambda i: i.file_bytes))
+        limits.append(Limit("whole file", max_bytes, "bytes", "file", lambda i: i.file_bytes))
     if max_macs_per_s is not None:
         limits.append(
-            Limit("MACs per second", max_macs_per_s, "MACs", lambda i: i.per_second(i.macs))
+            Limit("MACs per second", max_macs_per_s, "MACs", "work", lambda i: i.per_second(i.macs))
         )
     return replace(rule, limits=tuple(limits))
 

@@ -178,12 +178,12 @@ def test_unknown_ops_are_named_and_not_counted() -> None:
     file.op(9999, [x], [y])
     file.op("CUSTOM", [y], [z])
     file.model.operatorCodes[-1].customCode = "Mfcc"
-    file.op("SVDF", [z], [last])
+    file.op("SKIP_GRAM", [z], [last])
     file.graph.inputs, file.graph.outputs = [x], [last]
     inventory = read_tflite(file.bytes(), audio_s=1.0)
-    assert [layer.kind for layer in inventory.layers] == ["OP_9999", "CUSTOM Mfcc", "SVDF"]
+    assert [layer.kind for layer in inventory.layers] == ["OP_9999", "CUSTOM Mfcc", "SKIP_GRAM"]
     assert inventory.macs == inventory.elementwise == 0
-    assert inventory.notes == ("work of CUSTOM Mfcc, OP_9999, SVDF is not counted",)
+    assert inventory.notes == ("work of CUSTOM Mfcc, OP_9999, SKIP_GRAM is not counted",)
 
 
 def test_constants_that_nothing_reads_take_room() -> None:
@@ -249,9 +249,11 @@ def test_length_comes_from_the_metadata() -> None:
 def test_length_without_a_metadata() -> None:
     data = to_tflite(COMPACT.graph(), COMPACT.n_frames, {METADATA_KEY: b"{}"})
     inventory = read_tflite(data)
-    assert inventory.input_shape == (1, 40, COMPACT.n_frames, 1) and inventory.audio_s == 1.0
+    assert inventory.input_shape == (1, 40, COMPACT.n_frames, 1)
+    assert inventory.audio_s == 0.01 * COMPACT.n_frames and inventory.missing == {"work"}
     assert [note.split(":")[0] for note in inventory.notes] == [
-        "its metadata cannot be read", "dynamic input counted at its stored length",
+        "its metadata cannot be read",
+        "dynamic input counted at its stored length; --frames and --seconds say it",
         "the file does not say how much audio its input holds"]  # fmt: skip
 
 

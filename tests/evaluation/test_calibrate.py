@@ -23,6 +23,7 @@ from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.preset_budget import preset_files
 from edge_asc.files import write_json
 from edge_asc.runtime.classifier import Classifier, softmax
+from edge_asc.runtime.formats.rewrite import ALIGNMENT_BYTES, with_metadata
 from edge_asc.runtime.metadata import (
     METADATA_KEY,
     Calibration,
@@ -32,7 +33,6 @@ from edge_asc.runtime.metadata import (
     read_entries,
     read_metadata,
 )
-from edge_asc.runtime.rewrite import ALIGNMENT_BYTES, with_metadata
 from edge_asc.training.run_folder import Run
 from metadata_files import METADATA, WRITERS
 from tiny_models import ABSTRACT_LABELS, ABSTRACT_OF, FRONTEND, LABELS, metadata, tone, write_model

@@ -11,8 +11,8 @@ from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph, Node
 from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
+from edge_asc.runtime.formats.rewrite import with_metadata
 from edge_asc.runtime.metadata import METADATA_KEY, entries_of, metadata_from_json
-from edge_asc.runtime.rewrite import with_metadata
 from edge_asc.runtime.zoo.models import zoo_models
 from networks import CASES, Case
 from own_networks import UnitLength

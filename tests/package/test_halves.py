@@ -18,7 +18,7 @@ _HEAVY = "torch torchaudio lightning nncf onnx matplotlib sklearn"
 HEAVY = frozenset([*_HEAVY.split(), "onnxruntime"])
 # Packages of the half that runs on a Raspberry Pi: torch is a property of a package.
 ON_THE_PI = (
-    *("files", "install", "plotting", "suggest"),
+    *("files", "install", "plotting", "shown", "suggest"),
     *("audio", "frontend", "runtime", "demo"),
 )
 # These reach the training half, but only inside the functions that need it: `edge-asc --help` and

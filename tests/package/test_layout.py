@@ -13,13 +13,14 @@ PACKAGE = Path(edge_asc.__file__).parent
 LINKED = ("quantize", "export", "demo")
 # A package may import what stands before it. CONTRIBUTING.md shows the same order as a map.
 ORDER = (
-    *("files", "install", "suggest", "plotting"),
+    *("files", "install", "suggest", "shown", "plotting"),
     *("audio", "frontend", "runtime", "demo", "config", "data", "budget", "graph"),
     *("models", "training", "evaluation", "quantize", "export", "teaching", "api"),
     *("report", "search", "cli"),
 )
 # The live demo stands beside the training half and sees the runtime half alone.
-DEMO_SEES = {"files", "install", "suggest", "plotting", "audio", "frontend", "runtime", "demo"}
+_USEFUL = {"files", "install", "suggest", "shown", "plotting"}
+DEMO_SEES = _USEFUL | {"audio", "frontend", "runtime", "demo"}
 FREE = {"__init__", "__main__"}  # the front door: `edge_asc` itself and `python -m edge_asc`
 MAX_ENTRIES = (
     13  # of a folder, `__init__.py` among them; more than that nobody takes in at a glance

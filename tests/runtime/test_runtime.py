@@ -144,7 +144,8 @@ def test_the_format_is_told_by_the_bytes(tmp_path: Path) -> None:
 
 
 def test_a_fixed_length_file_refuses_other_lengths(runtime: str, tmp_path: Path) -> None:
-    path = write_model(tmp_path / f"m{suffix(runtime)}", fixed_frames=20)
+    seconds = 19 * FRONTEND.hop_length / FRONTEND.sample_rate_hz  # of 20 frames
+    path = write_model(tmp_path / f"m{suffix(runtime)}", fixed_frames=20, clip_s=seconds)
     classifier = Classifier.load(path, runtime)
     classifier.logits(features(20))
     with pytest.raises(ValueError, match="21 frames"):

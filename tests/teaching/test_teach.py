@@ -18,8 +18,8 @@ from command import Cli
 from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.metrics import accuracy
 from edge_asc.runtime.classifier import Classifier, softmax
+from edge_asc.runtime.formats.rewrite import replace_metadata
 from edge_asc.runtime.metadata import read_metadata
-from edge_asc.runtime.rewrite import replace_metadata
 from edge_asc.teaching import write as writing
 from edge_asc.teaching.encoder import Encoder, find_encoder
 from edge_asc.teaching.examples import Examples, gather

@@ -84,6 +84,7 @@ def inventory_of_torch(
         problem = one_line(error)[:300]
         raise ValueError(f"{name} on input {list(input_shape)}: {problem}") from None
     layers = tuple(_Reader(module, precision, trained).layers(watched.events))
+    notes = tuple(_notes(watched.events))
     return Inventory(
         name=name,
         source="torch",
@@ -91,7 +92,8 @@ def inventory_of_torch(
         input_shape=tuple(input_shape),
         audio_s=audio_s,
         peak_activation_bytes=_peak(watched, precision),
-        notes=tuple(_notes(watched.events)),
+        notes=notes,
+        missing=frozenset({"work"} if notes else ()),
     )
 
 

@@ -5,13 +5,24 @@ Those of the domain com.microsoft (onnxruntime's own) stand beside the standard 
 
 from edge_asc.budget.inventory import Role, words
 
+_LINEAR: dict[int, Role] = {1: "weight", 2: "bias"}
+_RECURRENT: dict[int, Role] = {1: "weight", 2: "weight", 3: "bias", 7: "weight"}
+
 # Where an op's constants are not told by their type alone.
 ROLES: dict[str, dict[int, Role]] = {
     "BatchNormalization": {1: "norm", 2: "norm", 3: "statistics", 4: "statistics"},
     "Conv": {1: "weight", 2: "bias"},
     "ConvInteger": {1: "weight"},
     "ConvTranspose": {1: "weight", 2: "bias"},
-    "Gemm": {1: "weight", 2: "bias"},
+    "FusedConv": _LINEAR,
+    "Gemm": _LINEAR,
+    "FusedGemm": _LINEAR,
+    "LSTM": _RECURRENT,
+    "GRU": _RECURRENT,
+    "RNN": _RECURRENT,
+    "DynamicQuantizeLSTM": _RECURRENT,
+    "DynamicQuantizeMatMul": {1: "weight", 4: "bias"},
+    "MatMulIntegerToFloat": {0: "weight", 1: "weight", 6: "bias"},
     "MatMulInteger": {0: "weight", 1: "weight"},
     "QGemm": {3: "weight", 6: "bias"},
     "QLinearConv": {3: "weight", 8: "bias"},
@@ -23,7 +34,8 @@ WEIGHT_ZERO_POINTS = {"ConvInteger": (1, 3), "QLinearConv": (3, 5)}
 
 # All constants without a role above are scales and zero points.
 QUANTISED = words("""
-ConvInteger DequantizeLinear MatMulInteger QGemm QLinearAdd QLinearAveragePool QLinearConcat
+ConvInteger DequantizeLinear DynamicQuantizeLSTM DynamicQuantizeMatMul MatMulInteger
+MatMulIntegerToFloat QGemm QLinearAdd QLinearAveragePool QLinearConcat
 QLinearConv QLinearGlobalAveragePool QLinearLeakyRelu QLinearMatMul QLinearMul QLinearSigmoid
 QLinearSoftmax QuantizeLinear
 """)
@@ -56,10 +68,16 @@ ReduceSumSquare
 # One operation for each element of each window.
 POOLS = frozenset({"AveragePool", "LpPool", "MaxPool", "QLinearAveragePool"})
 
+# Whose operators stand here: the format's own, and onnxruntime's.
+DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
+
+# A body that runs as often as the data say: counted once, which is not all of it.
+LOOPS = frozenset({"Loop", "Scan"})
+
 # Numbers change their place or type, or come out of nothing; bodies are counted by themselves.
 MOVES = words("""
 Cast CastLike Compress Concat Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike Flatten
-Gather GatherElements GatherND Identity If Loop NonZero OneHot Pad QLinearConcat Range Reshape
-ReverseSequence Scan Scatter ScatterElements ScatterND Shape Size Slice SpaceToDepth Split Squeeze
+Gather GatherElements GatherND Identity If NonZero OneHot Pad QLinearConcat Range Reshape
+ReverseSequence Scatter ScatterElements ScatterND Shape Size Slice SpaceToDepth Split Squeeze
 Tile Transpose Trilu Unsqueeze
 """)

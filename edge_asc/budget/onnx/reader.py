@@ -1,15 +1,25 @@
 """Counts an .onnx file, ours or anybody's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import prod
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import inliner
 
-from edge_asc.budget.inventory import Constant, Inventory, Layer, Role, Shape, peak_bytes
+from edge_asc.budget.inventory import (
+    Constant,
+    Inventory,
+    Layer,
+    Missing,
+    Role,
+    Shape,
+    peak_bytes,
+)
 from edge_asc.budget.length import Length, length_of
 from edge_asc.budget.onnx.operators import (
+    DOMAINS,
+    LOOPS,
     MOVES,
     PER_INPUT,
     PER_OUTPUT,
@@ -29,7 +39,9 @@ from edge_asc.budget.onnx.stored import (
     stored_weight,
     type_of,
 )
+from edge_asc.budget.onnx.work import MACS, RECURRENT, needed
 from edge_asc.runtime.metadata import entries_of, one_line
+from edge_asc.runtime.trust.elsewhere import weights_elsewhere
 
 MAX_PARTS = 16  # a weight is unpacked by a scale, a zero point, perhaps a shape
 
@@ -57,7 +69,8 @@ def read_onnx(
             model = inliner.inline_local_functions(model)
         shape = _fix_inputs(model.graph, length)
         model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-        return _Counter(model.graph, length).inventory(name, len(data), shape)
+        missing: set[Missing] = {"file"} if weights_elsewhere(data, "onnx") else set()
+        return _Counter(model.graph, length, missing).inventory(name, len(data), shape)
     except DAMAGE as error:
         raise ValueError(f"{name}: damaged model file: {one_line(error)[:300]}") from None
     except ValueError as error:
@@ -68,13 +81,19 @@ def _fix_inputs(graph: onnx.GraphProto, length: Length) -> Shape:
     """Give the inputs the shape they are counted with; return that of the first."""
     stored = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in stored]
+    in_time_order = {  # [time, batch, numbers]
+        node.input[0]
+        for node in graph.node
+        if node.op_type in RECURRENT and node.input and not any(integers(node, "layout"))
+    }
     for value in inputs:
         dims = value.type.tensor_type.shape.dim
-        free = [i for i, dim in enumerate(dims) if i > 0 and dim.WhichOneof("value") != "dim_value"]
-        if dims and dims[0].WhichOneof("value") != "dim_value":
+        first = 0 if len(dims) == 1 or value.name in in_time_order else 1
+        free = [i for i, dim in enumerate(dims) if i >= first and dim.dim_value < 1]
+        if first and dims and dims[0].dim_value < 1:
             dims[0].dim_value = 1
         if free and length.wanted is None:
-            length.notes.append("dynamic input of unknown length: counted as 1, give the frames")
+            length.take_for_granted("dynamic input of unknown length: counted as 1")
         if free:
             dims[free[-1]].dim_value = length.wanted or 1
         elif length.frames is not None and length.frames not in [dim.dim_value for dim in dims]:
@@ -91,14 +110,15 @@ def _shape_of(value: onnx.ValueInfoProto) -> Shape:
 class _Counter:
     """Goes through a model's nodes once, bodies of branches and loops after the main graph."""
 
-    def __init__(self, graph: onnx.GraphProto, length: Length) -> None:
-        self.length = length
+    def __init__(self, graph: onnx.GraphProto, length: Length, missing: set[Missing]) -> None:
+        self.length, self.missing = length, missing
         self.graphs = list(_graphs(graph))
         self.shapes: dict[str, Shape] = {}
         self.bytes: dict[str, int] = {}
         self.stored: dict[str, tuple[Stored, ...]] = {}  # first the tensor, then what unpacks it
         self.read: set[str] = set()  # constants that a layer has in its sum
         self.uncounted: set[str] = set()
+        self.assumed: set[str] = set()  # values of which an axis is not known
         for part in self.graphs:
             self.collect(part)
 
@@ -108,6 +128,8 @@ class _Counter:
             if not value.type.tensor_type.HasField("shape"):
                 continue
             self.shapes[value.name] = shape = _shape_of(value)
+            if any(not dim.HasField("dim_value") for dim in value.type.tensor_type.shape.dim):
+                self.assumed.add(value.name)
             bits = type_of(value.type.tensor_type.elem_type)[1]
             self.bytes[value.name] = -(-prod(shape) * bits // 8)
         found = [stored_tensor(tensor) for tensor in graph.initializer]
@@ -138,11 +160,14 @@ class _Counter:
     def inventory(self, name: str, file_bytes: int, input_shape: Shape) -> Inventory:
         layers = [layer for graph in self.graphs for layer in self.layers(graph)]
         layers += self.unread()
-        audio_s = self.length.seconds(input_shape[-1] if len(input_shape) == 4 else None)
+        frames = input_shape[-1] if len(input_shape) == 4 else None
+        audio_s = self.length.seconds(frames, input_shape)
         notes = (*self.length.notes, *self.warnings())
+        if self.uncounted or self.length.assumed:
+            self.missing.add("work")
         return Inventory(
             name, "onnx", tuple(layers), input_shape, audio_s, self.peak(), file_bytes, notes,
-            self.length.views,
+            self.length.views, frozenset(self.missing),
         )  # fmt: skip
 
     def warnings(self) -> Iterator[str]:
@@ -174,13 +199,19 @@ class _Counter:
 
     def work(self, node: onnx.NodeProto) -> tuple[int, int]:
         """Multiply-accumulates and other operations of one node."""
-        kind = _text(node.op_type)
-        if not node.output or node.output[0] not in self.shapes:
-            self.uncounted |= {kind} - MOVES
+        kind, domain = _text(node.op_type), _text(node.domain)
+        made = next(filter(None, node.output), "")  # a recurrent op may leave out its first
+        if kind in MOVES and domain in DOMAINS:
             return 0, 0
-        out = prod(self.shapes[node.output[0]])
+        if not self.is_known(node, made) or domain not in DOMAINS or kind in LOOPS:
+            self.uncounted.add(kind)
+            return 0, 0
+        out = prod(self.shapes[made])
         if kind in MACS:
-            return MACS[kind](node, [self.shapes.get(name, ()) for name in node.input], out), 0
+            found = MACS[kind](node, [self.shapes.get(name, ()) for name in node.input], out)
+            if found is None:
+                self.uncounted.add(kind)
+            return found or (0, 0)
         if kind in PER_OUTPUT:
             return 0, out
         if kind in VARIADIC:
@@ -189,9 +220,13 @@ class _Counter:
             return 0, prod(self.shapes.get(node.input[0], (0,)))
         if kind in POOLS:
             return 0, out * prod(integers(node, "kernel_shape") or [0])
-        if kind not in MOVES:
-            self.uncounted.add(kind)
+        self.uncounted.add(kind)
         return 0, 0
+
+    def is_known(self, node: onnx.NodeProto, made: str) -> bool:
+        """Whether every shape is there that the work of a node is counted by."""
+        used = [made, *filter(None, node.input[: needed(node.op_type)])]
+        return all(name in self.shapes and name not in self.assumed for name in used)
 
     def constants(self, node: onnx.NodeProto) -> Iterator[Constant]:
         for position, name in enumerate(node.input):
@@ -246,27 +281,3 @@ def _role(kind: str, position: int, stored: Stored) -> Role:
     if kind in QUANTISED:
         return "grid"
     return "weight" if stored.is_number else "graph"
-
-
-WorkRule = Callable[[onnx.NodeProto, list[Shape], int], int]
-
-
-def _filters(position: int) -> WorkRule:
-    """Each output is a sum over one filter `[out, in, …]` at an input position."""
-    return lambda node, shapes, out: out * prod(shapes[position][1:])
-
-
-def _gemm(node: onnx.NodeProto, shapes: list[Shape], out: int) -> int:
-    return out * shapes[0][0 if any(integers(node, "transA")) else -1]
-
-
-MATRICES = ("MatMul", "MatMulInteger", "QLinearMatMul")
-MACS: dict[str, WorkRule] = {
-    # As torchinfo has it: once a parameter, whatever the positions.
-    "BatchNormalization": lambda node, shapes, out: 2 * prod(shapes[1]),
-    "ConvTranspose": lambda node, shapes, out: prod(shapes[0]) * prod(shapes[1][1:]),
-    "QLinearConv": _filters(3),
-    **dict.fromkeys(("Conv", "ConvInteger"), _filters(1)),
-    **dict.fromkeys(("Gemm", "QGemm"), _gemm),
-    **dict.fromkeys(MATRICES, lambda node, shapes, out: out * shapes[0][-1]),
-}

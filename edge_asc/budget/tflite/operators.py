@@ -70,12 +70,30 @@ UNPACK VAR_HANDLE WHERE ZEROS_LIKE
 # A constant that goes through one of these is the same weight, unpacked when the file is loaded.
 UNPACKING = frozenset({"DEQUANTIZE", "DENSIFY"})
 
-BIAS_INPUT = {
-    "CONV_2D": 2,
-    "DEPTHWISE_CONV_2D": 2,
-    "FULLY_CONNECTED": 2,
-    "CONV_3D": 2,
-    "TRANSPOSE_CONV": 3,
+BIAS_INPUTS: dict[str, tuple[int, ...]] = {
+    "CONV_2D": (2,),
+    "DEPTHWISE_CONV_2D": (2,),
+    "FULLY_CONNECTED": (2,),
+    "CONV_3D": (2,),
+    "TRANSPOSE_CONV": (3,),
+    "SVDF": (3,),
+    "RNN": (3,),
+    "UNIDIRECTIONAL_SEQUENCE_RNN": (3,),
+    "BIDIRECTIONAL_SEQUENCE_RNN": (3, 7),
+    "LSTM": (*range(12, 16), 17),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (*range(12, 16), 17),
+    "BIDIRECTIONAL_SEQUENCE_LSTM": (*range(12, 16), 17, *range(29, 33), 34),
+}
+
+# Recurrent ops: inputs that hold a matrix `[out, in]` which each row meets at each step.
+_ONE_LSTM = (*range(1, 9), 16)
+MATRIX_INPUTS: dict[str, tuple[int, ...]] = {
+    "RNN": (1, 2),
+    "UNIDIRECTIONAL_SEQUENCE_RNN": (1, 2),
+    "BIDIRECTIONAL_SEQUENCE_RNN": (1, 2, 5, 6, 10, 11),
+    "LSTM": _ONE_LSTM,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _ONE_LSTM,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": (*_ONE_LSTM, *range(18, 26), 33, *range(40, 48)),
 }
 
 

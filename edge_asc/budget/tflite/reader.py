@@ -3,10 +3,19 @@
 from collections.abc import Callable, Iterator
 from math import prod
 
-from edge_asc.budget.inventory import Constant, Inventory, Layer, Role, Shape, peak_bytes
+from edge_asc.budget.inventory import (
+    Constant,
+    Inventory,
+    Layer,
+    Missing,
+    Role,
+    Shape,
+    peak_bytes,
+)
 from edge_asc.budget.length import Length, length_of
 from edge_asc.budget.tflite.operators import (
-    BIAS_INPUT,
+    BIAS_INPUTS,
+    MATRIX_INPUTS,
     MOVES,
     PER_INPUT,
     PER_OUTPUT,
@@ -53,6 +62,7 @@ class _Counter:
         self.stored: set[int] = set()  # and the places in the file that they lie in
         self.nonzero: dict[tuple[int, str], int] = {}
         self.uncounted: set[str] = set()
+        self.missing: set[Missing] = set()
         main = Shapes(subgraphs[0])
         main.resize(self.counted_inputs(subgraphs[0]))
         self.graphs = [main, *(Shapes(graph) for graph in subgraphs[1:])]
@@ -62,12 +72,13 @@ class _Counter:
         shapes = {}
         for index in graph.inputs:
             tensor = graph.tensors[index]
-            free = [axis for axis, size in enumerate(tensor.signature) if size < 0 and axis > 0]
+            first = 0 if len(tensor.signature) == 1 else 1
+            free = [i for i, size in enumerate(tensor.signature) if size < 0 and i >= first]
             sizes = [1 if size < 0 else size for size in tensor.shape]
-            if len(tensor.signature) and tensor.signature[0] < 0:
+            if first and len(tensor.signature) and tensor.signature[0] < 0:
                 sizes[0] = 1
             if free and self.length.wanted is None:
-                self.notes.append("dynamic input counted at its stored length")
+                self.length.take_for_granted("dynamic input counted at its stored length")
             elif free:
                 sizes[free[-1]] = self.length.wanted or 1
             elif self.length.frames is not None and self.length.frames not in tensor.shape[1:]:
@@ -81,11 +92,13 @@ class _Counter:
         main = self.graphs[0]
         shape = main.known[main.graph.inputs[0]] if main.graph.inputs else ()
         counted = shape[FRAME_AXIS] if len(shape) == 4 else None
-        audio_s = self.length.seconds(counted)
+        audio_s = self.length.seconds(counted, shape)
         self.notes += self.warnings()
+        if self.uncounted or self.length.assumed or any(graph.kept for graph in self.graphs):
+            self.missing.add("work")
         peak = peak_bytes(*self.activations(main), kept=main.graph.outputs)
         return Inventory(name, "tflite", tuple(layers), shape, audio_s, peak, file_bytes,
-                         tuple(self.notes), self.length.views)  # fmt: skip
+                         tuple(self.notes), self.length.views, frozenset(self.missing))  # fmt: skip
 
     def warnings(self) -> Iterator[str]:
         if self.uncounted:
@@ -95,6 +108,7 @@ class _Counter:
         if len(self.graphs) > 1:
             yield "work of each branch and loop body counted once; peak of the main graph alone"
         if any(t.is_external for shapes in self.graphs for t in shapes.graph.tensors):
+            self.missing |= {"file", "parameters"}
             yield "some weights lie in another file and are not counted"
 
     def layers(self, shapes: Shapes) -> Iterator[Layer]:
@@ -120,6 +134,8 @@ class _Counter:
         out = prod(shapes.known[op.outputs[0]]) if op.outputs and op.outputs[0] >= 0 else 0
         if op.name in MACS:
             return MACS[op.name](shapes, op, out), 0
+        if op.name in MATRIX_INPUTS:
+            return _recurrent(shapes, op), out
         if op.name in PER_OUTPUT:
             return 0, out * (len(op.inputs) - 1 if op.name == "ADD_N" else 1)
         if op.name in PER_INPUT:
@@ -136,7 +152,7 @@ class _Counter:
                 continue
             tensor = stored[index]
             role: Role = "weight"
-            if BIAS_INPUT.get(op.name) == position:
+            if position in BIAS_INPUTS.get(op.name, ()):
                 role = "bias"
             elif tensor.dtype in STEERING:
                 role = "graph"
@@ -219,6 +235,21 @@ def _matrices(shapes: Shapes, op: Operator, out: int) -> int:
     return out * x[-2 if op.option(0, "b") else -1]  # adj_x: the first matrix is transposed
 
 
+def _recurrent(shapes: Shapes, op: Operator) -> int:
+    """Each row of each step meets each matrix `[out, in]`."""
+    rows = prod(shapes.input(op, 0)[:-1])
+    kernel = op.option(3, "b") if op.name == "LSTM" else 0
+    held = (2,) if kernel else MATRIX_INPUTS[op.name]  # 1: the basic kernel has one for all gates
+    there = [i for i in held if i < len(op.inputs) and op.inputs[i] >= 0]
+    return rows * sum(prod(shapes.input(op, i, rank=2)) for i in there)
+
+
+def _svdf(shapes: Shapes, op: Operator, out: int) -> int:
+    """Each row meets a filter over numbers, and what it gave lately one over time."""
+    x, features, times = (shapes.input(op, i, rank=2) for i in range(3))
+    return x[0] * (prod(features) + prod(times))
+
+
 MACS: dict[str, WorkRule] = {
     "CONV_2D": _per_output,
     "FULLY_CONNECTED": _per_output,
@@ -226,4 +257,5 @@ MACS: dict[str, WorkRule] = {
     "TRANSPOSE_CONV": _transposed,
     "CONV_3D": _volume,
     "BATCH_MATMUL": _matrices,
+    "SVDF": _svdf,
 }

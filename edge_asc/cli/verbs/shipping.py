@@ -50,6 +50,7 @@ EXAMPLES = {
         "edge-asc budget compact-int8",
         "edge-asc budget model.tflite esc10-32k --rule all",
         "edge-asc budget amfm-full --rule dcase2021a --json",
+        "edge-asc budget other.onnx --frames 16000 --seconds 1 --rule dcase2024",
     ),
 }
 
@@ -247,6 +248,18 @@ def budget(
             autocompletion=complete.one_of(*PRECISIONS),
         ),
     ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Length of a file's dynamic input [its own].",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Of sound in a file's input [as its metadata say]."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count bytes and operations, judge by size rules.
@@ -262,7 +275,9 @@ def budget(
     n_unreadable = 0
     for target in targets:
         try:
-            inventories = budget_of(target, cast("Precision | None", precision))
+            inventories = budget_of(
+                target, cast("Precision | None", precision), frames=frames, audio_s=seconds
+            )
         except (ValueError, OSError) as error:
             complain(said(error))
             n_unreadable += 1

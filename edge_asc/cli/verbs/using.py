@@ -211,6 +211,7 @@ def info(
 ) -> None:
     """Print what a model file says of itself, or versions."""
     from edge_asc.runtime.info import file_info, file_text, machine_info, machine_text
+    from edge_asc.runtime.metadata import ALTERED
     from edge_asc.runtime.zoo.models import model_path
 
     if file is None:
@@ -218,3 +219,5 @@ def info(
     else:
         facts, text = file_info(model_path(file)), file_text
     print_json(facts) if as_json else print(text(facts))
+    if facts.get("integrity") == "altered":
+        raise ValueError(f"{file}: {ALTERED}")

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+LEAST_S = 0.1  # of sound that can be told from another
+Unheard = Literal["", "silence", "too short"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,10 @@ class Answer:
         start_s: where the stretch begins, in seconds.
         end_s: where it ends.
         labels: scenes, in the order of the probabilities.
-        windows: of a whole sound, the answer for each of its windows; the whole is their mean.
+        windows: of a whole sound, the answer for each of its windows; the whole is the mean of
+            those that hold any sound.
+        unheard: why there is nothing to name: silence, that is less than `LEAST_S` of anything
+            audible (`Activity`), or less than that of anything at all. "" where there is.
 
     Example:
         >>> answer = ea.load("esc10-32k")("dog.wav")
@@ -50,6 +57,7 @@ class Answer:
     end_s: float
     labels: Sequence[str]
     windows: tuple["Answer", ...] = ()
+    unheard: Unheard = ""
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -66,11 +74,22 @@ class Answer:
         return ranking(self.probabilities, self.labels, n)
 
     def __str__(self) -> str:
-        scenes = ", ".join(f"{label} {100 * p:.1f} %" for label, p in self.top())
+        named = ", ".join(f"{label} {100 * p:.1f} %" for label, p in self.top())
+        scenes = self.unheard or named
         return f"{self.start_s:.1f} to {self.end_s:.1f} s: {scenes}"
 
     def __repr__(self) -> str:
         return f"<{self}>"
+
+
+def whole(windows: Sequence[Answer], heard_s: float, labels: Sequence[str]) -> Answer:
+    """The answer to a sound of which these are the windows, at least one."""
+    audible = [window for window in windows if not window.unheard]
+    mean = mean_prediction([window.prediction for window in audible or windows])
+    unheard: Unheard = "" if audible else "silence"
+    if heard_s < LEAST_S:
+        unheard = "too short"
+    return Answer(mean, 0.0, heard_s, labels, tuple(windows), unheard)
 
 
 def ranking(probabilities: np.ndarray, labels: Sequence[str], n: int) -> list[tuple[str, float]]:

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_asc.runtime.formats.flatbuffer import Flat, Table
-from edge_asc.runtime.sessions import INTERPRETERS, TFLiteSession, interpreter_that_keeps
+from edge_asc.runtime.metadata import metadata_of
+from edge_asc.runtime.sessions import INTERPRETERS, KEEPING, open_keeping
+from edge_asc.runtime.trust.trial import features_shape, is_ours, try_graph
 
 # schema.fbs: slots of the tables, and the two operators that have weights over channels
 CODES, SUBGRAPHS = 1, 2  # of Model
@@ -38,8 +40,10 @@ class Embedder:
             raise ValueError(
                 f"{path}: embeddings come from .tflite files; ONNX Runtime gives outputs alone"
             )
-        content = path.read_bytes()
-        self._session = TFLiteSession(interpreter_that_keeps(runtime), content, 1)
+        content, opener = path.read_bytes(), KEEPING.format(runtime)
+        if not is_ours(path):
+            try_graph(content, opener, features_shape(metadata_of(content, str(path))))
+        self._session = open_keeping(runtime, content, 1)
         self._tensor, self._is_map = embedding_tensor(content)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_asc.audio.decode import blocks
-from edge_asc.runtime.answers.answer import Answer, mean_prediction
+from edge_asc.runtime.answers.answer import Answer, whole
 from edge_asc.runtime.answers.stream import FeatureWindows, Stream
 
 if TYPE_CHECKING:
@@ -23,12 +23,11 @@ Audio = str | PathLike[str] | npt.ArrayLike  # a file, or samples [N] or [N, cha
 def hear(
     classifier: "Classifier", audio: Audio, sample_rate_hz: int | None, hop_s: float | None
 ) -> Answer:
-    """The answer to a whole sound: the mean over its windows, which it holds as well."""
+    """The answer to a whole sound: the mean over its windows, which it holds as well (`whole`)."""
     rate_hz, parts = sound(audio, sample_rate_hz, classifier.frontend.sample_rate_hz)
     stream = Stream(classifier, hop_s, rate_hz)
-    windows = tuple(answers(stream, parts))
-    mean = mean_prediction([window.prediction for window in windows])
-    return Answer(mean, 0.0, stream.heard_s, classifier.labels, windows)
+    windows = list(answers(stream, parts))
+    return whole(windows, stream.heard_s, classifier.labels)
 
 
 def embed(

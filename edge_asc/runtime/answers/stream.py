@@ -13,7 +13,8 @@ from edge_asc.audio.resampler import Resampler
 from edge_asc.audio.samples import checked_audio
 from edge_asc.frontend.stream import FeatureStream
 from edge_asc.frontend.windows import WindowStream
-from edge_asc.runtime.answers.answer import Answer
+from edge_asc.runtime.answers.activity import Activity
+from edge_asc.runtime.answers.answer import LEAST_S, Answer, Unheard
 
 if TYPE_CHECKING:
     from edge_asc.runtime.classifier import Classifier
@@ -144,6 +145,8 @@ class Stream:
     ) -> None:
         self._classifier = classifier
         self._windows = FeatureWindows(classifier, hop_s, sample_rate_hz)
+        rate_hz = sample_rate_hz or classifier.frontend.sample_rate_hz
+        self._activity = Activity(rate_hz, 2 * classifier.window_s)
 
     def feed(self, block: npt.ArrayLike) -> list[Answer]:
         """Take floating-point samples `[n]`, n ≥ 0; give the answers that became ready.
@@ -152,12 +155,18 @@ class Stream:
             ValueError: a sample is unusable, with its index from the start of the sound; the block
                 is refused and the stream can go on.
         """
-        return [self._answer(*window) for window in self._windows.feed(block)]
+        windows = self._windows.feed(block)  # refuses what is unusable
+        self._activity.feed(block)
+        found = [self._answer(*window) for window in windows]
+        self._activity.forget()
+        return found
 
     def flush(self) -> list[Answer]:
         """End the sound: its last answers. The next block begins a new sound."""
         windows = self._windows.flush()
-        return [self._answer(*window, self.heard_s) for window in windows]
+        found = [self._answer(*window, self.heard_s) for window in windows]
+        self._activity.reset()
+        return found
 
     @property
     def heard_s(self) -> float:
@@ -167,13 +176,16 @@ class Stream:
     def reset(self) -> None:
         """Forget all sound: what comes next does not follow it."""
         self._windows.reset()
+        self._activity.reset()
 
     def _answer(
         self, start_s: float, features: np.ndarray, at_most_s: float = float("inf")
     ) -> Answer:
         prediction = self._classifier.predict(features)
         end_s = min(start_s + self._classifier.window_s, at_most_s)
-        return Answer(prediction, start_s, end_s, self._classifier.labels)
+        audible_s = self._activity.audible_s(start_s, end_s)
+        unheard: Unheard = "silence" if audible_s < LEAST_S else ""
+        return Answer(prediction, start_s, end_s, self._classifier.labels, unheard=unheard)
 
 
 def hop_frames(classifier: "Classifier", hop_s: float | None) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 
 from edge_asc.runtime.metadata import Metadata
+from edge_asc.runtime.trust.digest import seal
 from tflite_files import TFLiteFile
 
 METADATA = Metadata(
@@ -27,7 +28,7 @@ def tflite_with(metadata: dict[str, bytes]) -> bytes:
     file.graph.inputs, file.graph.outputs = [x], [y]
     for name, data in metadata.items():
         file.metadata(name, data)
-    return file.bytes()
+    return seal(file.bytes())
 
 
 def onnx_with(metadata: dict[str, bytes]) -> bytes:
@@ -40,7 +41,7 @@ def onnx_with(metadata: dict[str, bytes]) -> bytes:
     )
     model = onnx.helper.make_model(graph)
     onnx.helper.set_model_props(model, {k: v.decode() for k, v in metadata.items()})
-    return model.SerializeToString()
+    return seal(model.SerializeToString())
 
 
 WRITERS = {"tflite": tflite_with, "onnx": onnx_with}

@@ -13,6 +13,7 @@ import soundfile
 
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
+from edge_asc.runtime.trust.digest import seal
 from tflite_files import TFLiteFile, options
 
 FRONTEND = FrontEnd(
@@ -106,7 +107,7 @@ def _write_tflite(
     outputs = [_tflite_head(file, mean, name, *head, int8) for name, head in heads.items()]
     file.graph.inputs, file.graph.outputs = [x], outputs
     file.metadata(METADATA_KEY, metadata_to_json(described))
-    path.write_bytes(file.bytes())
+    path.write_bytes(seal(file.bytes()))
 
 
 def _tflite_head(
@@ -154,4 +155,4 @@ def _write_onnx(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     helper.set_model_props(model, {METADATA_KEY: metadata_to_json(described).decode()})
     onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(seal(model.SerializeToString()))

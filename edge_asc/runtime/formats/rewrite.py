@@ -21,8 +21,10 @@ from edge_asc.runtime.metadata import (
     Metadata,
     entries_of,
     file_format,
+    metadata_of,
     metadata_to_json,
 )
+from edge_asc.runtime.trust.digest import seal
 
 ALIGNMENT_BYTES = 16  # of buffers, by the TFLite format
 
@@ -36,7 +38,7 @@ def with_metadata(data: bytes, metadata: Metadata, name: str = "model") -> bytes
     if METADATA_KEY not in entries_of(data, name):
         raise ValueError(f"{name}: not made by edge-asc (no {METADATA_KEY!r} in its metadata)")
     try:
-        return WRITERS[file_format(data, name)](data, metadata_to_json(metadata))
+        return seal(WRITERS[file_format(data, name)](data, metadata_to_json(metadata)))
     except (FlatError, ProtoError) as error:
         raise ValueError(f"{name}: damaged model file: {error}") from None
 
@@ -100,6 +102,6 @@ WRITERS: dict[Format, Callable[[bytes, bytes], bytes]] = {"tflite": _in_tflite, 
 def replace_metadata(path: Path, metadata: Metadata, out: Path) -> bytes:
     """The bytes of `path` with other metadata, after a check that a reader finds it."""
     data = with_metadata(path.read_bytes(), metadata, str(path))
-    if entries_of(data, str(out))[METADATA_KEY] != metadata_to_json(metadata):
+    if metadata_of(data, str(out)) != metadata:
         raise ValueError(f"{path}: the metadata could not be replaced")
     return data

@@ -1,0 +1,1 @@
+"""What may be believed of a model file, before a runtime gets it."""

@@ -1,0 +1,37 @@
+r"""Text from outside (labels, names of files, what a broker or a library says), made fit to show.
+
+A terminal obeys escape sequences, a log takes a line break for a new entry, and marks of writing
+direction turn a line round. Such characters are shown by their code, `\x1b`, and do nothing.
+"""
+
+import re
+
+# Control characters, line and paragraph separators, marks that turn the writing direction, and the
+# halves of surrogate pairs by which Python holds file names that are no text.
+_ACTS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_ACTS_IN_A_TEXT = re.compile(_ACTS.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+
+
+def shown(text: object) -> str:
+    r"""One line of it, in which no character does anything.
+
+    Example:
+        >>> print(shown("park\x1b[2J"))
+        park\x1b[2J
+    """
+    return _ACTS.sub(_code, str(text))
+
+
+def shown_text(text: object) -> str:
+    """The same of several lines of ours: their breaks and tabs stay."""
+    return _ACTS_IN_A_TEXT.sub(_code, str(text))
+
+
+def does_nothing(text: str) -> bool:
+    """Whether it can be shown as it is."""
+    return _ACTS.search(text) is None
+
+
+def _code(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
