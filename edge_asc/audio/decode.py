@@ -1,5 +1,7 @@
 """Audio files: any format libsndfile reads, as mono float32 at the rate one asks for.
 
+Those of phones and browsers (m4a, 3gp, webm, …) go through ffmpeg where it is installed.
+
 A file may hold several sounds one after the other (a chained Ogg file, joined MP3 files): they are
 heard as one. What is decoded is as long as what is there, or the file is refused.
 
@@ -10,7 +12,7 @@ prints its help should not wait for them.
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
@@ -18,12 +20,14 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 import numpy as np
 
 from edge_asc.audio.channels import Balance
+from edge_asc.audio.ffmpeg import converted
 from edge_asc.audio.formats.container import shortfall
 from edge_asc.audio.formats.part import Damaged, Part, PartFile
 from edge_asc.audio.formats.parts import parts_of
 from edge_asc.audio.full_scale import FullScale
 from edge_asc.audio.resampler import Resampler
 from edge_asc.audio.samples import Floats, check_channel, checked_audio, mono
+from edge_asc.audio.suffixes import FFMPEG_SUFFIXES
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -32,8 +36,6 @@ MIN_RATE_HZ = 1000  # of a file; below, nothing of a scene is left, and headers 
 _LOAD_BLOCK_S = 10.0
 _MOST_SAMPLES = 1 << 20  # decoded at once, of all channels, whatever a header says
 _JUDGED_S = 600.0  # of a file's beginning: whether its channels cancel each other
-_NAMES = "aif aifc aiff au caf flac mp3 oga ogg opus rf64 snd w64 wav wave"
-AUDIO_SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())  # taken as audio in folders
 
 
 class AudioError(ValueError):
@@ -130,28 +132,27 @@ def fit_length(audio: Floats, n: int) -> Floats:
 def _each_sound(path: Path, use: Callable[["SoundFile"], Iterator[T]]) -> Iterator[T]:
     """What is made of each of the sounds in a file, one opened after the other."""
     _check(path)
-    with _readable(path), path.open("rb") as file:
+    with _readable(path), _source(path) as source, source.open("rb") as file:
         n_bytes = os.fstat(file.fileno()).st_size
         for part in parts_of(file, n_bytes):
-            yield from _one_sound(path, file, part, part.is_all_of(n_bytes), use)
+            if missing := _missing(file, part):
+                raise Damaged(f"truncated: {missing}")
+            is_whole = part.is_all_of(n_bytes)
+            yield from _one_sound(os.fsencode(source) if is_whole else PartFile(file, part), use)
 
 
-def _one_sound(
-    path: Path,
-    file: BinaryIO,
-    part: Part,
-    is_whole: bool,
-    use: Callable[["SoundFile"], Iterator[T]],
-) -> Iterator[T]:
+def _source(path: Path) -> AbstractContextManager[Path]:
+    """The file that libsndfile is to read, while the block runs."""
+    return converted(path) if path.suffix.lower() in FFMPEG_SUFFIXES else nullcontext(path)
+
+
+def _one_sound(source: bytes | PartFile, use: Callable[["SoundFile"], Iterator[T]]) -> Iterator[T]:
     import soundfile
 
-    if missing := _missing(file, part):
-        raise AudioError(f"{path}: truncated: {missing}")
-    source = os.fsencode(path) if is_whole else PartFile(file, part)
     with soundfile.SoundFile(source) as opened:
         if opened.samplerate < MIN_RATE_HZ:
             rate = f"sampled at {opened.samplerate} Hz"
-            raise AudioError(f"{path}: {rate}, sound needs at least {MIN_RATE_HZ} Hz")
+            raise Damaged(f"{rate}, sound needs at least {MIN_RATE_HZ} Hz")
         yield from use(opened)
 
 
