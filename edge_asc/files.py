@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _NUMBERS = re.compile(r"\[\n(?:[\s\d,.eE+-]|null)+\]")  # a list of numbers, spread over lines
 
 log = logging.getLogger(__name__)
@@ -60,14 +61,27 @@ def as_json(value: Any) -> str:
         TypeError: something that JSON has no form for.
     """
     plain = _finite(msgspec.to_builtins(value, enc_hook=_number))
-    text = _NUMBERS.sub(_on_one_line, json.dumps(plain, indent=2, ensure_ascii=False))
-    # A file name that is no text has halves of surrogate pairs, which JSON can only escape.
-    return text.encode("utf-8", "backslashreplace").decode()
+    return _NUMBERS.sub(_on_one_line, json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def shown(name: str) -> str:
+    r"""A file's name as text: bytes of it that are no UTF-8 as ``\xff``.
+
+    Python holds such bytes as halves of surrogate pairs, which no UTF-8 text may have.
+    """
+    content = name.encode("utf-8", "surrogateescape" if _is_name(name) else "backslashreplace")
+    return content.decode("utf-8", "backslashreplace")
+
+
+def _is_name(text: str) -> bool:
+    return all("\udc80" <= character <= "\udcff" for character in _SURROGATES.findall(text))
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, str):
+        return shown(value) if _SURROGATES.search(value) else value
     if isinstance(value, dict):
-        return {key: _finite(x) for key, x in value.items()}
+        return {_finite(key): _finite(x) for key, x in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(x) for x in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

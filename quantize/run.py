@@ -111,7 +111,11 @@ def _dataset_of(run: Path, description: Run, data: Path | SceneDataset | None) -
     """The run's data set, where it is now."""
     if not (data or description.data):
         raise ValueError(f"{run} knows of no data set (it was imported): name one with --data")
-    opened = data if isinstance(data, SceneDataset) else open_dataset(data or description.data)
+    opened = (
+        data
+        if isinstance(data, SceneDataset)
+        else open_dataset(data or description.data, columns=description.columns or None)
+    )
     dataset = labelled(description.settings(), opened)
     if list(dataset.labels) != description.labels:
         raise ValueError(f"{dataset.root}: scenes of {dataset.name} are not those of {run}")

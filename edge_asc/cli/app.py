@@ -1,5 +1,6 @@
 """The command line. Every verb imports what it needs when it runs, so that help comes at once."""
 
+import io
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -192,8 +193,15 @@ def with_value(arguments: list[str], option: str, value: str) -> list[str]:
     return [*arguments[:after], value, *arguments[after:]]
 
 
+def _print_anything() -> None:
+    """Let names that stdout's encoding lacks, or that are no text, be printed as escapes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Entry point of the command `edge-asc`."""
+    _print_anything()
     try:
         sys.argv[1:] = with_value(sys.argv[1:], "--web", WEB_ADDRESS)
         app()

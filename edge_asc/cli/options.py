@@ -25,6 +25,13 @@ def one_of(known: Callable[[], Iterable[str]]) -> Callable[[str | None], str | N
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="Data set.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OURS=THEIRS,…",
+        help="Columns of a table with other names: path=filename,label=class,fold=fold,group=fsID.",
+    ),
+]
 Preset = Annotated[
     str,
     typer.Argument(

@@ -94,7 +94,7 @@ class FeatureCache:
             reason = getattr(error, "strerror", error)
             raise _bad_clip(clip, f"{clip.path}: {reason}") from None
         identity = f"{FILE_VERSION}|{path}|{status.st_size}|{status.st_mtime_ns}"
-        return self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
+        return self.folder / f"{hashlib.sha256(os.fsencode(identity)).hexdigest()[:24]}.npy"
 
     def load(self, clips: Sequence[Clip], progress: bool = False) -> CachedFeatures:
         """Give one float32 array `[M, F]` per clip, not normalised, computing what the cache lacks.

@@ -1,6 +1,7 @@
 """Decode every file of a data set once, before anyone trains on it."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +9,16 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from edge_asc.audio.decode import AudioError, AudioInfo, load_audio, probe
+from edge_asc.audio.decode import AudioError, AudioInfo, blocks, probe
+from edge_asc.audio.found import audio_in
 from edge_asc.data.dataset import Clip, SceneDataset
+from edge_asc.data.folders import passed_over
+from edge_asc.data.own import SameFile
 
 _CLIPS_PER_TASK = 16
+_BLOCK_S = 10.0
+_NUMBER = re.compile(r"\d+")
+_SEPARATORS = re.compile(r"[\s_-]+")
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,7 @@ class FileFacts:
     info: AudioInfo | None  # None for a bad file
     silent: bool = False  # every sample is zero
     problem: str = ""  # one line, "" for a good file
+    reason: str = ""  # the kind of problem
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,9 @@ class CheckReport:
     folds: dict[str, int]  # clips by fold; "none" counts those in no fold
     unseen_devices: dict[str, list[str]]  # fold → devices that occur in its test clips alone
     files: tuple[FileFacts, ...]  # one entry per clip, in order
+    left_out: dict[str, list[str]]  # recordings that are no clips, by reason
+    passed_over: dict[str, int]  # what is no recording: hidden files, others by their ending
+    notes: tuple[str, ...]  # what an unusual layout was taken for
     warnings: tuple[str, ...]  # lines on what is legal but will trouble a training
 
     @property
@@ -61,6 +72,13 @@ class CheckReport:
             f"{i.sample_rate_hz} Hz, {i.channels} ch, {i.subtype}" for i in self._headers()
         )
 
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Files that cannot be used or are left out, by reason."""
+        bad = Counter(file.reason for file in self.files if file.problem)
+        left_out = {reason: len(paths) for reason, paths in self.left_out.items()}
+        return dict(sorted(bad.items())) | left_out
+
     def _headers(self) -> Iterator[AudioInfo]:
         return (file.info for file in self.files if file.info is not None)
 
@@ -73,6 +91,8 @@ class CheckReport:
             "duration_s": self.duration_s,
             "formats": self.formats(),
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
+            "reasons": self.reasons,
             "bad": self.bad,
         }
 
@@ -104,7 +124,17 @@ def check_dataset(
         folds=count("none" if clip.fold is None else str(clip.fold) for clip in clips),
         unseen_devices=_unseen_devices(dataset),
         files=tuple(files),
-        warnings=(*_thin_labels(dataset), *_torn_recordings(clips), *_silent(clips, files)),
+        left_out={reason: [*map(str, paths)] for reason, paths in dataset.left_out.items()},
+        passed_over=passed_over(dataset.root) if dataset.root.is_dir() else {},
+        notes=dataset.notes,
+        warnings=(
+            *_few_labels(dataset),
+            *_like_labels(dataset),
+            *_thin_labels(dataset),
+            *_torn_recordings(clips),
+            *_silent(clips, files),
+            *_unlisted(dataset),
+        ),
     )
 
 
@@ -123,11 +153,14 @@ def _facts(clips: Sequence[Clip], workers: int) -> Iterator[list[FileFacts]]:
 def _check_file(clip: Clip) -> FileFacts:
     try:
         info = probe(clip.path)
-        audio = load_audio(clip.path, info.sample_rate_hz)
+        # Block by block: a recording of a day does not fit into memory.
+        parts = blocks(clip.path, info.sample_rate_hz, _BLOCK_S)
+        is_silent = not max(bool(part.any()) for part in parts)
     except AudioError as error:
         listed = f" ({clip.listed})" if clip.listed else ""
-        return FileFacts(None, problem=f"{error}{listed}")
-    return FileFacts(info, silent=not audio.any())
+        reason = str(error).removeprefix(f"{clip.path}: ").partition(":")[0]
+        return FileFacts(None, problem=f"{error}{listed}", reason=_NUMBER.sub("N", reason))
+    return FileFacts(info, silent=is_silent)
 
 
 def _unseen_devices(dataset: SceneDataset) -> dict[str, list[str]]:
@@ -135,6 +168,35 @@ def _unseen_devices(dataset: SceneDataset) -> dict[str, list[str]]:
     present = {clip.fold for clip in dataset.clips} - {None}
     folds = [fold for fold in dataset.folds if fold in present and len(present) > 1]
     return {str(fold): list(dataset.unseen_devices(fold)) for fold in folds}
+
+
+def _few_labels(dataset: SceneDataset) -> Iterator[str]:
+    labels = {clip.label for clip in dataset.clips}
+    if len(labels) == 1:
+        yield f"only one scene, {labels.pop()}: a model needs at least two to tell apart"
+
+
+def _like_labels(dataset: SceneDataset) -> Iterator[str]:
+    """Scenes whose names differ in capitals, spaces and dashes alone."""
+    spelled: dict[str, list[str]] = {}
+    for label in dataset.labels:
+        spelled.setdefault(_SEPARATORS.sub("_", label.casefold()), []).append(label)
+    for labels in spelled.values():
+        if len(labels) > 1:
+            yield f"{', '.join(labels)}: scenes of almost the same name; is it one?"
+
+
+def _unlisted(dataset: SceneDataset) -> Iterator[str]:
+    """Recordings beside a table that does not list them."""
+    if not dataset.root.is_dir() or not any(clip.listed for clip in dataset.clips):
+        return
+    seen = SameFile()
+    for clip in dataset.clips:
+        seen.first(clip)
+    others = [path for path in audio_in(dataset.root) if seen.is_new(path)]
+    if others:
+        names = ", ".join(str(path.relative_to(dataset.root)) for path in others[:5])
+        yield f"{len(others)} recording(s) are not in the table: {names}"
 
 
 def _thin_labels(dataset: SceneDataset) -> Iterator[str]:

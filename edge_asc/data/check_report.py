@@ -16,13 +16,31 @@ def print_report(report: CheckReport, console: Console | None = None) -> None:
     for title, counts in _tables(report).items():
         if counts:
             console.print(_table(title, counts))
+    for line in report.notes:
+        console.print(f"[yellow]note:[/] {escape(line)}", soft_wrap=True)
     for line in report.warnings:
         console.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
     for line in report.bad:
         console.print(f"[red]bad:[/] {escape(line)}", soft_wrap=True)
+    for reason, paths in report.left_out.items():
+        for path in paths:
+            console.print(f"[red]left out:[/] {escape(f'{path}: {reason}')}", soft_wrap=True)
+    if report.passed_over:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in report.passed_over.items())
+        console.print(f"no recordings, passed over: {escape(kinds)}", soft_wrap=True)
+    _print_verdict(report, console)
+
+
+def _print_verdict(report: CheckReport, console: Console) -> None:
+    if not report.reasons:
+        console.print("[green]no bad files[/]")
+        return
     files = "1 bad file" if len(report.bad) == 1 else f"{len(report.bad)} bad files"
-    verdict = f"[red]{files}[/]" if report.bad else "[green]no bad files[/]"
-    console.print(verdict)
+    n_left_out = sum(map(len, report.left_out.values()))
+    left_out = f", {n_left_out} left out" if n_left_out else ""
+    console.print(f"[red]{files}{left_out}[/]")
+    for reason, n in report.reasons.items():
+        console.print(f"{n:6} {escape(reason)}", soft_wrap=True, highlight=False)
 
 
 def _summary(report: CheckReport) -> str:

@@ -58,6 +58,9 @@ class SceneDataset:
         abstract_map: scene → abstract class, for every scene, or empty.
         test_folds: the folds that may be tested; () means every fold that occurs.
         source: what `open_dataset` was given; None for one that was made in another way.
+        columns: which of the table's columns stand for ours, as `open_dataset` was told.
+        left_out: recordings in the folder that are no clips, by reason.
+        notes: lines on what an unusual layout was taken for.
     """
 
     name: str
@@ -70,6 +73,9 @@ class SceneDataset:
     abstract_map: Mapping[str, str] = field(default_factory=dict)
     test_folds: tuple[int, ...] = ()
     source: Path | None = field(default=None, compare=False)
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False)
+    left_out: Mapping[str, tuple[Path, ...]] = field(default_factory=dict, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def folds(self) -> tuple[int, ...]:

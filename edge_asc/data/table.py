@@ -6,9 +6,12 @@ Whatever is wrong is said in one line that names the file and, where it has one,
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from edge_asc.data.columns import renamed
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,23 @@ def read_columns(path: Path) -> tuple[str, ...]:
     return next((names for _, names in _records(path)), ())
 
 
-def read_table(path: Path, required: tuple[str, ...]) -> list[Row]:
+def columns_or_none(path: Path) -> tuple[str, ...] | None:
+    """The column names of what may be a table; None where it is none that can be read."""
+    try:
+        return read_columns(path)
+    except (ValueError, OSError):
+        return None
+
+
+def read_table(
+    path: Path, required: tuple[str, ...], wanted: Mapping[str, str] | None = None
+) -> list[Row]:
     """Read all rows of a table whose first line names its columns.
 
     Args:
-        path: comma-, semicolon- or tab-separated UTF-8 text.
+        path: comma-, semicolon- or tab-separated text in UTF-8, or UTF-16 with a byte order mark.
         required: columns that must be there; others are kept too.
+        wanted: our names of columns → the table's, where these are others.
 
     Raises:
         ValueError: a column is missing or doubled, a row has the wrong number of fields or leaves
@@ -59,7 +73,12 @@ def read_table(path: Path, required: tuple[str, ...]) -> list[Row]:
         OSError: the file cannot be read.
     """
     records = _records(path)
-    _, columns = next(records, (1, ()))
+    _, named = next(records, (1, ()))
+    for theirs in (wanted or {}).values():
+        if theirs not in named:
+            found = ", ".join(named) or "nothing"
+            raise table_error(path, 1, f"no column {theirs!r} (found: {found})")
+    columns = renamed(named, wanted or {})
     _check_columns(path, columns, required)
     rows = []
     for line, values in records:
@@ -107,10 +126,15 @@ def _records(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 
 def _read_text(path: Path) -> str:
+    content = path.read_bytes()
+    is_utf16 = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # drops the BOM that spreadsheets write
+        # Both drop the byte order mark that spreadsheets write.
+        text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text (byte {error.start})") from None
+        raise ValueError(
+            f"{path}: not {'UTF-16' if is_utf16 else 'UTF-8'} text (byte {error.start})"
+        ) from None
     if "\0" in text:
         raise ValueError(f"{path}: not text (character {text.index(chr(0))} is NUL)")
     return text

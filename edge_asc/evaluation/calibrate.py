@@ -3,7 +3,7 @@
 Letters: N clips, W windows of a clip, S classes of a head.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ def calibrate(
     target: float = TARGET_ACCURACY,
     crops: str = "3",
     out: Path | None = None,
+    columns: Mapping[str, str] | str | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> dict[str, Any]:
     """Fit, store, and tell what came of it.
@@ -71,7 +72,8 @@ def calibrate(
     validation clips of the file's run; or, with `others`, files of the same network trained on
     other folds, all of them: each answers for the fold it has not seen, and the file takes the
     temperature of all their answers together. The threshold shall give the accuracy `target`.
-    `crops` is as in `evaluate`; without `out` the file itself is written.
+    `crops` is as in `evaluate`, `columns` as in `open_dataset`; without `out` the file itself is
+    written.
 
     Raises:
         ValueError: clips the network was trained on, unknown labels, an unusable file.
@@ -82,7 +84,7 @@ def calibrate(
         raise ValueError(f"target {target} must be above 0 and at most 1")
     if sum((bool(others), run is not None, fold is not None)) > 1:
         raise ValueError("give one of --fold, --from, --run")
-    metadata, dataset = read_metadata(file), open_dataset(data)
+    metadata, dataset = read_metadata(file), open_dataset(data, columns=columns)
     if others:
         asked = [(path, held_out(read_metadata(path), dataset, None, path)) for path in others]
     elif run is not None:

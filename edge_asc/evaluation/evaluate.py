@@ -37,6 +37,8 @@ from edge_asc.runtime.metadata import Calibration
 from edge_asc.runtime.zoo.models import model_path
 from edge_asc.training.plots import save_confusion
 
+ALL_FOLDS = "all"
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -61,7 +63,10 @@ class Evaluation:
             save_confidence(self.figures, folder / "confidence.png")
 
     def _save_predictions(self, path: Path) -> None:
-        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        with (
+            atomic_write(path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(["path", "label", "predicted", *(f"p_{s}" for s in self.labels)])
             for clip, row in zip(self.clips, self.scene, strict=True):
@@ -73,7 +78,7 @@ def evaluate(
     target: str | PathLike[str],
     data: SceneDataset | str | PathLike[str],
     *,
-    fold: int | None = None,
+    fold: int | str | None = None,
     crops: str = "3",
     clip_s: float | None = None,
     views: int | None = None,
@@ -89,7 +94,8 @@ def evaluate(
     Args:
         target: a `.tflite` or `.onnx` file, a run folder, or a name of the zoo.
         data: an opened data set, or where it is, as `open_dataset` takes it.
-        fold: whose clips to test on; by default the one that the model was not trained on.
+        fold: whose clips to test on; by default the one that the model was not trained on; "all":
+            every clip, of a data set that no training has seen.
         crops: "1" whole clips; "3" start, middle and end; "slide" windows that overlap by half.
             Windows are as long as the model's training crops; probabilities are averaged.
         clip_s: seconds that clips are padded or cut to; None: the data set's length.
@@ -124,7 +130,7 @@ def evaluate(
     opened = data if isinstance(data, SceneDataset) else open_dataset(Path(data))
     dataset = as_labelled(opened, scorer.labels)
     chosen = choose_fold(dataset, fold, scorer.trained_on)
-    train, test = dataset.split(chosen)
+    train, test = tested(dataset, chosen)
     truth = truth_of((clip.label for clip in test), scorer.labels)
     if unknown and not isinstance(scorer, FileScorer):
         raise ValueError(f"{target}: --unknown goes with a model file")
@@ -170,36 +176,61 @@ def as_labelled(dataset: SceneDataset, labels: Sequence[str]) -> SceneDataset:
     return dataset.abstracted() if knows_groups else dataset
 
 
-def choose_fold(dataset: SceneDataset, fold: int | None, trained_on: TrainedOn) -> int:
-    """The fold asked for; else the one held out in training; else the only one.
+def tested(dataset: SceneDataset, fold: int | str) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    """The clips beside a fold, and its own; of all folds none, and every clip.
+
+    Raises:
+        ValueError: there is no such fold, or it has no clips.
+    """
+    if fold == ALL_FOLDS:
+        return (), dataset.clips
+    if fold not in dataset.folds:
+        dataset.split(int(fold))  # says which folds there are
+    test = tuple(clip for clip in dataset.clips if clip.fold == fold)
+    if not test:
+        raise ValueError(f"{dataset.name}: fold {fold} has no clips")
+    return tuple(clip for clip in dataset.clips if clip.fold not in (fold, None)), test
+
+
+def choose_fold(dataset: SceneDataset, fold: int | str | None, trained_on: TrainedOn) -> int | str:
+    """The fold asked for, or all; else the one held out in training; else the only one.
 
     Raises:
         ValueError: there are several and none is named; or there is no such fold.
     """
     name, held_out = trained_on
     if fold is not None:
-        dataset.split(fold)  # says which folds there are
+        tested(dataset, fold)  # says which folds there are
         return fold
     if name == dataset.name and held_out in dataset.folds and held_out is not None:
         return held_out
     if len(dataset.folds) == 1:
         return dataset.folds[0]
     folds = ", ".join(map(str, dataset.folds))
-    raise ValueError(f"{dataset.name} has the folds {folds}: choose one with --fold")
+    raise ValueError(
+        f"{dataset.name} has the folds {folds}: choose one with --fold, or --fold all where no"
+        " training has seen any of it"
+    )
 
 
-def leaks(dataset: SceneDataset, fold: int, trained_on: TrainedOn) -> list[str]:
+def leaks(dataset: SceneDataset, fold: int | str, trained_on: TrainedOn) -> list[str]:
     """Why the figures may be no test at all, one line each."""
     name, held_out = trained_on
     if name != dataset.name or held_out == fold:
         return []
+    if fold == ALL_FOLDS:
+        return [f"clips of {name} were in the training data of this model"]
     kept = "no fold was held out" if held_out is None else f"fold {held_out} was held out"
     return [f"fold {fold} of {name} was in the training data of this model ({kept})"]
 
 
-def fitted_here(dataset: SceneDataset, fold: int, given: Calibration | None) -> list[str]:
+def fitted_here(dataset: SceneDataset, fold: int | str, given: Calibration | None) -> list[str]:
     """Why figures of confidence are no test, in a line; empty where they are."""
-    if given is None or given.dataset != dataset.name or fold not in given.folds:
+    if given is None or given.dataset != dataset.name:
+        return []
+    if fold == ALL_FOLDS:
+        return [f"temperature and threshold were fitted on clips of {dataset.name}"]
+    if fold not in given.folds:
         return []
     return [f"temperature and threshold were fitted on fold {fold} of {dataset.name} among others"]
 

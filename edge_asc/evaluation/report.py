@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from edge_asc.runtime.tta import heard
@@ -12,7 +13,7 @@ from edge_asc.runtime.tta import heard
 def print_evaluation(figures: dict[str, Any], console: Console | None = None) -> None:
     """Print the figures of `edge_asc.evaluation.evaluate.Evaluation`."""
     console = console or Console()
-    console.print(_headline(figures), highlight=False)
+    console.print(escape(_headline(figures)), highlight=False)
     console.print(_summary(figures))
     console.print(_shares("scene", figures["per_class"]))
     if "per_device" in figures:
@@ -35,7 +36,7 @@ def _summary(figures: dict[str, Any]) -> Table:
     table = Table(show_header=False, box=None)
     table.add_row("accuracy", f"{percent(figures['accuracy'])}  ({figures['correct']} clips)")
     if "joint_with" in figures:
-        table.add_row("joint with", figures["joint_with"])
+        table.add_row("joint with", escape(figures["joint_with"]))
     table.add_row("macro accuracy", percent(figures["macro_accuracy"]))
     table.add_row("log loss", f"{figures['log_loss']:.4f} nats")
     table.add_row("calibration error", percent(figures["calibration_error"]))
@@ -61,7 +62,7 @@ def _confidence(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"above {percent(kept['threshold'])}", named
     if found := figures.get("unknown"):
         left_out = f", without {', '.join(found['left_out'])}" if found["left_out"] else ""
-        yield "unknown sounds", f"{found['clips']} clips of {found['data']}{left_out}"
+        yield "unknown sounds", escape(f"{found['clips']} clips of {found['data']}{left_out}")
         shares = found["sure"]
         sure = f"{percent(shares['after'])}, uncalibrated {percent(shares['before'])}"
         yield f"  named with over {percent(found['sure_above'])}", sure
@@ -74,7 +75,7 @@ def _shares(what: str, rows: dict[str, dict[str, Any]]) -> Table:
     for number in ("clips", "accuracy"):
         table.add_column(number, justify="right")
     for name, row in rows.items():
-        table.add_row(name or "unknown", str(row["clips"]), percent(row["accuracy"]))
+        table.add_row(escape(name) or "unknown", str(row["clips"]), percent(row["accuracy"]))
     return table
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.audio.decode import AUDIO_SUFFIXES
+from edge_asc.audio.found import is_audio, is_visible
 from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.predictors import FileScorer, Hearing, OnProgress, counted, n_samples_of
 from edge_asc.runtime.answers.answer import mean_prediction
@@ -49,7 +49,7 @@ def _loose_audio(folder: Path) -> tuple[Path, ...]:
     """Audio files right inside a folder without a table; they have no labels."""
     if any(folder.glob("*.csv")) or (folder / "meta").is_dir():
         return ()
-    files = (p for p in folder.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES)
+    files = (p for p in folder.iterdir() if is_audio(p) and is_visible(p.name))
     return tuple(sorted(files))
 
 

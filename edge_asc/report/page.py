@@ -93,7 +93,9 @@ def _first_test_clip(sources: Sources) -> Clip:
     run = sources.run
     if not run.data or run.fold is None:
         raise ValueError("the run names no data set, or no test fold")
-    _, test = labelled(run.settings(), open_dataset(run.data)).split(run.fold)
+    _, test = labelled(run.settings(), open_dataset(run.data, columns=run.columns or None)).split(
+        run.fold
+    )
     return test[0]
 
 

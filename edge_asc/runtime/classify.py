@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge_asc.audio.decode import AUDIO_SUFFIXES
+from edge_asc.audio.found import audio_in
 from edge_asc.runtime.answers.answer import Answer
 from edge_asc.runtime.answers.stream import hop_frames
 from edge_asc.runtime.classifier import Classifier
@@ -25,6 +25,8 @@ class FileResult(NamedTuple):
 def find_audio(patterns: Sequence[str]) -> list[Path]:
     """Files that paths, folders (searched through) and globs name; in order, each once.
 
+    Hidden files and those of tools are passed over where they are not named.
+
     A path that names nothing stays in the list: it is reported when it is opened.
     """
     found = (path for pattern in patterns for path in _expand(pattern))
@@ -34,16 +36,11 @@ def find_audio(patterns: Sequence[str]) -> list[Path]:
 def _expand(pattern: str) -> list[Path]:
     path = Path(pattern)
     if path.is_dir():
-        return _audio_files(path) or [path]
+        return audio_in(path) or [path]
     if path.exists():
         return [path]
     matches = [Path(m) for m in sorted(glob.glob(pattern, recursive=True))]
-    return [f for m in matches for f in (_audio_files(m) if m.is_dir() else [m])] or [path]
-
-
-def _audio_files(folder: Path) -> list[Path]:
-    files = (p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
-    return sorted(files)
+    return [f for m in matches for f in (audio_in(m) if m.is_dir() else [m])] or [path]
 
 
 def classify_all(

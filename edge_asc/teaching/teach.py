@@ -1,6 +1,6 @@
 """Recordings → a file that knows their sounds: what `edge-asc teach` does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -64,6 +64,7 @@ def teach(
     encoder: str | PathLike[str] | None = None,
     add: str | PathLike[str] | None = None,
     views: int = DEFAULT_VIEWS,
+    columns: Mapping[str, str] | str | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Taught:
     """Teach sounds of one's own; needs no torch.
@@ -78,6 +79,7 @@ def teach(
         add: a taught file to go on from: what it was taught counts as well. Its memory must lie
             beside it (`my.taught.npz`), as every taught file has one. A clip that it knows already
             counts once, with the label it has now.
+        columns: of a table, as in `ea.open_dataset`.
         views: how often each clip is heard besides, as other microphones and rooms would have it.
         on_progress: called after each clip with those done and all; each is heard and, in the end,
             compared with the file.
@@ -102,7 +104,7 @@ def teach(
     check_arguments(path, encoder, add, views)
     found = find_encoder(encoder if add is None else add)
     before = [] if add is None else recall(Path(add), found)
-    dataset = open_dataset(data if isinstance(data, Path) else str(data))
+    dataset = open_dataset(data if isinstance(data, Path) else str(data), columns=columns)
     clips = named_clips(dataset)
     passes = Passes(len({clip.path for clip in clips}), on_progress)
     new, unusable = listen(found, clips, views, passes.first)

@@ -116,6 +116,7 @@ def _describe(
         n_frames=material.n_frames,
         provenance=made_by | ({"began_with": begun.to_dict()} if begun else {}),
         init=begun.run if begun else "",
+        columns=dict(dataset.columns),
         **asked,
     )
 

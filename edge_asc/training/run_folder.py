@@ -52,6 +52,7 @@ class Run(msgspec.Struct, frozen=True):
         init: run folder whose trunk it began with; "" where all weights were new.
         base: name, file and SHA-256 of the model file whose weights it began with; empty without.
         teachers: run folders that taught it.
+        columns: our names of the table's columns, where the table has others.
         schema: version of this description.
     """
 
@@ -69,6 +70,7 @@ class Run(msgspec.Struct, frozen=True):
     init: str = ""
     base: dict[str, str] = {}
     teachers: list[str] = []
+    columns: dict[str, str] = {}
     schema: int = SCHEMA
 
     def settings(self) -> Config:

@@ -62,7 +62,7 @@ def test_a_file_name_that_is_no_text_can_be_printed() -> None:
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
     text = as_json({"file": name, "scene": "café"})
     text.encode("utf-8")
-    assert strict(text) == {"file": name, "scene": "café"} and "café" in text
+    assert strict(text) == {"file": "caf\\xe9.wav", "scene": "café"} and "café" in text
 
 
 def test_json_keeps_lists_of_numbers_on_one_line(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from edge_asc.cli.console import print_json, progress_bar, tables
 from edge_asc.cli.errors import ERROR
-from edge_asc.cli.options import AsJson
+from edge_asc.cli.options import AsJson, Columns
 
 EXAMPLES = {
     "data check": ("edge-asc data check DIR", "edge-asc data check recordings.csv --json"),
@@ -17,24 +17,26 @@ EXAMPLES = {
 
 def check(
     path: Annotated[Path, typer.Argument(help="Data set: a folder or a CSV file.")],
+    columns: Columns = None,
     as_json: AsJson = False,
 ) -> None:
     """Count a data set's clips and decode them all.
 
-    Lists the files that cannot be used. Exit code 1 when there are such files.
+    Lists the files that cannot be used and the recordings that are left out, by reason. Exit code 1
+    when there are such files.
     """
     from edge_asc.data.check import check_dataset
     from edge_asc.data.check_report import print_report
     from edge_asc.data.open import open_dataset
 
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, columns=columns)
     with progress_bar("decoding", len(dataset.clips)) as on_progress:
         report = check_dataset(dataset, on_progress)
     if as_json:
         print_json(report.to_dict())
     else:
         print_report(report, tables())
-    if report.bad:
+    if report.reasons:
         raise typer.Exit(ERROR)
 
 

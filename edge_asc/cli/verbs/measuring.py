@@ -7,7 +7,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, progress_bar, tables
-from edge_asc.cli.options import AsJson, Crops, Data, FileOrRun, RuntimeName, Views
+from edge_asc.cli.options import AsJson, Columns, Crops, Data, FileOrRun, RuntimeName, Views
 from edge_asc.cli.verbosity import notice
 
 EXAMPLES = {
@@ -32,8 +32,14 @@ EXAMPLES = {
 def evaluate(
     target: FileOrRun,
     data: Data,
+    columns: Columns = None,
     fold: Annotated[
-        int | None, typer.Option(metavar="N", help="Test fold [the one held out in training].")
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="Test fold [the one held out in training]; all: every clip, of a set that no"
+            " training has seen.",
+        ),
     ] = None,
     crops: Crops = "3",
     clip_s: Annotated[
@@ -76,11 +82,16 @@ def evaluate(
     A file runs in its own runtime with the numpy front end, a run in torch.
     """
     from edge_asc.audio.microphones.choice import parse_microphones
+    from edge_asc.data.open import open_dataset
+    from edge_asc.evaluation.evaluate import ALL_FOLDS
     from edge_asc.evaluation.evaluate import evaluate as measure
     from edge_asc.plotting import can_draw, check_drawable
     from edge_asc.runtime.zoo.models import model_path
 
     heard_by = parse_microphones(microphones)
+    if fold not in (None, ALL_FOLDS) and not (fold or "").isdecimal():
+        raise typer.BadParameter(f"--fold is a number or {ALL_FOLDS}, not {fold!r}")
+    number = int(fold) if fold not in (None, ALL_FOLDS) else None
     if curve:
         check_drawable()
     if joint and joint_with:
@@ -88,8 +99,8 @@ def evaluate(
     with progress_bar("clips") as on_progress:
         result = measure(
             model_path(target),
-            data,
-            fold=fold,
+            open_dataset(data, columns=columns),
+            fold=ALL_FOLDS if fold == ALL_FOLDS else number,
             crops=crops,
             clip_s=clip_s,
             views=views,

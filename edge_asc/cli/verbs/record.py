@@ -1,6 +1,5 @@
 """The verb that records sounds to teach: record."""
 
-from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
@@ -56,7 +55,8 @@ def record(
     Each call makes a new file DIR/LABEL/DATE_TIME.wav, which can be read at every moment, and
     touches no other. `edge-asc teach DIR` reads them.
     """
-    from edge_asc.data.open import open_folders, table_of
+    from edge_asc.data.find_table import table_of
+    from edge_asc.data.folders import recordings_by_class
     from edge_asc.demo.recording.command import check, listen
     from edge_asc.demo.recording.report import as_dict, as_text
     from edge_asc.teaching.strange import BACKGROUND
@@ -70,10 +70,7 @@ def record(
         complain(str(error))
         raise typer.Exit(WRONG_USAGE) from error
     found = listen(into / label, minutes, options, is_quiet())
-    recordings: dict[str, set[str]] = defaultdict(set)
-    for clip in open_folders(into).clips:
-        recordings[clip.label].add(clip.recording)
-    counts = {name: len(names) for name, names in recordings.items()}
+    counts = recordings_by_class(into)
     if as_json:
         print_json(as_dict(found, counts, BACKGROUND))
     else:

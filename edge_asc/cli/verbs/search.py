@@ -8,7 +8,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, tables
-from edge_asc.cli.options import AsJson, Overrides, one_of
+from edge_asc.cli.options import AsJson, Columns, Overrides, one_of
 from edge_asc.cli.verbosity import is_quiet
 
 EXAMPLES = {
@@ -50,6 +50,7 @@ def search(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="PATH", help="Data set, the same for all.")
     ] = None,
+    columns: Columns = None,
     fold: Annotated[
         int | None, typer.Option(metavar="N", help="Test fold: never read [there is none].")
     ] = None,
@@ -96,7 +97,7 @@ def search(
     url = storages.address(storage, out / "trials.db", os.environ)
     varied = read_space(space or DEFAULT_SPACE).without(overrides or [])
     base = load_preset(varied.base, overrides or [])
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, columns=columns)
     from edge_asc.search.price import search_rule
     from edge_asc.search.task import Task
     from edge_asc.search.worker import search as work

@@ -11,6 +11,7 @@ from edge_asc.cli.errors import ERROR, complain, said
 from edge_asc.cli.options import (
     OR_NAME,
     AsJson,
+    Columns,
     Crops,
     Data,
     Overrides,
@@ -181,6 +182,7 @@ def calibrate(
         ),
     ],
     data: Data,
+    columns: Columns = None,
     fold: Annotated[
         int | None, typer.Option(metavar="N", help="Its clips [the fold held out in training].")
     ] = None,
@@ -218,6 +220,7 @@ def calibrate(
         result = fit_and_store(
             found,
             data,
+            columns=columns,
             fold=fold,
             others=[model_path(other) for other in others or ()],
             run=run,

@@ -7,7 +7,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, progress_bar
-from edge_asc.cli.options import OR_NAME, AsJson
+from edge_asc.cli.options import OR_NAME, AsJson, Columns
 
 EXAMPLES = {
     "teach": (
@@ -42,6 +42,7 @@ def teach(
         int,
         typer.Option(metavar="N", help="Hear each clip N times more, by other microphones."),
     ] = 3,
+    columns: Columns = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a model of your own recordings, without torch.
@@ -54,5 +55,12 @@ def teach(
     from edge_asc.teaching.teach import teach as make
 
     with progress_bar("clips") as on_progress:
-        taught = make(data, out, encoder=encoder, add=add, views=views, on_progress=on_progress)
+        taught = make(
+            *(data, out),
+            encoder=encoder,
+            add=add,
+            views=views,
+            columns=columns,
+            on_progress=on_progress,
+        )
     print_json(taught_dict(taught)) if as_json else print(taught_text(taught))

@@ -10,7 +10,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json
-from edge_asc.cli.options import AsJson, Data, Overrides, Preset, Teacher
+from edge_asc.cli.options import AsJson, Columns, Data, Overrides, Preset, Teacher
 from edge_asc.cli.verbosity import is_quiet, notice
 
 RUN_FOLDER = "EDGE_ASC_RUN_FOLDER"  # tells the processes of one training where its run is
@@ -35,6 +35,7 @@ EXAMPLES = {
 def train(
     preset: Preset,
     data: Data,
+    columns: Columns = None,
     fold: Annotated[
         int | None, typer.Option(metavar="N", help="Test fold, held out [train on everything].")
     ] = None,
@@ -76,7 +77,7 @@ def train(
     config = load_preset(preset, overrides or [])
     if base is not None:
         config = begun_with(config, base, init)
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, columns=columns)
     from edge_asc.training.placement import (  # after what may be wrong: torch
         Placement,
         is_main_process,

@@ -1,5 +1,6 @@
 """The verbs of a finished model: models, classify, info."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,7 @@ EXAMPLES = {
         "edge-asc classify street.wav --model esc10-32k",
         "edge-asc classify recordings/ '*.flac' --model model.tflite --top 1",
         "edge-asc classify day.flac --model model.onnx --hop 60 --json",
+        "edge-asc classify recordings/ --csv answers.csv",
     ),
     "embed": (
         "edge-asc embed recordings/ --out recordings.npz",
@@ -110,6 +112,10 @@ def classify(
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Scenes to show.")] = 3,
     runtime: RuntimeName = None,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Of the runtime.")] = 1,
+    table: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Also write a table: scene and probabilities."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what scenes audio files are, of any length.
@@ -117,8 +123,9 @@ def classify(
     Exit code 1 when a file could not be used; the others are classified all the same.
     """
     from edge_asc.runtime.classifier import Classifier
-    from edge_asc.runtime.classify import classify_all, find_audio
+    from edge_asc.runtime.classify import FileResult, classify_all, find_audio
     from edge_asc.runtime.classify_report import result_dict, result_text
+    from edge_asc.runtime.classify_table import write_table
     from edge_asc.runtime.zoo.models import model_or_default
 
     failed: list[dict[str, str]] = []
@@ -129,7 +136,10 @@ def classify(
 
     classifier = Classifier.load(model_or_default(model, notice), runtime, threads)
     least = classifier.threshold if floor is None else floor
-    results = classify_all(find_audio(audio), classifier, hop, on_error)
+    results: Iterable[FileResult] = classify_all(find_audio(audio), classifier, hop, on_error)
+    if table:
+        results = list(results)
+        write_table(results, classifier.metadata, least, table)
     if as_json:
         files = [result_dict(result, classifier.metadata, top, least) for result in results]
         print_json({**model_dict(classifier), "files": files, "failed": failed})

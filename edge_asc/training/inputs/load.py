@@ -77,6 +77,7 @@ def prepare(
     frontend = config.front_end()
     clip_s = config.clip_s_of(dataset.clip_s)
     clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
+    _check_labels(dataset, clips)
     train_clips, val = split_validation(clips, config.data.val_fraction, seed)
 
     def store(
@@ -100,6 +101,16 @@ def prepare(
     crop_s = min(clip_s, config.data.crop_s or clip_s)
     n_frames = frontend.frames_in(crop_s)
     return Material(train_store, store(val), store(test), frontend, n_frames, crop_s)
+
+
+def _check_labels(dataset: SceneDataset, clips: Sequence[Clip]) -> None:
+    """Refuse to learn one answer to everything."""
+    labels = {clip.label for clip in clips}
+    if len(labels) < 2:
+        raise ValueError(
+            f"{dataset.name}: one scene only among the training clips, {', '.join(labels)}; at"
+            " least two are needed"
+        )
 
 
 def versions_of(data: DataConfig) -> list[Version]:

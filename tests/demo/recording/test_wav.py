@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_asc.audio.truncation import shortfall
+from edge_asc.audio.formats.container import shortfall
 from edge_asc.demo.recording import wav
 from edge_asc.demo.recording.wav import HEADER_BYTES, MAX_SAMPLES, GrowingWav, header, pcm16
 
@@ -36,7 +36,8 @@ def full_scale_1(steps: np.ndarray) -> np.ndarray:
 def read(path: Path) -> np.ndarray:
     samples, rate_hz = soundfile.read(path, dtype="int16")
     assert rate_hz == RATE_HZ
-    assert shortfall(path) is None
+    with path.open("rb") as file:
+        assert shortfall(file, path.stat().st_size) is None
     return np.asarray(samples)
 
 

@@ -1,0 +1,151 @@
+"""What a container's header promises, against the bytes that are there; and where it ends.
+
+libsndfile takes a WAV, RF64, AIFF, W64, AU or CAF file that was cut off for a shorter one and says
+nothing.
+"""
+
+import struct
+from typing import BinaryIO
+
+from edge_asc.audio.formats.part import Data, Part
+
+_UNKNOWN_BYTES = 0x7FFF0000  # from here on, programs that write into a pipe mean "unknown"
+_UNKNOWN_BYTES_RF64 = 0xFFFFFFFF  # the size stands in the ds64 chunk
+_MAX_CHUNKS = 1000  # real files have a handful; a file of empty ones should not take for ever
+_UNKNOWN_BYTES_AU = 0xFFFFFFFF
+_W64_RIFF = b"riff\x2e\x91\xcf\x11"  # the first halves of its sixteen-byte names
+_W64_NAME_BYTES, _W64_ALIGN = 16, 8
+_MAGICS = {b"RIFF": "little", b"FORM": "big"}  # whose fifth to eighth byte say where they end
+
+
+def container_parts(data: Data) -> list[Part]:
+    """WAV or AIFF files that were joined byte by byte, mostly one."""
+    starts, at = [], 0
+    while (head := data[at : at + 8])[:4] in _MAGICS and len(head) == 8:
+        starts.append(at)
+        order = _MAGICS[head[:4]]
+        size = int.from_bytes(head[4:], "little" if order == "little" else "big")
+        at += 8 + size + size % 2
+    stops = [*starts[1:], len(data)]
+    return [Part((limits,)) for limits in zip(starts or [0], stops, strict=True)]
+
+
+def shortfall(file: BinaryIO, n_bytes: int) -> str | None:
+    """Say what is missing of a file, or None where nothing is or the container cannot tell.
+
+    Frames are counted as the header defines them: in ADPCM files one holds several samples.
+
+    Args:
+        file: at its beginning.
+        n_bytes: its size.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    kind = file.read(12)
+    if kind[:4] in (b"RIFF", b"RF64") and kind[8:] == b"WAVE":
+        promised, present = _wav_frames(file, n_bytes)
+    elif kind[:4] == b"FORM" and kind[8:] in (b"AIFF", b"AIFC"):
+        promised, present = _aiff_frames(file, n_bytes)
+    elif kind[:8] == _W64_RIFF:
+        promised, present = _w64_frames(file, n_bytes)
+    elif kind[:4] == b"caff":
+        promised, present = _caf_frames(file, n_bytes)
+    elif kind[:4] in (b".snd", b"dns."):
+        return _au_shortfall(file, n_bytes)
+    else:
+        return None
+    return f"header promises {promised} frames, {present} are there" if present < promised else None
+
+
+def _chunks(file: BinaryIO, byte_order: str) -> dict[bytes, tuple[int, int, bytes]]:
+    """Map each chunk's name to (start, size, first 26 bytes), from the file's position on."""
+    chunks: dict[bytes, tuple[int, int, bytes]] = {}
+    for _ in range(_MAX_CHUNKS):
+        header = file.read(8)
+        if len(header) < 8:
+            break
+        name, size = struct.unpack(f"{byte_order}4sI", header)
+        start = file.tell()
+        chunks.setdefault(name, (start, size, file.read(min(size, 26))))
+        file.seek(start + size + size % 2)  # chunks begin at even bytes
+    return chunks
+
+
+def _wav_frames(file: BinaryIO, n_bytes: int) -> tuple[int, int]:
+    chunks = _chunks(file, "<")
+    if b"fmt " not in chunks or b"data" not in chunks:
+        return 0, 0
+    start, size, _ = chunks[b"data"]
+    if b"ds64" in chunks and size == _UNKNOWN_BYTES_RF64:
+        size = int.from_bytes(chunks[b"ds64"][2][8:16], "little")
+    elif size >= _UNKNOWN_BYTES:
+        return 0, 0
+    frame_bytes = max(1, int.from_bytes(chunks[b"fmt "][2][12:14], "little"))
+    return size // frame_bytes, min(size, n_bytes - start) // frame_bytes
+
+
+def _aiff_frames(file: BinaryIO, n_bytes: int) -> tuple[int, int]:
+    chunks = _chunks(file, ">")
+    if b"COMM" not in chunks or b"SSND" not in chunks:
+        return 0, 0
+    frames = int.from_bytes(chunks[b"COMM"][2][2:6], "big")
+    start, size, _ = chunks[b"SSND"]
+    head = 8  # offset and block size come before the samples
+    promised, present = size - head, min(size, n_bytes - start) - head
+    if size >= _UNKNOWN_BYTES or promised <= 0:
+        return 0, 0
+    return frames, frames * max(0, present) // promised
+
+
+def _w64_frames(file: BinaryIO, n_bytes: int) -> tuple[int, int]:
+    """Chunks have names of sixteen bytes and sizes that count name and size."""
+    frame_bytes, at = 0, 2 * _W64_NAME_BYTES + 8
+    for _ in range(_MAX_CHUNKS):
+        file.seek(min(at, n_bytes))  # a size may be larger than any place in a file
+        header = file.read(_W64_NAME_BYTES + 8)
+        if len(header) < _W64_NAME_BYTES + 8:
+            break
+        size = int.from_bytes(header[_W64_NAME_BYTES:], "little")
+        if header[:4] == b"fmt ":
+            frame_bytes = int.from_bytes(file.read(14)[12:14], "little")
+        if header[:4] == b"data" and frame_bytes:
+            promised = max(0, size - len(header))
+            present = min(promised, n_bytes - at - len(header))
+            return promised // frame_bytes, present // frame_bytes
+        at += max(len(header), size + -size % _W64_ALIGN)
+    return 0, 0
+
+
+def _caf_frames(file: BinaryIO, n_bytes: int) -> tuple[int, int]:
+    """Chunks of a name and a size of eight bytes; one of -1 goes to the end of the file."""
+    packet_bytes, at = 0, 8
+    for _ in range(_MAX_CHUNKS):
+        file.seek(min(at, n_bytes))
+        header = file.read(12)
+        if len(header) < 12:
+            break
+        size = int.from_bytes(header[4:], "big", signed=True)
+        if header[:4] == b"desc":
+            packet_bytes = int.from_bytes(file.read(20)[16:20], "big")
+        if header[:4] == b"data":
+            edits = 4  # a count of edits comes before the samples
+            start, unit = at + 12 + edits, packet_bytes or 1
+            present = min(size - edits, n_bytes - start)
+            return (0, 0) if size < edits else ((size - edits) // unit, max(0, present) // unit)
+        if size < 0:
+            break
+        at += 12 + size
+    return 0, 0
+
+
+def _au_shortfall(file: BinaryIO, n_bytes: int) -> str | None:
+    """An AU file's header counts bytes of sound, in one of two byte orders."""
+    file.seek(0)
+    head = file.read(12)
+    order = ">" if head[:4] == b".snd" else "<"
+    start, size = struct.unpack(f"{order}II", head[4:12].ljust(8, b"\0"))
+    present = max(0, n_bytes - start)
+    if size == _UNKNOWN_BYTES_AU or present >= size:
+        return None
+    return f"header promises {size} bytes of sound, {present} are there"

@@ -1,0 +1,105 @@
+"""FLAC: a header that may leave the length open (written into a pipe), against the last frame.
+
+A frame says which samples it holds and ends with a checksum, so the last one tells the length.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edge_asc.audio.formats.crc import crc, table
+from edge_asc.audio.formats.part import Damaged, Data, Part, after_id3, before_id3v1
+
+_MAGIC = b"fLaC"
+_HEADER_BYTES = 26  # up to the length: magic, block header, sizes, rate, channels, bits, length
+_LEAST_TAIL_BYTES = 1 << 17  # where the last frame is looked for
+_MAX_TAIL_BYTES = 1 << 23
+_TOTAL_BITS = (1 << 36) - 1
+_BLOCKS = {1: 192, **{code: 576 << (code - 2) for code in range(2, 6)}} | {
+    code: 256 << (code - 8) for code in range(8, 16)
+}
+
+
+_CRC8, _CRC16 = table(0x107, 8), table(0x18005, 16)
+
+
+@dataclass(frozen=True)
+class _Header:
+    block: int  # samples of a frame, where all have as many
+    most_bytes: int  # of a frame; 0 where it is not known
+    total: int  # samples of the sound; 0 where it is not known
+
+    @classmethod
+    def of(cls, content: bytes) -> "_Header":
+        total = int.from_bytes(content[21:26], "big") & _TOTAL_BITS
+        return cls(
+            int.from_bytes(content[8:10], "big"), int.from_bytes(content[15:18], "big"), total
+        )
+
+
+def flac_parts(data: Data) -> list[Part]:
+    """The sounds of a file, mostly one; each with its length in its header.
+
+    Raises:
+        Damaged: it is shorter than its header says, or its length is not to be found.
+    """
+    end = before_id3v1(data, len(data))
+    starts = list(_starts(data, end))
+    parts = []
+    for start, stop in zip(starts, [*starts[1:], end][: len(starts)], strict=True):
+        content = data[start : start + _HEADER_BYTES]
+        header = _Header.of(content)
+        there = _last_sample(data, start, stop, header)
+        if there is None and not header.total:
+            raise Damaged("truncated: its header leaves the length open, its last frame is damaged")
+        if there is not None and there < header.total:
+            raise Damaged(f"truncated: header promises {header.total} frames, {there} are there")
+        if there in (None, header.total):
+            parts.append(Part(((0 if start == starts[0] else start, stop),)))
+        else:
+            parts.append(Part(((start + _HEADER_BYTES, stop),), _with_total(content, there or 0)))
+    return parts
+
+
+def _starts(data: Data, end: int) -> Iterator[int]:
+    at = after_id3(data)
+    while 0 <= at < end:
+        if data[at + 4 : at + 8] in (b"\0\0\0\x22", b"\x80\0\0\x22"):
+            yield at
+        at = data.find(_MAGIC, at + 4, end)
+
+
+def _with_total(content: bytes, total: int) -> bytes:
+    last = (int.from_bytes(content[21:26], "big") & ~_TOTAL_BITS) | total
+    return content[:21] + last.to_bytes(5, "big")
+
+
+def _last_sample(data: Data, start: int, end: int, header: _Header) -> int | None:
+    """Samples up to the end of the frame that ends where the sound does; None: there is none."""
+    n_bytes = min(max(2 * header.most_bytes, _LEAST_TAIL_BYTES), _MAX_TAIL_BYTES)
+    tail = data[max(start + _HEADER_BYTES, end - n_bytes) : end]
+    at = len(tail)
+    while (at := tail.rfind(b"\xff", 0, at)) >= 0:
+        samples = _frame_end(tail[at : at + 16], header.block)
+        told = int.from_bytes(tail[-2:], "big")
+        if samples is not None and crc(tail[at:-2], _CRC16, 16) == told:
+            return samples
+    return None
+
+
+def _frame_end(head: bytes, block: int) -> int | None:
+    """The sample behind a frame that begins with `head`; None where no frame does."""
+    if len(head) < 6 or head[1] not in (0xF8, 0xF9) or head[3] & 1:
+        return None
+    n_number = max(1, 8 - (head[4] ^ 0xFF).bit_length())  # its bytes, as in UTF-8
+    code, rate = head[2] >> 4, head[2] & 15
+    n_block = {6: 1, 7: 2}.get(code, 0)
+    at = 4 + n_number
+    n_head = at + n_block + {12: 1, 13: 2, 14: 2}.get(rate, 0)
+    if len(head) <= n_head or crc(head[:n_head], _CRC8, 8) != head[n_head]:
+        return None
+    explicit = int.from_bytes(head[at : at + n_block], "big") + 1
+    size = explicit if n_block else _BLOCKS.get(code, 0)
+    number = head[4] & (0xFF if n_number == 1 else 0x7F >> n_number)
+    for byte in head[5:at]:
+        number = number << 6 | byte & 0x3F
+    return size + (number if head[1] == 0xF9 else number * block)

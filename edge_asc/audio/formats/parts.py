@@ -1,0 +1,39 @@
+"""The sounds that stand one after the other in a file: mostly one, and it is the whole file."""
+
+import mmap
+from typing import BinaryIO
+
+from edge_asc.audio.formats.container import container_parts
+from edge_asc.audio.formats.flac import flac_parts
+from edge_asc.audio.formats.mp3 import mp3_parts
+from edge_asc.audio.formats.ogg import ogg_parts
+from edge_asc.audio.formats.part import Data, Part, after_id3
+
+
+def parts_of(file: BinaryIO, n_bytes: int) -> list[Part]:
+    """What a decoder is to be given, one after the other, to hear all of a file.
+
+    Args:
+        file: with a file descriptor.
+        n_bytes: its size, at least 1.
+
+    Raises:
+        Damaged: a checksum, a length or the order of its pieces tells that something is not there.
+        OSError: it cannot be read.
+    """
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return _parts(data) or [Part(((0, n_bytes),))]
+
+
+def _parts(data: Data) -> list[Part] | None:
+    start = after_id3(data)
+    magic = data[start : start + 4]
+    if magic == b"OggS":
+        return ogg_parts(data)
+    if magic == b"fLaC":
+        return flac_parts(data)
+    if magic in (b"RIFF", b"FORM"):
+        return container_parts(data)
+    if start or (len(magic) > 1 and magic[0] == 0xFF and magic[1] >= 0xE0):
+        return mp3_parts(data)
+    return None
