@@ -192,7 +192,7 @@ class Live:
             position_s=self._begun_s + window_end_s,
             model=self._classifier.id,
             changed=scene != self._shown,
-            confidence=float(smoothed.mean.scene.max()),
+            confidence=smoothed.confidence,
             level_dbfs=level_dbfs,
             peak_dbfs=peak_dbfs,
             inference_ms=1000 * inference_s,

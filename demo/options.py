@@ -66,9 +66,9 @@ class Options:
     hop_s: Annotated[float, says("--hop", "Seconds from one decision to the next.", "S")] = 1.0
     smooth_s: Annotated[
         float, says("--smooth", "Time constant of the smoothing; 0: none.", "S")
-    ] = 3.0
+    ] = 1.0
     margin: Annotated[
-        float, says("--margin", "Lead that another scene needs to be shown.", "P")
+        float, says("--margin", "Lead that another scene, or unsure, needs to be shown.", "P")
     ] = 0.1
     floor: Annotated[float | None, says("--floor", FLOOR_HELP, "P")] = None
     gate_dbfs: Annotated[

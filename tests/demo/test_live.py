@@ -273,13 +273,38 @@ def test_what_is_shown_obeys_floor_and_margin(rule: Smoothing, series: list[np.n
         smoothed = smoother.update(Prediction(scene))
         mean, shown = smoothed.mean.scene, smoothed.shown
         if shown is None:
-            assert mean.max() < rule.floor + rule.margin
+            assert before is None or scene[before] < rule.floor
+            assert smoothed.confidence < rule.floor
         else:
-            assert mean[shown] >= rule.floor
+            assert smoothed.confidence == scene[shown]
+            held = max(scene[shown], mean[shown]) if shown == before else -1
+            assert scene[shown] >= rule.floor or held >= rule.floor - rule.margin
             assert mean[shown] > mean.max() - max(rule.margin, 1e-12)
         if before is not None and shown not in (None, before):
             assert mean[shown] >= min(mean[before] + rule.margin, mean.max())
         before = shown
+
+
+@pytest.mark.parametrize("time_constant_s", [0.0, 1.0, 3.0])
+def test_a_scene_about_the_floor_keeps_its_name(time_constant_s: float) -> None:
+    """Confidences that wander a little to both sides of the floor are one steady scene."""
+    smoother = Smoother(Smoothing(time_constant_s, floor=0.8), 1.0)
+    wander = 0.8 + 0.04 * np.sin(np.arange(60) * 1.7)
+    shown = [smoother.update(Prediction(np.array([p, 1 - p]))).shown for p in wander]
+    assert np.count_nonzero(np.diff([-1 if s is None else s for s in shown])) <= 1
+    assert shown[-1] == 0
+
+
+@pytest.mark.parametrize("time_constant_s", [0.0, 1.0, 3.0])
+def test_a_window_that_reaches_the_floor_is_named_at_once(time_constant_s: float) -> None:
+    """The mean lags behind after a change of scene; the floor is one of windows."""
+    smoother = Smoother(Smoothing(time_constant_s, floor=0.9), 1.0)
+    for _ in range(10):
+        smoother.update(Prediction(np.array([0.45, 0.35, 0.2])))
+    for _ in range(2):  # one for the lead, where means are slow
+        smoothed = smoother.update(Prediction(np.array([0.01, 0.95, 0.04])))
+    assert (smoothed.shown, smoothed.confidence) == (1, 0.95)
+    assert smoother.update(Prediction(np.array([0.3, 0.5, 0.2]))).confidence == 0.5
 
 
 def test_after_one_time_constant_63_percent_of_a_step_is_there() -> None:
