@@ -112,7 +112,10 @@ def listen(options: Options) -> None:
                 stack.callback(source.close)
                 keeper = _keeper(options, classifier, strict=model == given)
                 review = _review(options, classifier, keeper)
-                output = Outputs(list(_outputs(options, classifier, keeper, review, stack)))
+                output = Outputs()
+                stack.callback(output.close)
+                for one in _outputs(options, classifier, keeper, review):
+                    output.add(one)
                 rule = partial(smoothing_for, options)
                 live = Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs)
                 if model != given:
@@ -184,39 +187,33 @@ def _outputs(
     classifier: Classifier,
     keeper: "KeepOutput | None",
     review: "Review | None",
-    stack: ExitStack,
 ) -> Iterator[Output]:
-    """Every output, closed by the stack; what shows on the terminal comes last, and leaves first.
+    """Every output; what shows on the terminal comes last, and leaves first.
 
     Each is imported when it is asked for: a machine without a network pays for none of it.
     """
-
-    def kept(output: Output) -> Output:
-        stack.callback(output.close)
-        return output
-
     metadata = classifier.metadata
     if os.environ.get("NOTIFY_SOCKET"):
         from edge_asc.demo.outputs.notify import SystemdOutput
 
-        yield kept(SystemdOutput())
+        yield SystemdOutput()
     if options.log:
         from edge_asc.demo.outputs.log.decision_log import DecisionLog
 
-        yield kept(DecisionLog(options.log, every=options.log_every))
+        yield DecisionLog(options.log, every=options.log_every)
     if keeper:
-        yield kept(keeper)
+        yield keeper
     if options.mqtt:
         from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
 
-        yield kept(MqttOutput(options.mqtt, metadata))
+        yield MqttOutput(options.mqtt, metadata)
     if options.metrics:
         from edge_asc.demo.outputs.prometheus import PrometheusOutput
 
-        yield kept(PrometheusOutput(options.metrics, metadata, classifier.id))
+        yield PrometheusOutput(options.metrics, metadata, classifier.id)
     if options.web:
-        yield kept(_page(options, classifier, review))
-    yield kept(_view(options, classifier))
+        yield _page(options, classifier, review)
+    yield _view(options, classifier)
 
 
 def _keeper(options: Options, classifier: Classifier, strict: bool) -> "KeepOutput | None":

@@ -84,7 +84,7 @@ def loudest(samples: np.ndarray, n: int) -> np.ndarray:
 def one_sound(clips: list[np.ndarray], n: int, rng: np.random.Generator) -> np.ndarray:
     """So many samples of one scene: clips in random order, or the loudest part of one."""
     order = rng.permutation(len(clips))
-    if n < len(clips[0]):
+    if n < len(clips[order[0]]):
         return loudest(clips[order[0]], n)
     glued = np.concatenate([clips[i] for i in order])
     return np.tile(glued, -(-n // len(glued)))[:n]

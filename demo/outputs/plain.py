@@ -22,6 +22,8 @@ class PlainOutput(Output):
         quiet: decisions are not printed, only notices and health.
     """
 
+    what = "printing"
+
     def __init__(
         self,
         scene_width: int = 0,

@@ -10,6 +10,7 @@ from edge_asc import __version__
 from edge_asc.cli import verbosity
 from edge_asc.cli.commands import Group, Sections, Verb, examples
 from edge_asc.cli.errors import INTERRUPTED, verb
+from edge_asc.cli.standard_streams import open_closed
 from edge_asc.cli.verbs import (
     data,
     explain,
@@ -194,6 +195,7 @@ def with_value(arguments: list[str], option: str, value: str) -> list[str]:
 
 def main() -> None:
     """Entry point of the command `edge-asc`."""
+    open_closed()
     try:
         sys.argv[1:] = with_value(sys.argv[1:], "--web", WEB_ADDRESS)
         app()

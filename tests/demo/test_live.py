@@ -350,18 +350,6 @@ def test_load_is_work_over_audio_of_the_last_ticks() -> None:
     assert factor == pytest.approx(0.2)
 
 
-def test_all_outputs_are_closed_even_when_one_fails() -> None:
-    class Failing(Output):
-        def close(self) -> None:
-            raise OSError("disk full")
-
-    first, last = Heard(), Heard()
-    with pytest.raises(OSError, match="disk full"):
-        Outputs([first, Failing(), last]).close()
-    assert first.closed
-    assert last.closed
-
-
 def test_what_an_output_has_to_say_is_heard_by_all(classifier: Classifier) -> None:
     class Full(Output):
         said = ("log.jsonl: no space left on device",)

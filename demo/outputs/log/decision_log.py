@@ -36,6 +36,8 @@ class DecisionLog(Output):
         OSError: the file cannot be written.
     """
 
+    what = "the log"
+
     def __init__(
         self, path: Path, *, every: str = "change", max_bytes: int = MAX_BYTES, keep: int = KEEP
     ) -> None:
