@@ -20,6 +20,8 @@ from edge_asc.demo.outputs.log.format import check_every, format_of
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.service.signals import heeded, ignore_hang_ups
+from edge_asc.demo.sources.address import check_source
+from edge_asc.demo.sources.channels import parse_channel
 from edge_asc.demo.sources.pcm import parse_raw
 from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.demo.sources.source import CaptureHung, Source
@@ -50,6 +52,8 @@ def check(options: Options) -> None:
     if options.gate_dbfs is not None and not options.gate_dbfs <= 0:
         raise ValueError(f"gate {options.gate_dbfs:g}: no level below full scale, which is 0 dBFS")
     check_hop(options.hop_s)
+    parse_channel(options.channel)
+    check_source(options.source)
     check_every(options.log_every)
     smoothing_of(options, None)
     if options.raw:

@@ -26,7 +26,7 @@ MicrophoneName = Annotated[
     Text, says("--microphone", "Microphone [the system's default].", "NAME|INDEX")
 ]
 Channel = Annotated[
-    int | None, says("--channel", "The channel to hear, from 1 [the mean of all].", "N", min=1)
+    Text, says("--channel", "The channel to hear [mix, the mean of all].", "N|mix|loudest")
 ]
 RAW_HELP = "What headerless audio is: Hz, channels, u8 s16 s24 s32 f32 or f64."
 FLOOR_HELP = "Confidence below which it says 'unsure' [the model's, else 0.4]."

@@ -5,9 +5,10 @@ prints its help should not wait for them.
 """
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 _LOAD_BLOCK_S = 10.0
+Mixing = Callable[[Samples], Samples]  # frames [n, C] as samples [n]
 _NAMES = "aif aifc aiff au caf flac mp3 oga ogg opus rf64 snd w64 wav wave"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())  # taken as audio in folders
 
@@ -74,7 +76,10 @@ def load_audio(path: Path | str, sample_rate_hz: int) -> Floats:
 
 
 def blocks(
-    path: Path | str, sample_rate_hz: int, block_s: float, channel: int | None = None
+    path: Path | str,
+    sample_rate_hz: int,
+    block_s: float,
+    channel: int | Mixing | None = None,
 ) -> Iterator[Floats]:
     """Read a file block by block, in memory that does not grow with its length.
 
@@ -82,7 +87,7 @@ def blocks(
         path: the file.
         sample_rate_hz: rate of the blocks, at least 1.
         block_s: seconds read at a time. A resampler's delay makes blocks differ in length.
-        channel: the one to take, from 1; None: all are averaged.
+        channel: the one to take, from 1, or what makes one of all; None: they are averaged.
 
     Yields:
         Samples [n ≥ 1]; joined they are `load_audio`'s.
@@ -141,21 +146,28 @@ def _check(path: Path) -> None:
         raise AudioError(f"{path}: truncated: {missing}")
 
 
-def _mono_blocks(path: Path, file: "SoundFile", n: int, channel: int | None) -> Iterator[Floats]:
+def _mono_blocks(
+    path: Path, file: "SoundFile", n: int, channel: int | Mixing | None
+) -> Iterator[Floats]:
     """Yield at most n frames at a time, as one channel; check what only decoding shows."""
     done = 0
-    try:
-        check_channel(channel, file.channels)
-    except ValueError as error:
-        raise AudioError(f"{path}: {error}") from error
+    mix = channel if callable(channel) else _channel_of(path, file, channel)
     while len(frames := file.read(n, dtype="float32", always_2d=True)):
-        yield _checked(path, mono(frames, channel), done)
+        yield _checked(path, mix(frames), done)
         done += len(frames)
     if not done and not file.frames:
         raise AudioError(f"{path}: holds no audio, 0 frames")
     if done < file.frames:
         counts = f"header promises {file.frames} frames, {done} are there"
         raise AudioError(f"{path}: truncated: {counts}")
+
+
+def _channel_of(path: Path, file: "SoundFile", channel: int | None) -> Mixing:
+    try:
+        check_channel(channel, file.channels)
+    except ValueError as error:
+        raise AudioError(f"{path}: {error}") from error
+    return partial(mono, channel=channel)
 
 
 def _checked(path: Path, samples: Samples, first_index: int) -> Floats:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import tiny_models
 from command import Cli
 from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision
 from edge_asc.demo.hearing.health import Load
-from edge_asc.demo.hearing.levels import Level, dbfs
+from edge_asc.demo.hearing.levels import Level, Meter, dbfs
 from edge_asc.demo.hearing.smoothing import Smoother, Smoothing
 from edge_asc.demo.live import READ_TIMEOUT_S, Live
 from edge_asc.demo.outputs.output import Output, Outputs
@@ -118,6 +119,7 @@ def test_a_microphone_may_come_back_at_another_rate(classifier: Classifier) -> N
 
 def test_levels_are_those_of_the_audio_since_the_last_decision(classifier: Classifier) -> None:
     loud = np.full(RATE_HZ // 2, 0.5, np.float32)
+    loud[::2] *= -1
     source = Played(*[Block(loud * gain, RATE_HZ) for gain in (1, 1, 0.1, 0.1, 0)])
     found = heard(classifier, source)
     assert found.decisions[1].level_dbfs == pytest.approx(dbfs(0.05), abs=0.5)
@@ -340,6 +342,45 @@ def test_the_level_of_a_sine() -> None:
     rms, peak = level.take()
     assert (rms, peak) == pytest.approx((-3.0103, 0.0), abs=1e-3)
     assert level.take() == (SILENCE_DBFS, SILENCE_DBFS)
+
+
+@pytest.mark.parametrize("offset", [0.004, -0.3])
+def test_an_offset_is_no_sound(classifier: Classifier, offset: float) -> None:
+    """A converter's offset keeps no gate open; the meter does not show it."""
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(4 * RATE_HZ)
+    samples = (noise + offset).astype(np.float32)
+    meter = Meter(RATE_HZ)
+    meter.add(samples)
+    meter.add(samples)
+    assert meter.level_dbfs == pytest.approx(-60, abs=0.5)
+    found = heard(classifier, Played(Block(samples, RATE_HZ)), gate_dbfs=-50).decisions
+    assert len(found) > 2
+    assert {d.scene for d in found} == {UNSURE}
+    assert [d.level_dbfs for d in found] == pytest.approx([-60] * len(found), abs=1)
+
+
+@pytest.mark.parametrize("hop_s", [0.016, 0.05, 0.1, 0.3])
+def test_every_decision_has_a_level_however_short_the_hop(
+    classifier: Classifier, hop_s: float
+) -> None:
+    samples = np.full(4 * RATE_HZ, 0.1, np.float32)
+    samples[::2] *= -1
+    for n in (100, 5000, len(samples)):  # of a block
+        blocks = [Block(samples[i : i + n], RATE_HZ) for i in range(0, len(samples), n)]
+        found = heard(classifier, Played(*blocks), hop_s).decisions
+        assert found
+        assert [d.level_dbfs for d in found] == pytest.approx([-20] * len(found), abs=0.1)
+
+
+def test_a_source_that_carries_too_little_is_told_once_a_rate(classifier: Classifier) -> None:
+    def said(rate_hz: int) -> list[str]:
+        block = Block(np.zeros(rate_hz, np.float32), rate_hz)
+        told = heard(classifier, Played(block, block, replace(block, joins=False))).told
+        return [notice.text for notice in told if "Hz" in notice.text]
+
+    assert said(RATE_HZ) == said(2 * RATE_HZ) == said(round(0.95 * RATE_HZ)) == []
+    (text,) = said(RATE_HZ // 2)
+    assert text.startswith(f"played: {RATE_HZ // 2} Hz carries sound up to {RATE_HZ / 4:g} Hz")
 
 
 def test_load_is_work_over_audio_of_the_last_ticks() -> None:

@@ -79,6 +79,6 @@ def test_one_that_neither_works_nor_closes_is_given_up_as_well() -> None:
 
 def test_all_are_closed_when_one_does_not_close_and_it_is_said_in_one_line() -> None:
     first, last = Counting(), Counting()
-    with pytest.raises(OSError, match="^the failing one: disk full$"):
+    with pytest.raises(OSError, match=r"^the failing one: disk full$"):
         Outputs([first, Failing("close", RuntimeError("disk full")), last]).close()
     assert first.n_closed == last.n_closed == 1
