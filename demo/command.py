@@ -17,6 +17,7 @@ from edge_asc.demo.options import KEEP_WHEN, MODELS, WEB_ADDRESS, Options
 from edge_asc.demo.outputs.address import parse_address
 from edge_asc.demo.outputs.keep.rules import check_scenes, parse_rules
 from edge_asc.demo.outputs.log.format import check_every, format_of
+from edge_asc.demo.outputs.log.writer import OF_DISKS
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.service.signals import heeded, ignore_hang_ups
@@ -229,14 +230,20 @@ def _keeper(options: Options, classifier: Classifier, strict: bool) -> "KeepOutp
     rules = parse_rules(options.keep_when)
     if strict:
         check_scenes(rules, classifier.metadata.labels)
-    return KeepOutput(
-        options.keep,
-        rules,
-        classifier.metadata,
-        classifier.frontend,
-        most_mb=options.keep_mb,
-        most_days=options.keep_days,
-    )
+    try:
+        return KeepOutput(
+            options.keep,
+            rules,
+            classifier.metadata,
+            classifier.frontend,
+            most_mb=options.keep_mb,
+            most_days=options.keep_days,
+        )
+    except OSError as error:
+        if error.errno not in OF_DISKS:
+            raise
+        say(f"{options.keep}: {str(error.strerror).lower()}: no clips are kept")
+        return None
 
 
 def _review(

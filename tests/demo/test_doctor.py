@@ -315,7 +315,7 @@ def test_what_is_wrong_is_noticed_and_nothing_else(
 
 @pytest.mark.parametrize(
     ("fields", "said"),
-    [({"losses": 2}, "audio was lost 2 times"), ({"taken_s": 1.25}, "12800 samples a second came")],
+    [({"losses": 2}, "audio was lost 2 times"), ({"taken_s": 1.25}, "25600 samples a second came")],
 )
 def test_lost_audio_is_noticed(fields: dict[str, Any], said: str) -> None:
     dropouts = by_check(judge(recorded(hiss(0.05), **fields)))["dropouts"]
