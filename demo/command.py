@@ -17,9 +17,12 @@ from edge_asc.demo.options import KEEP_WHEN, MODELS, WEB_ADDRESS, Options
 from edge_asc.demo.outputs.address import parse_address
 from edge_asc.demo.outputs.keep.rules import check_scenes, parse_rules
 from edge_asc.demo.outputs.log.format import check_every, format_of
+from edge_asc.demo.outputs.log.writer import OF_DISKS
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
 from edge_asc.demo.service.signals import heeded, ignore_hang_ups
+from edge_asc.demo.sources.address import check_source
+from edge_asc.demo.sources.channels import parse_channel
 from edge_asc.demo.sources.pcm import parse_raw
 from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.demo.sources.source import CaptureHung, Source
@@ -50,6 +53,8 @@ def check(options: Options) -> None:
     if options.gate_dbfs is not None and not options.gate_dbfs <= 0:
         raise ValueError(f"gate {options.gate_dbfs:g}: no level below full scale, which is 0 dBFS")
     check_hop(options.hop_s)
+    parse_channel(options.channel)
+    check_source(options.source)
     check_every(options.log_every)
     smoothing_of(options, None)
     if options.raw:
@@ -112,7 +117,10 @@ def listen(options: Options) -> None:
                 stack.callback(source.close)
                 keeper = _keeper(options, classifier, strict=model == given)
                 review = _review(options, classifier, keeper)
-                output = Outputs(list(_outputs(options, classifier, keeper, review, stack)))
+                output = Outputs()
+                stack.callback(output.close)
+                for one in _outputs(options, classifier, keeper, review):
+                    output.add(one)
                 rule = partial(smoothing_for, options)
                 live = Live(source, classifier, output, options.hop_s, rule, options.gate_dbfs)
                 if model != given:
@@ -184,39 +192,33 @@ def _outputs(
     classifier: Classifier,
     keeper: "KeepOutput | None",
     review: "Review | None",
-    stack: ExitStack,
 ) -> Iterator[Output]:
-    """Every output, closed by the stack; what shows on the terminal comes last, and leaves first.
+    """Every output; what shows on the terminal comes last, and leaves first.
 
     Each is imported when it is asked for: a machine without a network pays for none of it.
     """
-
-    def kept(output: Output) -> Output:
-        stack.callback(output.close)
-        return output
-
     metadata = classifier.metadata
     if os.environ.get("NOTIFY_SOCKET"):
         from edge_asc.demo.outputs.notify import SystemdOutput
 
-        yield kept(SystemdOutput())
+        yield SystemdOutput()
     if options.log:
         from edge_asc.demo.outputs.log.decision_log import DecisionLog
 
-        yield kept(DecisionLog(options.log, every=options.log_every))
+        yield DecisionLog(options.log, every=options.log_every)
     if keeper:
-        yield kept(keeper)
+        yield keeper
     if options.mqtt:
         from edge_asc.demo.outputs.mqtt.mqtt import MqttOutput
 
-        yield kept(MqttOutput(options.mqtt, metadata))
+        yield MqttOutput(options.mqtt, metadata)
     if options.metrics:
         from edge_asc.demo.outputs.prometheus import PrometheusOutput
 
-        yield kept(PrometheusOutput(options.metrics, metadata, classifier.id))
+        yield PrometheusOutput(options.metrics, metadata, classifier.id)
     if options.web:
-        yield kept(_page(options, classifier, review))
-    yield kept(_view(options, classifier))
+        yield _page(options, classifier, review)
+    yield _view(options, classifier)
 
 
 def _keeper(options: Options, classifier: Classifier, strict: bool) -> "KeepOutput | None":
@@ -228,14 +230,20 @@ def _keeper(options: Options, classifier: Classifier, strict: bool) -> "KeepOutp
     rules = parse_rules(options.keep_when)
     if strict:
         check_scenes(rules, classifier.metadata.labels)
-    return KeepOutput(
-        options.keep,
-        rules,
-        classifier.metadata,
-        classifier.frontend,
-        most_mb=options.keep_mb,
-        most_days=options.keep_days,
-    )
+    try:
+        return KeepOutput(
+            options.keep,
+            rules,
+            classifier.metadata,
+            classifier.frontend,
+            most_mb=options.keep_mb,
+            most_days=options.keep_days,
+        )
+    except OSError as error:
+        if error.errno not in OF_DISKS:
+            raise
+        say(f"{options.keep}: {str(error.strerror).lower()}: no clips are kept")
+        return None
 
 
 def _review(

@@ -25,7 +25,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
     model: str = ""  # `Classifier.id` of the model that heard it
     scene: str  # the scene shown: smoothed, with hysteresis; `UNSURE` below the confidence floor
     changed: bool  # whether `scene` differs from the decision before (true for the first)
-    confidence: float  # smoothed probability of the likeliest scene
+    # Probability that the window gives the likeliest scene, after smoothing; the floor is for this.
+    confidence: float
     probabilities: dict[str, float]  # smoothed, by label
     abstract: str | None = None  # likeliest abstract class; None where the model has no such head
     abstract_probabilities: dict[str, float] | None = None  # smoothed, by label

@@ -26,6 +26,7 @@ from edge_asc.runtime.classify_report import prediction_dict
 PIECE_S = 0.25  # levels are as exact
 READ_TIMEOUT_S = 0.1  # also how soon a signal is noticed
 HEALTH_S = 1.0
+LEAST_BAND = 0.9  # of what the model listens to, that a source must carry
 BEHIND_NOTICE_S = 60.0  # lost audio is said at most this often
 
 
@@ -54,7 +55,8 @@ class Live:
         self._next: deque[Classifier] = deque(maxlen=1)  # handed over by other threads
         self._said: deque[str] = deque()  # and what is to be said of it
         self._set_up()
-        self._level, self._watch = Level(), Watch(source)
+        self._level, self._watch = Level(lasting=True), Watch(source)
+        self._told_rate_hz = 0  # that carries less than the model listens to
         self._started_unix_s = time.time()
         self._resampler: Resampler | None = None
         self._begun_s = 0.0  # position in the audio at which the last break was
@@ -158,6 +160,7 @@ class Live:
         self._smoother.reset()
         self._gate.reset()
         self._output.on_begin(self._begun_s)
+        self._tell_band(rate_hz)
         return Resampler(rate_hz, self._classifier.frontend.sample_rate_hz)
 
     def _hear(self, samples: np.ndarray, end_s: float | None) -> None:
@@ -170,7 +173,8 @@ class Live:
 
     def _pieces(self, samples: np.ndarray) -> Iterator[np.ndarray]:
         """A block may hold many hops, each with a level of its own."""
-        n = int(PIECE_S * self._classifier.frontend.sample_rate_hz)
+        piece_s = min(PIECE_S, self._hop_s)
+        n = max(1, int(piece_s * self._classifier.frontend.sample_rate_hz))
         for start in range(0, len(samples), n):
             yield samples[start : start + n]
 
@@ -192,7 +196,7 @@ class Live:
             position_s=self._begun_s + window_end_s,
             model=self._classifier.id,
             changed=scene != self._shown,
-            confidence=float(smoothed.mean.scene.max()),
+            confidence=smoothed.confidence,
             level_dbfs=level_dbfs,
             peak_dbfs=peak_dbfs,
             inference_ms=1000 * inference_s,
@@ -255,6 +259,17 @@ class Live:
             lost_s, self._told_dropped_s = dropped_s - self._told_dropped_s, dropped_s
             self._next_behind_s = clock_s + BEHIND_NOTICE_S
             self._notice(f"falling behind: {lost_s:.1f} s of audio dropped")
+
+    def _tell_band(self, rate_hz: int) -> None:
+        """Say when a source carries less than the model listens to, as a telephone's headset."""
+        top_hz = self._classifier.frontend.top_hz
+        if rate_hz / 2 >= LEAST_BAND * top_hz or rate_hz == self._told_rate_hz:
+            return
+        self._told_rate_hz = rate_hz
+        self._notice(
+            f"{self._source.name}: {rate_hz} Hz carries sound up to {rate_hz / 2:g} Hz, and the"
+            f" model listens up to {top_hz:g} Hz: names will be wrong more often"
+        )
 
     def _notice(self, text: str) -> None:
         self._output.on_notice(Notice(time_s=time.time(), text=text))

@@ -26,7 +26,7 @@ MicrophoneName = Annotated[
     Text, says("--microphone", "Microphone [the system's default].", "NAME|INDEX")
 ]
 Channel = Annotated[
-    int | None, says("--channel", "The channel to hear, from 1 [the mean of all].", "N", min=1)
+    Text, says("--channel", "The channel to hear [mix, the mean of all].", "N|mix|loudest")
 ]
 RAW_HELP = "What headerless audio is: Hz, channels, u8 s16 s24 s32 f32 or f64."
 FLOOR_HELP = "Confidence below which it says 'unsure' [the model's, else 0.4]."
@@ -66,9 +66,9 @@ class Options:
     hop_s: Annotated[float, says("--hop", "Seconds from one decision to the next.", "S")] = 1.0
     smooth_s: Annotated[
         float, says("--smooth", "Time constant of the smoothing; 0: none.", "S")
-    ] = 3.0
+    ] = 1.0
     margin: Annotated[
-        float, says("--margin", "Lead that another scene needs to be shown.", "P")
+        float, says("--margin", "Lead that another scene, or unsure, needs to be shown.", "P")
     ] = 0.1
     floor: Annotated[float | None, says("--floor", FLOOR_HELP, "P")] = None
     gate_dbfs: Annotated[

@@ -19,6 +19,7 @@ FIRST_S = 5.0  # until the first audio
 READ_TIMEOUT_S = 0.1
 CLIPPED_SHARE = 1e-4  # of the samples; fewer are not heard
 QUIET_DBFS = -65.0  # below the noise of a quiet room in most microphones
+LEAST_RATE_HZ = 32_000  # what models listen to goes up to 16 kHz and more
 OFFSET_DBFS = -34.0  # 2 % of full scale
 ZEROS_S = 0.002  # in a row, amid sound: a converter's noise never gives so many
 CLOCK_TOLERANCE = 0.1  # of the rate; audio comes in bursts of up to 0.15 s
@@ -83,9 +84,16 @@ def judge(recorded: Recorded) -> Iterator[Finding]:
         seconds = len(samples) / recorded.rate_hz
         fact = f"{seconds:.1f} s from {recorded.name} at {recorded.rate_hz} Hz"
         yield Finding("recording", "ok", fact)
+        yield _band(recorded.rate_hz)
         yield level(_loudness(samples))
         yield _offset(samples)
         yield _dropouts(recorded)
+
+
+def _band(rate_hz: int) -> Finding:
+    fact = f"sound up to {rate_hz / 2:g} Hz"
+    cure = "models that were trained at 44100 Hz miss the rest: another microphone, no headset"
+    return finding("band", fact, (rate_hz < LEAST_RATE_HZ, "warn", cure))
 
 
 def _loudness(samples: np.ndarray) -> Loudness:

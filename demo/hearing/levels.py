@@ -24,7 +24,13 @@ def dbfs(amplitude: float) -> float:
 def energy_and_peak(samples: np.ndarray) -> tuple[float, float]:
     """Sum of squares and largest magnitude of samples `[n]`."""
     peak = max(samples.max(initial=0.0), -samples.min(initial=0.0))
-    return float(np.dot(samples, samples)), float(peak)
+    return float(np.square(samples, dtype=np.float64).sum()), float(peak)
+
+
+def ac_power(energy: float, total: float, n: int) -> float:
+    """Mean power of n samples without their offset, which is a converter's and no sound."""
+    n = max(n, 1)
+    return max(0.0, energy / n - (total / n) ** 2)
 
 
 class Loudness:
@@ -32,12 +38,13 @@ class Loudness:
 
     def __init__(self) -> None:
         self.n_samples = self.n_clipped = 0
-        self._energy, self._peak = 0.0, 0.0
+        self._energy, self._total, self._peak = 0.0, 0.0, 0.0
 
     def add(self, samples: np.ndarray) -> None:
         """Count samples `[n]`."""
         energy, peak = energy_and_peak(samples)
         self._energy += energy
+        self._total += float(samples.sum(dtype=np.float64))
         self.n_samples += len(samples)
         self._peak = max(self._peak, peak)
         if peak >= CLIPPED:
@@ -45,8 +52,8 @@ class Loudness:
 
     @property
     def level_dbfs(self) -> float:
-        """Root mean square."""
-        return dbfs(math.sqrt(self._energy / max(self.n_samples, 1)))
+        """Root mean square, without an offset."""
+        return dbfs(math.sqrt(ac_power(self._energy, self._total, self.n_samples)))
 
     @property
     def peak_dbfs(self) -> float:
@@ -65,9 +72,13 @@ class Loudness:
 
 
 class Level:
-    """Root mean square and peak of the samples since it was last taken."""
+    """Root mean square and peak of the samples since it was last taken.
 
-    def __init__(self) -> None:
+    With `lasting`, those of before where none have come since.
+    """
+
+    def __init__(self, lasting: bool = False) -> None:
+        self._lasting, self._taken = lasting, Loudness()
         self._since = Loudness()
 
     def add(self, samples: np.ndarray) -> None:
@@ -76,8 +87,9 @@ class Level:
 
     def take(self) -> tuple[float, float]:
         """RMS and peak in dBFS, and begin anew."""
-        taken, self._since = self._since, Loudness()
-        return taken.level_dbfs, taken.peak_dbfs
+        if self._since.n_samples or not self._lasting:
+            self._taken, self._since = self._since, Loudness()
+        return self._taken.level_dbfs, self._taken.peak_dbfs
 
 
 class Meter:
@@ -102,7 +114,7 @@ class Meter:
         energy, peak = energy_and_peak(samples)
         length_s = len(samples) / self._rate_hz
         self.heard_s += length_s
-        power = energy / len(samples)
+        power = ac_power(energy, float(samples.sum(dtype=np.float64)), len(samples))
         self._power += (power - self._power) * (1 - math.exp(-length_s / RISE_S))
         if peak >= self._peak or self.heard_s - self._peak_at_s > HOLD_S:
             self._peak, self._peak_at_s = peak, self.heard_s

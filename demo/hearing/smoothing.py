@@ -1,7 +1,8 @@
 """From flickering predictions to a scene that can be shown.
 
-Probabilities are averaged with weights that fall off exponentially in time. The scene that is shown
-changes only when another one leads by a margin, and is "unsure" below a confidence floor.
+Probabilities are averaged with weights that fall off exponentially in time, and tell which scene is
+likeliest; another one must lead by a margin. It is shown when the latest window is sure of it, else
+"unsure" is; and so by the same margin it stays.
 """
 
 import math
@@ -23,10 +24,11 @@ class Smoothing:
         ValueError: a value is out of its range.
     """
 
-    # After which a prediction's weight has fallen to 37 %; 0: no smoothing.
-    time_constant_s: float = 3.0
-    margin: float = 0.1  # of probability by which another scene must lead to be shown instead
-    floor: float = FLOOR  # of probability below which no scene is shown
+    # After which a prediction's weight has fallen to 37 %; 0: no smoothing. Windows that overlap
+    # are smooth already: more than a second holds up a change of scene and tells nothing new.
+    time_constant_s: float = 1.0
+    margin: float = 0.1  # of probability by which another scene, or none, must lead to be shown
+    floor: float = FLOOR  # of probability that a window must give a scene for it to be shown
 
     def __post_init__(self) -> None:
         if not 0 <= self.time_constant_s < math.inf:
@@ -41,6 +43,9 @@ class Smoothed:
     """What to show."""
 
     mean: Prediction  # smoothed probabilities
+    confidence: (
+        float  # of the likeliest scene in the latest window: what the floor is compared with
+    )
     shown: int | None  # index of the scene; None for "unsure"
 
 
@@ -61,8 +66,11 @@ class Smoother:
     def update(self, prediction: Prediction) -> Smoothed:
         """Take the next prediction."""
         self._mean = self._blend(prediction)
-        self._shown = self._choose(self._mean.scene)
-        return Smoothed(self._mean, self._shown)
+        likeliest = self._likeliest(self._mean.scene)
+        confidence = float(prediction.scene[likeliest])
+        named = self._is_named(likeliest, confidence, float(self._mean.scene[likeliest]))
+        self._shown = likeliest if named else None
+        return Smoothed(self._mean, confidence, self._shown)
 
     def _blend(self, new: Prediction) -> Prediction:
         """The first prediction counts in full: nothing is known before it."""
@@ -76,8 +84,21 @@ class Smoother:
     def _step(self, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         return old + self._weight * (new - old)
 
-    def _choose(self, scene: np.ndarray) -> int | None:
-        best = int(scene.argmax())
-        if self._shown is not None and scene[best] < scene[self._shown] + self.rule.margin:
-            best = self._shown
-        return best if scene[best] >= self.rule.floor else None
+    def _likeliest(self, mean: np.ndarray) -> int:
+        """The scene shown until now, unless another one leads by the margin."""
+        best = int(mean.argmax())
+        if self._shown is not None and mean[best] < mean[self._shown] + self.rule.margin:
+            return self._shown
+        return best
+
+    def _is_named(self, scene: int, confidence: float, mean: float) -> bool:
+        """Whether a scene is sure enough.
+
+        A model's threshold was fitted on windows, so a window is what is compared with it: means
+        are lower for a while after every change. A name that has been given is kept until window
+        and mean are both below the floor by the margin.
+        """
+        floor = self.rule.floor
+        if scene == self._shown:
+            return max(confidence, mean) >= floor - self.rule.margin
+        return confidence >= floor

@@ -30,6 +30,8 @@ class SystemdOutput(Output):
         environment: NOTIFY_SOCKET, and WATCHDOG_USEC with WATCHDOG_PID, as systemd sets them.
     """
 
+    what = "word to systemd"
+
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

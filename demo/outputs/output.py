@@ -4,8 +4,9 @@ The live loop calls these methods from its own thread, one after another. None m
 to a disk, a network or a browser keeps its own bounded queue and says so in `Health` or a notice.
 """
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,13 @@ import numpy as np
 from edge_asc.demo.events import Decision, Health, Notice
 from edge_asc.runtime.classifier import Classifier
 
+log = logging.getLogger(__name__)
+
 
 class Output:
     """Does nothing; an output overrides what it is interested in."""
+
+    what = "output"  # it is, for people
 
     def on_decision(self, decision: Decision) -> None:
         """A decision was made."""
@@ -54,27 +59,67 @@ def _each(name: str) -> Any:
 
     def call(self: "Outputs", what: Any) -> None:
         for output in self.outputs:
-            getattr(output, name)(what)
+            self.try_out(output, name, what)
 
     return call
 
 
 class Outputs(Output):
-    """Several outputs as one, called in their order."""
+    """Several outputs as one, called in their order.
 
-    def __init__(self, outputs: Sequence[Output]) -> None:
-        self.outputs = tuple(outputs)
+    One that raises is closed and given up, which the others tell; when none is left that was there
+    to be heard, its error is raised.
+    """
+
+    def __init__(self, outputs: Iterable[Output] = ()) -> None:
+        self.outputs: tuple[Output, ...] = tuple(outputs)
+        self._notices: list[str] = []
+
+    def add(self, output: Output) -> None:
+        """One more, called after the others."""
+        self.outputs += (output,)
 
     on_decision, on_health, on_notice = _each("on_decision"), _each("on_health"), _each("on_notice")
     on_model, on_audio, on_frames = _each("on_model"), _each("on_audio"), _each("on_frames")
     on_begin = _each("on_begin")
 
+    def try_out(self, output: Output, name: str, *arguments: Any) -> Any:
+        """Call a method of an output; give it up when it raises."""
+        try:
+            return getattr(output, name)(*arguments)
+        except Exception as error:  # whatever a library thinks of: it is no reason not to listen
+            self._give_up(output, error)
+            return None
+
+    def _give_up(self, output: Output, error: Exception) -> None:
+        log.debug("%s failed", output.what, exc_info=error)
+        self.outputs = tuple(other for other in self.outputs if other is not output)
+        with suppress(Exception):
+            output.close()
+        if not self.outputs:
+            raise error
+        why = " ".join(str(error).split()) or type(error).__name__
+        self._notices.append(f"{output.what} has failed and is given up: {why}")
+
     def notices(self) -> list[str]:
         """What any of them has to say."""
-        return [text for output in self.outputs for text in output.notices()]
+        found = [self.try_out(output, "notices") or [] for output in self.outputs]
+        told, self._notices = self._notices, []
+        return [text for texts in (*found, told) for text in texts]
 
     def close(self) -> None:
-        """Close all, the last one first; all of them when one fails."""
-        with ExitStack() as stack:
-            for output in self.outputs:
-                stack.callback(output.close)
+        """Close all, the last one first; all of them when one fails.
+
+        Raises:
+            OSError: what the first to fail says.
+        """
+        failed: list[str] = []
+        for output in reversed(self.outputs):
+            try:
+                output.close()
+            except Exception as error:  # see `try_out`
+                log.debug("%s does not close", output.what, exc_info=error)
+                failed.append(f"{output.what}: {error}")
+        self.outputs = ()
+        if failed:
+            raise OSError(failed[0])

@@ -22,6 +22,8 @@ class PlainOutput(Output):
         quiet: decisions are not printed, only notices and health.
     """
 
+    what = "printing"
+
     def __init__(
         self,
         scene_width: int = 0,
@@ -42,8 +44,8 @@ class PlainOutput(Output):
     def on_health(self, health: Health) -> None:
         """A line each minute, the first when audio has come."""
         self._health = health
-        if health.decisions and health.time_s >= self._next_health_s:
-            self._next_health_s = health.time_s + HEALTH_EVERY_S
+        if health.decisions and health.uptime_s >= self._next_health_s:
+            self._next_health_s = health.uptime_s + HEALTH_EVERY_S  # no clock that may be set
             self._tell_health(health)
 
     def on_model(self, classifier: Classifier) -> None:

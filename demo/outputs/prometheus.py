@@ -71,6 +71,8 @@ class PrometheusOutput(Output):
         OSError: the port is taken.
     """
 
+    what = "the metrics"
+
     def __init__(self, address: str | int, metadata: Metadata, model: str | None = None) -> None:
         host, port = parse_address(str(address), "metrics")
         self._health: Health | None = None

@@ -16,6 +16,8 @@ from edge_asc.demo.recording.label import check_label
 from edge_asc.demo.recording.record import Recording, record
 from edge_asc.demo.recording.view import TerminalView, View
 from edge_asc.demo.service.signals import heeded
+from edge_asc.demo.sources.address import check_source
+from edge_asc.demo.sources.channels import parse_channel
 from edge_asc.demo.sources.pcm import parse_raw
 from edge_asc.demo.sources.portaudio import own_stderr
 from edge_asc.demo.sources.source import CaptureHung, Source
@@ -30,6 +32,8 @@ def check(label: str, minutes: float, options: Options) -> None:
     check_label(label)
     if not 0 < minutes <= MAX_MINUTES:
         raise ValueError(f"minutes must be above 0 and at most {MAX_MINUTES}, found {minutes:g}")
+    parse_channel(options.channel)
+    check_source(options.source)
     if options.raw:
         parse_raw(options.raw)
         if options.source == "mic":

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.audio.samples import mono
+from edge_asc.demo.sources.channels import Choice, Downmix
 from edge_asc.demo.sources.microphones import MicrophoneInfo
 from edge_asc.demo.sources.portaudio import errors_of, sounddevice
 from edge_asc.demo.sources.ring import Ring
@@ -25,8 +25,8 @@ LATENCY_S = 0.5
 class Capture:
     """A microphone that is recorded from, from `start` to `close`.
 
-    Its channels are averaged, or `channel` is taken, counted from 1; what is lost is counted in
-    `counts`.
+    `channel` says which one is heard (`edge_asc.demo.sources.channels`); what is lost is counted
+    in `counts`.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class Capture:
         rate_hz: int,
         n_channels: int,
         counts: SourceCounts,
-        channel: int | None = None,
+        channel: Choice = None,
     ) -> None:
         self.microphone, self.rate_hz = microphone, rate_hz
-        self._channel = channel
+        self._downmix = Downmix(channel, microphone.lasting_name)
         self.ended = False  # PortAudio will not call any more
         self._counts = counts
         self._ring = Ring(round(RING_S * rate_hz), n_channels)
@@ -93,8 +93,11 @@ class Capture:
         # The last sample of a callback has just sounded. What PortAudio calls input latency is the
         # length of the whole buffer, and the age it gives each callback jumps by 50 ms and more.
         end_s = time_s + (taken.end - n_frames) / self.rate_hz
-        samples = mono(taken.frames, self._channel).astype(np.float32, copy=False)
-        return Block(samples, self.rate_hz, end_s=end_s)
+        return Block(self._downmix(taken.frames, self.rate_hz), self.rate_hz, end_s=end_s)
+
+    def notices(self) -> list[str]:
+        """What is wrong with what comes, and was not told yet."""
+        return self._downmix.notices()
 
     def close(self) -> None:
         """Let go of the microphone. May hang; `stop` instead of `abort` would do so more often."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from edge_asc.demo.events import State
 from edge_asc.demo.sources.capture import Capture
+from edge_asc.demo.sources.channels import Choice
 from edge_asc.demo.sources.microphones import (
     MicrophoneInfo,
     find,
@@ -38,7 +39,7 @@ class Microphone:
         wanted: an index, a name or a part of one; None for the default.
         wait: whether to wait for a microphone that is not there at the start, as for one that was
             lost. One that is there and does not open, because it is in use, is always waited for.
-        channel: the one to take, from 1; None: all are averaged.
+        channel: which one is heard (`edge_asc.demo.sources.channels`).
 
     Raises:
         NoMicrophone: without `wait`: what never heals by itself. No library, no microphone at
@@ -51,7 +52,7 @@ class Microphone:
         wanted: str | int | None = None,
         *,
         wait: bool = False,
-        channel: int | None = None,
+        channel: Choice = None,
     ) -> None:
         self._wanted, self._channel = wanted, channel
         self._known: MicrophoneInfo | None = None  # once it was open
@@ -94,7 +95,8 @@ class Microphone:
 
     def notices(self) -> list[str]:
         """What was not told yet."""
-        return self._recovery.notices()
+        captured = [] if self._capture is None else self._capture.notices()
+        return self._recovery.notices() + captured
 
     def close(self) -> None:
         """Let go of the microphone, within 1 s.

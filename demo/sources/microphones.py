@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_asc.audio.samples import check_channel
+from edge_asc.demo.sources.channels import LOUDEST, MIX, Choice
 from edge_asc.demo.sources.portaudio import GuardedCall, NoMicrophone, errors_of, sounddevice
 from edge_asc.demo.sources.source import CaptureHung
 
@@ -131,18 +132,18 @@ def find_again(microphones: list[MicrophoneInfo], known: MicrophoneInfo) -> Micr
     return next((one for one in same if one.name == known.name), same[0])
 
 
-def recording_format(microphone: MicrophoneInfo, channel: int | None = None) -> tuple[int, int]:
+def recording_format(microphone: MicrophoneInfo, channel: Choice = None) -> tuple[int, int]:
     """The rate in Hz and the number of channels to open a microphone with.
 
     Its default or the other of `PREFERRED_HZ`, else the highest that opens. With a `channel`, from
-    1, as many channels that it is one of them.
+    1, as many channels that it is one of them; for the loudest, all.
 
     Raises:
         NoMicrophone: it has no such channel.
         OSError: it opens at no rate, perhaps because it is in use.
     """
     try:
-        check_channel(channel, microphone.max_channels)
+        check_channel(channel if isinstance(channel, int) else None, microphone.max_channels)
     except ValueError as error:
         raise NoMicrophone(f"{microphone.name} {error}") from error
     errors = []
@@ -173,13 +174,17 @@ def _rates(microphone: MicrophoneInfo) -> tuple[int, ...]:
     return tuple(rates)
 
 
-def _channels(microphone: MicrophoneInfo, rate_hz: int, channel: int | None = None) -> int:
+def _channels(microphone: MicrophoneInfo, rate_hz: int, channel: Choice = None) -> int:
     """One, or all where it does not open with one; OSError where it opens with neither.
 
     With a channel not one but two, or as many as it takes: what ALSA and PulseAudio give who asks
     for one is a mix of all.
     """
-    least = 1 if channel is None else min(max(2, channel), microphone.max_channels)
+    if channel in (None, MIX):
+        least = 1
+    else:
+        least = microphone.max_channels if channel == LOUDEST else max(2, int(channel or 1))
+    least = min(least, microphone.max_channels)
     for channels in sorted({least, microphone.max_channels}):
         try:
             with errors_of(f"{rate_hz} Hz"):

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_asc.audio.samples import Floats, checked_audio, mono
-
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE  # format tags
 _CODINGS = {(_INTEGER, 8): "u8", (_INTEGER, 16): "s16", (_INTEGER, 24): "s24"}
 _CODINGS |= {(_INTEGER, 32): "s32", (_FLOAT, 32): "f32", (_FLOAT, 64): "f64"}
 SAMPLE_BYTES = {"u8": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "f64": 8}
 MAX_HEADER_BYTES = 1 << 20  # chunks before the samples; a real header is far below
 _ENDLESS = 0x7FFF0000  # programs that write into a pipe put sizes like these; 0 too
+_ANOTHER = re.compile(rb"(?:RIFF|RF64).{4}WAVE[A-Za-z0-9 ]{4}", re.DOTALL)
+_ANOTHER_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,9 @@ class Pcm:
         """Bytes of one sample of every channel."""
         return SAMPLE_BYTES[self.coding] * self.channels
 
-    def decode(self, data: bytes, first_index: int = 0, channel: int | None = None) -> Floats:
-        """Whole frames as mono samples `[n]`, float32, full scale 1.
-
-        Channels are averaged, or one is taken, counted from 1.
-
-        Raises:
-            ValueError: a floating-point sample is NaN or infinite.
-        """
-        frames = _full_scale_1(data, self.coding).reshape(-1, self.channels)
-        return checked_audio(mono(frames, channel), first_index)
+    def decode(self, data: bytes) -> np.ndarray:
+        """Whole frames `[n, C]`, floating point as they came, full scale 1."""
+        return _full_scale_1(data, self.coding).reshape(-1, self.channels)
 
 
 def _full_scale_1(data: bytes, coding: str) -> np.ndarray:
@@ -115,6 +108,21 @@ def parse_wav(head: bytes) -> tuple[Pcm, int] | None:
     if place > MAX_HEADER_BYTES:
         raise ValueError(f"WAV header longer than {MAX_HEADER_BYTES:,} bytes")
     return None
+
+
+def another_header(data: bytes) -> tuple[int, bool]:
+    """Where in a WAV stream samples end because a header comes again, as recorders write at 2 GiB.
+
+    Returns:
+        That place, and whether a header is there; else the bytes that cannot belong to one.
+    """
+    if found := _ANOTHER.search(data):
+        return found.start(), True
+    begin = max(0, len(data) - _ANOTHER_BYTES + 1)
+    for place in range(begin, len(data)):
+        if data[place : place + 4] in (b"RIFF"[: len(data) - place], b"RF64"[: len(data) - place]):
+            return place, False
+    return len(data), False
 
 
 def _format(chunk: bytes) -> tuple[int, int, str]:

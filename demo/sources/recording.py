@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from edge_asc.audio.decode import blocks, probe
 from edge_asc.audio.samples import Floats
 from edge_asc.demo.events import State
+from edge_asc.demo.sources.channels import Choice, Downmix
 from edge_asc.demo.sources.source import Block, SourceCounts
 
 BLOCK_S = 0.1  # of a paced file, as a microphone gives it
@@ -17,11 +19,12 @@ MAX_LAG_S = 4.0  # of a reader behind the clock; then audio is lost, as a microp
 class FileSource:
     """A recording in any format that libsndfile reads, mono, at its own rate.
 
-    With `realtime` each block comes only when it would have sounded. `channel` is the one to take,
-    from 1; None: all are averaged.
+    With `realtime` each block comes only when it would have sounded. `channel` says which one is
+    heard (`edge_asc.demo.sources.channels`).
 
     Raises:
         AudioError: the file is unusable.
+        ValueError: it has no such channel.
     """
 
     def __init__(
@@ -30,7 +33,7 @@ class FileSource:
         realtime: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        channel: int | None = None,
+        channel: Choice = None,
     ) -> None:
         info = probe(path)
         self.name = str(path)
@@ -40,7 +43,10 @@ class FileSource:
         self._clock, self._sleep = clock, sleep
         self._realtime = realtime
         block_s = BLOCK_S if realtime else BULK_S
-        self._blocks: Iterator[Floats] = blocks(path, self.rate_hz, block_s, channel)
+        self._downmix = Downmix(channel, self.name)
+        self._downmix.check(info.channels)
+        mix = partial(self._downmix, rate_hz=self.rate_hz)
+        self._blocks: Iterator[Floats] = blocks(path, self.rate_hz, block_s, mix)
         self._next: Floats | None = None  # waits for its time
         self._started_s: float | None = None
         self._n_read = 0  # samples
@@ -84,8 +90,8 @@ class FileSource:
         return wait_s <= timeout_s
 
     def notices(self) -> list[str]:
-        """A file has none."""
-        return []
+        """What is wrong with its channels."""
+        return self._downmix.notices()
 
     def close(self) -> None:
         """Close the file."""

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
@@ -26,7 +27,7 @@ from edge_asc.audio.formats.part import Damaged, Part, PartFile
 from edge_asc.audio.formats.parts import parts_of
 from edge_asc.audio.full_scale import FullScale
 from edge_asc.audio.resampler import Resampler
-from edge_asc.audio.samples import Floats, check_channel, checked_audio, mono
+from edge_asc.audio.samples import Floats, Samples, check_channel, checked_audio, mono
 from edge_asc.audio.suffixes import FFMPEG_SUFFIXES
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ MIN_RATE_HZ = 1000  # of a file; below, nothing of a scene is left, and headers 
 _LOAD_BLOCK_S = 10.0
 _MOST_SAMPLES = 1 << 20  # decoded at once, of all channels, whatever a header says
 _JUDGED_S = 600.0  # of a file's beginning: whether its channels cancel each other
+Mixing = Callable[[Samples], Samples]  # frames [n, C] as samples [n]
 
 
 class AudioError(ValueError):
@@ -92,7 +94,10 @@ def load_audio(path: Path | str, sample_rate_hz: int) -> Floats:
 
 
 def blocks(
-    path: Path | str, sample_rate_hz: int, block_s: float, channel: int | None = None
+    path: Path | str,
+    sample_rate_hz: int,
+    block_s: float,
+    channel: int | Mixing | None = None,
 ) -> Iterator[Floats]:
     """Read a file block by block, in memory that does not grow with its length.
 
@@ -100,7 +105,8 @@ def blocks(
         path: the file.
         sample_rate_hz: rate of the blocks, at least 1.
         block_s: seconds read at a time. A resampler's delay makes blocks differ in length.
-        channel: the one to take, from 1; None: all are averaged, as `load_audio` says.
+        channel: the one to take, from 1, or what makes one of all; None: all are averaged, as
+            `load_audio` says.
 
     Yields:
         Samples [n ≥ 1]; joined they are `load_audio`'s.
@@ -204,15 +210,16 @@ def _frames_at_once(file: "SoundFile", block_s: float) -> int:
     return max(1, min(round(block_s * file.samplerate), _MOST_SAMPLES // file.channels))
 
 
-def _mono_blocks(path: Path, file: "SoundFile", n: int, channel: int | None) -> Iterator[Floats]:
+def _mono_blocks(
+    path: Path, file: "SoundFile", n: int, channel: int | Mixing | None
+) -> Iterator[Floats]:
     """Yield at most n frames at a time, as one channel; check what only decoding shows."""
     done, scale = 0, FullScale()
     has_scale = file.subtype in ("FLOAT", "DOUBLE")
     try:
-        check_channel(channel, file.channels)
-        only = _audible(file) if channel is None else channel
+        mix = channel if callable(channel) else _mixing(file, channel)
         while len(frames := file.read(n, dtype="float32", always_2d=True)):
-            samples = checked_audio(mono(frames, only), done)
+            samples = checked_audio(mix(frames), done)
             if has_scale:
                 scale.add(samples)
             yield samples
@@ -225,6 +232,11 @@ def _mono_blocks(path: Path, file: "SoundFile", n: int, channel: int | None) -> 
     if done < file.frames:
         counts = f"header promises {file.frames} frames, {done} are there"
         raise AudioError(f"{path}: truncated: {counts}")
+
+
+def _mixing(file: "SoundFile", channel: int | None) -> Mixing:
+    check_channel(channel, file.channels)
+    return partial(mono, channel=_audible(file) if channel is None else channel)
 
 
 def _audible(file: "SoundFile") -> int | None:

@@ -11,6 +11,7 @@ from edge_asc import __version__
 from edge_asc.cli import verbosity
 from edge_asc.cli.commands import Group, Sections, Verb, examples
 from edge_asc.cli.errors import INTERRUPTED, verb
+from edge_asc.cli.standard_streams import open_closed
 from edge_asc.cli.verbs import (
     data,
     explain,
@@ -201,6 +202,7 @@ def _print_anything() -> None:
 
 def main() -> None:
     """Entry point of the command `edge-asc`."""
+    open_closed()
     _print_anything()
     try:
         sys.argv[1:] = with_value(sys.argv[1:], "--web", WEB_ADDRESS)

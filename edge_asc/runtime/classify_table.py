@@ -34,6 +34,6 @@ def write_table(
         for result in results:
             prediction = result.answer.prediction
             scene = metadata.labels[int(prediction.scene.argmax())]
-            unsure = int(is_unsure(prediction, threshold))
+            unsure = int(is_unsure(result.answer, threshold))
             chances = (f"{p:.6g}" for p in prediction.scene)
             writer.writerow([shown(str(result.path)), scene, unsure, *chances])

@@ -27,7 +27,7 @@ from edge_asc.install import add_extra, add_package
 from edge_asc.runtime.classifier import RUNTIMES
 from virtual_mic import MISSING, VirtualMic
 
-RATE_HZ = 16000
+RATE_HZ = 32000
 MIC_TOLERANCE_DB = 1.0  # of noise over a second; what is played is recorded bit by bit
 VERDICTS = get_args(Verdict)
 
@@ -301,7 +301,7 @@ def test_the_level_is_the_root_mean_square(amplitude: float) -> None:
         (hiss(1e-5), "level", "very quiet"),
         (hiss(0.5).clip(-1, 1), "level", "clipped"),
         (hiss(0.05) + 0.1, "DC offset", "+10.0"),
-        (np.where(np.arange(RATE_HZ) // 160 == 50, 0, hiss(0.05)), "dropouts", "10 ms of zeros"),
+        (np.where(np.arange(RATE_HZ) // 320 == 50, 0, hiss(0.05)), "dropouts", "10 ms of zeros"),
     ],
 )
 def test_what_is_wrong_is_noticed_and_nothing_else(
@@ -315,7 +315,7 @@ def test_what_is_wrong_is_noticed_and_nothing_else(
 
 @pytest.mark.parametrize(
     ("fields", "said"),
-    [({"losses": 2}, "audio was lost 2 times"), ({"taken_s": 1.25}, "12800 samples a second came")],
+    [({"losses": 2}, "audio was lost 2 times"), ({"taken_s": 1.25}, "25600 samples a second came")],
 )
 def test_lost_audio_is_noticed(fields: dict[str, Any], said: str) -> None:
     dropouts = by_check(judge(recorded(hiss(0.05), **fields)))["dropouts"]
@@ -439,3 +439,10 @@ def test_a_microphone_is_listed_and_its_level_measured(
     assert found["recording"].fact.endswith(f"from default at {rate_hz} Hz")
     told_dbfs = float(found["level"].fact.split(" dBFS")[0])
     assert told_dbfs == pytest.approx(dbfs(amplitude), abs=MIC_TOLERANCE_DB)
+
+
+@pytest.mark.parametrize(("rate_hz", "verdict"), [(8000, "warn"), (16000, "warn"), (44100, "ok")])
+def test_a_microphone_of_a_telephone_is_told(rate_hz: int, verdict: str) -> None:
+    heard = Recorded("headset", hiss(0.1), rate_hz, len(hiss(0.1)) / rate_hz)
+    band = by_check(judge(heard))["band"]
+    assert (band.verdict, band.fact) == (verdict, f"sound up to {rate_hz / 2:g} Hz")

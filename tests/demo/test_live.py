@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import tiny_models
 from command import Cli
 from edge_asc.demo.events import SILENCE_DBFS, UNSURE, Decision
 from edge_asc.demo.hearing.health import Load
-from edge_asc.demo.hearing.levels import Level, dbfs
+from edge_asc.demo.hearing.levels import Level, Meter, dbfs
 from edge_asc.demo.hearing.smoothing import Smoother, Smoothing
 from edge_asc.demo.live import READ_TIMEOUT_S, Live
 from edge_asc.demo.outputs.output import Output, Outputs
@@ -118,6 +119,7 @@ def test_a_microphone_may_come_back_at_another_rate(classifier: Classifier) -> N
 
 def test_levels_are_those_of_the_audio_since_the_last_decision(classifier: Classifier) -> None:
     loud = np.full(RATE_HZ // 2, 0.5, np.float32)
+    loud[::2] *= -1
     source = Played(*[Block(loud * gain, RATE_HZ) for gain in (1, 1, 0.1, 0.1, 0)])
     found = heard(classifier, source)
     assert found.decisions[1].level_dbfs == pytest.approx(dbfs(0.05), abs=0.5)
@@ -273,13 +275,38 @@ def test_what_is_shown_obeys_floor_and_margin(rule: Smoothing, series: list[np.n
         smoothed = smoother.update(Prediction(scene))
         mean, shown = smoothed.mean.scene, smoothed.shown
         if shown is None:
-            assert mean.max() < rule.floor + rule.margin
+            assert before is None or scene[before] < rule.floor
+            assert smoothed.confidence < rule.floor
         else:
-            assert mean[shown] >= rule.floor
+            assert smoothed.confidence == scene[shown]
+            held = max(scene[shown], mean[shown]) if shown == before else -1
+            assert scene[shown] >= rule.floor or held >= rule.floor - rule.margin
             assert mean[shown] > mean.max() - max(rule.margin, 1e-12)
         if before is not None and shown not in (None, before):
             assert mean[shown] >= min(mean[before] + rule.margin, mean.max())
         before = shown
+
+
+@pytest.mark.parametrize("time_constant_s", [0.0, 1.0, 3.0])
+def test_a_scene_about_the_floor_keeps_its_name(time_constant_s: float) -> None:
+    """Confidences that wander a little to both sides of the floor are one steady scene."""
+    smoother = Smoother(Smoothing(time_constant_s, floor=0.8), 1.0)
+    wander = 0.8 + 0.04 * np.sin(np.arange(60) * 1.7)
+    shown = [smoother.update(Prediction(np.array([p, 1 - p]))).shown for p in wander]
+    assert np.count_nonzero(np.diff([-1 if s is None else s for s in shown])) <= 1
+    assert shown[-1] == 0
+
+
+@pytest.mark.parametrize("time_constant_s", [0.0, 1.0, 3.0])
+def test_a_window_that_reaches_the_floor_is_named_at_once(time_constant_s: float) -> None:
+    """The mean lags behind after a change of scene; the floor is one of windows."""
+    smoother = Smoother(Smoothing(time_constant_s, floor=0.9), 1.0)
+    for _ in range(10):
+        smoother.update(Prediction(np.array([0.45, 0.35, 0.2])))
+    for _ in range(2):  # one for the lead, where means are slow
+        smoothed = smoother.update(Prediction(np.array([0.01, 0.95, 0.04])))
+    assert (smoothed.shown, smoothed.confidence) == (1, 0.95)
+    assert smoother.update(Prediction(np.array([0.3, 0.5, 0.2]))).confidence == 0.5
 
 
 def test_after_one_time_constant_63_percent_of_a_step_is_there() -> None:
@@ -317,24 +344,51 @@ def test_the_level_of_a_sine() -> None:
     assert level.take() == (SILENCE_DBFS, SILENCE_DBFS)
 
 
+@pytest.mark.parametrize("offset", [0.004, -0.3])
+def test_an_offset_is_no_sound(classifier: Classifier, offset: float) -> None:
+    """A converter's offset keeps no gate open; the meter does not show it."""
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(4 * RATE_HZ)
+    samples = (noise + offset).astype(np.float32)
+    meter = Meter(RATE_HZ)
+    meter.add(samples)
+    meter.add(samples)
+    assert meter.level_dbfs == pytest.approx(-60, abs=0.5)
+    found = heard(classifier, Played(Block(samples, RATE_HZ)), gate_dbfs=-50).decisions
+    assert len(found) > 2
+    assert {d.scene for d in found} == {UNSURE}
+    assert [d.level_dbfs for d in found] == pytest.approx([-60] * len(found), abs=1)
+
+
+@pytest.mark.parametrize("hop_s", [0.016, 0.05, 0.1, 0.3])
+def test_every_decision_has_a_level_however_short_the_hop(
+    classifier: Classifier, hop_s: float
+) -> None:
+    samples = np.full(4 * RATE_HZ, 0.1, np.float32)
+    samples[::2] *= -1
+    for n in (100, 5000, len(samples)):  # of a block
+        blocks = [Block(samples[i : i + n], RATE_HZ) for i in range(0, len(samples), n)]
+        found = heard(classifier, Played(*blocks), hop_s).decisions
+        assert found
+        assert [d.level_dbfs for d in found] == pytest.approx([-20] * len(found), abs=0.1)
+
+
+def test_a_source_that_carries_too_little_is_told_once_a_rate(classifier: Classifier) -> None:
+    def said(rate_hz: int) -> list[str]:
+        block = Block(np.zeros(rate_hz, np.float32), rate_hz)
+        told = heard(classifier, Played(block, block, replace(block, joins=False))).told
+        return [notice.text for notice in told if "Hz" in notice.text]
+
+    assert said(RATE_HZ) == said(2 * RATE_HZ) == said(round(0.95 * RATE_HZ)) == []
+    (text,) = said(RATE_HZ // 2)
+    assert text.startswith(f"played: {RATE_HZ // 2} Hz carries sound up to {RATE_HZ / 4:g} Hz")
+
+
 def test_load_is_work_over_audio_of_the_last_ticks() -> None:
     load = Load(span=2)
     for busy_s in (10.0, 0.1, 0.3):
         load.add(1.0, busy_s)
         factor = load.tick()
     assert factor == pytest.approx(0.2)
-
-
-def test_all_outputs_are_closed_even_when_one_fails() -> None:
-    class Failing(Output):
-        def close(self) -> None:
-            raise OSError("disk full")
-
-    first, last = Heard(), Heard()
-    with pytest.raises(OSError, match="disk full"):
-        Outputs([first, Failing(), last]).close()
-    assert first.closed
-    assert last.closed
 
 
 def test_what_an_output_has_to_say_is_heard_by_all(classifier: Classifier) -> None:

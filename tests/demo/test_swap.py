@@ -175,7 +175,7 @@ def test_smoothing_begins_anew_with_the_rule_of_the_new_model(
     smoother = Smoother(rule(new), windows.hop_s)
     for decision, (_, features) in zip(found.decisions[n:], ready[n:], strict=False):
         smoothed = smoother.update(new.predict(features))
-        assert decision.confidence == pytest.approx(float(smoothed.mean.scene.max()), abs=1e-5)
+        assert decision.confidence == pytest.approx(smoothed.confidence, abs=1e-5)
         assert (decision.scene == "unsure") == (smoothed.shown is None)
 
 

@@ -35,6 +35,8 @@ class KeepOutput(Output):
         OSError: the folder cannot be made or written.
     """
 
+    what = "keeping clips"
+
     def __init__(
         self,
         folder: Path,

@@ -19,6 +19,7 @@ from edge_asc.demo.outputs.output import Output
 MAX_BYTES = 10_000_000
 KEEP = 9  # old files: 100 MB in all
 MIN_BYTES = 10_000
+SET_BACK_S = 1.0  # that a clock goes back when it is set, and not only adjusted
 TEXT_CHARACTERS = 1000  # of a notice
 
 
@@ -33,15 +34,16 @@ class DecisionLog(Output):
 
     Raises:
         ValueError: an argument out of its range, or a file that is no log.
-        OSError: the file cannot be written.
+        OSError: the file cannot be written, or another process does.
     """
+
+    what = "the log"
 
     def __init__(
         self, path: Path, *, every: str = "change", max_bytes: int = MAX_BYTES, keep: int = KEEP
     ) -> None:
         self._format = format_of(path)
         _check(path, every, max_bytes, keep)
-        path.parent.mkdir(parents=True, exist_ok=True)
         form = self._format
         self._writer = LogWriter(LogFile(path, form.header, max_bytes, keep, form.old_headers))
         self._every_decision = every == "decision"
@@ -50,6 +52,7 @@ class DecisionLog(Output):
         self._model = ""  # that said so
         self._now_s = time.time()  # Unix time of what came last
         self._written_s = self._now_s  # of the last line
+        self._health_s = 0.0  # of the last health
         self._written: tuple[State, str | None, str] = (self._state, self._scene, self._model)
         self._write("start")
 
@@ -69,7 +72,10 @@ class DecisionLog(Output):
 
     def on_health(self, health: Health) -> None:
         """A line when audio has gone or come back, and when nothing else was written for long."""
-        self._now_s = max(health.time_s, self._now_s)  # audio from a file runs ahead of the clock
+        set_back = health.time_s < self._health_s - SET_BACK_S
+        self._health_s = health.time_s
+        # Audio from a file runs ahead of the clock.
+        self._now_s = health.time_s if set_back else max(health.time_s, self._now_s)
         if health.state != "starting":
             self._state = health.state
         if self._state != "listening":

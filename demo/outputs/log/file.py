@@ -5,16 +5,20 @@ number to keep is overwritten. The renaming is atomic, so no moment has half a f
 """
 
 import errno
+import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
 
 _SCAN_BYTES = 1 << 16
+ANOTHER = "another listener writes this log; give each one of its own"
 _HEADER_BYTES = 1024  # no header is longer
 
 
 class LogFile:
     """Appends lines; opens the file again whenever it was closed, moved away or deleted.
+
+    While it is open, no other process can have it: the lines of two say nothing together.
 
     Args:
         header: what every file begins with; may be empty.
@@ -34,6 +38,7 @@ class LogFile:
         self._old_headers = old_headers
         self._header, self._max_bytes, self._keep = header, max_bytes, keep
         self._fd: int | None = None
+        self._was_open = False
         self._n_bytes = 0
 
     def append(self, line: bytes) -> None:
@@ -51,12 +56,16 @@ class LogFile:
         """Open the file unless that is done.
 
         Raises:
-            OSError: it cannot be opened for writing.
+            OSError: it cannot be opened for writing, or another process has it.
         """
         if self._fd is not None and not self._in_place():
             self.close()
         if self._fd is None:
+            if not self._was_open:  # later a folder that is gone is on a stick that was pulled out
+                self.path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._claim(self._fd)
+            self._was_open = True
             self._n_bytes = mend(self._fd)
             if os.pread(self._fd, _HEADER_BYTES, 0).startswith(self._old_headers):
                 self._rotate()
@@ -72,6 +81,16 @@ class LogFile:
             fd, self._fd = self._fd, None
             with suppress(OSError):  # of an earlier write; the file is closed all the same
                 os.close(fd)
+
+    def _claim(self, fd: int) -> None:
+        """Take the file for this process, before anything of it is mended."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise OSError(errno.EBUSY, ANOTHER, str(self.path)) from error
+        except OSError:  # a file system without locks: nobody can tell
+            pass
 
     def _in_place(self) -> bool:
         """Whether the path still names the open file: it may lie on a stick that was pulled out."""

@@ -20,6 +20,8 @@ from edge_asc.demo.events import State
 HEARTBEAT_S = 60.0  # a line is written at least this often, so that quiet is told from dead
 GAP_S = 1.5 * HEARTBEAT_S  # longer without a line: nothing listened
 
+# A machine without a clock begins on 1 January 1970, and what it hears is dated a little before.
+EARLIEST_S = -86_400.0
 YEAR_2200_S = 7_258_118_400  # Unix time
 
 EVERY = ("change", "decision")  # what may be worth a line
@@ -45,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         when = datetime.fromisoformat(self.time)
-        if when.tzinfo is None or not 0 <= when.timestamp() < YEAR_2200_S:
+        if when.tzinfo is None or not EARLIEST_S <= when.timestamp() < YEAR_2200_S:
             raise ValueError(f"time {self.time} is none of ours")
 
     @property

@@ -4,6 +4,7 @@ A line is handed to the operating system at once, so it survives the end of this
 follows at most every `SYNC_S`, so a power cut costs the lines of that time at most.
 """
 
+import errno
 import queue
 import threading
 import time
@@ -14,13 +15,18 @@ from edge_asc.demo.outputs.log.file import LogFile
 SYNC_S = 10.0
 QUEUE_LINES = 1000  # that wait for the disk; further ones are lost
 CLOSE_S = 0.25
+# What a disk says that is full, broken or was made read-only because of that.
+OF_DISKS = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENXIO})
 
 
 class LogWriter:
     """Appends lines to a file, in the order they were put.
 
+    A disk that takes nothing at the start is no other than one that does so later: lines are lost
+    until it does.
+
     Raises:
-        OSError: the file cannot be opened.
+        OSError: the file cannot be opened, and waiting would not help.
     """
 
     def __init__(self, file: LogFile) -> None:
@@ -31,7 +37,12 @@ class LogWriter:
         self._failing = False
         self._synced_s = time.monotonic()
         self._dirty = False  # whether something waits for fsync
-        file.open()
+        try:
+            file.open()
+        except OSError as error:
+            if error.errno not in OF_DISKS:
+                raise
+            self._fail(error.strerror or str(error), n_lines=0)
         self._thread = threading.Thread(target=self._run, name="decision log", daemon=True)
         self._thread.start()
 

@@ -40,6 +40,8 @@ class MqttOutput(Output):
         ImportError: there is no paho-mqtt.
     """
 
+    what = "MQTT"
+
     def __init__(
         self,
         url: str,

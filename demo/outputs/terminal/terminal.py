@@ -41,6 +41,8 @@ class TerminalOutput(Output):
         ValueError: standard output is no terminal that a picture could be drawn on.
     """
 
+    what = "the terminal view"
+
     def __init__(
         self, description: str, metadata: Metadata, hop_s: float, console: Console | None = None
     ) -> None:

@@ -42,6 +42,8 @@ class WebOutput(Output):
         OSError: the address cannot be had, or the server did not start.
     """
 
+    what = "the web page"
+
     def __init__(
         self,
         address: str,

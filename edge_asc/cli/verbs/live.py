@@ -27,7 +27,7 @@ EXAMPLES = {
         "edge-asc live --model model.tflite --list-microphones",
         "edge-asc live --model model.tflite --microphone 'USB PnP' --web --log scenes.jsonl",
         "edge-asc live --model model.tflite --source walk.wav --json",
-        "arecord -f S16_LE -r 44100 | edge-asc live --model model.tflite --source -",
+        "arecord -t raw -f S16_LE -r 44100 | edge-asc live --source - --raw 44100",
         "sudo edge-asc live --model model.tflite --mqtt mqtt://broker --install-service",
     ),
     "log summary": (

@@ -1,6 +1,7 @@
 """The log: which lines are written, that they survive power cuts, full disks and rotation."""
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -623,3 +625,90 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     for path in (tmp_path / "file" / "x.csv", tmp_path / "x.csv"):
         with pytest.raises(OSError, match=r"file|x\.csv"):
             DecisionLog(path)
+
+
+# What a machine without a clock, a worn card or a second listener does
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+@pytest.mark.parametrize("zone", ["America/New_York", "UTC", "Asia/Tokyo"])
+@pytest.mark.parametrize("begin_s", [-5.0, 0.0, 10800.0])
+def test_a_clock_of_1970_is_one(
+    suffix: str, zone: str, begin_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"x{suffix}"
+    with local_time(zone):
+        monkeypatch.setattr(time, "time", lambda: begin_s)
+        log = DecisionLog(path, every="decision")
+        feed(log, *(decision(begin_s + i) for i in range(3)))
+        log.close()
+        times = [entry.time_s for entry in entries(path)]
+    assert times == pytest.approx([begin_s, begin_s, begin_s + 1, begin_s + 2, begin_s + 2])
+
+
+@pytest.mark.parametrize("back_s", [90.0, 7200.0, 40 * 86400.0])
+@pytest.mark.parametrize("decides", [True, False])
+def test_lines_go_on_when_the_clock_is_set_back(
+    back_s: float, decides: bool, tmp_path: Path
+) -> None:
+    log = DecisionLog(tmp_path / "x.jsonl")
+    begin_s = time.time()
+    now_s = begin_s + np.concatenate([np.arange(300), np.arange(300, 900) - back_s])
+    for time_s in now_s:
+        feed(log, health(time_s, "listening" if decides else "lost"))
+        feed(log, *([decision(time_s)] if decides else []))
+    log.close()
+    times = np.array([entry.time_s for entry in read_entries(tmp_path / "x.jsonl")])
+    (set_back,) = np.flatnonzero(np.diff(times) < 0)
+    new = times[set_back + 1 :]
+    assert len(new) >= 600 // 60
+    assert np.diff(new).max() <= 61
+    assert new[-1] == pytest.approx(now_s[-1], abs=60)
+
+
+@pytest.mark.parametrize("error", [errno.EROFS, errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("place", ["x.jsonl", "new/folder/x.csv"])
+def test_a_disk_that_takes_nothing_at_the_start_is_told_and_tried_again(
+    error: int, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real = tmp_path / place, os.open
+
+    def refused(name: Any, *rest: Any, **more: Any) -> int:
+        if str(name) == str(path):
+            raise OSError(error, os.strerror(error), str(name))
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refused)
+    log = DecisionLog(path, every="decision")
+    log.on_decision(decision(time.time(), "rain"))
+    until(lambda: log._writer.n_lost == 2)
+    (said,) = log.notices()
+    assert os.strerror(error).lower() in said
+    assert "lines are lost" in said
+    monkeypatch.setattr(os, "open", real)
+    log.on_decision(decision(time.time(), "dog"))
+    log.close()
+    assert [entry.scene for entry in read_entries(path)] == ["dog", None]
+
+
+def test_a_place_that_never_can_be_a_log_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "x.jsonl", tmp_path / "folder.csv"):
+        (tmp_path / "folder.csv").mkdir(exist_ok=True)
+        with pytest.raises(OSError, match=r"directory|exists"):
+            DecisionLog(path)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_a_log_is_written_by_one_listener_at_a_time(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x{suffix}"
+    first = DecisionLog(path)
+    (tmp_path / f"link{suffix}").symlink_to(path)
+    for same in (path, tmp_path / f"link{suffix}"):
+        with pytest.raises(OSError, match="another listener writes this log"):
+            DecisionLog(same)
+    first.on_decision(decision(time.time(), "rain"))
+    first.close()
+    DecisionLog(path).close()
+    events = [entry.event for entry in read_entries(path)]
+    assert events == ["start", "change", "end", "start", "end"]

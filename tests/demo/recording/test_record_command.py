@@ -82,7 +82,8 @@ def test_so_many_minutes_and_no_more(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_what_is_said_at_the_end(cli: Cli, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "s.wav", np.ones(RATE_HZ, np.int16) * 32767, RATE_HZ)
+    square = np.where(np.arange(RATE_HZ) % 2, 32767, -32767).astype(np.int16)
+    soundfile.write(tmp_path / "s.wav", square, RATE_HZ)
     source = ["--into", tmp_path / "in", "--source", tmp_path / "s.wav"]
     code, out, err = cli("record", "dog", *source)
     _, told = err.splitlines()

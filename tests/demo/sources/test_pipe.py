@@ -177,12 +177,62 @@ def test_what_cannot_be_used_is_said(data: bytes, said: str) -> None:
         read_all(PipeSource(read, "pipe"))
 
 
-def test_a_sample_that_is_no_number_is_found() -> None:
+def test_a_sample_that_is_no_number_is_silence_and_told() -> None:
     read, write = os.pipe()
-    os.write(write, np.array([0, 0, np.nan], "<f4").tobytes())
+    os.write(write, np.array([0.5, np.nan, -0.5], "<f4").tobytes())
     os.close(write)
-    with pytest.raises(ValueError, match="pipe: sample 2 is nan"):
-        read_all(PipeSource(read, "pipe", Pcm(8000, 1, "f32")))
+    source = PipeSource(read, "pipe", Pcm(8000, 1, "f32"))
+    np.testing.assert_array_equal(read_all(source), [0.5, 0, -0.5])
+    (said,) = source.notices()
+    assert said.startswith("pipe: a sample NaN")
+
+
+@pytest.mark.parametrize("coding", sorted(SUBTYPES))
+@pytest.mark.parametrize("endless", [True, False])
+@pytest.mark.parametrize("torn", [0, 1])
+def test_a_header_that_comes_again_is_no_sound(coding: str, endless: bool, torn: int) -> None:
+    """Recorders begin anew at 2 GiB, and `cat` joins files; a frame may be torn before it."""
+    one, other = wav_bytes(coding, 2, 700), wav_bytes(coding, 2, 900)
+    (first, start), (_, start_other) = parse_wav(one) or (None, 0), parse_wav(other) or (None, 0)
+    assert first is not None
+    if endless:
+        size = (0x80000000).to_bytes(4, "little")
+        one = one[: start - 4] + size + one[start:] + b"x" * torn
+        other = other[: start_other - 4] + size + other[start_other:]
+    sounds = [
+        soundfile.read(io.BytesIO(wav_bytes(coding, 2, n)), dtype="float32")[0].mean(1)
+        for n in (700, 900)
+    ]
+    source = piped(one + other, [997])
+    found = read_all(source)
+    assert source.state == "ended"
+    assert found == pytest.approx(np.concatenate(sounds), abs=1e-7)
+
+
+def test_another_format_behind_another_header() -> None:
+    blocks = []
+    source = piped(wav_bytes("s16", 1, 300) + b"LIST\4\0\0\0abcd" + wav_bytes("f32", 3, 200), [997])
+    while source.state != "ended":
+        if block := source.read(1):
+            blocks.append(block.samples)
+    assert sum(map(len, blocks)) == 500
+
+
+@pytest.mark.parametrize("tail", [b"R", b"RIFF", b"RIFF\1\2\3\4WAVE"])
+def test_samples_that_look_like_the_beginning_of_a_header_are_heard(tail: bytes) -> None:
+    head = wav_bytes("u8", 1, 10)
+    start = head.index(b"data") + 8
+    found = read_all(piped(head[: start - 4] + bytes(4) + b"\x80" * 50 + tail, [997]))
+    assert (found[-len(tail) :] * 128 + 128).astype("u1").tobytes() == tail
+
+
+def test_a_wav_stream_that_ends_where_wav_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_asc.demo.sources.pipe.MOST_WAV_BYTES", 1000)
+    data = wav_bytes("s16", 1, 600)
+    start = data.index(b"data") + 8
+    source = piped(data[: start - 4] + (0x80000000).to_bytes(4, "little") + data[start:], [997])
+    with pytest.raises(ValueError, match=r"arecord -t raw …, and --raw 16000:1:s16"):
+        read_all(source)
 
 
 def test_a_growing_file_is_followed(tmp_path: Path) -> None:
