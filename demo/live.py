@@ -19,9 +19,9 @@ from edge_asc.demo.hearing.smoothing import Smoothed, Smoother, Smoothing
 from edge_asc.demo.hearing.trial import try_out
 from edge_asc.demo.outputs.output import Output
 from edge_asc.demo.sources.source import Block, Source
+from edge_asc.runtime.answers.report import prediction_dict
 from edge_asc.runtime.answers.stream import FeatureWindows
 from edge_asc.runtime.classifier import Classifier
-from edge_asc.runtime.classify_report import prediction_dict
 
 PIECE_S = 0.25  # levels are as exact
 READ_TIMEOUT_S = 0.1  # also how soon a signal is noticed

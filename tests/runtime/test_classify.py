@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from edge_asc.frontend.windows import WindowStream, crop_starts, cut, slide_starts
 from edge_asc.runtime.answers.answer import ranking
 from edge_asc.runtime.answers.hear import answers
+from edge_asc.runtime.answers.report import clock, result_dict, result_text
 from edge_asc.runtime.answers.stream import Stream
 from edge_asc.runtime.classifier import Classifier, softmax
 from edge_asc.runtime.classify import FileResult, classify_all, find_audio
-from edge_asc.runtime.classify_report import clock, result_dict, result_text
 from tiny_models import (
     ABSTRACT_LABELS,
     FRONTEND,

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge_asc.files import atomic_write, shown
+from edge_asc.runtime.answers.report import is_unsure
 from edge_asc.runtime.classify import FileResult
-from edge_asc.runtime.classify_report import is_unsure
 from edge_asc.runtime.metadata import Metadata
 
 
