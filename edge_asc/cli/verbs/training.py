@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -82,21 +83,24 @@ def train(
         is_main_process,
     )
     from edge_asc.training.run import train as train_run
+    from edge_asc.training.run_folder import removed_if_empty
 
-    folder = train_run(
-        config,
-        dataset,
-        fold,
-        run_folder(config.name, out, name, resume, num_nodes),
-        data=str(data),
-        init=init,
-        teachers=teacher or (),
-        seed=seed,
-        resume=resume,
-        placement=Placement(devices, num_nodes),
-        loggers=logger or (),
-        progress=not is_quiet(),
-    )
+    folder = run_folder(config.name, out, name, resume, num_nodes)
+    with nullcontext() if name or resume else removed_if_empty(folder):
+        train_run(
+            config,
+            dataset,
+            fold,
+            folder,
+            data=str(data),
+            init=init,
+            teachers=teacher or (),
+            seed=seed,
+            resume=resume,
+            placement=Placement(devices, num_nodes),
+            loggers=logger or (),
+            progress=not is_quiet(),
+        )
     if is_main_process():
         print_trained(folder, as_json)
 
