@@ -23,6 +23,7 @@ import msgspec
 
 LEFT_S = 24 * 3600.0
 _TEMPORARY = re.compile(r"\..+\.([0-9a-f]{6})-(\d+)-[a-z0-9_]{8}(?:\.\w+)?")
+_ACTS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _looked_at: set[Path] = set()  # a cache holds thousands of files: once for each folder
 _NUMBERS = re.compile(r"\[\n(?:[\s\d,.eE+-]|null)+\]")  # a list of numbers, spread over lines
 
@@ -97,6 +98,19 @@ def write_json(path: Path | str, value: Any) -> None:
         temporary.write_text(as_json(value) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path | str) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is none; the message names the file.
+    """
+    try:
+        return msgspec.json.decode(Path(path).read_bytes())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def as_json(value: Any) -> str:
     """Readable JSON of structs, dataclasses, tables, lists and numbers, numpy's too.
 
@@ -107,8 +121,9 @@ def as_json(value: Any) -> str:
     """
     plain = _finite(msgspec.to_builtins(value, enc_hook=_number))
     text = _NUMBERS.sub(_on_one_line, json.dumps(plain, indent=2, ensure_ascii=False))
-    # A file name that is no text has halves of surrogate pairs, which JSON can only escape.
-    return text.encode("utf-8", "backslashreplace").decode()
+    # A file name that is no text has halves of surrogate pairs, which JSON can only escape. What
+    # would act on a terminal that shows the JSON, it may.
+    return _ACTS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def _finite(value: Any) -> Any:

@@ -11,7 +11,7 @@ import torch
 from edge_asc.config.schema import Config, config_from_dict, with_overrides
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.data.open import open_dataset
-from edge_asc.files import remove_left, write_json
+from edge_asc.files import read_json, remove_left, write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
@@ -150,7 +150,7 @@ def _settings_before(folder: Path) -> tuple[Config, list[str]] | None:
     path = folder / SETTINGS
     if not path.is_file():
         return None
-    settings = msgspec.json.decode(path.read_bytes())
+    settings = read_json(path)
     return config_from_dict(settings["config"], where=str(path)), settings.get("teachers", [])
 
 
@@ -194,7 +194,7 @@ def _draw(folder: Path, description: Run) -> None:
     """Write the pictures, where they are not there yet."""
     remove_left(folder)
     if not (folder / "confusion.png").exists():
-        metrics = msgspec.json.decode((folder / "metrics.json").read_bytes())
+        metrics = read_json(folder / "metrics.json")
         curves = folder / "metrics.csv"
         rows = read_rows(curves) if metrics["epochs"] and curves.exists() else []
         save_pictures(folder, rows, metrics, description.labels)

@@ -224,4 +224,6 @@ def measure(network: nn.Module, material: Material, run: Run) -> dict[str, dict[
         if store is not None:
             scores = score(predict(asked, normalize, store, run.n_frames), store.labels)
             found[name] = scores.to_dict(has_abstract=len(store.labels) > 1)
+            if name in material.recordings:
+                found[name]["recordings"] = material.recordings[name]
     return found

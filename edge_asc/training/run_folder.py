@@ -96,7 +96,7 @@ def read_run(folder: Path | str) -> Run:
         raise ValueError(f"{folder} is not a run folder: it has no run.json")
     try:
         run = msgspec.json.decode(path.read_bytes(), type=Run)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
     if run.schema != SCHEMA:
         raise ValueError(f"{path}: schema {run.schema}, this version reads {SCHEMA}")

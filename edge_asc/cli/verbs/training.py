@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from edge_asc.cli import complete
-from edge_asc.cli.console import print_json
+from edge_asc.cli.console import print_json, print_text
 from edge_asc.cli.options import AsJson, Data, Overrides, Preset, Teacher
 from edge_asc.cli.verbosity import is_quiet, notice
 
@@ -125,15 +125,20 @@ def run_folder(preset: str, out: Path | None, name: str | None, resume: bool, no
 
 def print_trained(folder: Path, as_json: bool) -> None:
     """Say of a finished training where it is, and how good."""
+    from edge_asc.evaluation.interval import interval_text, wilson
+
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
     if as_json:
         print_json({"run": str(folder), "metrics": metrics})
         return
-    print(f"run {folder}")
+    print_text(f"run {folder}")
     for part, figures in metrics.items():
         if isinstance(figures, dict) and "accuracy" in figures:
             share, clips = figures["accuracy"], figures.get("clips", "?")
-            print(f"  {part:10} accuracy {share:.1%} of {clips} clips")
+            found = f"  {part:10} accuracy {share:.1%} of {clips} clips"
+            if n := figures.get("recordings"):
+                found += f" (95 % interval {interval_text(wilson(share, n))}, {n} recordings)"
+            print_text(found)
 
 
 def import_public(
@@ -164,7 +169,7 @@ def import_public(
 
     order = TAU_SCENES if labels is None else read_order(labels)
     run = import_run(file, out, data, order)
-    print_json({"run": str(run)}) if as_json else print(f"run {run}")
+    print_json({"run": str(run)}) if as_json else print_text(f"run {run}")
     if labels is None:
         notice(
             "took the scenes in alphabetical order; the public code numbers them as its"
