@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from edge_asc.plotting import new_figure
 from edge_asc.training import plots
@@ -28,7 +29,10 @@ def test_another_process_is_refused_until_the_first_ends(tmp_path: Path) -> None
     command = [sys.executable, "-c", HOLD, str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
         assert first.stdout and first.stdout.readline() == b"held\n"
-        with pytest.raises(OSError, match="another process trains there"), only_one(folder, "x"):
+        with (
+            pytest.raises(OSError, match="another process trains there"),
+            only_one(folder, "trains"),
+        ):
             pass
         first.kill()
     with only_one(folder, "trains"):
@@ -51,10 +55,13 @@ def test_a_run_that_came_to_nothing_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_picture_of_many_classes_is_no_larger(
     n: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = []
-    monkeypatch.setattr(
-        plots, "new_figure", lambda *size: drawn.append(new_figure(*size)) or drawn[0]
-    )
+    drawn: list[Figure] = []
+
+    def draw(*size: float) -> Figure:
+        drawn.append(new_figure(*size))
+        return drawn[0]
+
+    monkeypatch.setattr(plots, "new_figure", draw)
     labels = [f"class ${i}$ " + "x" * 80 for i in range(n)]
     save_confusion(np.eye(n, dtype=int), labels, tmp_path / "c.png")
     width, height = drawn[0].get_size_inches() * drawn[0].dpi
