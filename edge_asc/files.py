@@ -3,12 +3,17 @@
 And JSON as all files and verbs write it.
 """
 
+import contextlib
+import functools
+import hashlib
 import json
 import logging
 import math
 import os
 import re
+import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +22,10 @@ from typing import Any
 import msgspec
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+LEFT_S = 24 * 3600.0
+_TEMPORARY = re.compile(r"\..+\.([0-9a-f]{6})-(\d+)-[a-z0-9_]{8}(?:\.\w+)?")
+_ACTS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_looked_at: set[Path] = set()  # a cache holds thousands of files: once for each folder
 _NUMBERS = re.compile(r"\[\n(?:[\s\d,.eE+-]|null)+\]")  # a list of numbers, spread over lines
 
 log = logging.getLogger(__name__)
@@ -27,14 +36,19 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     """Give a temporary path in the same folder; move it to `path` when the block ends well.
 
     Two processes may write the same file at once: each has its own temporary file and the last
-    move wins with a whole file. When the block raises, nothing is left behind.
+    move wins with a whole file. When the block raises, nothing is left behind. What a process left
+    that was killed meanwhile goes with the next one's first file in that folder.
 
     Raises:
         OSError: the folder cannot be written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    if path.parent not in _looked_at:
+        _looked_at.add(path.parent)
+        remove_left(path.parent)
+    prefix = f".{path.name}.{_here()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -46,10 +60,56 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@functools.cache
+def _here() -> str:
+    """Six digits for the machine, or the container, in which a process number means something."""
+    with contextlib.suppress(OSError):
+        return _short(socket.gethostname() + os.readlink("/proc/self/ns/pid"))
+    return _short(socket.gethostname())
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:6]
+
+
+def remove_left(folder: Path) -> None:
+    """Delete temporary files of `atomic_write` whose process has ended."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if (found := _TEMPORARY.fullmatch(entry.name)) and _is_left(entry, *found.groups()):
+                Path(entry).unlink(missing_ok=True)
+
+
+def _is_left(entry: "os.DirEntry[str]", where: str, process: str) -> bool:
+    """Nobody knows of a process elsewhere; what is a day old is nobody's work any more."""
+    if where != _here():
+        return time.time() - entry.stat().st_mtime > LEFT_S
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # there, and somebody else's
+        return False
+    return False
+
+
 def write_json(path: Path | str, value: Any) -> None:
     """Write readable JSON, whole or not at all."""
     with atomic_write(path) as temporary:
         temporary.write_text(as_json(value) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path | str) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is none; the message names the file.
+    """
+    try:
+        return msgspec.json.decode(Path(path).read_bytes())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def as_json(value: Any) -> str:
@@ -61,10 +121,12 @@ def as_json(value: Any) -> str:
         TypeError: something that JSON has no form for.
     """
     plain = _finite(msgspec.to_builtins(value, enc_hook=_number))
-    return _NUMBERS.sub(_on_one_line, json.dumps(plain, indent=2, ensure_ascii=False))
+    text = _NUMBERS.sub(_on_one_line, json.dumps(plain, indent=2, ensure_ascii=False))
+    # What would act on a terminal that shows the JSON, JSON may escape.
+    return _ACTS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
-def shown(name: str) -> str:
+def utf8(name: str) -> str:
     r"""A file's name as text: bytes of it that are no UTF-8 as ``\xff``.
 
     Python holds such bytes as halves of surrogate pairs, which no UTF-8 text may have.
@@ -79,7 +141,7 @@ def _is_name(text: str) -> bool:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, str):
-        return shown(value) if _SURROGATES.search(value) else value
+        return utf8(value) if _SURROGATES.search(value) else value
     if isinstance(value, dict):
         return {_finite(key): _finite(x) for key, x in value.items()}
     if isinstance(value, list | tuple):

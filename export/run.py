@@ -1,6 +1,6 @@
 """A run → model files that keep their budget and compute what was trained, or no files at all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -15,7 +15,7 @@ from edge_asc.export.model_file import ModelFile
 from edge_asc.export.names import check_free, file_stem
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.files import atomic_write, write_json
+from edge_asc.files import atomic_write, read_json, write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.trace import trace
@@ -119,8 +119,7 @@ def model_metadata(
     if base := description.base:
         provenance["base"] = {"name": base["name"], "sha256": base["sha256"][:12]}
     if precision == "int8":
-        method = msgspec.json.decode((run / QUANTISED / SETTINGS).read_bytes())["method"]
-        provenance |= {"quantised": method, "nncf": made_by.get("versions", {}).get("nncf")}
+        provenance |= _quantised_by(run, provenance)
     return Metadata(
         name=description.settings().name,
         labels=description.labels,
@@ -132,6 +131,18 @@ def model_metadata(
         provenance=provenance,
         budget={"rule": rule, "enforced": enforced},
     )
+
+
+def _quantised_by(run: Path, trained_by: Mapping[str, Any]) -> dict[str, Any]:
+    """What made a run's int8 network: how, by which NNCF, and what else was not as in training."""
+    settings = read_json(run / QUANTISED / SETTINGS)
+    made_by = settings.get("provenance", {})
+    versions = made_by.get("versions", {})
+    found = {name: made_by.get(name) for name in ("edge_asc", "git")}
+    found["torch"] = versions.get("torch")
+    others = {name: v for name, v in found.items() if v and v != trained_by.get(name)}
+    by = {"quantised_by": others} if others else {}
+    return {"quantised": settings["method"], "nncf": versions.get("nncf"), **by}
 
 
 def _judge(
@@ -160,6 +171,6 @@ def _place(path: Path, data: bytes, graph: Graph, examples: Any) -> ModelFile:
         parity.check(path.name, result)
     figures = asdict(result)
     record = path.parent / PARITY_FILE
-    known = msgspec.json.decode(record.read_bytes()) if record.is_file() else {}
+    known = read_json(record) if record.is_file() else {}
     write_json(record, {**known, path.name: figures})
     return ModelFile(path, figures)

@@ -7,6 +7,9 @@ that compute the same numbers in one pass, where NNCF's eager reference needs a 
 
 import logging
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +21,8 @@ os.environ["NNCF_CI"] = "1"  # read once, at NNCF's first import: no telemetry
 
 def import_nncf() -> ModuleType:
     """Return the `nncf` module, ready for torch on this machine."""
-    import nncf
+    with _without_telemetry():
+        import nncf
     import nncf.torch
     from nncf.common.graph.patterns.patterns import IgnoredPatternNames
     from nncf.torch.quantization import extensions, ignored_patterns
@@ -30,6 +34,23 @@ def import_nncf() -> ModuleType:
     known.pop(IgnoredPatternNames.SE_BLOCK, None)
     nncf.set_log_level(logging.WARNING)
     return nncf
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """NNCF makes a telemetry object before it asks whether it may, and that an identity on disk.
+
+    Where the package for it cannot be imported, it does without.
+    """
+    name = "openvino_telemetry"
+    before = sys.modules.get(name)
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
 
 
 class TorchKernels:

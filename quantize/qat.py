@@ -8,7 +8,6 @@ places serve another runtime: they leave the logits in float and max's inputs on
 """
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
@@ -21,7 +20,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from edge_asc.files import atomic_write, write_json
+from edge_asc.files import atomic_write, read_json, write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import (
     FIXED_GRIDS,
@@ -132,7 +131,7 @@ def load(network: GraphNetwork, folder: Path) -> GraphNetwork:
         ValueError: the files belong to another network.
     """
     nncf = import_nncf()
-    config = json.loads((folder / "nncf.json").read_text())
+    config = read_json(folder / "nncf.json")
     network = _unrounded(network)
     state = torch.load(folder / "weights.pt", weights_only=True, map_location="cpu")
     quantised = nncf.torch.load_from_config(network, config)

@@ -11,7 +11,7 @@ import torch
 from edge_asc.config.schema import Config, config_from_dict, with_overrides
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.data.open import open_dataset
-from edge_asc.files import write_json
+from edge_asc.files import read_json, remove_left, write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
@@ -19,9 +19,17 @@ from edge_asc.quantize import qat
 from edge_asc.training.fit import fit_material
 from edge_asc.training.inputs.examples import inputs, spread
 from edge_asc.training.losses.distillation import load_teachers
-from edge_asc.training.plots import save_curves
-from edge_asc.training.run import Material, labelled, measure, prepare
-from edge_asc.training.run_folder import QUANTISED, Run, load_network, provenance, read_run
+from edge_asc.training.run import Material, labelled, measure, prepare, save_pictures
+from edge_asc.training.run_folder import (
+    QUANTISED,
+    Run,
+    load_network,
+    only_one,
+    provenance,
+    read_rows,
+    read_run,
+    removed_if_empty,
+)
 
 SETTINGS = "quantize.json"
 RANGE_BATCH = 16  # clips
@@ -53,8 +61,28 @@ def quantize_run(
     """
     description = read_run(run)
     folder = run / QUANTISED
-    if resume and (folder / "weights.pt").exists():
-        return folder
+    with removed_if_empty(folder), only_one(folder, "quantises"):
+        if not (resume and (folder / "weights.pt").exists()):
+            _quantise(
+                run, description, folder, ptq, overrides, resume, data, teachers, progress, cache
+            )
+        _draw(folder, description)
+    return folder
+
+
+def _quantise(
+    run: Path,
+    description: Run,
+    folder: Path,
+    ptq: bool,
+    overrides: Sequence[str],
+    resume: bool,
+    data: Path | SceneDataset | None,
+    teachers: Sequence[Path | str],
+    progress: bool,
+    cache: Path | None,
+) -> None:
+    """All but the pictures; arguments as of `quantize_run`."""
     _check_free(folder, resume or ptq)
     config, names = _settings(description, folder, overrides, [*map(str, teachers)], resume)
     network = float_network(run, description)
@@ -82,8 +110,7 @@ def quantize_run(
             progress=progress,
         ).rows
     _save_results(folder, quantised.eval(), description, material, rows)
-    qat.save(quantised, folder)  # last of all: weights.pt says that the rest is there
-    return folder
+    qat.save(quantised, folder)  # weights.pt, last, says that the rest is there
 
 
 def _check_free(folder: Path, may_go_on: bool) -> None:
@@ -127,7 +154,7 @@ def _settings_before(folder: Path) -> tuple[Config, list[str]] | None:
     path = folder / SETTINGS
     if not path.is_file():
         return None
-    settings = msgspec.json.decode(path.read_bytes())
+    settings = read_json(path)
     return config_from_dict(settings["config"], where=str(path)), settings.get("teachers", [])
 
 
@@ -160,10 +187,18 @@ def _save_results(
     material: Material,
     rows: list[dict[str, Any]],
 ) -> None:
-    """Score the integer network and write metrics.json, confusion.png and curves.png."""
+    """Score the integer network and write metrics.json."""
     frozen = GraphNetwork(qat.freeze(quantised)).eval()
     metrics: dict[str, Any] = {"method": "qat" if rows else "ptq", "epochs": len(rows)}
-    metrics |= measure(folder, frozen, material, description)
-    if rows:
-        save_curves(rows, folder / "curves.png")
+    metrics |= measure(frozen, material, description)
     write_json(folder / "metrics.json", metrics)
+
+
+def _draw(folder: Path, description: Run) -> None:
+    """Write the pictures, where they are not there yet."""
+    remove_left(folder)
+    if not (folder / "confusion.png").exists():
+        metrics = read_json(folder / "metrics.json")
+        curves = folder / "metrics.csv"
+        rows = read_rows(curves) if metrics["epochs"] and curves.exists() else []
+        save_pictures(folder, rows, metrics, description.labels)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -22,6 +23,7 @@ from edge_asc.training.run_folder import (
     newest_run,
     read_rows,
     read_run,
+    removed_if_empty,
 )
 
 if TYPE_CHECKING:
@@ -262,25 +264,27 @@ def train(
     dataset = data if isinstance(data, SceneDataset) else open_dataset(Path(data))
     root = Path(out or DEFAULT_ROOT)
     unnamed = newest_run if resume else partial(new_run_folder, config.name)
-    folder = root / name if name else unnamed(root)
     if model is not None:
-        config = _with_model(config, dataset, model, folder if resume else None)
+        resumed = (root / name if name else newest_run(root)) if resume else None
+        config = _with_model(config, dataset, model, resumed)
+    folder = root / name if name else unnamed(root)
     from edge_asc.training.placement import Placement  # torch takes seconds
     from edge_asc.training.run import train as train_run
 
-    train_run(
-        config,
-        dataset,
-        fold,
-        folder,
-        data=str(dataset.source or dataset.root),
-        init=None if init is None else Path(init),
-        teachers=[Path(teacher) for teacher in teachers],
-        seed=seed,
-        resume=resume,
-        placement=Placement(accelerator=accelerator),
-        progress=progress,
-    )
+    with nullcontext() if name or resume else removed_if_empty(folder):
+        train_run(
+            config,
+            dataset,
+            fold,
+            folder,
+            data=str(dataset.source or dataset.root),
+            init=None if init is None else Path(init),
+            teachers=[Path(teacher) for teacher in teachers],
+            seed=seed,
+            resume=resume,
+            placement=Placement(accelerator=accelerator),
+            progress=progress,
+        )
     run = Run(folder)
     run._data = dataset
     return run

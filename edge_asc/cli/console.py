@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from edge_asc.cli.verbosity import is_quiet
 from edge_asc.demo.learning import progress
+from edge_asc.shown import shown_text
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 FILE_WIDTH = 180  # characters, where there is no terminal to say how wide it is
 
@@ -19,8 +21,14 @@ def tables() -> "Console":
     """A console on stdout; wide enough for whole numbers when it goes to a file or a pipe."""
     from rich.console import Console
 
-    console = Console()
-    return console if console.is_terminal else Console(width=FILE_WIDTH)
+    class Shown(Console):
+        """What stands in a table's cells does nothing to the terminal."""
+
+        def render_str(self, text: str, **how: Any) -> "Text":
+            return super().render_str(shown_text(text), **how)
+
+    console = Shown()
+    return console if console.is_terminal else Shown(width=FILE_WIDTH)
 
 
 def print_json(value: Any) -> None:
@@ -28,6 +36,11 @@ def print_json(value: Any) -> None:
     from edge_asc.files import as_json
 
     print(as_json(value))
+
+
+def print_text(text: object) -> None:
+    """Print lines of ours in which names from outside stand: their characters do nothing."""
+    print(shown_text(text), flush=True)
 
 
 @contextmanager

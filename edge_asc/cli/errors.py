@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import typer
 
 from edge_asc.install import add_extra
+from edge_asc.shown import shown
 
 ERROR, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _TRAINING = "torch torchaudio torchao lightning nncf onnx matplotlib"
@@ -45,6 +46,10 @@ def verb(function: Verb) -> Verb:
             show_bytes(error)
             log.debug("where it went wrong", exc_info=True)
             raise typer.Exit(getattr(error, "exit_code", ERROR)) from error
+        except RecursionError as error:
+            complain("something is nested without end: a damaged file, or a setting")
+            log.debug("where it went wrong", exc_info=True)
+            raise typer.Exit(ERROR) from error
         except ImportError as error:
             complain(missing(error))
             log.debug("where it went wrong", exc_info=True)
@@ -58,7 +63,7 @@ def verb(function: Verb) -> Verb:
 
 def complain(line: str) -> None:
     """One line on stderr, with the program's name."""
-    print(f"edge-asc: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    print(f"edge-asc: {shown(' '.join(line.split()))}", file=sys.stderr, flush=True)
 
 
 def show_bytes(error: Exception) -> None:

@@ -8,6 +8,8 @@ the traceback behind an error is such a line, too.
 import logging
 import sys
 
+from edge_asc.shown import shown_text
+
 NOTICE = 25  # between INFO and WARNING: a line that is printed unless -q is given
 LOGGER = logging.getLogger("edge_asc")
 PLAIN = "edge-asc: %(message)s"
@@ -25,10 +27,17 @@ def set_up(verbose: int = 0, quiet: bool = False, debug: bool = False) -> None:
     level = logging.ERROR if quiet else NOTICE if not verbose else logging.INFO
     level = logging.DEBUG if debug or verbose > 1 else level
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(DETAILED if level == logging.DEBUG else PLAIN))
+    handler.setFormatter(_Shown(DETAILED if level == logging.DEBUG else PLAIN))
     LOGGER.handlers[:] = [handler]
     LOGGER.propagate = False  # other packages' handlers would write it once more
     LOGGER.setLevel(level)
+
+
+class _Shown(logging.Formatter):
+    """What a record tells of names and labels from outside does nothing to the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown_text(super().format(record))
 
 
 def notice(line: str) -> None:

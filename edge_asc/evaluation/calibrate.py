@@ -12,11 +12,13 @@ import msgspec
 import numpy as np
 
 from edge_asc.budget.read_file import inventory_of_file
-from edge_asc.budget.rules import enforce, rules_named
+from edge_asc.budget.rules import DEFAULT_RULE, enforce, rules_named
 from edge_asc.data.dataset import Clip, SceneDataset, split_validation
 from edge_asc.data.open import open_dataset
 from edge_asc.evaluation import confidence as scaling
+from edge_asc.evaluation.interval import interval, interval_text
 from edge_asc.evaluation.metrics import CALIBRATION_BINS, calibration_error, log_loss
+from edge_asc.evaluation.metrics import answers as answers_of
 from edge_asc.evaluation.predictors import (
     FileScorer,
     Hearing,
@@ -29,8 +31,10 @@ from edge_asc.evaluation.predictors import (
 from edge_asc.files import atomic_write
 from edge_asc.runtime.formats.rewrite import replace_metadata
 from edge_asc.runtime.metadata import Calibration, Metadata, read_metadata
+from edge_asc.shown import shown
 
 TARGET_ACCURACY = 0.95
+FEW_RECORDINGS = 100  # of which a share of 95 % lies between 89 and 98 %
 DIGITS = 4  # of what is stored for people to read
 
 
@@ -51,6 +55,7 @@ class Answers:
     truth: tuple[np.ndarray, ...]  # of each head, class indices `[N]`
     folds: tuple[int, ...]  # of the clips
     how: str  # which clips those were, in words
+    recordings: tuple[str, ...] = ()  # of the clips
 
 
 def calibrate(
@@ -98,7 +103,8 @@ def calibrate(
     path = out or file
     file_bytes = store(file, found, path)
     fields = msgspec.to_builtins(found) | {"temperature": found.temperature}
-    return {"file": str(path), "file_bytes": file_bytes, **fields}
+    worth = evidence(answers, found, len(metadata.labels))
+    return {"file": str(path), "file_bytes": file_bytes, **fields, **worth}
 
 
 def held_out(metadata: Metadata, dataset: SceneDataset, fold: int | None, file: Path) -> Held:
@@ -177,7 +183,8 @@ def gather(
     how = asked[0][1].how
     if len(asked) > 1:
         how = f"each clip by the one of {len(asked)} networks that was not trained on its fold"
-    return Answers(logits, truth, tuple(sorted(folds)), how)
+    recordings = tuple(clip.recording for _, held in asked for clip in held.clips)
+    return Answers(logits, truth, tuple(sorted(folds)), how, recordings)
 
 
 def _of_file(
@@ -227,6 +234,34 @@ def fit(answers: Answers, n_labels: int, dataset: str, target: float) -> Calibra
     )
 
 
+def evidence(answers: Answers, found: Calibration, n_labels: int) -> dict[str, Any]:
+    """How much what was fitted can be believed.
+
+    Returns:
+        recordings, named (clips, accuracy, its 95 % interval and recordings of what lies above the
+        threshold, on the clips it was chosen by), warnings.
+    """
+    probabilities = scaling.mean_probabilities(answers.logits[0], found.temperature)[:, :n_labels]
+    confidence, right = answers_of(probabilities, answers.truth[0])
+    recordings = np.array(answers.recordings)
+    n = len(set(answers.recordings))
+    worth: dict[str, Any] = {"recordings": n, "named": None, "warnings": []}
+    if n < FEW_RECORDINGS:
+        worth["warnings"].append(
+            f"fitted on {n} recordings: too few to believe temperature and threshold;"
+            f" {FEW_RECORDINGS} and more, better hundreds"
+        )
+    if found.threshold is not None:
+        above = confidence >= found.threshold
+        worth["named"] = {
+            "clips": int(above.sum()),
+            "recordings": len(set(recordings[above].tolist())),
+            "accuracy": float(right[above].mean()) if above.any() else None,
+            "interval": interval(right[above], recordings[above]),
+        }
+    return worth
+
+
 def store(file: Path, found: Calibration, out: Path) -> int:
     """Write the file with its calibration, whole or not at all; how many bytes it has.
 
@@ -237,7 +272,7 @@ def store(file: Path, found: Calibration, out: Path) -> int:
     data = replace_metadata(file, metadata, out)
     if metadata.budget.get("enforced"):
         inventory = inventory_of_file(data, audio_s=metadata.clip_s, name=out.name)
-        for rule in rules_named(metadata.budget["rule"]):
+        for rule in rules_named(str(metadata.budget.get("rule", DEFAULT_RULE))):
             enforce(inventory, rule)
     with atomic_write(out) as temporary:
         temporary.write_bytes(data)
@@ -250,20 +285,27 @@ def calibration_text(result: dict[str, Any]) -> str:
     (loss, new_loss), (error, new_error) = result["log_loss"], result["calibration_error"]
     lines = [
         f"{result['file']}: calibrated, {result['file_bytes']:,} bytes",
-        f"  clips              {result['clips']} of {result['dataset']}, fold {folds}",
+        f"  clips              {result['clips']} of {shown(result['dataset'])}, fold {folds},"
+        f" from {result['recordings']} recordings",
         f"                     {result['how']}",
         f"  temperature        {result['temperature']:.3f}",
         f"  log loss           {loss:.4f} -> {new_loss:.4f} nats",
         f"  calibration error  {100 * error:.1f} -> {100 * new_error:.1f} %"
         f" ({CALIBRATION_BINS} bins of equal width)",
     ]
-    return "\n".join([*lines, f"  unsure             {_threshold_text(result)}"])
+    lines.append(f"  unsure             {_threshold_text(result)}")
+    lines += [f"  warning            {warning}" for warning in result["warnings"]]
+    return "\n".join(lines)
 
 
 def _threshold_text(result: dict[str, Any]) -> str:
     threshold, target = result.get("threshold"), result["target_accuracy"]
     if threshold is None:
         return f"no threshold: at no confidence {100 * target:g} % of the clips are right"
-    if threshold == 0:
-        return f"never: {100 * target:g} % and more of all clips are right"
-    return f"below {100 * threshold:.1f} %: above, {100 * target:g} % are right"
+    named = result["named"]
+    found = (
+        f"{100 * named['accuracy']:.1f} % of the {named['clips']} clips it names were right"
+        f" (95 % interval {interval_text(named['interval'])}, {named['recordings']} recordings)"
+    )
+    below = "never" if threshold == 0 else f"below {100 * threshold:.1f} %"
+    return f"{below}: {found}"

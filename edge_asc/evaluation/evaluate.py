@@ -15,6 +15,7 @@ from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.by_microphone import simulated_figures
 from edge_asc.evaluation.confidence import above, coverage
 from edge_asc.evaluation.confidence_plot import save_confidence
+from edge_asc.evaluation.interval import add_intervals
 from edge_asc.evaluation.joint import JointScorer
 from edge_asc.evaluation.metrics import abstract_metrics, device_metrics, reliability, scene_metrics
 from edge_asc.evaluation.predictors import (
@@ -165,9 +166,25 @@ def evaluate(
             *fitted_here(dataset, chosen, scorer.calibration),
         ],
     }
+    _add_intervals(figures, scene.argmax(1) == truth, truth, test, scorer.labels)
     if unknown and isinstance(models[0], FileScorer):
         figures["unknown"] = measure_unknown(models[0], unknown, crops, on_progress)
     return Evaluation(figures, tuple(scorer.labels), tuple(test), scene)
+
+
+def _add_intervals(
+    figures: dict[str, Any],
+    right: np.ndarray,
+    truth: np.ndarray,
+    test: Sequence[Clip],
+    labels: Sequence[str],
+) -> None:
+    """Say of each accuracy how far it can be believed."""
+    devices = np.array([clip.device for clip in test])
+    parts = {"per_class": {label: truth == i for i, label in enumerate(labels)}}
+    if "per_device" in figures:
+        parts["per_device"] = {name: devices == name for name in figures["per_device"]}
+    add_intervals(figures, right, [clip.recording for clip in test], parts)
 
 
 def as_labelled(dataset: SceneDataset, labels: Sequence[str]) -> SceneDataset:

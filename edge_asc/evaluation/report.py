@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from edge_asc.evaluation.interval import interval_text
 from edge_asc.runtime.tta import heard
 
 
@@ -35,6 +36,10 @@ def _headline(figures: dict[str, Any]) -> str:
 def _summary(figures: dict[str, Any]) -> Table:
     table = Table(show_header=False, box=None)
     table.add_row("accuracy", f"{percent(figures['accuracy'])}  ({figures['correct']} clips)")
+    if ends := figures.get("accuracy_interval"):
+        table.add_row(
+            "", f"95 % interval {interval_text(ends)}, {figures['recordings']} recordings"
+        )
     if "joint_with" in figures:
         table.add_row("joint with", escape(figures["joint_with"]))
     table.add_row("macro accuracy", percent(figures["macro_accuracy"]))
@@ -72,10 +77,13 @@ def _confidence(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _shares(what: str, rows: dict[str, dict[str, Any]]) -> Table:
     table = Table(what, box=None)
-    for number in ("clips", "accuracy"):
+    for number in ("clips", "accuracy", "95 % interval"):
         table.add_column(number, justify="right")
     for name, row in rows.items():
-        table.add_row(escape(name) or "unknown", str(row["clips"]), percent(row["accuracy"]))
+        interval = interval_text(row.get("interval"))
+        table.add_row(
+            escape(name) or "unknown", str(row["clips"]), percent(row["accuracy"]), interval
+        )
     return table
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from edge_asc.evaluation.interval import wilson
 from edge_asc.evaluation.metrics import confusion
 from edge_asc.teaching.judge import Choice
 from edge_asc.teaching.listen import Heard
 
-Z_95 = 1.96  # standard deviations that hold 95 % of a normal distribution
 DOUBTED_BELOW, PREFERRED_ABOVE = 0.1, 0.6  # own and other class, of a clip that looks mislabelled
 SAME = 0.3  # part of two classes' clips that go to the other one: nobody can tell them apart
 MOST_SHOWN = 5
@@ -51,14 +51,6 @@ def figures(choice: Choice, known: Sequence[Heard], labels: Sequence[str]) -> di
         else None,
         "next": record_next(recall, known, labels),
     }
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of n (E. B. Wilson, 1927)."""
-    z2 = Z_95**2 / n
-    middle = (share + z2 / 2) / (1 + z2)
-    half = np.sqrt(share * (1 - share) * z2 + z2**2 / 4) / (1 + z2)
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
 
 
 def answers(

@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from edge_asc.config.schema import AugmentConfig, Config, TrainConfig
+from edge_asc.files import remove_left
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.augment.features import Augmenter
 from edge_asc.training.callbacks.average import AveragedWeights, snapshot
@@ -189,9 +190,7 @@ def _lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:
 def _remove_leftovers(folder: Path) -> None:
     """Delete what a process that was killed while writing has left under temporary names."""
     if is_main_process():
-        for name in ("last.ckpt", "metrics.csv"):
-            for leftover in folder.glob(f".{name}.*"):
-                leftover.unlink(missing_ok=True)
+        remove_left(folder)
 
 
 def _take_final_weights(

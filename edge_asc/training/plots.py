@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_asc.plotting import new_figure, save_figure
+from edge_asc.shown import shown
 
 
 def save_curves(rows: Sequence[Mapping[str, Any]], path: Path | str) -> None:
@@ -47,6 +48,11 @@ def _lines(
         axes.legend()
 
 
+MOST_INCHES = 16.0  # of a side: a picture of a thousand classes is no larger than one of thirty
+MOST_NAMES = 50  # at a side; of more classes every second is named, or every third, …
+MOST_LETTERS = 32  # of a name
+
+
 def save_confusion(
     matrix: np.ndarray | Sequence[Sequence[int]], labels: Sequence[str], path: Path | str
 ) -> None:
@@ -59,12 +65,14 @@ def save_confusion(
     """
     counts = np.asarray(matrix, dtype=np.float64)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    size = max(4.0, 0.5 * len(labels) + 2)
+    size = min(max(4.0, 0.5 * len(labels) + 2), MOST_INCHES)
     figure = new_figure(size, size)
     axes = figure.subplots()
     axes.imshow(share, vmin=0, vmax=1, cmap="Blues")
-    axes.set_xticks(range(len(labels)), labels, rotation=90)
-    axes.set_yticks(range(len(labels)), labels)
+    named = range(0, len(labels), -(-len(labels) // MOST_NAMES))
+    names = [shorten(labels[i]) for i in named]
+    axes.set_xticks(named, names, rotation=90, parse_math=False)
+    axes.set_yticks(named, names, parse_math=False)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     accuracy = np.trace(counts) / max(counts.sum(), 1)
@@ -72,6 +80,12 @@ def save_confusion(
     if len(labels) <= 20:  # more numbers than that cannot be read
         _numbers(axes, counts, share)
     save_figure(figure, path)
+
+
+def shorten(name: str) -> str:
+    """A class's name as it fits beside a picture."""
+    one = shown(name)
+    return one if len(one) <= MOST_LETTERS else one[: MOST_LETTERS - 1] + "…"
 
 
 def _numbers(axes: Any, counts: np.ndarray, share: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.plots import save_confusion, save_curves
-from edge_asc.training.run_folder import Run, provenance, read_run
+from edge_asc.training.run_folder import Run, only_one, provenance, read_run
 from edge_asc.training.start_from.base import check_processes, describe_base, keep_base
 from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
 from edge_asc.training.validate import predict, score
@@ -77,22 +78,23 @@ def train(
         config, dataset, labels, material, begun, **asked, base=base, teachers=[*map(str, teachers)]
     )
     taught_by = load_teachers(teachers, run, dataset)
-    if is_main_process():
-        _open_folder(folder, run, resume)
-    fitted = fit_material(
-        network,
-        material,
-        config,
-        folder,
-        seed=seed,
-        teachers=taught_by,
-        resume=resume,
-        placement=placement,
-        progress=progress,
-        loggers=loggers,
-    )
-    if fitted.is_main:
-        _save_results(folder, fitted, material)
+    with only_one(folder, "trains") if is_main_process() else nullcontext():
+        if is_main_process():
+            _open_folder(folder, run, resume)
+        fitted = fit_material(
+            network,
+            material,
+            config,
+            folder,
+            seed=seed,
+            teachers=taught_by,
+            resume=resume,
+            placement=placement,
+            progress=progress,
+            loggers=loggers,
+        )
+        if fitted.is_main:
+            _save_results(folder, fitted, material)
     return folder
 
 
@@ -176,7 +178,10 @@ def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]
 
 
 def _save_results(folder: Path, fitted: Fitted, material: Material) -> None:
-    """Write weights.pt, metrics.json, examples.npy, curves.png and confusion.png."""
+    """Write examples.npy, metrics.json and weights.pt, which says that the run is finished.
+
+    Then the pictures: what goes wrong there costs nothing that was trained.
+    """
     metrics: dict[str, Any] = {
         "epochs": len(fitted.rows),
         "weights_of_epoch": fitted.epoch,
@@ -184,21 +189,34 @@ def _save_results(folder: Path, fitted: Fitted, material: Material) -> None:
         "parameters": sum(p.numel() for p in fitted.network.parameters()),
         "train_clips": len(material.train),
     }
-    metrics |= measure(folder, fitted.network, material, read_run(folder))
-    save_curves(fitted.rows, folder / "curves.png")
+    run = read_run(folder)
+    metrics |= measure(fitted.network, material, run)
     save_examples(folder, material.train, material.frontend, material.n_frames)
     write_json(folder / "metrics.json", metrics)
     with atomic_write(folder / "weights.pt") as temporary:
         torch.save(snapshot(fitted.network.cpu()), temporary)
+    save_pictures(folder, fitted.rows, metrics, run.labels)
 
 
-def measure(
-    folder: Path, network: nn.Module, material: Material, run: Run
-) -> dict[str, dict[str, Any]]:
-    """Figures of a network by part, "val" and "test" where there are such clips; confusion.png.
+def save_pictures(
+    folder: Path, rows: Sequence[dict[str, Any]], metrics: dict[str, Any], labels: Sequence[str]
+) -> None:
+    """Write curves.png where there are epochs, and confusion.png.
 
-    It is asked as often as `data.views` says. The picture is of the test fold; of the validation
-    clips where there is none.
+    The latter is of the test fold; of the validation clips where there is none.
+    """
+    if rows:
+        save_curves(rows, folder / "curves.png")
+    for part in ("test", "val"):
+        if part in metrics:
+            save_confusion(metrics[part]["confusion"], labels, folder / "confusion.png")
+            return
+
+
+def measure(network: nn.Module, material: Material, run: Run) -> dict[str, dict[str, Any]]:
+    """Figures of a network by part, "val" and "test" where there are such clips.
+
+    It is asked as often as `data.views` says.
     """
     asked = SeveralViews(network, run.settings().data.views)
     normalize = TorchFrontEnd(run.front_end()).normalize
@@ -207,5 +225,6 @@ def measure(
         if store is not None:
             scores = score(predict(asked, normalize, store, run.n_frames), store.labels)
             found[name] = scores.to_dict(has_abstract=len(store.labels) > 1)
-            save_confusion(scores.confusion.numpy(), run.labels, folder / "confusion.png")
+            if name in material.recordings:
+                found[name]["recordings"] = material.recordings[name]
     return found

@@ -5,13 +5,17 @@ state dict), `metrics.json`, `curves.png`, `confusion.png`.
 """
 
 import csv
+import fcntl
+import logging
 import os
 import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +35,7 @@ QUANTISED = "quantized"  # folder in a run's, of its int8 network
 BASE = "base.tflite"  # copy in a run's folder of the model file it began with
 TIME_STAMP = re.compile(r"\d{8}-\d{6}-")  # begins the name of a run that was given none
 SCHEMA = 1
+log = logging.getLogger(__name__)
 PACKAGES = ("torch", "torchaudio", "lightning", "nncf", "numpy", "soundfile", "soxr", "msgspec")
 
 
@@ -93,7 +98,7 @@ def read_run(folder: Path | str) -> Run:
         raise ValueError(f"{folder} is not a run folder: it has no run.json")
     try:
         run = msgspec.json.decode(path.read_bytes(), type=Run)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
     if run.schema != SCHEMA:
         raise ValueError(f"{path}: schema {run.schema}, this version reads {SCHEMA}")
@@ -136,13 +141,54 @@ def newest_run(root: Path | str = DEFAULT_ROOT, finished: bool = False) -> Path:
 
 
 def new_run_folder(name: str, root: Path | str = DEFAULT_ROOT) -> Path:
-    """Return an unused path under `root`, named by time and `name`; nothing is created."""
+    """Make a folder under `root`, named by time and `name`, that no other process got.
+
+    Raises:
+        OSError: it cannot be made.
+    """
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name.replace('/', '-')}"
-    folder, n = Path(root) / stem, 1
-    while folder.exists():
-        n += 1
-        folder = Path(root) / f"{stem}-{n}"
-    return folder
+    Path(root).mkdir(parents=True, exist_ok=True)
+    for n in count(1):
+        folder = Path(root) / (stem if n == 1 else f"{stem}-{n}")
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("numbers do not end")
+
+
+@contextmanager
+def removed_if_empty(folder: Path) -> Iterator[None]:
+    """Take away a folder that was made for a run which came to nothing."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+
+
+@contextmanager
+def only_one(folder: Path, what: str) -> Iterator[None]:
+    """Hold a folder while something is done in it that one process may do at a time.
+
+    The system lets go of it when a process ends, however it ends. A file system that knows no
+    locks is passed over.
+
+    Raises:
+        OSError: another process holds it; the message says so.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"{folder}: another process {what} there; wait for it to end") from None
+        except OSError:
+            log.info("%s: a file system without locks", folder)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def load_network(folder: Path | str) -> "nn.Module":

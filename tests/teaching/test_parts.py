@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from edge_asc.evaluation.interval import Z_95, wilson
 from edge_asc.graph.trunk import without_head
 from edge_asc.runtime.metadata import Metadata, metadata_from_json, metadata_to_json, read_metadata
 from edge_asc.runtime.zoo.models import find_model
 from edge_asc.teaching import listen
 from edge_asc.teaching.encoder import OWN, Encoder, find_encoder
-from edge_asc.teaching.figures import Z_95, confusions, inseparable, wilson
+from edge_asc.teaching.figures import confusions, inseparable
 from edge_asc.teaching.head import Scale, fit
 from edge_asc.teaching.strange import BANK, read_bank
 from edge_asc.teaching.views import view

@@ -205,7 +205,7 @@ def test_new_run_folders_do_not_collide(tmp_path: Path) -> None:
     seen = set()
     for _ in range(3):
         folder = new_run_folder("compact", tmp_path)
-        folder.mkdir()
+        assert folder.is_dir()  # ours, whoever asks at the same moment
         seen.add(folder)
     assert len(seen) == 3
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edge_asc.cli.console import print_json, progress_bar, tables
+from edge_asc.cli.console import print_json, print_text, progress_bar, tables
 from edge_asc.cli.errors import ERROR
 from edge_asc.cli.options import AsJson, Columns
 
@@ -60,4 +60,4 @@ def synth(
     if as_json:
         print_json({"table": str(table), "clips_per_scene": clips})
     else:
-        print(f"synthetic scenes: {table}")
+        print_text(f"synthetic scenes: {table}")

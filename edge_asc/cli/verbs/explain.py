@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_asc.cli.console import print_json, progress_bar
+from edge_asc.cli.console import print_json, print_text, progress_bar
 from edge_asc.cli.options import AsJson, FileOrRun, RunFolder, RuntimeName
 
 EXAMPLES = {
@@ -87,7 +87,7 @@ def explain(
 
         save_picture(found, out)
     figures = found.figures()
-    print_json(figures) if as_json else print(explained_text(figures, found, out))
+    print_json(figures) if as_json else print_text(explained_text(figures, found, out))
 
 
 def _check_usage(wrong: bool, target: Path, options: dict[str, Any], belong_to: str) -> None:
@@ -148,4 +148,4 @@ def report(
     if as_json:
         print_json({"report": str(path), "left_out": left_out})
     else:
-        print("\n".join([f"report {path}", *(f"  left out: {line}" for line in left_out)]))
+        print_text("\n".join([f"report {path}", *(f"  left out: {line}" for line in left_out)]))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from edge_asc.cli import complete
-from edge_asc.cli.console import print_json, progress_bar, tables
+from edge_asc.cli.console import print_json, print_text, progress_bar, tables
 from edge_asc.cli.options import AsJson, Columns, Crops, Data, FileOrRun, RuntimeName, Views
 from edge_asc.cli.verbosity import notice
 
@@ -165,7 +165,7 @@ def microphones(
 
         written = write_heard(audio, chosen, out or Path())
         names = [str(path) for path in written]
-        print_json(names) if as_json else print("\n".join(names))
+        print_json(names) if as_json else print_text("\n".join(names))
     elif as_json:
         print_json(chosen)
     else:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edge_asc.cli.console import print_json
+from edge_asc.cli.console import print_json, print_text
 from edge_asc.cli.errors import WRONG_USAGE, complain
 from edge_asc.cli.options import AsJson
 from edge_asc.cli.verbosity import is_quiet
@@ -74,4 +74,4 @@ def record(
     if as_json:
         print_json(as_dict(found, counts, BACKGROUND))
     else:
-        print(as_text(found, counts, BACKGROUND))
+        print_text(as_text(found, counts, BACKGROUND))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_asc.cli.console import print_json
+from edge_asc.cli.console import print_json, print_text
 from edge_asc.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def review(
         return
     if only_list:
         for clip in clips:
-            print(f"{clip.id}  {words.clip_text(clip)}")
+            print_text(f"{clip.id}  {words.clip_text(clip)}")
     for line in words.summary(store, clips):
-        print(line)
+        print_text(line)
 
 
 def _ask_for_each(store: "Store") -> None:

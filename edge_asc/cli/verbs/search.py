@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from edge_asc.cli import complete
-from edge_asc.cli.console import print_json, tables
+from edge_asc.cli.console import print_json, print_text, tables
 from edge_asc.cli.options import AsJson, Columns, Overrides, one_of
 from edge_asc.cli.verbosity import is_quiet
 
@@ -151,7 +151,7 @@ def preset(
     if as_json:
         print_json({"preset": str(out), "trial": trial, "file_bytes": record.file_bytes})
         return
-    print(f"{out}: {record.file_bytes:,} bytes; edge-asc train {out} --data PATH --fold N")
+    print_text(f"{out}: {record.file_bytes:,} bytes; edge-asc train {out} --data PATH --fold N")
 
 
 def _existing(storage: str | None, folder: Path) -> Any:

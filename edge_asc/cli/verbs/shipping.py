@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from edge_asc.cli import complete
-from edge_asc.cli.console import print_json, progress_bar, tables
+from edge_asc.cli.console import print_json, print_text, progress_bar, tables
 from edge_asc.cli.errors import ERROR, complain, said
 from edge_asc.cli.options import (
     OR_NAME,
@@ -147,7 +147,7 @@ def export(
     if as_json:
         print_json([file_dict(file) for file in written])
     else:
-        print("\n".join(exported_text(file) for file in written))
+        print_text("\n".join(exported_text(file) for file in written))
 
 
 def one_precision(int8: bool, fp16: bool, fp32: bool) -> Any:
@@ -229,7 +229,7 @@ def calibrate(
             out=out,
             on_progress=on_progress,
         )
-    print_json(result) if as_json else print(calibration_text(result))
+    print_json(result) if as_json else print_text(calibration_text(result))
 
 
 def budget(

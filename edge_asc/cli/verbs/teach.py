@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from edge_asc.cli import complete
-from edge_asc.cli.console import print_json, progress_bar
+from edge_asc.cli.console import print_json, print_text, progress_bar
 from edge_asc.cli.options import OR_NAME, AsJson, Columns
 
 EXAMPLES = {
@@ -63,4 +63,4 @@ def teach(
             columns=columns,
             on_progress=on_progress,
         )
-    print_json(taught_dict(taught)) if as_json else print(taught_text(taught))
+    print_json(taught_dict(taught)) if as_json else print_text(taught_text(taught))

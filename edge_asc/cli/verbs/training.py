@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from edge_asc.cli import complete
-from edge_asc.cli.console import print_json
+from edge_asc.cli.console import print_json, print_text
 from edge_asc.cli.options import AsJson, Columns, Data, Overrides, Preset, Teacher
 from edge_asc.cli.verbosity import is_quiet, notice
 
@@ -83,21 +84,24 @@ def train(
         is_main_process,
     )
     from edge_asc.training.run import train as train_run
+    from edge_asc.training.run_folder import removed_if_empty
 
-    folder = train_run(
-        config,
-        dataset,
-        fold,
-        run_folder(config.name, out, name, resume, num_nodes),
-        data=str(data),
-        init=init,
-        teachers=teacher or (),
-        seed=seed,
-        resume=resume,
-        placement=Placement(devices, num_nodes),
-        loggers=logger or (),
-        progress=not is_quiet(),
-    )
+    folder = run_folder(config.name, out, name, resume, num_nodes)
+    with nullcontext() if name or resume else removed_if_empty(folder):
+        train_run(
+            config,
+            dataset,
+            fold,
+            folder,
+            data=str(data),
+            init=init,
+            teachers=teacher or (),
+            seed=seed,
+            resume=resume,
+            placement=Placement(devices, num_nodes),
+            loggers=logger or (),
+            progress=not is_quiet(),
+        )
     if is_main_process():
         print_trained(folder, as_json)
 
@@ -122,15 +126,20 @@ def run_folder(preset: str, out: Path | None, name: str | None, resume: bool, no
 
 def print_trained(folder: Path, as_json: bool) -> None:
     """Say of a finished training where it is, and how good."""
+    from edge_asc.evaluation.interval import interval_text, wilson
+
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
     if as_json:
         print_json({"run": str(folder), "metrics": metrics})
         return
-    print(f"run {folder}")
+    print_text(f"run {folder}")
     for part, figures in metrics.items():
         if isinstance(figures, dict) and "accuracy" in figures:
             share, clips = figures["accuracy"], figures.get("clips", "?")
-            print(f"  {part:10} accuracy {share:.1%} of {clips} clips")
+            found = f"  {part:10} accuracy {share:.1%} of {clips} clips"
+            if n := figures.get("recordings"):
+                found += f" (95 % interval {interval_text(wilson(share, n))}, {n} recordings)"
+            print_text(found)
 
 
 def import_public(
@@ -161,7 +170,7 @@ def import_public(
 
     order = TAU_SCENES if labels is None else read_order(labels)
     run = import_run(file, out, data, order)
-    print_json({"run": str(run)}) if as_json else print(f"run {run}")
+    print_json({"run": str(run)}) if as_json else print_text(f"run {run}")
     if labels is None:
         notice(
             "took the scenes in alphabetical order; the public code numbers them as its"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from edge_asc.cli import complete
-from edge_asc.cli.console import print_json
+from edge_asc.cli.console import print_json, print_text
 from edge_asc.cli.errors import ERROR, complain, said
 from edge_asc.cli.options import OR_NAME, AsJson, ModelOrDefault, RuntimeName, one_of
 from edge_asc.cli.verbosity import notice
@@ -55,7 +55,7 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json([model_facts(model) for model in models])
     else:
-        print(models_text(models))
+        print_text(models_text(models))
 
 
 def show_model(
@@ -66,7 +66,7 @@ def show_model(
     from edge_asc.runtime.zoo.models import find_model, model_facts
 
     model = find_model(name)
-    print_json(model_facts(model) | {"card": model.card}) if as_json else print(model.card)
+    print_json(model_facts(model) | {"card": model.card}) if as_json else print_text(model.card)
 
 
 def path_of_model(
@@ -91,7 +91,7 @@ def path_of_model(
 
     model = find_model(name)
     path = copy_model(model, file_format, copy) if copy else model.file(file_format)
-    print_json({"name": model.name, "file": str(path)}) if as_json else print(path)
+    print_json({"name": model.name, "file": str(path)}) if as_json else print_text(path)
 
 
 def classify(
@@ -144,9 +144,9 @@ def classify(
         files = [result_dict(result, classifier.metadata, top, least) for result in results]
         print_json({**model_dict(classifier), "files": files, "failed": failed})
     else:
-        print(classifier.description)
+        print_text(classifier.description)
         for result in results:
-            print(result_text(result, classifier.metadata, top, least), flush=True)
+            print_text(result_text(result, classifier.metadata, top, least))
     if failed:
         raise typer.Exit(ERROR)
 
@@ -192,7 +192,7 @@ def embed(
         size = len(next(iter(found.values())))
         facts = {"file": str(out), "files": len(found), "numbers": size, "failed": failed}
         text = f"{out}  {len(found)} files, {size} numbers each, by {loaded.metadata.name}"
-        print_json(facts) if as_json else print(text)
+        print_json(facts) if as_json else print_text(text)
     if failed:
         raise typer.Exit(ERROR)
 
@@ -228,6 +228,6 @@ def info(
         facts, text = machine_info(), machine_text
     else:
         facts, text = file_info(model_path(file)), file_text
-    print_json(facts) if as_json else print(text(facts))
+    print_json(facts) if as_json else print_text(text(facts))
     if facts.get("integrity") == "altered":
         raise ValueError(f"{file}: {ALTERED}")

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge_asc.files import atomic_write, shown
+from edge_asc.files import atomic_write, utf8
 from edge_asc.runtime.answers.report import is_unsure
 from edge_asc.runtime.classify import FileResult
 from edge_asc.runtime.metadata import Metadata
@@ -36,4 +36,4 @@ def write_table(
             scene = metadata.labels[int(prediction.scene.argmax())]
             unsure = int(is_unsure(result.answer, threshold))
             chances = (f"{p:.6g}" for p in prediction.scene)
-            writer.writerow([shown(str(result.path)), scene, unsure, *chances])
+            writer.writerow([utf8(str(result.path)), scene, unsure, *chances])

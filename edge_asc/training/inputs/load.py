@@ -1,7 +1,7 @@
 """From a data set and a configuration to the features that a run works on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_asc.config.schema import Config, DataConfig
@@ -26,6 +26,7 @@ class Material:
         frontend: with the statistics of the training clips, where it needs them.
         n_frames: frames of one input of the network.
         clip_s: the same in seconds of audio.
+        recordings: how many the clips of "val" and "test" are from.
     """
 
     train: FeatureStore
@@ -34,6 +35,7 @@ class Material:
     frontend: FrontEnd
     n_frames: int
     clip_s: float
+    recordings: Mapping[str, int] = field(default_factory=dict)
 
 
 def labelled(config: Config, dataset: SceneDataset) -> SceneDataset:
@@ -100,7 +102,9 @@ def prepare(
         frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))
     crop_s = min(clip_s, config.data.crop_s or clip_s)
     n_frames = frontend.frames_in(crop_s)
-    return Material(train_store, store(val), store(test), frontend, n_frames, crop_s)
+    parts = {"val": val, "test": test}
+    recordings = {name: len({clip.recording for clip in part}) for name, part in parts.items()}
+    return Material(train_store, store(val), store(test), frontend, n_frames, crop_s, recordings)
 
 
 def _check_labels(dataset: SceneDataset, clips: Sequence[Clip]) -> None:
