@@ -34,6 +34,7 @@ def open_esc(table: Path) -> SceneDataset:
         license_note=LICENSES[name],
         abstract_map={scene: ESC_ABSTRACT[scene] for scene in scenes},
         test_folds=(1, 2, 3, 4, 5),
+        is_uniform=True,
     )
 
 

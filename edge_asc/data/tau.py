@@ -50,6 +50,7 @@ def open_tau(root: Path, train_list: Path | None) -> SceneDataset:
         license_note=LICENSE_NOTE,
         abstract_map=TAU_ABSTRACT,
         test_folds=(TEST_FOLD,),
+        is_uniform=True,
     )
 
 

@@ -25,7 +25,7 @@ from edge_asc.training.plots import save_confusion, save_curves
 from edge_asc.training.run_folder import Run, provenance, read_run
 from edge_asc.training.start_from.base import check_processes, describe_base, keep_base
 from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
-from edge_asc.training.validate import predict, score
+from edge_asc.training.validate import by_recording, predict, score
 
 
 def train(
@@ -68,6 +68,9 @@ def train(
         check_untested(init, dataset, fold)
     labels = abstract_labels(config, dataset)
     material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
+    if is_main_process():
+        for note in material.notes:
+            print(f"note: {note}", file=sys.stderr)
     network = _new_network(config, len(dataset.labels), len(labels), material, seed)
     begun = None if init is None else begin_with(network, init)
     if begun and is_main_process():
@@ -182,7 +185,7 @@ def _save_results(folder: Path, fitted: Fitted, material: Material) -> None:
         "weights_of_epoch": fitted.epoch,
         "train_seconds": round(sum(row["seconds"] for row in fitted.rows), 3),
         "parameters": sum(p.numel() for p in fitted.network.parameters()),
-        "train_clips": len(material.train),
+        "train_clips": material.train.n_recordings,
     }
     metrics |= measure(folder, fitted.network, material, read_run(folder))
     save_curves(fitted.rows, folder / "curves.png")
@@ -205,7 +208,8 @@ def measure(
     found = {}
     for name, store in (("val", material.val), ("test", material.test)):
         if store is not None:
-            scores = score(predict(asked, normalize, store, run.n_frames), store.labels)
+            answers = predict(asked, normalize, store, run.n_frames)
+            scores = score(*by_recording(answers, store))
             found[name] = scores.to_dict(has_abstract=len(store.labels) > 1)
             save_confusion(scores.confusion.numpy(), run.labels, folder / "confusion.png")
     return found

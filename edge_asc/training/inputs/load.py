@@ -8,6 +8,7 @@ from edge_asc.config.schema import Config, DataConfig
 from edge_asc.data.cache import FeatureCache
 from edge_asc.data.cache_files import joined
 from edge_asc.data.dataset import Clip, SceneDataset, split_validation
+from edge_asc.data.lengths import in_pieces, length_notes, lengths_s
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.inputs.batches import FeatureStore
 
@@ -26,6 +27,7 @@ class Material:
         frontend: with the statistics of the training clips, where it needs them.
         n_frames: frames of one input of the network.
         clip_s: the same in seconds of audio.
+        notes: lines on recordings that are longer or shorter than a clip.
     """
 
     train: FeatureStore
@@ -34,6 +36,7 @@ class Material:
     frontend: FrontEnd
     n_frames: int
     clip_s: float
+    notes: tuple[str, ...] = ()
 
 
 def labelled(config: Config, dataset: SceneDataset) -> SceneDataset:
@@ -71,6 +74,8 @@ def prepare(
 ) -> Material:
     """Split, compute or read features, and take statistics of the training clips alone.
 
+    Recordings longer than a clip are heard whole, in pieces, which stay on one side.
+
     Raises:
         ValueError: no such fold, or a file that cannot be read.
     """
@@ -79,12 +84,16 @@ def prepare(
     clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
     _check_labels(dataset, clips)
     train_clips, val = split_validation(clips, config.data.val_fraction, seed)
+    known = [*clips, *test]
+    lengths = dict(zip((c.path for c in known), lengths_s(dataset, known), strict=True))
 
     def store(
         clips: Sequence[Clip], versions: Sequence[Version] = (AS_IT_IS,)
     ) -> FeatureStore | None:
         if not clips:
             return None
+        numbers = {name: i for i, name in enumerate(dict.fromkeys(c.path for c in clips))}
+        clips = in_pieces(clips, [lengths[clip.path] for clip in clips], clip_s)
         caches = [FeatureCache(frontend, clip_s, cache, None, *version) for version in versions]
         return FeatureStore(
             joined([c.load(clips, progress) for c in caches]),
@@ -92,6 +101,7 @@ def prepare(
             config.data.ram_limit_bytes,
             len(versions),
             sum(microphone is None for _, microphone in versions),
+            [numbers[clip.path] for clip in clips],
         )
 
     train_store = store(train_clips, versions_of(config.data))
@@ -100,7 +110,8 @@ def prepare(
         frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))
     crop_s = min(clip_s, config.data.crop_s or clip_s)
     n_frames = frontend.frames_in(crop_s)
-    return Material(train_store, store(val), store(test), frontend, n_frames, crop_s)
+    notes = tuple(length_notes([lengths[clip.path] for clip in known], clip_s))
+    return Material(train_store, store(val), store(test), frontend, n_frames, crop_s, notes)
 
 
 def _check_labels(dataset: SceneDataset, clips: Sequence[Clip]) -> None:
