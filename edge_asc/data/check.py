@@ -12,9 +12,9 @@ from typing import Any
 from edge_asc.audio.decode import AudioError, AudioInfo, blocks, probe
 from edge_asc.audio.found import audio_in
 from edge_asc.data.dataset import Clip, SceneDataset
-from edge_asc.data.folders import passed_over
+from edge_asc.data.layouts.folders import passed_over
+from edge_asc.data.layouts.own import SameFile
 from edge_asc.data.lengths import length_notes
-from edge_asc.data.own import SameFile
 
 _CLIPS_PER_TASK = 16
 _BLOCK_S = 10.0

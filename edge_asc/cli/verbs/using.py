@@ -122,10 +122,10 @@ def classify(
 
     Exit code 1 when a file could not be used; the others are classified all the same.
     """
+    from edge_asc.runtime.answers.answer_table import write_table
     from edge_asc.runtime.classifier import Classifier
     from edge_asc.runtime.classify import FileResult, classify_all, find_audio
     from edge_asc.runtime.classify_report import result_dict, result_text
-    from edge_asc.runtime.classify_table import write_table
     from edge_asc.runtime.zoo.models import model_or_default
 
     failed: list[dict[str, str]] = []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.labels import ESC10_SCENES, ESC50_SCENES, ESC_ABSTRACT, ESC_GROUPS
-from edge_asc.data.table import Row, read_table
+from edge_asc.data.layouts.table import Row, read_table
 
 ESC_COLUMNS = ("filename", "fold", "target", "category", "src_file")
 CLIP_S = 5.0
