@@ -5,7 +5,7 @@ nothing.
 """
 
 import struct
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from edge_asc.audio.formats.part import Data, Part
 
@@ -15,19 +15,51 @@ _MAX_CHUNKS = 1000  # real files have a handful; a file of empty ones should not
 _UNKNOWN_BYTES_AU = 0xFFFFFFFF
 _W64_RIFF = b"riff\x2e\x91\xcf\x11"  # the first halves of its sixteen-byte names
 _W64_NAME_BYTES, _W64_ALIGN = 16, 8
-_MAGICS = {b"RIFF": "little", b"FORM": "big"}  # whose fifth to eighth byte say where they end
+Order = Literal["little", "big"]
 
 
 def container_parts(data: Data) -> list[Part]:
-    """WAV or AIFF files that were joined byte by byte, mostly one."""
+    """Files of a container that were joined byte by byte, mostly one."""
     starts, at = [], 0
-    while (head := data[at : at + 8])[:4] in _MAGICS and len(head) == 8:
+    while at < len(data) and (end := _end(data, at)):
         starts.append(at)
-        order = _MAGICS[head[:4]]
-        size = int.from_bytes(head[4:], "little" if order == "little" else "big")
-        at += 8 + size + size % 2
+        at = end
     stops = [*starts[1:], len(data)]
     return [Part((limits,)) for limits in zip(starts or [0], stops, strict=True)]
+
+
+def _end(data: Data, at: int) -> int | None:
+    """The byte behind the container that begins at one, as its header has it; None: none does."""
+    head = data[at : at + 28]
+    magic = head[:4]
+    if magic in (b"RIFF", b"FORM"):
+        size = int.from_bytes(head[4:8], "little" if magic == b"RIFF" else "big")
+        return at + 8 + size + size % 2
+    if magic == b"RF64" and head[12:16] == b"ds64":
+        size = int.from_bytes(head[20:28], "little")
+        return at + 8 + size + size % 2
+    if head[:8] == _W64_RIFF:
+        size = int.from_bytes(head[16:24], "little")
+        return at + max(1, size + -size % _W64_ALIGN)
+    if magic in (b".snd", b"dns."):
+        order: Order = "big" if magic == b".snd" else "little"
+        start, size = (int.from_bytes(head[i : i + 4], order) for i in (4, 8))
+        return at + max(1, start) + size
+    return _caf_end(data, at) if magic == b"caff" else None
+
+
+def _caf_end(data: Data, at: int) -> int | None:
+    """Chunks up to the next file; one that goes to the end of the file is the last."""
+    at += 8
+    for _ in range(_MAX_CHUNKS):
+        header = data[at : at + 12]
+        if len(header) < 12 or header[:4] == b"caff":
+            break
+        size = int.from_bytes(header[4:], "big", signed=True)
+        if size < 0:
+            return len(data)
+        at += 12 + size
+    return at
 
 
 def shortfall(file: BinaryIO, n_bytes: int) -> str | None:
