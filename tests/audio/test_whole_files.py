@@ -29,7 +29,11 @@ FORMATS: dict[str, tuple[str, str]] = {
     "w64": ("W64", "PCM_16"),
     "caf": ("CAF", "PCM_24"),
     "au": ("AU", "PCM_16"),
+    "svx": ("SVX", "PCM_16"),
+    "nist": ("NIST", "PCM_16"),
+    "voc": ("VOC", "PCM_16"),
 }
+JOINED = ["ogg", "opus", "mp3", "flac", "wav", "aiff", "w64", "caf", "au"]
 
 
 def sound(seconds: float, hz: float = 440.0, rate_hz: int = RATE_HZ) -> np.ndarray:
@@ -76,9 +80,7 @@ def test_an_mp3_that_does_not_tell_its_length_is_heard_whole(tmp_path: Path, cha
     assert probe(path).duration_s == len(got) / RATE_HZ
 
 
-@pytest.mark.parametrize(
-    "suffix", ["ogg", "opus", "mp3", "flac", "wav", "aiff", "w64", "caf", "au"]
-)
+@pytest.mark.parametrize("suffix", JOINED)
 def test_files_joined_byte_by_byte_are_heard_one_after_the_other(
     tmp_path: Path, suffix: str
 ) -> None:
@@ -173,7 +175,7 @@ def test_an_mp3_header_that_cuts_off_too_much_is_refused(tmp_path: Path) -> None
     assert refusal(saved(tmp_path, "mp3", bytes(data))).endswith("has another checksum")
 
 
-@pytest.mark.parametrize("suffix", ["wav", "aiff", "w64", "caf", "au"])
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "w64", "caf", "au", "svx", "nist", "voc"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.97])
 def test_a_container_that_was_cut_off_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
     data = content(tmp_path, suffix, sound(2))
