@@ -28,8 +28,8 @@ import soundfile
 
 from edge_asc.config.schema import load_preset
 from edge_asc.data.labels import TAU_SCENES
+from edge_asc.data.layouts.tau import TEST_LISTS, TRAIN_LIST
 from edge_asc.data.open import open_dataset
-from edge_asc.data.tau import TEST_LISTS, TRAIN_LIST
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.evaluation.report import print_evaluation
 from edge_asc.training.inputs.load import prepare

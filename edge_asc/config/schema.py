@@ -179,7 +179,7 @@ class Config(Section, frozen=True):
         return base_in({"model": {"options": self.model.options}})
 
     def clip_s_of(self, dataset_s: float) -> float:
-        """Seconds that clips are padded or cut to, of a data set whose clips last so long.
+        """Seconds of the pieces that clips are heard in, of a data set whose clips last so long.
 
         A base hears windows of one length; what is shorter is filled up with silence.
         """

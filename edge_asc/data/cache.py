@@ -1,8 +1,8 @@
 """Raw features of clips, computed once, kept on disk and memory-mapped.
 
-One `.npy` file per clip and front end, named after the audio file's path, size and time stamp: an
-edited recording, another front end or another clip length can never be served an old file. Files
-appear whole or not at all, so any number of processes may fill one cache at the same time.
+One `.npy` file per clip, or piece of one, and front end, named after the audio file's path, size
+and time stamp: an edited recording, another front end or another clip length can never be served
+an old file. Files appear whole or not at all, so any number of processes may fill one cache.
 
 Many clips are computed by fresh processes, which import this module and no torch.
 """
@@ -12,7 +12,7 @@ import logging
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 
 from edge_asc.audio.decode import AudioError, fit_length, load_audio
 from edge_asc.audio.microphones.choice import microphone_for
+from edge_asc.audio.pieces import excerpts
 from edge_asc.audio.samples import Floats
 from edge_asc.data.cache_files import CachedFeatures, header, is_whole
 from edge_asc.data.dataset import Clip
@@ -29,8 +30,9 @@ from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 
 log = logging.getLogger(__name__)
+Job = tuple[tuple[Clip, Path], ...]  # pieces of one recording, and their cache files
 
-FILE_VERSION = 1  # raise when decoding or resampling changes its numbers
+FILE_VERSION = 2  # raise when decoding or resampling changes its numbers
 MICROPHONES_VERSION = 1  # raise when simulated microphones do
 HINT = "; `edge-asc data check` lists all bad files"
 MIN_CLIPS_FOR_POOL = 64  # below, starting processes takes longer than the work
@@ -50,7 +52,7 @@ class FeatureCache:
 
     Args:
         frontend: what to compute; its normalisation does not matter here.
-        clip_s: seconds; shorter clips are padded with zeros at the end, longer ones cut.
+        clip_s: seconds from a clip's `start_s` on; where it ends before, zeros are appended.
         folder: where to keep the files; None means `cache_folder()`.
         workers: processes that compute; None means one per core.
         speed: how fast the clips are played, as a tape is: pitch and length change together.
@@ -93,7 +95,8 @@ class FeatureCache:
         except (OSError, ValueError) as error:  # ValueError: a path that no system can have
             reason = getattr(error, "strerror", error)
             raise _bad_clip(clip, f"{clip.path}: {reason}") from None
-        identity = f"{FILE_VERSION}|{path}|{status.st_size}|{status.st_mtime_ns}"
+        piece = f"|{clip.start_s!r}" if clip.start_s else ""
+        identity = f"{FILE_VERSION}|{path}|{status.st_size}|{status.st_mtime_ns}{piece}"
         return self.folder / f"{hashlib.sha256(os.fsencode(identity)).hexdigest()[:24]}.npy"
 
     def load(self, clips: Sequence[Clip], progress: bool = False) -> CachedFeatures:
@@ -113,10 +116,10 @@ class FeatureCache:
         }
         log.info("features of %d clips, %d new: %s", len(paths), len(missing), self.folder)
         if missing:
-            self._fill([(clip, path) for path, clip in missing.items()], progress)
+            self._fill(_by_file(missing), progress)
         return CachedFeatures(paths, self.shape)
 
-    def _fill(self, jobs: list[tuple[Clip, Path]], progress: bool) -> None:
+    def _fill(self, jobs: list[Job], progress: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -128,7 +131,7 @@ class FeatureCache:
             for _ in bar.track(self._run(jobs), len(jobs), description="features"):
                 pass
 
-    def _run(self, jobs: list[tuple[Clip, Path]]) -> Iterator[None]:
+    def _run(self, jobs: list[Job]) -> Iterator[None]:
         workers = min(self.workers or os.cpu_count() or 1, len(jobs))
         if workers == 1 or len(jobs) < MIN_CLIPS_FOR_POOL:
             for job in jobs:
@@ -148,27 +151,50 @@ class FeatureCache:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _compute(self, job: tuple[Clip, Path]) -> None:
-        clip, path = job
+    def _compute(self, job: Job) -> None:
+        first = job[0][0]
         try:
-            features = self.frontend.raw(self._samples(clip.path))
+            for (_, path), samples in zip(job, self._samples(job), strict=True):
+                features = self.frontend.raw(samples)
+                with atomic_write(path) as temporary, temporary.open("wb") as file:
+                    file.write(header(self.shape))
+                    file.write(np.ascontiguousarray(features, "<f4").tobytes())
         except AudioError as error:
-            raise _bad_clip(clip, str(error)) from None
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
-            file.write(header(self.shape))
-            file.write(np.ascontiguousarray(features, "<f4").tobytes())
+            raise _bad_clip(first, str(error)) from None
 
-    def _samples(self, path: Path) -> Floats:
-        """A clip at the cache's speed: at another rate than it is taken for.
+    def _samples(self, job: Job) -> Iterator[Floats]:
+        """A file's pieces at the cache's speed: at another rate than it is taken for.
 
-        Played faster it ends early and begins again, since silence would give the speed away.
+        Played faster they end early and begin again, since silence would give the speed away.
         """
         rate_hz = round(self.frontend.sample_rate_hz / self.speed)
-        audio = load_audio(path, rate_hz)
-        if self.heard is not None:
-            audio = microphone_for(path.name, self.heard).hear(audio, rate_hz, path.name)
-        whole = fit_length(audio, round(self.n_samples / self.speed))
-        return whole if len(whole) == self.n_samples else np.resize(whole, self.n_samples)
+        n = round(self.n_samples / self.speed)
+        for whole in self._heard([clip for clip, _ in job], rate_hz, n):
+            yield whole if len(whole) == self.n_samples else np.resize(whole, self.n_samples)
+
+    def _heard(self, clips: Sequence[Clip], rate_hz: int, n: int) -> Iterator[Floats]:
+        path = clips[0].path
+        if len(clips) == 1 and not clips[0].start_s:
+            audio = load_audio(path, rate_hz)
+            yield fit_length(self._through(audio, path.name, path.name, rate_hz), n)
+            return
+        starts = [round(clip.start_s * rate_hz) for clip in clips]
+        for clip, sound in zip(clips, excerpts(path, rate_hz, starts, n), strict=True):
+            yield self._through(sound, path.name, f"{path.name}@{clip.start_s:g}", rate_hz)
+
+    def _through(self, audio: Floats, name: str, piece: str, rate_hz: int) -> Floats:
+        """What the recording's microphone makes of a piece."""
+        if self.heard is None:
+            return audio
+        return microphone_for(name, self.heard).hear(audio, rate_hz, piece)
+
+
+def _by_file(missing: Mapping[Path, Clip]) -> list[Job]:
+    """The pieces of each recording together, in their order: it is decoded once."""
+    jobs: dict[Path, list[tuple[Clip, Path]]] = {}
+    for path, clip in missing.items():
+        jobs.setdefault(clip.path, []).append((clip, path))
+    return [tuple(sorted(job, key=lambda piece: piece[0].start_s)) for job in jobs.values()]
 
 
 def _bad_clip(clip: Clip, problem: str) -> ValueError:

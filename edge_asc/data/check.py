@@ -12,12 +12,13 @@ from typing import Any
 from edge_asc.audio.decode import AudioError, AudioInfo, blocks, probe
 from edge_asc.audio.found import audio_in
 from edge_asc.data.dataset import Clip, SceneDataset
-from edge_asc.data.folders import passed_over
-from edge_asc.data.own import SameFile
+from edge_asc.data.layouts.folders import passed_over
+from edge_asc.data.layouts.own import SameFile
+from edge_asc.data.lengths import length_notes
 
 _CLIPS_PER_TASK = 16
 _BLOCK_S = 10.0
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\b\d+\b")
 _SEPARATORS = re.compile(r"[\s_-]+")
 
 
@@ -126,7 +127,7 @@ def check_dataset(
         files=tuple(files),
         left_out={reason: [*map(str, paths)] for reason, paths in dataset.left_out.items()},
         passed_over=passed_over(dataset.root) if dataset.root.is_dir() else {},
-        notes=dataset.notes,
+        notes=(*dataset.notes, *_length_notes(dataset, files)),
         warnings=(
             *_few_labels(dataset),
             *_like_labels(dataset),
@@ -168,6 +169,11 @@ def _unseen_devices(dataset: SceneDataset) -> dict[str, list[str]]:
     present = {clip.fold for clip in dataset.clips} - {None}
     folds = [fold for fold in dataset.folds if fold in present and len(present) > 1]
     return {str(fold): list(dataset.unseen_devices(fold)) for fold in folds}
+
+
+def _length_notes(dataset: SceneDataset, files: Sequence[FileFacts]) -> Iterator[str]:
+    lengths = [file.info.duration_s for file in files if file.info is not None]
+    yield from length_notes(lengths, dataset.clip_s)
 
 
 def _few_labels(dataset: SceneDataset) -> Iterator[str]:

@@ -27,6 +27,7 @@ class Clip:
         group: the recording; clips of one group are never split. "" stands for "just this file".
         abstract: coarser class of the scene, None where the data set has none.
         listed: where the clip is listed ("meta.csv line 7"), "" where it was found by itself.
+        start_s: second of the file at which this piece of it begins.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Clip:
     group: str = ""
     abstract: str | None = None
     listed: str = ""
+    start_s: float = 0.0
 
     @property
     def recording(self) -> str:
@@ -59,6 +61,7 @@ class SceneDataset:
         test_folds: the folds that may be tested; () means every fold that occurs.
         source: what `open_dataset` was given; None for one that was made in another way.
         columns: which of the table's columns stand for ours, as `open_dataset` was told.
+        is_uniform: every clip lasts `clip_s`, as published.
         left_out: recordings in the folder that are no clips, by reason.
         notes: lines on what an unusual layout was taken for.
     """
@@ -74,6 +77,7 @@ class SceneDataset:
     test_folds: tuple[int, ...] = ()
     source: Path | None = field(default=None, compare=False)
     columns: Mapping[str, str] = field(default_factory=dict, compare=False)
+    is_uniform: bool = field(default=False, compare=False)
     left_out: Mapping[str, tuple[Path, ...]] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 

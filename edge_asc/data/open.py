@@ -16,15 +16,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from edge_asc.data.columns import parse_columns, renamed, suggestion
 from edge_asc.data.dataset import SceneDataset
-from edge_asc.data.esc import ESC_COLUMNS, open_esc
-from edge_asc.data.find_table import table_of
-from edge_asc.data.folders import open_folders
-from edge_asc.data.listed import PLAIN_COLUMNS, open_plain_csv
-from edge_asc.data.table import read_columns, table_error
-from edge_asc.data.tau import TRAIN_LIST, open_tau
-from edge_asc.data.urbansound import URBANSOUND_COLUMNS, open_urbansound
+from edge_asc.data.layouts.columns import parse_columns, renamed, suggestion
+from edge_asc.data.layouts.esc import ESC_COLUMNS, open_esc
+from edge_asc.data.layouts.find_table import table_of
+from edge_asc.data.layouts.folders import open_folders
+from edge_asc.data.layouts.listed import PLAIN_COLUMNS, open_plain_csv
+from edge_asc.data.layouts.table import read_columns, table_error
+from edge_asc.data.layouts.tau import TRAIN_LIST, open_tau
+from edge_asc.data.layouts.urbansound import URBANSOUND_COLUMNS, open_urbansound
 
 log = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ from edge_asc.evaluation.predictors import (
     OnProgress,
     counted,
     n_samples_of,
+    n_windows_of,
     truth_of,
 )
 from edge_asc.files import atomic_write
@@ -190,7 +191,10 @@ def gather(
 def _of_file(
     path: Path, clips: Sequence[Clip], dataset: SceneDataset, crops: str, on_clip: OnClip
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Logits `[N, W, S]` and truth `[N]` of each head that the data set has labels for."""
+    """Logits `[N, W, S]` and truth `[N]` of each head that the data set has labels for.
+
+    N counts the pieces that clips are heard in, W the windows of one.
+    """
     scorer = FileScorer(path)
     heads = [(scorer.labels, [clip.label for clip in clips])]
     if scorer.abstract_labels and dataset.abstract_labels:
@@ -199,11 +203,16 @@ def _of_file(
     truth = tuple(truth_of(given, known) for known, given in heads)
     hearing = Hearing(n_samples_of(scorer, dataset.clip_s), crops, on_clip)
     found = scorer.window_logits([clip.path for clip in clips], hearing)
+    n_windows = n_windows_of(scorer, hearing)
+    n_pieces = [len(windows) // n_windows for windows in found]  # of long clips, each is an answer
     logits = tuple(
-        np.array([[window[head] for window in windows] for windows in found])
-        for head in range(len(heads))
+        np.stack([window[head] for windows in found for window in windows])
+        for head, _ in enumerate(heads)
     )
-    return logits, truth
+    return (
+        tuple(some.reshape(-1, n_windows, some.shape[1]) for some in logits),
+        tuple(np.repeat(of_head, n_pieces) for of_head in truth),
+    )
 
 
 def fit(answers: Answers, n_labels: int, dataset: str, target: float) -> Calibration:

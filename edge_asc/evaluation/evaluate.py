@@ -99,7 +99,7 @@ def evaluate(
             every clip, of a data set that no training has seen.
         crops: "1" whole clips; "3" start, middle and end; "slide" windows that overlap by half.
             Windows are as long as the model's training crops; probabilities are averaged.
-        clip_s: seconds that clips are padded or cut to; None: the data set's length.
+        clip_s: seconds of the pieces that clips are heard in; None: the data set's length.
         views: how often each window is heard (`edge_asc.runtime.tta`); None: as the model says.
         runtime: for a file, a key of `RUNTIMES`.
         joint: let the model's own abstract head be the prior of its scenes

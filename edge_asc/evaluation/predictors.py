@@ -18,10 +18,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edge_asc.audio.decode import fit_length, load_audio
+from edge_asc.audio.decode import fit_length, load_audio, probe
 from edge_asc.audio.microphones.filters import SimulatedMicrophone
+from edge_asc.audio.pieces import excerpts, piece_starts
+from edge_asc.audio.samples import Floats
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.frontend.windows import cut
+from edge_asc.frontend.windows import crop_starts, cut
 from edge_asc.runtime.answers.answer import Prediction, mean_prediction
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Calibration
@@ -38,7 +40,7 @@ TrainedOn = tuple[str | None, int | None]  # data set, fold held out
 class Hearing:
     """How clips are heard."""
 
-    n_samples: int  # that clips are cut or filled up to
+    n_samples: int  # of the pieces that clips are heard in
     crops: str  # which windows of a clip: a key of `CROPS`
     on_clip: OnClip = lambda: None  # called after each
     microphone: SimulatedMicrophone | None = None  # through which they are heard
@@ -111,8 +113,8 @@ class FileScorer:
         """Logits of each head, of every window of each clip."""
 
         def of_one(path: Path) -> list[tuple[np.ndarray, ...]]:
-            raw = self.frontend.raw(read_clip(path, self.frontend, hearing))
-            windows = cut(raw, self.window_frames, hearing.crops)
+            pieces = map(self.frontend.raw, read_clip(path, self.frontend, hearing))
+            windows = (w for raw in pieces for w in cut(raw, self.window_frames, hearing.crops))
             return [self._classifier().logits(self.frontend.normalize(w)) for w in windows]
 
         # Threads are enough: decoding, numpy's transforms and the runtimes all release the lock.
@@ -164,13 +166,20 @@ class RunScorer:
 
     def predict(self, paths: Sequence[Path], hearing: Hearing) -> list[Prediction]:
         """Mean prediction over the windows of each clip."""
-        clips = in_parallel(lambda path: read_clip(path, self.frontend, hearing), paths)
+        clips = in_parallel(lambda path: [*read_clip(path, self.frontend, hearing)], paths)
         predictions: list[Prediction] = []
         while batch := list(islice(clips, BATCH_CLIPS)):
-            predictions += self._predict_batch(np.stack(batch), hearing.crops)
-            for _ in batch:
+            pieces = [piece for clip in batch for piece in clip]
+            answers = self._predict_pieces(pieces, hearing.crops)
+            for clip in batch:
+                predictions.append(mean_prediction(list(islice(answers, len(clip)))))
                 hearing.on_clip()
         return predictions
+
+    def _predict_pieces(self, pieces: Sequence[np.ndarray], crops: str) -> Iterator[Prediction]:
+        for first in range(0, len(pieces), BATCH_CLIPS):
+            audio = np.stack(pieces[first : first + BATCH_CLIPS])
+            yield from self._predict_batch(audio, crops)
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Of the scenes, `[S]`, for one window's normalised features `[M, F]`."""
@@ -208,9 +217,17 @@ def open_scorer(
 
 
 def n_samples_of(scorer: Scorer, clip_s: float) -> int:
-    """Samples that clips are cut or filled up to: `clip_s` seconds, and a window at least."""
+    """Samples of the pieces that clips are heard in: `clip_s` seconds, and a window at least."""
     # One rule everywhere: audio shorter than the window is filled up with silence.
     return round(max(clip_s, scorer.clip_s) * scorer.frontend.sample_rate_hz)
+
+
+def n_windows_of(scorer: Scorer, hearing: Hearing) -> int:
+    """Windows of one piece."""
+    n_frames = scorer.frontend.n_frames(hearing.n_samples)
+    if hearing.crops == "1":
+        return 1
+    return len(crop_starts(n_frames, scorer.window_frames, hearing.crops))
 
 
 def truth_of(given: Iterable[str], known: Sequence[str]) -> np.ndarray:
@@ -234,12 +251,22 @@ def counted(on_progress: OnProgress, total: int) -> OnClip:
     return lambda: on_progress(next(numbers), total)
 
 
-def read_clip(path: Path, frontend: FrontEnd, hearing: Hearing) -> np.ndarray:
-    """Audio `[n_samples]` of a file, as the microphone hears it, cut or filled up with silence."""
-    audio = load_audio(path, frontend.sample_rate_hz)
-    if hearing.microphone is not None:
-        audio = hearing.microphone.hear(audio, frontend.sample_rate_hz, path.name)
-    return fit_length(audio, hearing.n_samples)
+def read_clip(path: Path, frontend: FrontEnd, hearing: Hearing) -> Iterator[np.ndarray]:
+    """A file in pieces `[n_samples]`, as the microphone hears it; a short one filled with silence.
+
+    A file that is little longer than a piece is one, cut; others are heard whole.
+    """
+    rate_hz, n = frontend.sample_rate_hz, hearing.n_samples
+    starts = piece_starts(round(probe(path).duration_s * rate_hz), n)
+    if len(starts) == 1:
+        yield fit_length(_through(hearing, load_audio(path, rate_hz), rate_hz, path.name), n)
+        return
+    for start, sound in zip(starts, excerpts(path, rate_hz, [*map(int, starts)], n), strict=True):
+        yield _through(hearing, sound, rate_hz, f"{path.name}@{start / rate_hz:g}")
+
+
+def _through(hearing: Hearing, audio: Floats, rate_hz: int, name: str) -> Floats:
+    return audio if hearing.microphone is None else hearing.microphone.hear(audio, rate_hz, name)
 
 
 def latency_ms(classifier: Classifier) -> float:

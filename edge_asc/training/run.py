@@ -26,7 +26,7 @@ from edge_asc.training.plots import save_confusion, save_curves
 from edge_asc.training.run_folder import Run, only_one, provenance, read_run
 from edge_asc.training.start_from.base import check_processes, describe_base, keep_base
 from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
-from edge_asc.training.validate import predict, score
+from edge_asc.training.validate import by_recording, predict, score
 
 
 def train(
@@ -69,6 +69,9 @@ def train(
         check_untested(init, dataset, fold)
     labels = abstract_labels(config, dataset)
     material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
+    if is_main_process():
+        for note in material.notes:
+            print(f"note: {note}", file=sys.stderr)
     network = _new_network(config, len(dataset.labels), len(labels), material, seed)
     begun = None if init is None else begin_with(network, init)
     if begun and is_main_process():
@@ -187,7 +190,7 @@ def _save_results(folder: Path, fitted: Fitted, material: Material) -> None:
         "weights_of_epoch": fitted.epoch,
         "train_seconds": round(sum(row["seconds"] for row in fitted.rows), 3),
         "parameters": sum(p.numel() for p in fitted.network.parameters()),
-        "train_clips": len(material.train),
+        "train_clips": material.train.n_recordings,
     }
     run = read_run(folder)
     metrics |= measure(fitted.network, material, run)
@@ -223,7 +226,8 @@ def measure(network: nn.Module, material: Material, run: Run) -> dict[str, dict[
     found = {}
     for name, store in (("val", material.val), ("test", material.test)):
         if store is not None:
-            scores = score(predict(asked, normalize, store, run.n_frames), store.labels)
+            answers = predict(asked, normalize, store, run.n_frames)
+            scores = score(*by_recording(answers, store))
             found[name] = scores.to_dict(has_abstract=len(store.labels) > 1)
             if name in material.recordings:
                 found[name]["recordings"] = material.recordings[name]

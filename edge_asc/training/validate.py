@@ -49,6 +49,20 @@ def predict(
     return tuple(torch.cat(head) for head in zip(*batches, strict=True))
 
 
+def by_recording(
+    probabilities: tuple[Tensor, ...], store: FeatureStore
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Probabilities and labels of recordings: the mean over the pieces of each."""
+    numbers, of = store.recordings.unique(return_inverse=True)
+    if len(numbers) == len(of):
+        return probabilities, store.labels
+    counts = torch.bincount(of).unsqueeze(1)
+    means = tuple(torch.zeros(len(numbers), p.shape[1]).index_add(0, of, p) / counts
+                  for p in probabilities)  # fmt: skip
+    first = torch.tensor([int((of == i).nonzero()[0]) for i in range(len(numbers))])
+    return means, tuple(labels[first] for labels in store.labels)
+
+
 @dataclass(frozen=True)
 class Scores:
     """Sums over clips, so that the parts of several processes add up.

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from edge_asc.audio.decode import load_audio
+from edge_asc.data.layouts.table import read_table
 from edge_asc.data.synthetic_scenes import SCENES, Timbre
-from edge_asc.data.table import read_table
 from edge_asc.files import atomic_write
 
 RATE_HZ = 16000

@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from tables import t_95
 
 from edge_asc.audio.decode import fit_length, load_audio
-from edge_asc.data.table import read_table
+from edge_asc.data.layouts.table import read_table
 
 RATE_HZ = 16000
 CLIP_S = 5

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from edge_asc.audio.decode import fit_length, load_audio
-from edge_asc.data.table import Row, read_table
+from edge_asc.data.layouts.table import Row, read_table
 from edge_asc.files import atomic_write
 from edge_asc.runtime.formats.rewrite import with_metadata
 from edge_asc.runtime.metadata import METADATA_KEY, entries_of, metadata_from_json

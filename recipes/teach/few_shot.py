@@ -25,8 +25,8 @@ from edge_asc.audio.microphones.choice import first_microphones
 from edge_asc.audio.microphones.families import Noise
 from edge_asc.audio.microphones.filters import noise_of
 from edge_asc.data.dataset import Clip
+from edge_asc.data.layouts.table import read_table
 from edge_asc.data.open import open_dataset
-from edge_asc.data.table import read_table
 from edge_asc.files import write_json
 from edge_asc.runtime.classifier import softmax
 from edge_asc.teaching.encoder import Encoder, find_encoder

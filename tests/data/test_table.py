@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_asc.data.table import read_columns, read_table
+from edge_asc.data.layouts.table import read_columns, read_table
 
 # Files are read: how long that takes says nothing about the code.
 one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -11,7 +11,7 @@ import soundfile
 
 from edge_asc.audio.found import audio_in
 from edge_asc.data.check import check_dataset
-from edge_asc.data.columns import parse_columns
+from edge_asc.data.layouts.columns import parse_columns
 from edge_asc.data.open import open_dataset
 
 

@@ -32,7 +32,7 @@ def _parts(data: Data) -> list[Part] | None:
         return ogg_parts(data)
     if magic == b"fLaC":
         return flac_parts(data)
-    if magic in (b"RIFF", b"FORM"):
+    if magic in (b"RIFF", b"RF64", b"FORM", b"riff", b".snd", b"dns.", b"caff"):
         return container_parts(data)
     if start or (len(magic) > 1 and magic[0] == 0xFF and magic[1] >= 0xE0):
         return mp3_parts(data)

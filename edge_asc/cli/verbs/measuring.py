@@ -44,7 +44,9 @@ def evaluate(
     crops: Crops = "3",
     clip_s: Annotated[
         float | None,
-        typer.Option("--clip-s", metavar="S", help="Pad or cut clips to this [the data set's]."),
+        typer.Option(
+            "--clip-s", metavar="S", help="Hear clips in pieces of this [the data set's]."
+        ),
     ] = None,
     views: Views = None,
     runtime: RuntimeName = None,

@@ -55,8 +55,8 @@ def record(
     Each call makes a new file DIR/LABEL/DATE_TIME.wav, which can be read at every moment, and
     touches no other. `edge-asc teach DIR` reads them.
     """
-    from edge_asc.data.find_table import table_of
-    from edge_asc.data.folders import recordings_by_class
+    from edge_asc.data.layouts.find_table import table_of
+    from edge_asc.data.layouts.folders import recordings_by_class
     from edge_asc.demo.recording.command import check, listen
     from edge_asc.demo.recording.report import as_dict, as_text
     from edge_asc.teaching.strange import BACKGROUND

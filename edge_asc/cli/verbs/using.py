@@ -122,7 +122,7 @@ def classify(
 
     Exit code 1 when a file could not be used; the others are classified all the same.
     """
-    from edge_asc.runtime.answers.files_table import write_table
+    from edge_asc.runtime.answers.answer_table import write_table
     from edge_asc.runtime.answers.report import result_dict, result_text
     from edge_asc.runtime.classifier import Classifier
     from edge_asc.runtime.classify import FileResult, classify_all, find_audio

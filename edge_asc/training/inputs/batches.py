@@ -27,6 +27,7 @@ class FeatureStore:
         ram_limit_bytes: larger sets are read clip by clip from where they are.
         n_versions: of each clip.
         n_plain: how many of these, the first ones, go through no simulated microphone; None: all.
+        recordings: number of the recording `[N]` that each clip is a piece of; None: each is one.
 
     Raises:
         ValueError: no clips, or clips of different shapes.
@@ -40,6 +41,7 @@ class FeatureStore:
         ram_limit_bytes: int = 2 * 1024**3,
         n_versions: int = 1,
         n_plain: int | None = None,
+        recordings: Sequence[int] | None = None,
     ) -> None:
         shapes = {tuple(a.shape) for a in arrays}
         if len(shapes) != 1:
@@ -49,11 +51,19 @@ class FeatureStore:
         self.n_classes = tuple(n_classes)
         self.arrays, self.n_versions = arrays, n_versions
         self.n_plain = n_plain or n_versions
+        self.recordings = torch.as_tensor(
+            range(len(self.labels[0])) if recordings is None else list(recordings)
+        )
         fits = len(arrays) * arrays[0].nbytes <= ram_limit_bytes
         self.memory = self._read() if fits else None  # [rows, M, F]
 
     def __len__(self) -> int:
         return len(self.arrays) // self.n_versions
+
+    @property
+    def n_recordings(self) -> int:
+        """How many recordings the clips are pieces of."""
+        return len(self.recordings.unique())
 
     def _read(self) -> Tensor:
         """Copy clip by clip, so that only one file is mapped at a time."""

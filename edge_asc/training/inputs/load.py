@@ -8,6 +8,7 @@ from edge_asc.config.schema import Config, DataConfig
 from edge_asc.data.cache import FeatureCache
 from edge_asc.data.cache_files import joined
 from edge_asc.data.dataset import Clip, SceneDataset, split_validation
+from edge_asc.data.lengths import in_pieces, length_notes, lengths_s
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.inputs.batches import FeatureStore
 
@@ -27,6 +28,7 @@ class Material:
         n_frames: frames of one input of the network.
         clip_s: the same in seconds of audio.
         recordings: how many the clips of "val" and "test" are from.
+        notes: lines on recordings that are longer or shorter than a clip.
     """
 
     train: FeatureStore
@@ -36,6 +38,7 @@ class Material:
     n_frames: int
     clip_s: float
     recordings: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def labelled(config: Config, dataset: SceneDataset) -> SceneDataset:
@@ -73,6 +76,8 @@ def prepare(
 ) -> Material:
     """Split, compute or read features, and take statistics of the training clips alone.
 
+    Recordings longer than a clip are heard whole, in pieces, which stay on one side.
+
     Raises:
         ValueError: no such fold, or a file that cannot be read.
     """
@@ -81,12 +86,16 @@ def prepare(
     clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
     _check_labels(dataset, clips)
     train_clips, val = split_validation(clips, config.data.val_fraction, seed)
+    known = [*clips, *test]
+    lengths = dict(zip((c.path for c in known), lengths_s(dataset, known), strict=True))
 
     def store(
         clips: Sequence[Clip], versions: Sequence[Version] = (AS_IT_IS,)
     ) -> FeatureStore | None:
         if not clips:
             return None
+        numbers = {name: i for i, name in enumerate(dict.fromkeys(c.path for c in clips))}
+        clips = in_pieces(clips, [lengths[clip.path] for clip in clips], clip_s)
         caches = [FeatureCache(frontend, clip_s, cache, None, *version) for version in versions]
         return FeatureStore(
             joined([c.load(clips, progress) for c in caches]),
@@ -94,6 +103,7 @@ def prepare(
             config.data.ram_limit_bytes,
             len(versions),
             sum(microphone is None for _, microphone in versions),
+            [numbers[clip.path] for clip in clips],
         )
 
     train_store = store(train_clips, versions_of(config.data))
@@ -104,7 +114,10 @@ def prepare(
     n_frames = frontend.frames_in(crop_s)
     parts = {"val": val, "test": test}
     recordings = {name: len({clip.recording for clip in part}) for name, part in parts.items()}
-    return Material(train_store, store(val), store(test), frontend, n_frames, crop_s, recordings)
+    notes = tuple(length_notes([lengths[clip.path] for clip in known], clip_s))
+    return Material(
+        train_store, store(val), store(test), frontend, n_frames, crop_s, recordings, notes
+    )
 
 
 def _check_labels(dataset: SceneDataset, clips: Sequence[Clip]) -> None:

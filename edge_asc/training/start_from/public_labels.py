@@ -7,7 +7,7 @@ list's, and no checkpoint says which one it was.
 from pathlib import Path
 
 from edge_asc.data.labels import TAU_SCENES
-from edge_asc.data.table import read_columns, read_table
+from edge_asc.data.layouts.table import read_columns, read_table
 
 LABEL_COLUMN = "scene_label"  # of TAU's lists
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.labels import ESC10_SCENES, ESC50_SCENES, ESC_ABSTRACT, ESC_GROUPS
-from edge_asc.data.table import Row, read_table
+from edge_asc.data.layouts.table import Row, read_table
 
 ESC_COLUMNS = ("filename", "fold", "target", "category", "src_file")
 CLIP_S = 5.0
@@ -34,6 +34,7 @@ def open_esc(table: Path) -> SceneDataset:
         license_note=LICENSES[name],
         abstract_map={scene: ESC_ABSTRACT[scene] for scene in scenes},
         test_folds=(1, 2, 3, 4, 5),
+        is_uniform=True,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_asc.data.columns import renamed
+from edge_asc.data.layouts.columns import renamed
 
 
 @dataclass(frozen=True)

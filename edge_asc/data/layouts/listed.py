@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from edge_asc.data.dataset import Clip, SceneDataset
-from edge_asc.data.find_audio import Finder
-from edge_asc.data.own import SameFile, composed, own_dataset
-from edge_asc.data.splits import TEST_FOLD, folds_of
-from edge_asc.data.table import Row, read_table
+from edge_asc.data.layouts.find_audio import Finder
+from edge_asc.data.layouts.own import SameFile, composed, own_dataset
+from edge_asc.data.layouts.splits import TEST_FOLD, folds_of
+from edge_asc.data.layouts.table import Row, read_table
 
 PLAIN_COLUMNS = ("path", "label")
 _WHOLE = re.compile(r"(?:fold[ _-]?)?(\d{1,9})(?:\.0*)?", re.IGNORECASE)  # pandas writes 1.0

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.labels import TAU_ABSTRACT, TAU_GROUPS, TAU_SCENES
-from edge_asc.data.table import Row, by_unique, read_table
+from edge_asc.data.layouts.table import Row, by_unique, read_table
 
 TRAIN_LIST = "evaluation_setup/fold1_train.csv"
 TEST_LISTS = ("evaluation_setup/fold1_evaluate.csv", "evaluation_setup/fold1_test.csv")
@@ -50,6 +50,7 @@ def open_tau(root: Path, train_list: Path | None) -> SceneDataset:
         license_note=LICENSE_NOTE,
         abstract_map=TAU_ABSTRACT,
         test_folds=(TEST_FOLD,),
+        is_uniform=True,
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_asc.audio.found import audio_in
 from edge_asc.audio.suffixes import AUDIO_SUFFIXES
-from edge_asc.data.own import composed
+from edge_asc.data.layouts.own import composed
 
 _BESIDE = frozenset(
     ["meta", "metadata", "annotations", "csv", "csvs", "labels", "ground_truth", "lists", "tables"]

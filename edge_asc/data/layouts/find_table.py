@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge_asc.audio.found import is_audio, is_visible
-from edge_asc.data.columns import lists_recordings, renamed, suggestion
-from edge_asc.data.esc import ESC_COLUMNS
-from edge_asc.data.folders import has_class_folders
-from edge_asc.data.listed import PLAIN_COLUMNS
-from edge_asc.data.table import columns_or_none, read_table
-from edge_asc.data.urbansound import URBANSOUND_COLUMNS, urbansound_table
+from edge_asc.data.layouts.columns import lists_recordings, renamed, suggestion
+from edge_asc.data.layouts.esc import ESC_COLUMNS
+from edge_asc.data.layouts.folders import has_class_folders
+from edge_asc.data.layouts.listed import PLAIN_COLUMNS
+from edge_asc.data.layouts.table import columns_or_none, read_table
+from edge_asc.data.layouts.urbansound import URBANSOUND_COLUMNS, urbansound_table
 
 _KNOWN = (PLAIN_COLUMNS, ESC_COLUMNS, URBANSOUND_COLUMNS, ("scene_label",))
 

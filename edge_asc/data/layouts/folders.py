@@ -7,11 +7,11 @@ from pathlib import Path
 
 from edge_asc.audio.found import audio_in, files_in, is_audio, is_visible
 from edge_asc.audio.suffixes import UNREADABLE_SUFFIXES
-from edge_asc.data.columns import suggestion
 from edge_asc.data.dataset import Clip, SceneDataset
-from edge_asc.data.own import composed, own_dataset, without_doubles
-from edge_asc.data.splits import TEST_FOLD, folds_of, is_side, is_wrapper
-from edge_asc.data.table import columns_or_none
+from edge_asc.data.layouts.columns import suggestion
+from edge_asc.data.layouts.own import composed, own_dataset, without_doubles
+from edge_asc.data.layouts.splits import TEST_FOLD, folds_of, is_side, is_wrapper
+from edge_asc.data.layouts.table import columns_or_none
 
 NO_CLASS = "in no class folder"
 UNREADABLE = "of a format that nothing here reads"

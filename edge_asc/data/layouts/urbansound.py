@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from edge_asc.data.dataset import Clip, SceneDataset
-from edge_asc.data.own import usual_length_s
-from edge_asc.data.table import Row, read_table
+from edge_asc.data.layouts.own import usual_length_s
+from edge_asc.data.layouts.table import Row, read_table
 
 URBANSOUND_COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")
 PLACES = ("metadata/UrbanSound8K.csv", "UrbanSound8K.csv", "../metadata/UrbanSound8K.csv")
