@@ -12,13 +12,13 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from edge_asc.demo.outputs.log.format import Entry, format_of
 
 # How rotation names what is old, ours and logrotate's: x.jsonl.3, x.jsonl-20260102; packed or not.
 _OLD = re.compile(r"(?P<log>.+\.(?:jsonl|csv))(?:\.(?P<number>\d+)|-(?P<date>\d{8}(?:-?\d+)?))")
-_OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 UNREAD = frozenset({".zst", ".lz4", ".Z"})  # packed by what Python does not come with
 _READ_BYTES = 1 << 16
 _LINE_BYTES = 1 << 20  # no line is longer; what is, is damage
@@ -92,7 +92,7 @@ def _lines_of(file: Path, on_damage: Callable[[Path], Any]) -> Iterator[bytes]:
             yield from whole_lines(opened)
         return
     with opener(file, "rb") as unpacked:
-        lines = whole_lines(cast("BinaryIO", unpacked))
+        lines = whole_lines(unpacked)
         try:
             yield from lines
         except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile):
