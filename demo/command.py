@@ -61,6 +61,8 @@ def check(options: Options) -> None:
         parse_raw(options.raw)
     if options.web:
         parse_address(options.web, "web")
+    if options.web_frame_ancestors is not None:
+        _check_ancestors(options)
     if options.metrics:
         parse_address(options.metrics, "metrics")
     if options.mqtt:
@@ -68,6 +70,14 @@ def check(options: Options) -> None:
     if options.log:
         format_of(options.log)
     _check_keeping(options)
+
+
+def _check_ancestors(options: Options) -> None:
+    from edge_asc.demo.outputs.web.access import parse_ancestors
+
+    if not options.web:
+        raise ValueError("--web-frame-ancestors goes with --web")
+    parse_ancestors(options.web_frame_ancestors)
 
 
 def _check_keeping(options: Options) -> None:
@@ -152,7 +162,7 @@ def say(text: str) -> None:
 def start_anew(microphone: str) -> NoReturn:
     """Put this program in the place of this process, to wait for the same microphone."""
     os.environ[AWAITED] = microphone
-    for name in os.listdir("/proc/self/fd"):
+    for name in os.listdir("/dev/fd"):
         if int(name) > 2:
             with suppress(OSError):  # the one that lists them is closed by now
                 os.set_inheritable(int(name), False)
@@ -284,6 +294,7 @@ def _page(options: Options, classifier: Classifier, review: "Review | None") -> 
         stream_audio=options.stream_audio,
         model=classifier.id,
         review=review,
+        frame_ancestors=options.web_frame_ancestors,
     )
 
 

@@ -81,6 +81,10 @@ class Options:
     web: Annotated[
         Text, says("--web", f"Serve a web page [at {WEB_ADDRESS}].", "[[HOST:]PORT]")
     ] = None
+    web_frame_ancestors: Annotated[
+        Text,
+        says("--web-frame-ancestors", "Origins whose pages may frame it, as a dashboard.", "URL"),
+    ] = None
     stream_audio: Annotated[bool, says("--stream-audio", "Let the page's visitors listen.")] = False
     log: Annotated[Path | None, says("--log", "Write a log, .jsonl or .csv.", "FILE")] = None
     log_every: Annotated[

@@ -5,8 +5,10 @@
 
 import os
 import platform
+import resource
 import shutil
 import subprocess
+import sys
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +24,12 @@ _VCGENCMD_TIMEOUT_S = 0.5
 
 
 def rss_bytes(root: Path = ROOT) -> int:
-    """Memory that this process holds now."""
-    return int((root / "proc/self/statm").read_text().split()[1]) * PAGE_BYTES
+    """Memory that this process holds now; where the system does not tell, the most it ever held."""
+    text = _text(root / "proc/self/statm")  # None also where no file can be opened any more
+    if text is not None:
+        return int(text.split()[1]) * PAGE_BYTES
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def temperature_c(root: Path = ROOT) -> float | None:

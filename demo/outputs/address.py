@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+from urllib.parse import urlsplit
 
 LOOPBACK = "127.0.0.1"  # where nothing else is said: no other machine reaches it
 _ADDRESS = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:/\s]+)?:)?(?P<port>[0-9]{1,5})")
@@ -27,18 +28,18 @@ def parse_address(address: str, what: str) -> tuple[str, int]:
     return (found["host"] or LOOPBACK).strip("[]"), port
 
 
-def resolve(address: str) -> tuple[socket.AddressFamily, tuple[str, int]]:
+def resolve(address: str, what: str = "web") -> tuple[socket.AddressFamily, tuple[str, int]]:
     """Address family and numeric host and port of an address.
 
     Raises:
         ValueError: it is not written like one.
         OSError: there is no such host.
     """
-    host, port = parse_address(address, "web")
+    host, port = parse_address(address, what)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        raise OSError(f"web address {address}: {str(error.strerror).lower()}") from error
+        raise OSError(f"{what} address {address}: {str(error.strerror).lower()}") from error
     family, _, _, _, where = found[0]
     return family, (str(where[0]), int(where[1]))
 
@@ -50,13 +51,25 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def listen(address: str) -> socket.socket:
+def names_loopback(host: str) -> bool:
+    """Whether a request's `Host` is a name of this machine's loopback.
+
+    A foreign page whose name was made to point here (DNS rebinding) names itself.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or is_loopback(name)
+    except ValueError:
+        return False
+
+
+def listen(address: str, what: str = "web") -> socket.socket:
     """A socket that listens there; port 0 takes a free one.
 
     Raises:
         ValueError, OSError: it cannot; in one line.
     """
-    family, where = resolve(address)
+    family, where = resolve(address, what)
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -67,7 +80,7 @@ def listen(address: str) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise OSError(f"web address {address}: {str(error.strerror).lower()}") from error
+        raise OSError(f"{what} address {address}: {str(error.strerror).lower()}") from error
     return listener
 
 

@@ -5,10 +5,7 @@ the live loop pays is two assignments and a few sums per decision. What is not k
 true because nothing listens, is absent rather than stale.
 """
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, get_args
 
 from prometheus_client import (
@@ -18,21 +15,24 @@ from prometheus_client import (
     Info,
     ProcessCollector,
     disable_created_metrics,
+    make_asgi_app,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import start_http_server
 from prometheus_client.metrics_core import Metric
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edge_asc import __version__
 from edge_asc.demo.events import UNSURE, Decision, Health, State
-from edge_asc.demo.outputs.address import parse_address
+from edge_asc.demo.outputs.address import is_loopback, listen, names_loopback, parse_address
 from edge_asc.demo.outputs.output import Output
+from edge_asc.demo.outputs.web.server import ServerThread
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Metadata
 
 INFERENCE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 LATENCY_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-CLOSE_S = 0.2
 
 Read = Callable[[Health], float | None]
 # Without a prefix, and what they mean; a figure that is None is left out.
@@ -75,6 +75,13 @@ class PrometheusOutput(Output):
 
     def __init__(self, address: str | int, metadata: Metadata, model: str | None = None) -> None:
         host, port = parse_address(str(address), "metrics")
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            listener = listen(where, "metrics")
+        except OSError as error:
+            cause = error.__cause__
+            why = getattr(cause, "strerror", None) or str(error)
+            raise OSError(getattr(cause, "errno", None), why, f"metrics at {host}:{port}") from None
         self._health: Health | None = None
         self._decision: Decision | None = None
         disable_created_metrics()  # series that say nothing the process' start does not
@@ -99,16 +106,9 @@ class PrometheusOutput(Output):
         self._introduce(metadata, model or metadata.name)
         ProcessCollector(registry=registry)
         registry.register(self)  # `collect` below
-        try:
-            self._server, _ = start_http_server(port, host, registry)
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise OSError(error.errno, why, f"metrics at {host}:{port}") from None
-
-    @property
-    def port(self) -> int:
-        """That is served."""
-        return int(self._server.server_port)
+        self.host, self.port = listener.getsockname()[:2]
+        app = _Door(make_asgi_app(registry), is_loopback(self.host))
+        self._server = ServerThread(app, listener, "the metrics' server")
 
     def on_decision(self, decision: Decision) -> None:
         """Count it."""
@@ -119,7 +119,12 @@ class PrometheusOutput(Output):
             self._latency.observe(decision.latency_ms / 1000)
 
     def on_health(self, health: Health) -> None:
-        """Keep it for the next scrape."""
+        """Keep it for the next scrape.
+
+        Raises:
+            OSError: the server's thread ended by itself.
+        """
+        self._server.check()
         self._health = health
 
     def on_model(self, classifier: Classifier) -> None:
@@ -137,12 +142,11 @@ class PrometheusOutput(Output):
 
     def close(self) -> None:
         """Stop serving; the port is free again."""
-        stopping = threading.Thread(target=self._server.shutdown, daemon=True)
-        stopping.start()
-        with suppress(OSError):  # wakes the server up, which else looks only twice a second
-            self._server.socket.shutdown(socket.SHUT_RDWR)
-        stopping.join(CLOSE_S)
-        self._server.server_close()
+        self._server.close()
+
+    def notices(self) -> list[str]:
+        """What goes wrong in its server."""
+        return self._server.notices()
 
     def collect(self) -> Iterator[Metric]:
         """What Prometheus reads, as its client wants it."""
@@ -162,6 +166,26 @@ class PrometheusOutput(Output):
         if decision.abstract_probabilities is not None:
             by_class = decision.abstract_probabilities
             yield _labelled("abstract_probability", text, "class", by_class)
+
+
+class _Door:
+    """Lets in requests that read, and where only this machine is served, by its own names alone."""
+
+    def __init__(self, app: ASGIApp, loopback: bool) -> None:
+        self._app, self._loopback = app, loopback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":  # browsers' sockets: closed before they open
+            await send({"type": "websocket.close"})
+            return
+        host, answer = Headers(scope=scope).get("host", ""), self._app
+        if self._loopback and not names_loopback(host):
+            text = f"{host!r} is not a name of this machine's loopback, like localhost\n"
+            answer = PlainTextResponse(text, 403)
+        elif scope["method"] not in ("GET", "HEAD"):
+            answer = PlainTextResponse("use GET\n", 405, {"Allow": "GET, HEAD"})
+        await answer(scope, receive, send)
 
 
 def _health_metrics(health: Health) -> Iterator[Metric]:

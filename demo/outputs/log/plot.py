@@ -1,5 +1,7 @@
 """A picture of decision logs: each day's scenes on a strip of 24 hours, and their hours beside it.
 
+A log of less than half a day is drawn as one session (`session_plot`).
+
 Letters: D days, S scenes. A strip has a pixel per minute, in the colour of the scene that was heard
 most of it.
 """
@@ -13,6 +15,7 @@ import numpy as np
 
 from edge_asc.demo.events import UNSURE
 from edge_asc.demo.outputs.log.reader import read_entries
+from edge_asc.demo.outputs.log.session_plot import bins_of, draw_bar, draw_strip, is_session
 from edge_asc.demo.outputs.log.summary import (
     NOT_LISTENING,
     Stretch,
@@ -52,10 +55,14 @@ def save_plot(paths: Iterable[Path], file: Path) -> None:
         raise ValueError("nothing to draw: no time between any two lines")
     days = list(summary.days)[-MAX_DAYS:]
     colours = scene_colours(summary)
-    figure = new_figure(13, 1.9 + ROW_INCHES * len(days))
+    session = is_session(summary)
+    figure = new_figure(13, 1.9 + ROW_INCHES * (1 if session else len(days)))
     strips, bars = figure.subplots(1, 2, sharey=True, width_ratios=(5, 3))
-    _draw_strips(strips, minutes_of(paths, days, list(colours)), days, colours)
-    _draw_bars(bars, summary, days, colours)
+    if session:
+        _draw_session(strips, bars, paths, summary, colours)
+    else:
+        _draw_strips(strips, minutes_of(paths, days, list(colours)), days, colours)
+        _draw_bars(bars, summary, days, colours)
     handles, labels = bars.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
     save_figure(figure, file)
@@ -101,10 +108,25 @@ def _add(minutes: np.ndarray, part: Stretch) -> None:
     minutes += np.diff(np.clip(MINUTE_EDGES_S, at_s, end_s))
 
 
+def _draw_session(
+    strips: Any, bars: Any, paths: list[Path], summary: Summary, colours: dict[str, str]
+) -> None:
+    scenes = list(colours)
+    other = scenes.index(OTHER) if OTHER in scenes else 0
+    bins = bins_of(paths, scenes, summary.begin_s or 0.0, summary.end_s or 0.0, other)
+    draw_strip(strips, bins, _palette(colours), summary)
+    times_s = {scene: 3600 * _hours(summary.total, scene, colours) for scene in colours}
+    draw_bar(bars, times_s, colours)
+
+
+def _palette(colours: dict[str, str]) -> np.ndarray:
+    """The colours as numbers, with white as the last."""
+    return np.array([_rgb(colour) for colour in colours.values()] + [(1.0, 1.0, 1.0)])
+
+
 def _draw_strips(axes: Any, minutes: np.ndarray, days: list[date], colours: dict[str, str]) -> None:
     """Days downwards, hours to the right; where nothing listened the paper shows."""
-    palette = [_rgb(colour) for colour in colours.values()] + [(1.0, 1.0, 1.0)]
-    picture = np.array(palette)[minutes]  # -1: the last, white
+    picture = _palette(colours)[minutes]  # -1: the last, white
     extent = (0, 24, len(days) - 0.5, -0.5)
     axes.imshow(picture, extent=extent, aspect="auto", interpolation="nearest")
     axes.set_xticks(range(0, 25, 3), [f"{hour}:00" for hour in range(0, 25, 3)])

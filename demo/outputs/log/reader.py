@@ -4,21 +4,42 @@ A line counts when its newline is there. Torn lines, NUL bytes and what is none 
 over and counted. Memory does not grow with the log.
 """
 
+import bz2
 import csv
+import gzip
+import lzma
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edge_asc.demo.outputs.log.format import Entry, format_of
 
+# How rotation names what is old, ours and logrotate's: x.jsonl.3, x.jsonl-20260102; packed or not.
+_OLD = re.compile(r"(?P<log>.+\.(?:jsonl|csv))(?:\.(?P<number>\d+)|-(?P<date>\d{8}(?:-?\d+)?))")
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+UNREAD = frozenset({".zst", ".lz4", ".Z"})  # packed by what Python does not come with
 _READ_BYTES = 1 << 16
 _LINE_BYTES = 1 << 20  # no line is longer; what is, is damage
 
 
 def log_of(path: Path) -> Path:
     """The log that an old file, `x.jsonl.3`, was rotated out of; a log itself as it is."""
-    return path.with_suffix("") if re.fullmatch(r"\.\d+", path.suffix) else path
+    old = _OLD.fullmatch(_unpacked(path).name)
+    return path.with_name(old["log"]) if old else path
+
+
+def _unpacked(path: Path) -> Path:
+    """The name of a file before it was packed."""
+    return path.with_suffix("") if path.suffix in {*_OPENERS, *UNREAD} else path
+
+
+def _age(path: Path) -> tuple[int, int | str]:
+    """What sorts old files, the oldest first."""
+    old = _OLD.fullmatch(_unpacked(path).name)
+    assert old is not None
+    return (0, old["date"]) if old["date"] else (1, -int(old["number"]))
 
 
 def log_files(path: Path) -> list[Path]:
@@ -28,11 +49,18 @@ def log_files(path: Path) -> list[Path]:
         OSError: there is none of them.
     """
     log = log_of(path)
-    numbers = [p.suffix[1:] for p in log.parent.iterdir() if log_of(p) == log != p]
-    old = [log.with_name(f"{log.name}.{n}") for n in sorted(numbers, key=int, reverse=True)]
+    there = {p for p in log.parent.iterdir() if log_of(p) == log != p}
+    once = {_unpacked(p): p for p in sorted(there, reverse=True)}  # unpacked where both are there
+    old = sorted(once.values(), key=_age)
     if not old or log.exists():
         old.append(log)
-    return old
+    return [file for file in old if file.suffix not in UNREAD]
+
+
+def unread_files(path: Path) -> list[Path]:
+    """Old files of a log that are packed in a way that is not read here."""
+    log = log_of(path)
+    return sorted(p for p in log.parent.iterdir() if p.suffix in UNREAD and log_of(p) == log)
 
 
 def read_entries(path: Path, on_damage: Callable[[Path], Any] = lambda _: None) -> Iterator[Entry]:
@@ -47,14 +75,32 @@ def read_entries(path: Path, on_damage: Callable[[Path], Any] = lambda _: None) 
     form = format_of(log_of(path))
     headers = (form.header, *form.old_headers)
     for file in log_files(path):
+        for line in _lines_of(file, on_damage):
+            if line + b"\n" in headers:
+                continue
+            try:
+                yield form.from_line(line)
+            except (ValueError, csv.Error, RecursionError):
+                on_damage(file)
+
+
+def _lines_of(file: Path, on_damage: Callable[[Path], Any]) -> Iterator[bytes]:
+    """The lines of a file, packed or not; where one that is packed breaks off counts as damage."""
+    opener = _OPENERS.get(file.suffix)
+    if opener is None:
         with file.open("rb") as opened:
-            for line in whole_lines(opened):
-                if line + b"\n" in headers:
-                    continue
-                try:
-                    yield form.from_line(line)
-                except (ValueError, csv.Error, RecursionError):
-                    on_damage(file)
+            yield from whole_lines(opened)
+        return
+    with opener(file, "rb") as unpacked:
+        lines = whole_lines(unpacked)
+        try:
+            yield from lines
+        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile):
+            on_damage(file)
+        except OSError as error:
+            if error.errno is not None:  # bz2 has no exception of its own
+                raise
+            on_damage(file)
 
 
 def whole_lines(file: BinaryIO) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_asc.demo.events import UNSURE, iso_time, rounded
 from edge_asc.demo.outputs.log.format import GAP_S, Entry
-from edge_asc.demo.outputs.log.reader import log_of, read_entries
+from edge_asc.demo.outputs.log.reader import log_of, read_entries, unread_files
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +41,7 @@ class Summary:
     days: dict[date, dict[str, float]] = field(default_factory=dict)
     n_lines: int = 0  # read
     n_damaged: int = 0  # passed over
+    left_out: list[Path] = field(default_factory=list)  # files that are packed and not read
     begin_s: float | None = None  # Unix time of the earliest line; None without lines
     end_s: float | None = None  # of the latest
 
@@ -67,6 +68,7 @@ def summarise(paths: Iterable[Path]) -> Summary:
     """
     summary = Summary()
     for log in logs(paths):
+        summary.left_out += unread_files(log)
         n_lines, n_damaged = summary.n_lines, summary.n_damaged
         for stretch in stretches(_counted(log, summary)):
             for day, part in split_by_day(stretch):
@@ -139,6 +141,7 @@ def summary_dict(summary: Summary) -> dict[str, Any]:
         "to": None if summary.end_s is None else iso_time(summary.end_s),
         "lines": summary.n_lines,
         "damaged_lines": summary.n_damaged,
+        "left_out": [str(path) for path in summary.left_out],
         "days": [
             {"date": day.isoformat(), "seconds": rounded(scenes, 3)}
             for day, scenes in summary.days.items()
@@ -155,6 +158,8 @@ def print_summary(summary: Summary, console: "Console") -> None:
     for first in range(0, len(days), DAYS_IN_TABLE):
         block = days[first : first + DAYS_IN_TABLE]
         console.print(_table(summary, block, last=block[-1] == days[-1]))
+    for path in summary.left_out:
+        console.print(f"{path}: left out, unpack it first", markup=False)
     if summary.n_damaged:
         console.print(f"{summary.n_damaged} damaged lines were passed over")
 

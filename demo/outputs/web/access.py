@@ -11,9 +11,10 @@
 import hashlib
 import hmac
 import ipaddress
+import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,11 +22,16 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from edge_asc.demo.outputs.address import is_loopback
+from edge_asc.demo.outputs.address import names_loopback
 
 MIN_TOKEN_CHARACTERS = 16
 TRIES_PER_MINUTE = 5  # wrong tokens from one network; further ones are not looked at
+# Through one proxy, whoever it says that asks: what it is told of that may be made up.
+TRIES_THROUGH_PROXY = 20
+PROXIES = ["127.0.0.1", "::1"]  # may say who asks, and by which scheme
+_PEER = "edge_asc.peer"  # of a scope: who is connected
 COOKIE_S = 30 * 24 * 3600
 HOW_TO_MAKE_A_TOKEN = (
     "set EDGE_ASC_WEB_TOKEN, for example to what"
@@ -36,15 +42,44 @@ PAGES = ("/", "/review")  # who comes here without a token is shown the form
 _BEARER = {"WWW-Authenticate": "Bearer"}
 _MAX_FORM_BYTES = 2048
 _MAX_NETWORKS = 1000  # whose wrong tokens are remembered
+_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors"
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": f"{_POLICY} 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",  # an address with ?token= goes nowhere
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+def parse_ancestors(text: str | None) -> tuple[str, ...]:
+    """The origins whose pages may frame ours: `http://host:port`, several with blanks between.
+
+    Raises:
+        ValueError: one is no origin.
+    """
+    origins = tuple((text or "").split())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"frame ancestor {origin!r}: give the origin of the page around it, scheme, host"
+                " and port alone, as http://homeassistant.local:8123"
+            )
+    if text is not None and not origins:
+        raise ValueError("frame ancestors: none is given")
+    return origins
+
+
+def headers_for(ancestors: Sequence[str]) -> dict[str, str]:
+    """The headers of every answer, where these origins may frame the page."""
+    if not ancestors:
+        return HEADERS
+    headers = HEADERS | {"Content-Security-Policy": f"{_POLICY} {' '.join(ancestors)}"}
+    del headers["X-Frame-Options"]  # which knows no origins
+    return headers
 
 
 def check_token(token: str | None, address: str, loopback: bool) -> None:
@@ -67,21 +102,23 @@ def check_token(token: str | None, address: str, loopback: bool) -> None:
 class WrongTokens:
     """Counts wrong tokens by network: an IPv4 address, or the 64 bits that a household has."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, tries: int = TRIES_PER_MINUTE
+    ) -> None:
+        self._clock, self._tries = clock, tries
         self._times: dict[str, deque[float]] = {}
 
     def too_many(self, host: str) -> bool:
         """Whether this network must wait."""
         times = self._times.get(_network(host), deque())
-        return len(times) == TRIES_PER_MINUTE and self._clock() - times[0] < 60
+        return len(times) == self._tries and self._clock() - times[0] < 60
 
     def add(self, host: str) -> None:
         """Count one; when there are too many networks, the one first seen is forgotten."""
         network = _network(host)
         if network not in self._times and len(self._times) >= _MAX_NETWORKS:
             del self._times[next(iter(self._times))]
-        self._times.setdefault(network, deque(maxlen=TRIES_PER_MINUTE)).append(self._clock())
+        self._times.setdefault(network, deque(maxlen=self._tries)).append(self._clock())
 
 
 def _network(host: str) -> str:
@@ -99,21 +136,23 @@ class Gate:
     Args:
         token: what visitors must know; None where only loopback is served.
         port: of the server; cookies of one host are shared by its ports, so it is in their name.
+        ancestors: origins whose pages may frame this one.
     """
 
-    def __init__(self, token: str | None, port: int) -> None:
+    def __init__(self, token: str | None, port: int, ancestors: Sequence[str] = ()) -> None:
         self._token = token
+        self.headers, self._framed = headers_for(ancestors), bool(ancestors)
         self.needs_token = token is not None
         self._cookie = f"edge_asc_{port}"
         # What a browser keeps is worth nothing elsewhere, and nothing after a change of the token.
         key = (token or "").encode()
         self._cookie_value = hmac.new(key, b"edge-asc web cookie", hashlib.sha256).hexdigest()
-        self._wrong = WrongTokens()
+        self._wrong, self._wrong_through = WrongTokens(), WrongTokens(tries=TRIES_THROUGH_PROXY)
 
     def refusal(self, request: HTTPConnection) -> Response | None:
         """What to answer instead of the page; None lets the request through."""
         host = request.headers.get("host", "")
-        if self._token is None and not _names_loopback(host):
+        if self._token is None and not names_loopback(host):
             return _say(403, f"{host!r} is not a name of this machine's loopback, like localhost")
         if self._token is None and _is_review(request.url.path):
             return _say(403, f"the review of clips needs a token: {HOW_TO_MAKE_A_TOKEN}")
@@ -142,24 +181,28 @@ class Gate:
         if problem := self._problem(token, request):
             return RedirectResponse(f"login?problem={problem}", 303)
         answer = RedirectResponse("./", 303)
+        secure = request.url.scheme == "https"
         answer.set_cookie(
             self._cookie,
             self._cookie_value,
             max_age=COOKIE_S,
-            secure=request.url.scheme == "https",
+            secure=secure,
             httponly=True,
-            samesite="strict",
+            # In a frame of another site browsers send others only, and these over TLS alone.
+            samesite="none" if self._framed and secure else "strict",
         )
         return answer
 
     def _problem(self, token: str, request: HTTPConnection) -> int | None:
         """None for the right token, else a status: 401 wrong, 429 not looked at."""
         host = request.client.host if request.client else ""
-        if self._wrong.too_many(host):
+        peer = str(request.scope.get(_PEER, host))
+        if self._wrong.too_many(host) or self._wrong_through.too_many(peer):
             return 429
         if self._token is not None and _same(token, self._token):
             return None
         self._wrong.add(host)
+        self._wrong_through.add(peer)
         return 401
 
     async def login(self, request: Request) -> Response:
@@ -201,14 +244,6 @@ def _netloc(origin: str) -> str | None:
         return None
 
 
-def _names_loopback(host: str) -> bool:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or is_loopback(name)
-    except ValueError:
-        return False
-
-
 def _same(given: str, right: str) -> bool:
     """Compare in a time that tells nothing."""
     return hmac.compare_digest(given.encode(), right.encode())
@@ -223,14 +258,20 @@ class Access:
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app, self._gate = app, gate
+        self._behind_proxy: Any = ProxyHeadersMiddleware(self._answer, PROXIES)  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if scope.get("client"):
+            scope[_PEER] = scope["client"][0]
+        await self._behind_proxy(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._gate.headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

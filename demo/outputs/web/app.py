@@ -146,4 +146,7 @@ async def _send(browser: WebSocket, client: Client, state: LiveState, page: str)
 
 async def _receive(browser: WebSocket, client: Client) -> None:
     while True:
-        client.listening = await browser.receive_text() == "listen"
+        message = await browser.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        client.listening = message.get("text") == "listen"  # bytes are nothing we know

@@ -13,7 +13,7 @@ from edge_asc.demo.events import Decision, Health, Notice, json_text
 from edge_asc.demo.hearing.levels import Level
 from edge_asc.demo.outputs.address import is_loopback, listen, resolve, url_of
 from edge_asc.demo.outputs.output import Output
-from edge_asc.demo.outputs.web.access import Access, Gate, check_token
+from edge_asc.demo.outputs.web.access import Access, Gate, check_token, parse_ancestors
 from edge_asc.demo.outputs.web.app import make_app
 from edge_asc.demo.outputs.web.hub import RENEWED, Hub, Message, audio_message, frames_message
 from edge_asc.demo.outputs.web.review import Review
@@ -36,6 +36,7 @@ class WebOutput(Output):
         stream_audio: whether visitors may listen.
         model: `Classifier.id`; None: the model's name.
         review: of the clips that are kept, for visitors with the token; None: none are kept.
+        frame_ancestors: origins whose pages may frame this one, with blanks between; None: none.
 
     Raises:
         ValueError: the address is none, or the token is missing or too short.
@@ -54,7 +55,9 @@ class WebOutput(Output):
         stream_audio: bool,
         model: str | None = None,
         review: Review | None = None,
+        frame_ancestors: str | None = None,
     ) -> None:
+        ancestors = parse_ancestors(frame_ancestors)
         _, (host, _) = resolve(address)
         check_token(token, address, is_loopback(host))
         listener = listen(address)
@@ -71,7 +74,7 @@ class WebOutput(Output):
         self._next_frames = self._next_audio = self._next_decision = 0.0  # monotonic seconds
         self._waiting: dict[str, Any] | None = None  # a decision that came too soon to be sent
         self._notices = [f"page at {self.url}"]
-        gate = Gate(token, listener.getsockname()[1])
+        gate = Gate(token, listener.getsockname()[1], ancestors)
         app = make_app(self._state, self._hub, gate, review)
         self._server = ServerThread(Access(app, gate), listener)
 
@@ -146,9 +149,9 @@ class WebOutput(Output):
             self._hub.publish(frames_message(first, content, *self._level.take()))
 
     def notices(self) -> list[str]:
-        """Where the page is, once."""
+        """Where the page is, once, and what goes wrong in its server."""
         told, self._notices = self._notices, []
-        return told
+        return told + self._server.notices()
 
     def close(self) -> None:
         """Say goodbye to the browsers and end the thread."""

@@ -1,6 +1,10 @@
 """Time per scene per day against counting minutes, over changes of the clocks; the picture."""
 
+import bz2
+import gzip
+import io
 import json
+import lzma
 import re
 import sys
 from datetime import date, datetime, timedelta, timezone
@@ -27,6 +31,7 @@ from edge_asc.demo.outputs.log.plot import (
     save_plot,
     scene_colours,
 )
+from edge_asc.demo.outputs.log.session_plot import ticks_of
 from edge_asc.demo.outputs.log.summary import (
     NOT_LISTENING,
     Stretch,
@@ -339,3 +344,87 @@ def test_nothing_to_draw(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing to draw"):
         save_plot([path], tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize("seconds", [9, 60, 1500, 11 * 3600])
+@pytest.mark.parametrize("begin", ["2026-05-03T12:00:00", "2026-05-03T23:59:55"])
+def test_a_short_log_fills_the_picture(seconds: int, begin: str, tmp_path: Path) -> None:
+    begin_s = datetime.fromisoformat(begin).timestamp()
+    times = np.linspace(0, seconds, max(4, seconds // 60 + 1))
+    lines = [(begin_s + t, "listening", "park" if t < seconds / 3 else "tram") for t in times]
+    save_plot([write(tmp_path / "x.jsonl", *lines)], tmp_path / "x.png")
+    pixels = matplotlib.image.imread(tmp_path / "x.png")[..., :3]
+    coloured = np.ptp(pixels, axis=2) > 0.2
+    strip = coloured[:, : int(0.6 * coloured.shape[1])]
+    row = strip[strip.sum(1).argmax()]
+    first, last = np.flatnonzero(row)[[0, -1]]
+    assert row[first:last].all()  # without a gap
+    assert last - first > 0.8 * len(row)
+
+
+@pytest.mark.parametrize(
+    ("begin", "seconds", "first", "n"),
+    [
+        ("2026-05-03T23:59:51", 20, "23:59:55", 4),
+        ("2026-05-03T12:01:00", 3600, "12:10", 6),
+        ("2026-05-03T20:10:00", 11 * 3600, "22:00", 5),
+    ],
+)
+def test_ticks_are_round_moments_of_the_day(begin: str, seconds: int, first: str, n: int) -> None:
+    begin_s = datetime.fromisoformat(begin).timestamp()
+    moments, texts = ticks_of(begin_s, begin_s + seconds)
+    assert (texts[0], len(texts)) == (first, n)
+    assert begin_s <= moments[0] < moments[-1] <= begin_s + seconds
+
+
+# Old files that something has packed
+
+PACKED = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, "": bytes}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+@pytest.mark.parametrize("pack", PACKED)
+@pytest.mark.parametrize("old", [".1", ".12", "-20260503", "-20260503-1746230400"])
+def test_old_files_count_however_they_are_called_and_packed(
+    suffix: str, pack: str, old: str, tmp_path: Path
+) -> None:
+    whole = write(tmp_path / f"all{suffix}", *((60.0 * i, "listening", "a") for i in range(60)))
+    header, *lines = [b"", *whole.read_bytes().splitlines(keepends=True)]
+    if suffix == ".csv":
+        header = lines.pop(0)
+    log = tmp_path / f"x{suffix}"
+    log.write_bytes(header + b"".join(lines[40:]))
+    first = tmp_path / f"x{suffix}{old}{pack}"
+    first.write_bytes(PACKED[pack](header + b"".join(lines[:40])))
+    for asked in (log, first):
+        assert summarise([asked]).days == summarise([whole]).days
+
+
+def test_a_file_that_lies_there_packed_and_unpacked_counts_once(tmp_path: Path) -> None:
+    log = write(tmp_path / "x.jsonl", (600, "listening", "a"), (660, "listening", "a"))
+    made = write(tmp_path / "y.jsonl", (0, "listening", "a"), (60, "listening", "a"))
+    old = made.rename(tmp_path / "x.jsonl.1")
+    (tmp_path / "x.jsonl.1.gz").write_bytes(gzip.compress(old.read_bytes()))
+    assert summarise([log]).n_lines == 4
+
+
+@pytest.mark.parametrize("pack", [".gz", ".bz2", ".xz"])
+def test_a_packed_file_that_breaks_off_is_damage(pack: str, tmp_path: Path) -> None:
+    log = write(tmp_path / "x.jsonl", (600, "listening", "a"), (660, "listening", "a"))
+    packed = PACKED[pack](log.read_bytes() * 1000)
+    for content in (packed[: len(packed) // 2], b"nothing of the kind"):
+        (tmp_path / f"x.jsonl.1{pack}").write_bytes(content)
+        summary = summarise([log])
+        assert summary.n_damaged >= 1
+        assert summary.n_lines >= 2
+
+
+def test_what_cannot_be_unpacked_is_named(tmp_path: Path) -> None:
+    log = write(tmp_path / "x.jsonl", (600, "listening", "a"), (660, "listening", "a"))
+    (tmp_path / "x.jsonl.1.zst").write_bytes(b"(\xb5/\xfd")
+    summary = summarise([log])
+    assert summary.left_out == [tmp_path / "x.jsonl.1.zst"]
+    assert summary_dict(summary)["left_out"] == [str(tmp_path / "x.jsonl.1.zst")]
+    console = Console(record=True, width=300, file=io.StringIO())
+    print_summary(summary, console)
+    assert "x.jsonl.1.zst: left out" in console.export_text()

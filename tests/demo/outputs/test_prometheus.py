@@ -1,5 +1,6 @@
 """Figures as Prometheus reads them: scraped over HTTP, parsed, and judged by its own tool."""
 
+import http.client
 import shutil
 import socket
 import subprocess
@@ -170,7 +171,7 @@ def test_a_port_that_is_taken_is_one_line(output: PrometheusOutput) -> None:
 
 
 def test_only_this_machine_reads_unless_told_otherwise(output: PrometheusOutput) -> None:
-    assert output._server.server_address[0] == "127.0.0.1"
+    assert output.host == "127.0.0.1"
 
 
 def test_closing_frees_the_port_and_does_not_wait(output: PrometheusOutput) -> None:
@@ -193,3 +194,46 @@ def test_closing_frees_the_port_and_does_not_wait(output: PrometheusOutput) -> N
 def test_illegal_addresses(address: str) -> None:
     with pytest.raises(ValueError, match="metrics address"):
         PrometheusOutput(address, METADATA)
+
+
+def asked(output: PrometheusOutput, host: str, method: str = "GET") -> int:
+    """The status of an answer to a request that names a host."""
+    connection = http.client.HTTPConnection("127.0.0.1", output.port, timeout=10)
+    connection.request(method, "/metrics", headers={"Host": host})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil", "10.0.0.1:9101", "", "[::"])
+def test_a_foreign_name_for_loopback_is_refused(output: PrometheusOutput, host: str) -> None:
+    """A page whose name was made to point here must not read."""
+    assert asked(output, host) == 403
+    assert asked(output, f"localhost:{output.port}") == asked(output, "[::1]") == 200
+
+
+def test_where_others_are_served_every_name_is_one_and_nothing_but_reading() -> None:
+    output = PrometheusOutput("0.0.0.0:0", METADATA)
+    try:
+        assert asked(output, "pi.lan:9101") == 200
+        assert asked(output, "pi.lan:9101", "DELETE") == 405
+    finally:
+        output.close()
+
+
+def test_idle_connections_take_no_threads_and_keep_nobody_out(output: PrometheusOutput) -> None:
+    n_threads = threading.active_count()
+    idle = [socket.create_connection(("127.0.0.1", output.port)) for _ in range(150)]
+    assert "edge_asc_build_info" in scrape(output)
+    assert threading.active_count() == n_threads
+    for one in idle:
+        one.close()
+
+
+def test_a_server_that_ends_by_itself_is_an_error(output: PrometheusOutput) -> None:
+    loop = output._server._server.loop
+    assert loop is not None
+    loop.call_soon_threadsafe(loop.stop)
+    output._server._thread.join(10)
+    with pytest.raises(OSError, match=r"the metrics' server ended: .+"):
+        output.on_health(health())

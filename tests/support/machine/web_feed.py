@@ -28,6 +28,7 @@ def serving(
 ) -> Iterator[WebOutput]:
     """A page on loopback, at a free port; `options` are of it and of the model's metadata."""
     own = {"token": None, "stream_audio": False, "model": None, "review": None}
+    own["frame_ancestors"] = None
     own = {name: options.pop(name, usual) for name, usual in own.items()}
     output = WebOutput(address, metadata(frontend=frontend.to_dict(), **options), frontend, **own)
     try:

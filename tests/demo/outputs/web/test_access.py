@@ -13,6 +13,7 @@ from edge_asc.demo.outputs.web.access import (
     HEADERS,
     MIN_TOKEN_CHARACTERS,
     TRIES_PER_MINUTE,
+    TRIES_THROUGH_PROXY,
     WrongTokens,
 )
 from edge_asc.demo.outputs.web.web import WebOutput
@@ -299,3 +300,51 @@ def test_every_answer_has_the_headers_that_keep_others_out() -> None:
             assert {k.lower(): headers[k.lower()] for k in HEADERS} == {
                 k.lower(): v for k, v in HEADERS.items()
             }
+
+
+@pytest.mark.parametrize("header", ["X_Forwarded_For", "Forwarded", "X_Real_IP"])
+def test_a_proxys_word_does_not_lift_the_limit(header: str) -> None:
+    """Whoever is on this machine, or behind a tunnel to it, may make it up."""
+    with serving(token=TOKEN) as output:
+        found = []
+        for i in range(TRIES_THROUGH_PROXY + 10):
+            forged = {header: f"10.0.{i}.1", "Authorization": f"Bearer wrong-{i}"}
+            found.append(request(output, "/api/state", **forged)[0])
+        assert found.count(401) <= TRIES_THROUGH_PROXY
+        assert found[-1] == 429
+        right = {header: "10.9.9.9", "Authorization": f"Bearer {TOKEN}"}
+        assert request(output, "/api/state", **right)[0] == 429
+
+
+# ------------------------------------------------------------------------------- frames
+
+
+@pytest.mark.parametrize(
+    "given", ["http://homeassistant.local:8123", "https://a.example http://[fd00::1]:8123"]
+)
+def test_pages_of_named_origins_may_frame_it_and_no_others(given: str) -> None:
+    with serving(frame_ancestors=given) as output:
+        for path in ("/", "/static/app.js", "/nothing"):
+            headers = request(output, path)[1]
+            policy = headers["content-security-policy"]
+            assert policy.endswith(f"frame-ancestors {given}")
+            assert policy.startswith("default-src 'self'")
+            assert "x-frame-options" not in headers
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["*", "http://*", "homeassistant.local", "http://a/b", "http://a; script-src *", "http:", " "],
+)
+def test_what_is_no_origin_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match="frame ancestor"), serving(frame_ancestors=given):
+        pass
+
+
+def test_in_a_frame_of_another_site_the_cookie_needs_tls() -> None:
+    framed = {"token": TOKEN, "frame_ancestors": "https://ha.example"}
+    with serving(**framed) as output:
+        plain = log_in(output, TOKEN)[1]["set-cookie"]
+        behind_tls = log_in(output, TOKEN, X_Forwarded_Proto="https")[1]["set-cookie"]
+    assert "SameSite=strict" in plain
+    assert {"SameSite=none", "Secure", "HttpOnly"} <= set(behind_tls.split("; "))
