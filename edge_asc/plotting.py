@@ -3,6 +3,8 @@
 matplotlib is imported by the first picture: what draws none needs no matplotlib.
 """
 
+import os
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +44,7 @@ def new_figure(width_inches: float, height_inches: float) -> "Figure":
     Raises:
         ImportError: there is no matplotlib; the message says what to do.
     """
+    _keep_out_of_the_home_folder()
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -50,6 +53,24 @@ def new_figure(width_inches: float, height_inches: float) -> "Figure":
     figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def _keep_out_of_the_home_folder() -> None:
+    """Let matplotlib keep its list of fonts among temporary files, where it has no folder yet.
+
+    It would make folders in the home folder of whoever trains.
+    """
+    home = Path(os.path.expanduser("~"))  # which is "~" where there is none
+    if "MPLCONFIGDIR" in os.environ or (home / ".config" / "matplotlib").exists():
+        return
+    folder = Path(tempfile.gettempdir()) / f"edge-asc-matplotlib-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            return  # somebody else's; matplotlib makes one for this process alone if it has to
+    except OSError:
+        return
+    os.environ["MPLCONFIGDIR"] = str(folder)
 
 
 def save_figure(figure: "Figure", path: Path | str, dpi: int = DPI) -> None:

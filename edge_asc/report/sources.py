@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from edge_asc.training.run_folder import QUANTISED, Run, read_rows, read_run
 
 METRICS, ROWS = "metrics.json", "metrics.csv"
 PARTS = {"val": "validation", "test": "test"}
+MOST_PAIRS = 50
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class Measured:
     def name(self) -> str:
         """Model and clips."""
         return f"{self.model}, {self.clips}"
+
+    @property
+    def pairs(self) -> list[tuple[str, str, int]]:
+        """The most frequent mistakes: what it was, what it was taken for, clips; at most 50."""
+        counts = np.array(self.figures["confusion"])
+        np.fill_diagonal(counts, 0)
+        order = np.argsort(-counts, axis=None, kind="stable")[:MOST_PAIRS]
+        found = (np.unravel_index(place, counts.shape) for place in order)
+        return [
+            (self.labels[i], self.labels[j], int(counts[i, j])) for i, j in found if counts[i, j]
+        ]
 
     @property
     def per_class(self) -> dict[str, float | None]:

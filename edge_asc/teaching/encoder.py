@@ -16,6 +16,7 @@ from edge_asc.frontend.windows import slide_starts
 from edge_asc.graph.trunk import SCENE, read_trunk
 from edge_asc.runtime.classifier import RUNTIMES, choose_runtime
 from edge_asc.runtime.sessions import Session
+from edge_asc.runtime.trust.trial import features_shape, is_ours, try_graph
 from edge_asc.runtime.zoo.models import FOLDER, model_path
 
 NAME = "encoder"
@@ -49,7 +50,10 @@ class Encoder:
         self.window_s = metadata.clip_s
         self._content = to_tflite(self.graph, self.n_frames)
         self.digest = hashlib.sha256(self._content).hexdigest()
-        self._runtime = RUNTIMES[choose_runtime("tflite")]
+        name = choose_runtime("tflite")
+        self._runtime = RUNTIMES[name]
+        if not is_ours(path):
+            try_graph(self._content, name, features_shape(metadata))
         self._own = threading.local()
 
     @property

@@ -134,6 +134,7 @@ def test_loaded_network_scores_as_the_run_said(
     said = json.loads((folder / "metrics.json").read_text())["test"]
     found = scores.to_dict(has_abstract=True)
     assert found.pop("confusion") == said.pop("confusion")
+    assert said.pop("recordings") == len(material.test)
     assert found == pytest.approx(said, rel=1e-6)  # batches of another size round differently
 
 
