@@ -1,5 +1,6 @@
 """Recordings of phones, cameras and browsers, through ffmpeg where it is installed."""
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from edge_asc.audio.formats.part import Damaged
 
 _TIMEOUT_S = 600  # of one file
+_PLACE = re.compile(r"\[[^\]\n]*@[^\]\n]*\] ?")  # in ffmpeg's own program
 _OPTIONS_IN = ("-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file,pipe")
 _OPTIONS_OUT = ("-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", "-f", "wav", "-y")
 
@@ -40,7 +42,8 @@ def _run(command: list[str]) -> None:
         )
     except subprocess.TimeoutExpired:
         raise Damaged(f"cannot be decoded: ffmpeg did not end within {_TIMEOUT_S} s") from None
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "backslashreplace").split("\n")
-        said = [" ".join(line.split()) for line in lines if line.strip()]
-        raise Damaged(f"cannot be decoded: ffmpeg: {said[-1] if said else 'no reason given'}")
+    # A file that was cut off makes it complain and end well.
+    lines = _PLACE.sub("", done.stderr.decode("utf-8", "backslashreplace")).split("\n")
+    said = [" ".join(line.split()) for line in lines if line.strip()]
+    if done.returncode or said:
+        raise Damaged(f"cannot be decoded: ffmpeg: {said[0] if said else 'no reason given'}")

@@ -20,6 +20,8 @@ source = sys.argv[sys.argv.index("-i") + 1]
 assert source.startswith("file:"), source
 if "broken" in source:
     sys.exit("moov atom not found")
+if "short" in source:
+    print("[in#0/webm @ 0x55] File ended prematurely", file=sys.stderr)
 shutil.copy(source.removeprefix("file:"), sys.argv[-1])
 """
 
@@ -52,6 +54,13 @@ def test_with_ffmpeg_they_are_recordings_like_others(tmp_path: Path, name: str) 
 def test_what_ffmpeg_refuses_is_told_in_its_words(tmp_path: Path) -> None:
     path = memo(tmp_path, "broken.m4a")
     with pytest.raises(AudioError, match=r"broken\.m4a: cannot be decoded: ffmpeg: moov atom"):
+        load_audio(path, RATE_HZ)
+
+
+@pytest.mark.usefixtures("ffmpeg")
+def test_a_complaint_of_ffmpeg_is_enough(tmp_path: Path) -> None:
+    path = memo(tmp_path, "short.webm")
+    with pytest.raises(AudioError, match=r"decoded: ffmpeg: File ended prematurely$"):
         load_audio(path, RATE_HZ)
 
 

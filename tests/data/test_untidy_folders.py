@@ -260,6 +260,12 @@ def test_a_file_is_listed_once_however_it_is_written(tmp_path: Path, second: str
         open_dataset(tmp_path)
 
 
+def test_a_folder_name_that_is_no_text_is_spelled_out(tmp_path: Path) -> None:
+    write_classes(tmp_path, "park", "cafe")
+    (tmp_path / "cafe").rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    assert open_dataset(tmp_path).labels == ("caf\\xe9", "park")
+
+
 def test_windows_paths_are_found(tmp_path: Path) -> None:
     write_wav(tmp_path / "a/0.wav")
     write_wav(tmp_path / "b/0.wav")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge_asc.audio.decode import AudioError, probe
 from edge_asc.data.dataset import Clip, SceneDataset, assign_folds
+from edge_asc.files import shown
 
 N_PROBED = 16  # files looked at to tell how long a clip of an unknown data set is
 
@@ -38,7 +39,7 @@ def own_dataset(
         clips, test_folds = assign_folds(clips), ()
     mapping = dict(abstract_map or {})
     return SceneDataset(
-        name=name,
+        name=shown(name),
         root=root,
         clips=tuple(clips),
         labels=tuple(sorted({clip.label for clip in clips})),
@@ -63,8 +64,11 @@ def usual_length_s(clips: Sequence[Clip]) -> float:
 
 
 def composed(label: str) -> str:
-    """A name as everybody writes it: é may come as one character, or as e and an accent."""
-    return unicodedata.normalize("NFC", label)
+    """A name as everybody writes it: é may come as one character, or as e and an accent.
+
+    Bytes of a folder's name that are no text are spelled out: models hold their labels as text.
+    """
+    return unicodedata.normalize("NFC", shown(label))
 
 
 class SameFile:
