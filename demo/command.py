@@ -20,6 +20,7 @@ from edge_asc.demo.outputs.log.format import check_every, format_of
 from edge_asc.demo.outputs.log.writer import OF_DISKS
 from edge_asc.demo.outputs.mqtt.settings import parse_url
 from edge_asc.demo.outputs.output import Output, Outputs
+from edge_asc.demo.outputs.shown import clean
 from edge_asc.demo.service.signals import heeded, ignore_hang_ups
 from edge_asc.demo.sources.address import check_source
 from edge_asc.demo.sources.channels import parse_channel
@@ -156,7 +157,7 @@ def _listens(options: Options, given: Path) -> Path:
 
 def say(text: str) -> None:
     """A line for a person, apart from the decisions."""
-    print(f"edge-asc: {text}", file=sys.stderr, flush=True)
+    print(f"edge-asc: {clean(text)}", file=sys.stderr, flush=True)
 
 
 def start_anew(microphone: str) -> NoReturn:

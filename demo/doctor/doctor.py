@@ -20,6 +20,7 @@ from edge_asc.demo.doctor.system import (
     check_power,
 )
 from edge_asc.demo.hearing.machine import ROOT
+from edge_asc.demo.outputs.shown import clean
 from edge_asc.runtime.metadata import one_line
 
 __all__ = ["Finding", "as_dict", "examine", "failed", "finding_text", "summary"]
@@ -84,7 +85,7 @@ def failed(findings: Iterable[Finding]) -> bool:
 
 def finding_text(finding: Finding) -> str:
     """A finding for people: a line, and one for the advice. Commands stay whole, to be copied."""
-    line = f"{finding.verdict:4}  {finding.check:{CHECK_WIDTH}}  {finding.fact}"
+    line = clean(f"{finding.verdict:4}  {finding.check:{CHECK_WIDTH}}  {finding.fact}")
     return f"{line}\n{'':{6 + CHECK_WIDTH}}  -> {finding.advice}" if finding.advice else line
 
 

@@ -12,9 +12,10 @@ from rich.control import Control
 from rich.segment import ControlType, Segment, Segments
 
 from edge_asc.demo.hearing.levels import Loudness, Meter
+from edge_asc.demo.outputs.shown import clean
 from edge_asc.demo.outputs.terminal import style as look
 from edge_asc.demo.outputs.terminal.meter import meter_row
-from edge_asc.demo.outputs.terminal.style import ASCII, Glyphs, Line, clean, duration
+from edge_asc.demo.outputs.terminal.style import ASCII, Glyphs, Line, duration
 
 REDRAW_S = 0.1
 LINE_S = 10.0  # of audio between two lines

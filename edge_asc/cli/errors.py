@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import typer
 
+from edge_asc.demo.outputs.shown import clean
 from edge_asc.install import add_extra
 
 ERROR, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -58,7 +59,7 @@ def verb(function: Verb) -> Verb:
 
 def complain(line: str) -> None:
     """One line on stderr, with the program's name."""
-    print(f"edge-asc: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    print(f"edge-asc: {clean(' '.join(line.split()))}", file=sys.stderr, flush=True)
 
 
 def show_bytes(error: Exception) -> None:

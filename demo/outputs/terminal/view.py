@@ -16,10 +16,11 @@ from rich.segment import Segment
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice, clock_time
 from edge_asc.demo.hearing.levels import Meter
 from edge_asc.demo.outputs.facts import facts
+from edge_asc.demo.outputs.shown import clean
 from edge_asc.demo.outputs.terminal import style as look
 from edge_asc.demo.outputs.terminal.meter import meter_row
 from edge_asc.demo.outputs.terminal.strip import Strip, shares, time_axis
-from edge_asc.demo.outputs.terminal.style import Glyphs, Line, bar, clean, duration, keys
+from edge_asc.demo.outputs.terminal.style import Glyphs, Line, bar, duration, keys
 from edge_asc.runtime.metadata import Metadata
 
 MENDED = {"lost": "no audio", "silent": "only zeros"}
