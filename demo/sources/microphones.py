@@ -145,10 +145,8 @@ def find_again(
     same = [one for one in microphones if (one.lasting_name, one.host_api) == (name, api)]
     ours = [one for one in same if one.name not in twins]
     if not ours:
-        what = (
-            f"{name} is not there, but another one of its kind" if same else f"{name} is not there"
-        )
-        raise NoMicrophone(f"{what}; there are: {_listed(microphones)}")
+        but = ", but another one of its kind" if same else ""
+        raise NoMicrophone(f"{name} is not there{but}; there are: {_listed(microphones)}")
     # Of several, the one at the old address.
     return next((one for one in ours if one.name == known.name), ours[0])
 
