@@ -29,6 +29,7 @@ from edge_asc.demo.sources.source import CaptureHung, Source
 from edge_asc.runtime.answers.stream import check_hop
 from edge_asc.runtime.classifier import RUNTIMES, Classifier
 from edge_asc.runtime.zoo.models import model_or_default
+from edge_asc.shown import shown
 from edge_asc.suggest import no_such
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _listens(options: Options, given: Path) -> Path:
 
 def say(text: str) -> None:
     """A line for a person, apart from the decisions."""
-    print(f"edge-asc: {text}", file=sys.stderr, flush=True)
+    print(f"edge-asc: {shown(text)}", file=sys.stderr, flush=True)
 
 
 def start_anew(microphone: str) -> NoReturn:

@@ -21,6 +21,7 @@ from edge_asc.demo.doctor.system import (
 )
 from edge_asc.demo.hearing.machine import ROOT
 from edge_asc.runtime.metadata import one_line
+from edge_asc.shown import shown
 
 __all__ = ["Finding", "as_dict", "examine", "failed", "finding_text", "summary"]
 
@@ -84,7 +85,7 @@ def failed(findings: Iterable[Finding]) -> bool:
 
 def finding_text(finding: Finding) -> str:
     """A finding for people: a line, and one for the advice. Commands stay whole, to be copied."""
-    line = f"{finding.verdict:4}  {finding.check:{CHECK_WIDTH}}  {finding.fact}"
+    line = shown(f"{finding.verdict:4}  {finding.check:{CHECK_WIDTH}}  {finding.fact}")
     return f"{line}\n{'':{6 + CHECK_WIDTH}}  -> {finding.advice}" if finding.advice else line
 
 

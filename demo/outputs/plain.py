@@ -10,6 +10,7 @@ from edge_asc.demo.events import Decision, Health, Notice, clock_time, json_text
 from edge_asc.demo.outputs.facts import facts
 from edge_asc.demo.outputs.output import Output
 from edge_asc.runtime.classifier import Classifier
+from edge_asc.shown import shown
 
 HEALTH_EVERY_S = 60.0
 
@@ -39,7 +40,7 @@ class PlainOutput(Output):
     def on_decision(self, decision: Decision) -> None:
         """A line, flushed at once."""
         if not self._quiet:
-            print(decision_line(decision, self._width), file=self._out, flush=True)
+            print(shown(decision_line(decision, self._width)), file=self._out, flush=True)
 
     def on_health(self, health: Health) -> None:
         """A line each minute, the first when audio has come."""
@@ -66,7 +67,7 @@ class PlainOutput(Output):
         self._note(health_line(health))
 
     def _note(self, text: str) -> None:
-        print(f"edge-asc: {text}", file=self._notes, flush=True)
+        print(f"edge-asc: {shown(text)}", file=self._notes, flush=True)
 
 
 class JsonOutput(PlainOutput):

@@ -14,7 +14,8 @@ from rich.segment import ControlType, Segment, Segments
 from edge_asc.demo.hearing.levels import Loudness, Meter
 from edge_asc.demo.outputs.terminal import style as look
 from edge_asc.demo.outputs.terminal.meter import meter_row
-from edge_asc.demo.outputs.terminal.style import ASCII, Glyphs, Line, clean, duration
+from edge_asc.demo.outputs.terminal.style import ASCII, Glyphs, Line, duration
+from edge_asc.shown import shown
 
 REDRAW_S = 0.1
 LINE_S = 10.0  # of audio between two lines
@@ -102,7 +103,7 @@ class TerminalView(View):
         if not self._takes_text():
             return
         said, self._waiting = self._waiting, []
-        lines = [Segment(clean(f"edge-asc: {text}") + "\n") for text in said]
+        lines = [Segment(shown(f"edge-asc: {text}") + "\n") for text in said]
         self._console.print(Segments([_BLANK, *lines, *self._line()]), end="", crop=False)
 
     def _line(self) -> Line:

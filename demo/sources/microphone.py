@@ -17,6 +17,7 @@ from edge_asc.demo.sources.microphones import (
     find_again,
     inputs,
     recording_format,
+    twins_of,
 )
 from edge_asc.demo.sources.portaudio import GuardedCall, NoMicrophone, reinitialise
 from edge_asc.demo.sources.recovery import Recovery
@@ -56,6 +57,7 @@ class Microphone:
     ) -> None:
         self._wanted, self._channel = wanted, channel
         self._known: MicrophoneInfo | None = None  # once it was open
+        self._twins: frozenset[str] = frozenset()  # that were there beside it
         self._capture: Capture | None = None
         self._tried = False
         self._broken = False  # the next block does not follow the last
@@ -150,7 +152,11 @@ class Microphone:
             reinitialise()
         self._tried = True
         there, known = inputs(), self._known
-        found = find(there, self._wanted) if known is None else find_again(there, known)
+        if known is None:
+            found = find(there, self._wanted)
+            self._twins = twins_of(there, found)
+        else:
+            found = find_again(there, known, self._twins)
         rate_hz, n_channels = recording_format(found, self._channel)
         capture = Capture(found, rate_hz, n_channels, self.counts, self._channel)
         if self._closed:  # and nobody may be there to close it

@@ -14,6 +14,7 @@ from edge_asc.audio.samples import check_channel
 from edge_asc.demo.sources.channels import LOUDEST, MIX, Choice
 from edge_asc.demo.sources.portaudio import GuardedCall, NoMicrophone, errors_of, sounddevice
 from edge_asc.demo.sources.source import CaptureHung
+from edge_asc.shown import shown
 
 RATES_HZ = (8000, 16000, 22050, 32000, 44100, 48000, 96000)
 PREFERRED_HZ = (48000, 44100)  # what models are trained at, and what most microphones have
@@ -83,7 +84,7 @@ def list_microphones() -> list[MicrophoneInfo]:
 
 def list_text() -> str:
     """A table of `list_microphones` for people."""
-    microphones = list_microphones()
+    microphones = [replace(one, name=shown(one.name)) for one in list_microphones()]
     width = max(len(one.name) for one in microphones)
     lines = [f"     {'name':{width}}  API         channels  opens at, Hz"]
     for microphone in microphones:
@@ -118,18 +119,36 @@ def find(microphones: list[MicrophoneInfo], wanted: str | int | None) -> Microph
     raise NoMicrophone(f"{what}; there are: {_listed(microphones)}")
 
 
-def find_again(microphones: list[MicrophoneInfo], known: MicrophoneInfo) -> MicrophoneInfo:
+def twins_of(microphones: list[MicrophoneInfo], found: MicrophoneInfo) -> frozenset[str]:
+    """Whole names of others that are called as one is, but for their addresses."""
+    name, api = found.lasting_name, found.host_api
+    same = [one for one in microphones if (one.lasting_name, one.host_api) == (name, api)]
+    return frozenset(one.name for one in same) - {found.name}
+
+
+def find_again(
+    microphones: list[MicrophoneInfo],
+    known: MicrophoneInfo,
+    twins: frozenset[str] = frozenset(),
+) -> MicrophoneInfo:
     """One that was opened before, wherever it is plugged in now.
+
+    Args:
+        microphones: that are there.
+        known: the one.
+        twins: names of those like it that were there beside it; none of them is it.
 
     Raises:
         NoMicrophone: it is not there.
     """
     name, api = known.lasting_name, known.host_api
     same = [one for one in microphones if (one.lasting_name, one.host_api) == (name, api)]
-    if not same:
-        raise NoMicrophone(f"{name} is not there; there are: {_listed(microphones)}")
-    # Of twins, the one at the old address.
-    return next((one for one in same if one.name == known.name), same[0])
+    ours = [one for one in same if one.name not in twins]
+    if not ours:
+        but = ", but another one of its kind" if same else ""
+        raise NoMicrophone(f"{name} is not there{but}; there are: {_listed(microphones)}")
+    # Of several, the one at the old address.
+    return next((one for one in ours if one.name == known.name), ours[0])
 
 
 def recording_format(microphone: MicrophoneInfo, channel: Choice = None) -> tuple[int, int]:

@@ -113,3 +113,8 @@ def test_memory_is_what_the_process_holds() -> None:
             held[start] = 1
         grown = machine.rss_bytes() - before
     assert 0.9 * n_bytes < grown < 1.5 * n_bytes
+
+
+def test_memory_is_told_where_there_is_no_proc(tmp_path: Path) -> None:
+    """On macOS, and where no file can be opened any more."""
+    assert 1e6 < machine.rss_bytes(tmp_path) < 1e12

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from edge_asc.demo.events import State
+from edge_asc.shown import shown
 
 HEARTBEAT_S = 60.0  # a line is written at least this often, so that quiet is told from dead
 GAP_S = 1.5 * HEARTBEAT_S  # longer without a line: nothing listened
@@ -23,6 +24,8 @@ GAP_S = 1.5 * HEARTBEAT_S  # longer without a line: nothing listened
 # A machine without a clock begins on 1 January 1970, and what it hears is dated a little before.
 EARLIEST_S = -86_400.0
 YEAR_2200_S = 7_258_118_400  # Unix time
+
+_BREAKS = re.compile(r"[\r\n\0]+")
 
 EVERY = ("change", "decision")  # what may be worth a line
 Event = Literal["start", "decision", "change", "alive", "notice", "end"]
@@ -65,7 +68,7 @@ def _row(values: Iterable[Any]) -> bytes:
     """CSV; what is None is an empty field."""
     text = io.StringIO()
     # A row is one line, so that a torn one can be told: no field holds a newline.
-    cells = [re.sub(r"[\r\n\0]+", " ", v) if isinstance(v, str) else v for v in values]
+    cells = [shown(_BREAKS.sub(" ", v)) if isinstance(v, str) else v for v in values]
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue().encode()
 

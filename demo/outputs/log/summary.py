@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from edge_asc.demo.events import UNSURE, iso_time, rounded
 from edge_asc.demo.outputs.log.format import GAP_S, Entry
 from edge_asc.demo.outputs.log.reader import log_of, read_entries, unread_files
+from edge_asc.shown import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -159,7 +160,7 @@ def print_summary(summary: Summary, console: "Console") -> None:
         block = days[first : first + DAYS_IN_TABLE]
         console.print(_table(summary, block, last=block[-1] == days[-1]))
     for path in summary.left_out:
-        console.print(f"{path}: left out, unpack it first", markup=False)
+        console.print(shown(f"{path}: left out, unpack it first"), markup=False)
     if summary.n_damaged:
         console.print(f"{summary.n_damaged} damaged lines were passed over")
 
@@ -176,7 +177,7 @@ def _table(summary: Summary, days: list[date], last: bool) -> "Table":
         table.add_column("total", justify="right", style="bold")
     for scene, total_s in summary.total.items():
         times = [summary.days[day].get(scene, 0.0) for day in days] + [total_s] * last
-        table.add_row(escape(scene), *map(_clock, times))
+        table.add_row(escape(shown(scene)), *map(_clock, times))
     return table
 
 

@@ -43,11 +43,6 @@ class Glyphs:
 ASCII = Glyphs(full="#", half="", peak="|", shown=">", degrees=" C")
 
 
-def clean(text: str) -> str:
-    """Without what a terminal would obey instead of showing it."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
 @lru_cache(maxsize=2)
 def keys(labels: tuple[str, ...]) -> dict[str, str]:
     """A letter for each label, of its own letters where one is free; `*` when all are taken."""

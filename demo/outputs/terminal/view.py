@@ -19,8 +19,9 @@ from edge_asc.demo.outputs.facts import facts
 from edge_asc.demo.outputs.terminal import style as look
 from edge_asc.demo.outputs.terminal.meter import meter_row
 from edge_asc.demo.outputs.terminal.strip import Strip, shares, time_axis
-from edge_asc.demo.outputs.terminal.style import Glyphs, Line, bar, clean, duration, keys
+from edge_asc.demo.outputs.terminal.style import Glyphs, Line, bar, duration, keys
 from edge_asc.runtime.metadata import Metadata
+from edge_asc.shown import shown
 
 MENDED = {"lost": "no audio", "silent": "only zeros"}
 FACT_STYLES = {"ok": look.PLAIN, "warn": look.WARN, "bad": look.BAD}
@@ -76,7 +77,7 @@ def _spaced(sections: list[list[Line]], height: int) -> list[Line]:
 
 
 def _header(picture: Picture) -> Iterator[Line]:
-    yield [Segment(clean(picture.description), look.BOLD)]
+    yield [Segment(shown(picture.description), look.BOLD)]
     health = picture.health
     if health is None:
         yield [Segment("starting", look.DIM)]
@@ -84,7 +85,7 @@ def _header(picture: Picture) -> Iterator[Line]:
     rate = f"  {health.sample_rate_hz} Hz" if health.sample_rate_hz else ""
     yield [
         Segment(health.state, look.STATE_STYLES.get(health.state, look.PLAIN)),
-        Segment(f"  {clean(health.source)}{rate}"),
+        Segment(f"  {shown(health.source)}{rate}"),
         Segment(f"  up {duration(health.uptime_s)}", look.DIM),
     ]
 
@@ -95,7 +96,7 @@ def _headline(picture: Picture, glyphs: Glyphs) -> Line:
         style = look.WARN if decision.scene == UNSURE else look.ACCENT
         shown_s = decision.position_s - picture.shown_since_s
         return [
-            Segment(f"{glyphs.shown} {clean(decision.scene)}", style),
+            Segment(f"{glyphs.shown} {shown(decision.scene)}", style),
             Segment(f"  {100 * decision.confidence:.0f} %", look.BOLD),
             Segment(f"  for {duration(shown_s)}", look.DIM),
         ]
@@ -116,9 +117,9 @@ def _scene_rows(picture: Picture, width: int, n_rows: int, glyphs: Glyphs) -> It
     for index, label in enumerate(labels):
         if label in chosen:
             key = Segment(letters[label], look.KEY_STYLES[index % len(look.KEY_STYLES)])
-            shown = decision is not None and decision.scene == label
+            is_shown = decision is not None and decision.scene == label
             value = values.get(label)
-            yield _bar_row(label, value, key, shown, width, label_width, glyphs)
+            yield _bar_row(label, value, key, is_shown, width, label_width, glyphs)
 
 
 def _abstract_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
@@ -126,34 +127,34 @@ def _abstract_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Lin
     values = (decision.abstract_probabilities if decision else None) or {}
     label_width = _label_width(picture)
     for label in picture.metadata.abstract_labels:
-        shown = decision is not None and decision.abstract == label
+        is_shown = decision is not None and decision.abstract == label
         value = values.get(label)
-        yield _bar_row(label, value, Segment(" "), shown, width, label_width, glyphs)
+        yield _bar_row(label, value, Segment(" "), is_shown, width, label_width, glyphs)
 
 
 def _label_width(picture: Picture) -> int:
     labels = (*picture.metadata.labels, *picture.metadata.abstract_labels)
-    return max(cell_len(clean(label)) for label in labels)
+    return max(cell_len(shown(label)) for label in labels)
 
 
 def _bar_row(
     label: str,
     value: float | None,  # nothing is known yet
     key: Segment,
-    shown: bool,
+    is_shown: bool,
     width: int,
     label_width: int,
     glyphs: Glyphs,
 ) -> Line:
     label_width = min(label_width, max(4, width // 3))
     bar_width = min(look.MAX_BAR, max(0, width - label_width - 11))
-    mark, style = (glyphs.shown, look.ACCENT) if shown else (" ", look.PLAIN)
+    mark, style = (glyphs.shown, look.ACCENT) if is_shown else (" ", look.PLAIN)
     length = bar(value or 0.0, bar_width, glyphs)
     percent = "" if value is None else f" {100 * value:3.0f} %"
     return [
         Segment(f"{mark} ", style),
         key,
-        Segment(f" {set_cell_size(clean(label), label_width)} ", style),
+        Segment(f" {set_cell_size(shown(label), label_width)} ", style),
         Segment(length, style),
         Segment(" " * (bar_width - len(length))),
         Segment(percent, style),
@@ -176,7 +177,7 @@ def _strip_rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
     yield [Segment(time_axis(width, picture.strip.cell_s, glyphs.peak), look.DIM)]
     legend: Line = []
     for scene, share in shares(cells):
-        text = f" {clean(scene)} {100 * share:.0f} %  "
+        text = f" {shown(scene)} {100 * share:.0f} %  "
         if sum(s.cell_length for s in legend) + cell_len(text) + 1 <= width:
             legend += [Segment(letters[scene], styles.get(scene, look.DIM)), Segment(text)]
     yield legend
@@ -199,7 +200,7 @@ def _notice_rows(picture: Picture, width: int, n_rows: int) -> list[Line]:
     rows: list[Line] = []
     for notice in reversed(picture.notices):
         when = f"{clock_time(notice.time_s)} "
-        texts = wrap(clean(notice.text), max(10, width - len(when))) or [""]
+        texts = wrap(shown(notice.text), max(10, width - len(when))) or [""]
         if rows and len(rows) + len(texts) > n_rows:
             break
         heads = [when, *[" " * len(when)] * (len(texts) - 1)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_asc.audio.decode import AudioError, probe
 from edge_asc.data.dataset import Clip, SceneDataset, assign_folds
-from edge_asc.files import shown
+from edge_asc.files import utf8
 
 N_PROBED = 16  # files looked at to tell how long a clip of an unknown data set is
 
@@ -39,7 +39,7 @@ def own_dataset(
         clips, test_folds = assign_folds(clips), ()
     mapping = dict(abstract_map or {})
     return SceneDataset(
-        name=shown(name),
+        name=utf8(name),
         root=root,
         clips=tuple(clips),
         labels=tuple(sorted({clip.label for clip in clips})),
@@ -68,7 +68,7 @@ def composed(label: str) -> str:
 
     Bytes of a folder's name that are no text are spelled out: models hold their labels as text.
     """
-    return unicodedata.normalize("NFC", shown(label))
+    return unicodedata.normalize("NFC", utf8(label))
 
 
 class SameFile:

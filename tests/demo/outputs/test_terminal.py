@@ -29,7 +29,7 @@ import tiny_models
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice
 from edge_asc.demo.hearing.levels import CLIP_HOLD_S, HOLD_S, RISE_S, Meter, dbfs
 from edge_asc.demo.outputs.terminal.strip import CELL_S, N_CELLS, Strip, shares, time_axis
-from edge_asc.demo.outputs.terminal.style import ASCII, MAX_BAR, Glyphs, bar, clean, duration, keys
+from edge_asc.demo.outputs.terminal.style import ASCII, MAX_BAR, Glyphs, bar, duration, keys
 from edge_asc.demo.outputs.terminal.terminal import REDRAW_S, TerminalOutput, _Screen
 from edge_asc.demo.outputs.terminal.view import MIN_SCENES, Picture, draw
 from edge_asc.runtime.classifier import Classifier
@@ -214,10 +214,6 @@ def test_keys_are_letters_that_differ(labels: list[str]) -> None:
     assert list(found) == labels
     assert len(set(found.values())) == len(labels)
     assert all(len(letter) == 1 and letter.isascii() for letter in found.values())
-
-
-def test_clean_leaves_nothing_that_a_terminal_obeys() -> None:
-    assert clean("\x1b[2Jpark\r\n\x9b1m café 公園") == "?[2Jpark???1m café 公園"
 
 
 @pytest.mark.parametrize(

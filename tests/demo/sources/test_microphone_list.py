@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 
 from edge_asc.demo.sources import microphones
-from edge_asc.demo.sources.microphones import MicrophoneInfo, find, find_again, recording_format
+from edge_asc.demo.sources.microphones import (
+    MicrophoneInfo,
+    find,
+    find_again,
+    recording_format,
+    twins_of,
+)
 from edge_asc.demo.sources.portaudio import NoMicrophone, sounddevice
 from edge_asc.install import add_extra
 from virtual_mic import MISSING, VirtualMic
@@ -76,6 +82,24 @@ def test_a_device_is_found_again_under_another_address_and_index() -> None:
     other = replace(moved, name="Other: Audio (hw:1,0)")
     with pytest.raises(NoMicrophone, match="USB PnP Sound Device: Audio is not there"):
         find_again([other, replace(USB, host_api="JACK")], USB)
+
+
+def test_a_twin_is_never_taken_for_the_one_that_went_away() -> None:
+    """Two of the same make are told apart by where they were while both were there."""
+    twins = twins_of(ALL, USB)
+    assert twins == {TWIN.name}
+    assert twins_of(ALL, PULSE) == frozenset()
+    with pytest.raises(NoMicrophone, match="is not there, but another one of its kind"):
+        find_again([TWIN, PULSE], USB, twins)
+    moved = replace(USB, index=9, name="USB PnP Sound Device: Audio (hw:5,0)")
+    assert find_again([TWIN, moved], USB, twins) is moved
+    assert find_again([TWIN, moved, USB], USB, twins) is USB
+
+
+def test_names_are_listed_without_what_a_terminal_obeys(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = replace(USB, name="USB\x1b[2J\x07 mic", rates_hz=(48000,))
+    monkeypatch.setattr(microphones, "list_microphones", lambda: [hostile])
+    assert microphones.list_text().replace("\n", "").isprintable()
 
 
 class FakeSoundDevice(ModuleType):
