@@ -5,21 +5,30 @@ direction turn a line round. Such characters are shown by their code, `\x1b`, an
 """
 
 import re
+import unicodedata
 
 # Control characters, line and paragraph separators, marks that turn the writing direction, and the
 # halves of surrogate pairs by which Python holds file names that are no text.
 _ACTS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_JOINERS = "\u200c\u200d"  # which scripts and pictures of several characters need
 _ACTS_IN_A_TEXT = re.compile(_ACTS.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
 
 
 def shown(text: object) -> str:
-    r"""One line of it, in which no character does anything.
+    r"""One line of it, in which no character does anything and each has its place.
 
     Example:
         >>> print(shown("park\x1b[2J"))
         park\x1b[2J
     """
-    return _ACTS.sub(_code, str(text))
+    plain = str(text)
+    return plain if plain.isprintable() else "".join(map(_printable, plain))
+
+
+def _printable(character: str) -> str:
+    if character.isprintable() or character in _JOINERS:
+        return character
+    return " " if unicodedata.category(character) == "Zs" else _coded(character)
 
 
 def shown_text(text: object) -> str:
@@ -33,5 +42,11 @@ def does_nothing(text: str) -> bool:
 
 
 def _code(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    return _coded(found.group())
+
+
+def _coded(character: str) -> str:
+    code = ord(character)
+    return (
+        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    )
