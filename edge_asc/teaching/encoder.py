@@ -45,7 +45,9 @@ class Encoder:
         self.graph, self.n_frames = self._trunk.graph, self._trunk.n_frames
         metadata = self._trunk.metadata
         taught = metadata.provenance.get("taught")
-        self.name = taught["encoder"] if isinstance(taught, dict) else metadata.name
+        self.name = (
+            taught.get("encoder", metadata.name) if isinstance(taught, dict) else metadata.name
+        )
         self.frontend = FrontEnd.from_dict(metadata.frontend)
         self.window_s = metadata.clip_s
         self._content = to_tflite(self.graph, self.n_frames)

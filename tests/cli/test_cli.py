@@ -267,7 +267,7 @@ def test_processes_of_one_training_agree_on_its_folder(
 
     monkeypatch.delenv(RUN_FOLDER, raising=False)
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    main = run_folder("nano", tmp_path, None, False, 1)
+    main = run_folder("nano", tmp_path, None, False, 1)  # which makes it
     monkeypatch.setenv("LOCAL_RANK", "1")  # as in the processes that Lightning starts later
     assert run_folder("nano", tmp_path, None, False, 1) == main
     monkeypatch.delenv("LOCAL_RANK")
