@@ -1,4 +1,4 @@
-"""A launcher may have closed a standard stream: verbs work all the same, and files keep their bytes."""
+"""A launcher may have closed a standard stream: verbs work, and files keep their bytes."""
 
 import subprocess
 import sys
