@@ -26,9 +26,9 @@ def shown(text: object) -> str:
 
 
 def _printable(character: str) -> str:
-    if character.isprintable() or character in _JOINERS:
-        return character
-    return " " if unicodedata.category(character) == "Zs" else _coded(character)
+    is_space = unicodedata.category(character) == "Zs"
+    stays = character.isprintable() or is_space or character in _JOINERS
+    return character if stays else _coded(character)
 
 
 def shown_text(text: object) -> str:

@@ -86,7 +86,7 @@ def failed(findings: Iterable[Finding]) -> bool:
 def finding_text(finding: Finding) -> str:
     """A finding for people: a line, and one for the advice. Commands stay whole, to be copied."""
     line = shown(f"{finding.verdict:4}  {finding.check:{CHECK_WIDTH}}  {finding.fact}")
-    return f"{line}\n{'':{6 + CHECK_WIDTH}}  -> {finding.advice}" if finding.advice else line
+    return f"{line}\n{'':{6 + CHECK_WIDTH}}  -> {shown(finding.advice)}" if finding.advice else line
 
 
 def summary(findings: Iterable[Finding]) -> str:

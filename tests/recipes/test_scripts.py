@@ -16,7 +16,8 @@ SCRIPTS = sorted(
 )
 
 # One process for all, because torch takes seconds; each script sees its own folder and, below
-# recipes/, that one, as its shell script gives it. Nothing of ours stays from one to the next.
+# recipes/, that one and the encoder's, as its shell script gives it. Nothing of ours stays from
+# one to the next.
 IMPORT_ALL = """
 import json, runpy, sys
 from pathlib import Path
@@ -24,7 +25,8 @@ from pathlib import Path
 root, found, others = Path(sys.argv[1]), {}, sys.path[1:]
 ours = tuple(str(root / folder) for folder in ("recipes", "bench", "tests"))
 for name in sys.argv[2:]:
-    recipes = [str(root / "recipes")] if name.startswith("recipes/") else []
+    shared = (root / "recipes", root / "recipes/encoder")
+    recipes = list(map(str, shared)) if name.startswith("recipes/") else []
     sys.path[:] = [str((root / name).parent), *recipes, *others]
     try:
         runpy.run_path(str(root / name), run_name="imported")

@@ -27,6 +27,7 @@ from edge_asc.demo.outputs.log.file import LogFile
 from edge_asc.demo.outputs.log.format import COLUMNS, FORMATS, HEARTBEAT_S, Entry
 from edge_asc.demo.outputs.log.reader import log_files, read_entries
 from edge_asc.demo.outputs.log.summary import NOT_LISTENING, summarise
+from edge_asc.shown import shown
 from local_time import local_time
 from waiting import SOON_S, until
 
@@ -263,10 +264,10 @@ def test_csv_is_what_other_programs_read(tmp_path: Path) -> None:
     for file in log_files(path):
         with file.open(newline="", encoding="utf-8") as opened:
             rows = list(csv.DictReader(opened, strict=True))
-        assert len(rows) > 10
+        assert rows
         assert {len(row) for row in rows} == {len(COLUMNS)}
     texts = {e.text for e in entries(path) if e.event == "notice"}
-    assert texts == {HOSTILE.replace("\r\n", " ").replace("\0", " ")}
+    assert texts == {shown(HOSTILE.replace("\r\n", " ").replace("\0", " "))}
     assert entries(path)[-2].scene == 'sc"ene,99'
 
 

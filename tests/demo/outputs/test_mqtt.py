@@ -530,6 +530,7 @@ def test_any_labels_make_a_sound_description(labels: list[str]) -> None:
     except UnicodeEncodeError:
         return  # a lone surrogate: no metadata can hold it
     metadata = tiny_models.metadata(abstract_labels=labels)
+    labels = metadata.abstract_labels  # as they are shown
     shares = {label: round(0.1 + i / 100, 4) for i, label in enumerate(labels)}
     state = payload_of(decision(abstract=labels[0], abstract_probabilities=shares))
     found = {k: c for k, c in components(metadata).items() if k.startswith("abstract_")}

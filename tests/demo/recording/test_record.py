@@ -256,7 +256,7 @@ def test_the_terminal_shows_the_level_below_what_is_said() -> None:
     view.say("too \x1b[5m loud")
     assert out.getvalue().count("\n") == 2
     assert "edge-asc: recording x.wav; Ctrl-C ends it\n" in out.getvalue()
-    assert "edge-asc: too ?[5m loud" in out.getvalue()
+    assert "edge-asc: too \\x1b[5m loud" in out.getvalue()
     view._next_s = 0.0
     view.on_audio(np.ones(RATE_HZ, np.float32), RATE_HZ)
     assert "0:01  " in out.getvalue() and "CLIPPING" in out.getvalue()
