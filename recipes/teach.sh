@@ -1,13 +1,15 @@
 #!/bin/sh
 # What teaching is worth: ten times four random classes of ESC-50, 3 and 12 clips each, and strange sounds;
 # and what it costs: time and memory of one `edge-asc teach`.
-# Usage: recipes/teach.sh ESC50 MODELS     fills the tables of docs/teach.md and RESULTS.md
+# Usage: recipes/teach.sh ESC50 MODELS ESC10     fills the tables of docs/teach.md and RESULTS.md
 #   ESC50: the data, with meta.csv and audio/
 #   MODELS: folder with yamnet.tflite (Apache-2.0), for the comparison
+#   ESC10: the data, 44.1 kHz, as for recipes/esc10.sh
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-esc50=${1:?usage: recipes/teach.sh ESC50 MODELS}
-models=${2:?usage: recipes/teach.sh ESC50 MODELS}
+esc50=${1:?usage: recipes/teach.sh ESC50 MODELS ESC10}
+models=${2:?usage: recipes/teach.sh ESC50 MODELS ESC10}
+esc10=${3:?usage: recipes/teach.sh ESC50 MODELS ESC10}
 work=$here/out/teach
 results=$here/artifacts/teach/few-shot.json
 export PYTHONPATH="$here:$here/encoder${PYTHONPATH:+:$PYTHONPATH}"
@@ -24,6 +26,9 @@ python "$here/teach/beside_rows.py" "$beside" > "$work/beside.md"
 for page in "$here/../docs/teach.md" "$here/../RESULTS.md"; do
     python "$here/tables.py" fill "$page" beside < "$work/beside.md"
 done
+
+python "$here/teach/esc10.py" "$esc10" "$here/artifacts/teach/esc10.json" |
+    python "$here/tables.py" fill "$here/../RESULTS.md" teach-esc10
 
 python "$here/teach/clips.py" "$esc50" "$work/clips.csv"
 python "$here/../bench/measure.py" edge-asc teach "$work/clips.csv" --out "$work/four.tflite"

@@ -27,7 +27,7 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "quickstart.sh": (["work"], {}),
     "search.sh": ([DATA, "3"], {}),
     "seeds.sh": ([DATA, "1"], {}),
-    "teach.sh": ([DATA, DATA], {}),
+    "teach.sh": ([DATA, DATA, DATA], {}),
     "views.sh": ([DATA, DATA], {"NAMES": "esc50"}),
     "zoo.sh": ([DATA, "128k", "32k"], {}),
 }

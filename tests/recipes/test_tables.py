@@ -27,6 +27,8 @@ TABLES = {  # page, name between the markers: script below recipes/, its argumen
     ("RESULTS.md", "small-trunks"): ["small_tables.py", "trunks", SMALL],
     ("RESULTS.md", "small-joint"): ["small_tables.py", "joint", SMALL],
     ("RESULTS.md", "encoder"): ["encoder/rows.py", ARTIFACTS / "encoder/results.json"],
+    ("RESULTS.md", "beside"): ["teach/beside_rows.py", ARTIFACTS / "teach/beside.json"],
+    ("docs/teach.md", "beside"): ["teach/beside_rows.py", ARTIFACTS / "teach/beside.json"],
     ("docs/teach.md", "few-shot"): ["teach/rows.py", ARTIFACTS / "teach/few-shot.json"],
 }
 for page in ("RESULTS.md", "README.md"):
