@@ -40,6 +40,20 @@ NEW = {
     *("demo/outputs/keep", "demo/outputs/web/review.py", "demo/outputs/terminal/meter.py"),
     *("demo/service/signals.py", "demo/hearing/trial.py", "edge_asc/cli/verbs/record.py"),
     *("edge_asc/cli/verbs/review.py", "edge_asc/runtime/formats/taught.py"),
+    *("edge_asc/audio/formats", "edge_asc/audio/channels.py", "edge_asc/audio/ffmpeg.py"),
+    *("edge_asc/audio/full_scale.py", "edge_asc/audio/pieces.py", "edge_asc/audio/found.py"),
+    *("edge_asc/runtime/trust", "edge_asc/shown.py", "edge_asc/cli/standard_streams.py"),
+    *("edge_asc/data/layouts/splits.py", "edge_asc/data/layouts/urbansound.py"),
+    *(
+        "edge_asc/data/layouts/columns.py",
+        "edge_asc/data/layouts/own.py",
+        "edge_asc/data/lengths.py",
+    ),
+    *(
+        "edge_asc/evaluation/interval.py",
+        "edge_asc/budget/onnx/work.py",
+        "demo/sources/channels.py",
+    ),
 }
 
 
