@@ -13,7 +13,7 @@ quickstart: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/quickstart.sh
 
 test: install
-	$(BIN)/python -m pytest -q -n 3 --dist loadscope
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope
 
 check: lint test
 
