@@ -91,7 +91,8 @@ def teacher(listening: Listening, tmp_path: Path) -> Iterator[Teacher]:
 
 
 def ended(teacher: Teacher) -> dict[str, Any]:
-    until(lambda: teacher.state()["status"] != "running")
+    # Teaching comes behind everything else that a machine does.
+    until(lambda: teacher.state()["status"] != "running", 5 * PATIENCE_S)
     return teacher.state()
 
 
