@@ -136,7 +136,7 @@ def verdicts(heard: Heard, smoother: Smoother, labels: Sequence[str]) -> Counter
 def measured(esc10: SceneDataset, esc50: SceneDataset, ships: str) -> dict[str, dict[str, Counter]]:
     """Counts of all folds, by length and rule."""
     shipped = ea.load(ships)
-    assert shipped.threshold is not None
+    assert shipped.threshold is not None  # what ships is calibrated; mypy cannot know
     counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     rng = np.random.default_rng(0)
     for fold in FOLDS:

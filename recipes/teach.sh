@@ -32,3 +32,5 @@ python "$here/teach/esc10.py" "$esc10" "$here/artifacts/teach/esc10.json" |
 
 python "$here/teach/clips.py" "$esc50" "$work/clips.csv"
 python "$here/../bench/measure.py" edge-asc teach "$work/clips.csv" --out "$work/four.tflite"
+python "$here/teach/clips.py" "$esc50" "$work/forty.csv" --forty
+edge-asc teach "$work/forty.csv" --out "$work/forty.tflite"

@@ -87,7 +87,9 @@ class Outputs(Output):
         """Call a method of an output; give it up when it raises."""
         try:
             return getattr(output, name)(*arguments)
-        except Exception as error:  # whatever a library thinks of: it is no reason not to listen
+        # Of any kind: an output stands on libraries that raise what they like, and none of it is a
+        # reason to stop listening. It is told, in a notice and in the log of --debug.
+        except Exception as error:
             self._give_up(output, error)
             return None
 
@@ -117,7 +119,9 @@ class Outputs(Output):
         for output in reversed(self.outputs):
             try:
                 output.close()
-            except Exception as error:  # see `try_out`
+            except (
+                Exception
+            ) as error:  # of any kind, as in `try_out`; the first one is raised below
                 log.debug("%s does not close", output.what, exc_info=error)
                 failed.append(f"{output.what}: {error}")
         self.outputs = ()

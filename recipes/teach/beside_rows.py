@@ -23,9 +23,10 @@ def columns(draws: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Mean and 95 % interval of accuracies and seconds, and the bytes."""
     for key, factor in (("accuracy", 100.0), ("cpu_s", 1.0)):
         values = factor * np.array([draw.get(key, np.nan) for draw in draws])
-        half = t_95(len(values)) * values.std(ddof=1) / len(values) ** 0.5 if len(draws) > 2 else 0
-        spread = f" ± {half:.1f}" if len(values) >= FEWEST else ""
-        yield "" if np.isnan(values).any() else f"{values.mean():.1f}{spread}"
+        text = f"{values.mean():.1f}"
+        if len(values) >= FEWEST:
+            text += f" ± {t_95(len(values)) * values.std(ddof=1) / len(values) ** 0.5:.1f}"
+        yield "" if np.isnan(values).any() else text
     yield f"{max(draw['bytes'] for draw in draws):,}" if "bytes" in draws[0] else ""
 
 

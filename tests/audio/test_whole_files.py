@@ -252,13 +252,18 @@ def test_a_high_rate_is_resampled(tmp_path: Path) -> None:
     assert len(load_audio(path, RATE_HZ)) == pytest.approx(0.1 * RATE_HZ, abs=1)
 
 
-@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
-@pytest.mark.parametrize("gains", [(1.0, -1.0), (1.0, -0.8), (-0.5, 1.0, -0.5), (1, -1, 1, -1)])
+@pytest.mark.parametrize(
+    ("suffix", "gains"),
+    [
+        (suffix, gains)
+        for suffix in ("wav", "flac", "ogg", "mp3")
+        for gains in ((1.0, -1.0), (1.0, -0.8), (-0.5, 1.0, -0.5), (1, -1, 1, -1))
+        if suffix != "mp3" or len(gains) == 2  # more channels than two MP3 has not
+    ],
+)
 def test_channels_that_cancel_each_other_are_not_averaged(
     tmp_path: Path, suffix: str, gains: tuple[float, ...]
 ) -> None:
-    if suffix == "mp3" and len(gains) > 2:
-        pytest.skip("MP3 has two channels")
     one = sound(1)
     path = saved(tmp_path, suffix, content(tmp_path, suffix, np.stack([g * one for g in gains], 1)))
     got = load_audio(path, RATE_HZ)

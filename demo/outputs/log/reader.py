@@ -38,7 +38,7 @@ def _unpacked(path: Path) -> Path:
 def _age(path: Path) -> tuple[int, int | str]:
     """What sorts old files, the oldest first."""
     old = _OLD.fullmatch(_unpacked(path).name)
-    assert old is not None
+    assert old is not None  # its callers have found it by this pattern; mypy cannot know
     return (0, old["date"]) if old["date"] else (1, -int(old["number"]))
 
 

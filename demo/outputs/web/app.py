@@ -34,7 +34,8 @@ class Page:
     def __init__(self) -> None:
         folder = files("edge_asc.demo.outputs.web") / "static"
         found = {file.name: file for file in folder.iterdir()}
-        found |= {f"review/{file.name}": file for file in (folder / "review").iterdir()}
+        for room in ("live", "review"):
+            found |= {f"{room}/{file.name}": file for file in (folder / room).iterdir()}
         known = (name for name in found if PurePath(name).suffix in _TYPES)
         self._files = {name: found[name].read_bytes() for name in known}
         everything = b"".join(self._files[name] for name in sorted(self._files))
@@ -62,7 +63,7 @@ def make_app(state: LiveState, hub: Hub, gate: Gate, review: Review | None) -> S
     page = Page()
 
     async def index(request: Request) -> Response:
-        return page.answer("index.html", request)
+        return page.answer("live/index.html", request)
 
     async def review_page(request: Request) -> Response:
         return page.answer("review/index.html", request)

@@ -194,7 +194,7 @@ def test_a_header_that_comes_again_is_no_sound(coding: str, endless: bool, torn:
     """Recorders begin anew at 2 GiB, and `cat` joins files; a frame may be torn before it."""
     one, other = wav_bytes(coding, 2, 700), wav_bytes(coding, 2, 900)
     (first, start), (_, start_other) = parse_wav(one) or (None, 0), parse_wav(other) or (None, 0)
-    assert first is not None
+    assert first is not None  # a whole header was parsed; mypy cannot know
     if endless:
         size = (0x80000000).to_bytes(4, "little")
         one = one[: start - 4] + size + one[start:] + b"x" * torn

@@ -126,7 +126,7 @@ def test_loopback_by_any_of_its_names(host: str) -> None:
 def test_a_foreign_name_for_loopback_is_refused(host: str) -> None:
     """A page whose name was made to point here (DNS rebinding) must not read anything."""
     with serving() as output:
-        for path in ("/", "/api/state", "/static/app.js", "/login"):
+        for path in ("/", "/api/state", "/static/live/app.js", "/login"):
             status, _, text = request(output, path, Host=host)
             assert status in (400, 403), path
             assert "edge-asc</title>" not in text
@@ -295,7 +295,7 @@ def test_no_name_of_a_network_is_an_error(hosts: list[str]) -> None:
 
 def test_every_answer_has_the_headers_that_keep_others_out() -> None:
     with serving(token=TOKEN) as output:
-        for path in ("/", "/login", "/static/app.js", "/api/state", "/nothing"):
+        for path in ("/", "/login", "/static/live/app.js", "/api/state", "/nothing"):
             headers = request(output, path)[1]
             assert {k.lower(): headers[k.lower()] for k in HEADERS} == {
                 k.lower(): v for k, v in HEADERS.items()
@@ -324,7 +324,7 @@ def test_a_proxys_word_does_not_lift_the_limit(header: str) -> None:
 )
 def test_pages_of_named_origins_may_frame_it_and_no_others(given: str) -> None:
     with serving(frame_ancestors=given) as output:
-        for path in ("/", "/static/app.js", "/nothing"):
+        for path in ("/", "/static/live/app.js", "/nothing"):
             headers = request(output, path)[1]
             policy = headers["content-security-policy"]
             assert policy.endswith(f"frame-ancestors {given}")

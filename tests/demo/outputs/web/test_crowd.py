@@ -80,7 +80,7 @@ def test_a_request_has_its_time_however_it_drips(
 
 def test_who_takes_no_answer_gives_way_as_well() -> None:
     with serving() as output, ExitStack() as stack:
-        asks = b"GET /static/app.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40
+        asks = b"GET /static/live/app.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40
         held(output, server.MAX_CONNECTIONS + 5, asks, stack)
         assert request(output)[0] == 200
 

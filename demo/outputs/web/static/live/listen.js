@@ -1,6 +1,6 @@
 // Plays the audio: each piece is scheduled behind the one before it, a little late.
 
-import { unit } from "./format.js";
+import { unit } from "../format.js";
 
 const LEAD_S = 0.25; // of audio in hand, against a network that hesitates
 const MAX_LEAD_S = 1.0;

@@ -1,6 +1,6 @@
 // How the classifier is: level meter, tiles with warnings in words, notices.
 
-import { clock, decibels, duration, signed, unit } from "./format.js";
+import { clock, decibels, duration, signed, unit } from "../format.js";
 
 const METER_DBFS = -72; // the meter's left end
 const FALL_DB = 1.5; // of the peak's mark, each time

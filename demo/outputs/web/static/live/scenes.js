@@ -1,6 +1,6 @@
 // What is heard now: the scene in large, probabilities as bars, and a sparing voice for readers.
 
-import { duration, label, percent } from "./format.js";
+import { duration, label, percent } from "../format.js";
 
 const SPEAK_EVERY_MS = 10000;
 const $ = (id) => document.getElementById(id);

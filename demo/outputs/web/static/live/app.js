@@ -1,9 +1,9 @@
 // Puts the page together: what the socket says goes to the view that shows it.
 
-import { ScenePalette } from "./colours.js";
+import { ScenePalette } from "../colours.js";
 import { AUDIO, Connection, FRAMES } from "./connection.js";
 import { DayView } from "./day.js";
-import { unit } from "./format.js";
+import { unit } from "../format.js";
 import { HealthView, addNotice, setPill, showNotices } from "./health.js";
 import { Listener } from "./listen.js";
 import { Scenes } from "./scenes.js";

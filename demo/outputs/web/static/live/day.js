@@ -1,7 +1,7 @@
 // The day: a strip from midnight (or from a while ago) to now, and the time per scene.
 
-import { cssColour } from "./colours.js";
-import { clock, duration, label, percent } from "./format.js";
+import { cssColour } from "../colours.js";
+import { clock, duration, label, percent } from "../format.js";
 
 const STEPS_S = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600];
 const TICK_PX = 58;

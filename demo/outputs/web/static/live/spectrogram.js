@@ -1,9 +1,9 @@
 // The log-mel spectrogram: newest at the right, scrolling at the speed of the sound.
 // Frames are kept as bytes in a ring, and as pixels in a hidden canvas that is the same ring.
 
-import { levelRamp } from "./colours.js";
-import { hertz, signed, unit } from "./format.js";
-import { colourIn, quietAndLoud } from "./levels.js";
+import { levelRamp } from "../colours.js";
+import { hertz, signed, unit } from "../format.js";
+import { colourIn, quietAndLoud } from "../levels.js";
 
 const WIDE_PX = 560; // narrower plots show less time
 const NARROW_S = 12;
