@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from edge_asc.audio.suffixes import AUDIO_SUFFIXES
@@ -42,10 +43,18 @@ def _below(folder: Path, hidden: list[Path], above: frozenset[tuple[int, int]]) 
         path = folder / entry.name
         if not is_visible(entry.name):
             hidden.append(path)
-        elif entry.is_dir():
-            yield from _below(path, hidden, above | {here})
-        else:
+        elif not _is_folder(entry):
             yield path
+        elif os.access(path, os.R_OK | os.X_OK):
+            yield from _below(path, hidden, above | {here})
+        else:  # not ours to read
+            hidden.append(path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    with suppress(OSError):  # a link that leads to itself
+        return entry.is_dir()
+    return False
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -46,7 +46,7 @@ class ModelConfig(Section, frozen=True):
 class DataConfig(Section, frozen=True):
     """What the network sees of the clips, and which clips choose the model."""
 
-    clip_s: Positive | None = None  # clips are padded or cut to this; None: the data set's length
+    clip_s: Positive | None = None  # length of the pieces that clips are heard in; None: theirs
     target: Literal["scene", "abstract"] = "scene"  # abstract: coarser classes are the labels
     crop_s: Positive | None = 5.0  # training sees random crops of this length; None: whole clips
     views: Views = 1  # a finished network hears each window so often, shifted in time, and averages

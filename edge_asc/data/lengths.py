@@ -19,13 +19,13 @@ def lengths_s(dataset: SceneDataset, clips: Sequence[Clip]) -> list[float]:
     if dataset.is_uniform:
         return [dataset.clip_s] * len(clips)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(_length_s, clips, chunksize=16))
+        return list(pool.map(_length_s, clips))
 
 
 def _length_s(clip: Clip) -> float:
     try:
         return probe(clip.path).duration_s
-    except (AudioError, ValueError):
+    except AudioError:
         return 0.0
 
 

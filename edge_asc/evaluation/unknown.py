@@ -47,7 +47,8 @@ def find_strange(path: Path, labels: Sequence[str]) -> Strange:
 
 def _loose_audio(folder: Path) -> tuple[Path, ...]:
     """Audio files right inside a folder without a table; they have no labels."""
-    if any(folder.glob("*.csv")) or (folder / "meta").is_dir():
+    tables = any(folder.glob("*.[ct]sv"))
+    if tables or (folder / "meta").is_dir() or (folder / "metadata").is_dir():
         return ()
     files = (p for p in folder.iterdir() if is_audio(p) and is_visible(p.name))
     return tuple(sorted(files))

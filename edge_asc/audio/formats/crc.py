@@ -1,9 +1,11 @@
-"""Checksums of audio formats, byte by byte from tables."""
+"""Checksums of audio formats, byte by byte from tables, which are made when one is asked for."""
 
 from collections.abc import Sequence
+from functools import cache
 
 
-def table(polynomial: int, bits: int) -> tuple[int, ...]:
+@cache
+def crc_table(polynomial: int, bits: int) -> tuple[int, ...]:
     """Of a checksum whose highest bit comes first; the polynomial with its leading one."""
     found = []
     for value in range(256):
@@ -15,13 +17,14 @@ def table(polynomial: int, bits: int) -> tuple[int, ...]:
 
 
 def crc(content: bytes, of: Sequence[int], bits: int) -> int:
-    """Of bytes, from 0 on; `of` is `table`'s for as many bits."""
+    """Of bytes, from 0 on; `of` is `crc_table`'s for as many bits."""
     register, mask = 0, (1 << bits) - 1
     for byte in content:
         register = (register << 8 & mask) ^ of[register >> (bits - 8) ^ byte]
     return register
 
 
+@cache
 def mirrored_table(polynomial: int) -> tuple[int, ...]:
     """Of a checksum whose lowest bit comes first; the polynomial mirrored, too."""
     found = []

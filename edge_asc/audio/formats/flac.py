@@ -6,20 +6,18 @@ A frame says which samples it holds and ends with a checksum, so the last one te
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_asc.audio.formats.crc import crc, table
+from edge_asc.audio.formats.crc import crc, crc_table
 from edge_asc.audio.formats.part import Damaged, Data, Part, after_id3, before_id3v1
 
 _MAGIC = b"fLaC"
 _HEADER_BYTES = 26  # up to the length: magic, block header, sizes, rate, channels, bits, length
 _LEAST_TAIL_BYTES = 1 << 17  # where the last frame is looked for
 _MAX_TAIL_BYTES = 1 << 23
+_MAX_TRIES = 16  # frames, or what looks like one, from the end: each costs a checksum
 _TOTAL_BITS = (1 << 36) - 1
 _BLOCKS = {1: 192, **{code: 576 << (code - 2) for code in range(2, 6)}} | {
     code: 256 << (code - 8) for code in range(8, 16)
 }
-
-
-_CRC8, _CRC16 = table(0x107, 8), table(0x18005, 16)
 
 
 @dataclass(frozen=True)
@@ -77,11 +75,13 @@ def _last_sample(data: Data, start: int, end: int, header: _Header) -> int | Non
     """Samples up to the end of the frame that ends where the sound does; None: there is none."""
     n_bytes = min(max(2 * header.most_bytes, _LEAST_TAIL_BYTES), _MAX_TAIL_BYTES)
     tail = data[max(start + _HEADER_BYTES, end - n_bytes) : end]
-    at = len(tail)
-    while (at := tail.rfind(b"\xff", 0, at)) >= 0:
+    at, tries, told = len(tail), 0, int.from_bytes(tail[-2:], "big")
+    while tries < _MAX_TRIES and (at := tail.rfind(b"\xff", 0, at)) >= 0:
         samples = _frame_end(tail[at : at + 16], header.block)
-        told = int.from_bytes(tail[-2:], "big")
-        if samples is not None and crc(tail[at:-2], _CRC16, 16) == told:
+        if samples is None:
+            continue
+        tries += 1
+        if crc(tail[at:-2], crc_table(0x18005, 16), 16) == told:
             return samples
     return None
 
@@ -95,7 +95,7 @@ def _frame_end(head: bytes, block: int) -> int | None:
     n_block = {6: 1, 7: 2}.get(code, 0)
     at = 4 + n_number
     n_head = at + n_block + {12: 1, 13: 2, 14: 2}.get(rate, 0)
-    if len(head) <= n_head or crc(head[:n_head], _CRC8, 8) != head[n_head]:
+    if len(head) <= n_head or crc(head[:n_head], crc_table(0x107, 8), 8) != head[n_head]:
         return None
     explicit = int.from_bytes(head[at : at + n_block], "big") + 1
     size = explicit if n_block else _BLOCKS.get(code, 0)

@@ -17,7 +17,6 @@ _KBPS = {
 }
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _LAYER_3, _MONO = 1, 3
-_CRC16 = mirrored_table(0xA001)
 _MAX_JUNK_BYTES = 1 << 16  # in front of the first frame
 _LAME_AT, _LAME_BYTES = 120, 34  # behind "Xing"; up to its checksum
 _COUNTING_BYTES = 200  # of a frame, with all that is read of it
@@ -121,7 +120,9 @@ def _check_tag(frame: bytes, at: int) -> None:
     """What LAME adds at a byte says what to cut off both ends; its checksum comes last."""
     end = at + _LAME_BYTES
     told = int.from_bytes(frame[end : end + 2], "big")
-    if frame[at : at + 4] == b"LAME" and told and crc_mirrored(frame[:end], _CRC16) != told:
+    if frame[at : at + 4] != b"LAME" or not told:
+        return
+    if crc_mirrored(frame[:end], mirrored_table(0xA001)) != told:
         raise Damaged("damaged: the MP3 header frame has another checksum")
 
 
@@ -143,9 +144,11 @@ def _frames(data: Data) -> Iterator[tuple[int, _Header]]:
 
 def _first_frame(data: Data, at: int, end: int) -> int | None:
     """The first of two frames in a row; None where there are none."""
-    for candidate in range(at, min(at + _MAX_JUNK_BYTES, end)):
-        if data[candidate : candidate + 1] == b"\xff" and _is_followed(data, candidate, end):
-            return candidate
+    stop = min(at + _MAX_JUNK_BYTES, end)
+    while (at := data.find(b"\xff", at, stop)) >= 0:
+        if _is_followed(data, at, end):
+            return at
+        at += 1
     return None
 
 

@@ -5,15 +5,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+_BLOCK_BYTES = 1 << 16  # searched at once
+
 
 class Data(Protocol):
-    """The bytes of a file, of which slices are read as they are asked for (a memory map)."""
+    """The bytes of a file, of which slices are read as they are asked for."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: slice, /) -> bytes: ...
     def find(self, sub: bytes, start: int = ..., end: int = ..., /) -> int:
         """The first place of some bytes in a range; -1 where they are not."""
         ...
+
+
+class FileData:
+    """`Data` of an open file. A memory map would end the process where a stick was pulled out."""
+
+    def __init__(self, file: BinaryIO, n_bytes: int) -> None:
+        self._file, self._n_bytes = file, n_bytes
+
+    def __len__(self) -> int:
+        return self._n_bytes
+
+    def __getitem__(self, index: slice, /) -> bytes:
+        start, stop, _ = index.indices(self._n_bytes)
+        self._file.seek(start)
+        return self._file.read(max(0, stop - start))
+
+    def find(self, sub: bytes, start: int = 0, end: int | None = None, /) -> int:
+        """The first place of some bytes in a range, block by block; -1 where they are not."""
+        stop = self._n_bytes if end is None else min(end, self._n_bytes)
+        while start < stop:
+            if (at := self[start : min(start + _BLOCK_BYTES, stop)].find(sub)) >= 0:
+                return start + at
+            start += _BLOCK_BYTES - len(sub) + 1  # what begins in one block may end in the next
+        return -1
 
 
 class Damaged(ValueError):

@@ -1,28 +1,26 @@
 """The sounds that stand one after the other in a file: mostly one, and it is the whole file."""
 
-import mmap
 from typing import BinaryIO
 
 from edge_asc.audio.formats.container import container_parts
 from edge_asc.audio.formats.flac import flac_parts
 from edge_asc.audio.formats.mp3 import mp3_parts
 from edge_asc.audio.formats.ogg import ogg_parts
-from edge_asc.audio.formats.part import Data, Part, after_id3
+from edge_asc.audio.formats.part import Data, FileData, Part, after_id3
 
 
 def parts_of(file: BinaryIO, n_bytes: int) -> list[Part]:
     """What a decoder is to be given, one after the other, to hear all of a file.
 
     Args:
-        file: with a file descriptor.
+        file: that can be read anywhere.
         n_bytes: its size, at least 1.
 
     Raises:
         Damaged: a checksum, a length or the order of its pieces tells that something is not there.
         OSError: it cannot be read.
     """
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return _parts(data) or [Part(((0, n_bytes),))]
+    return _parts(FileData(file, n_bytes)) or [Part(((0, n_bytes),))]
 
 
 def _parts(data: Data) -> list[Part] | None:

@@ -93,7 +93,6 @@ def evaluate(
     heard_by = parse_microphones(microphones)
     if fold not in (None, ALL_FOLDS) and not (fold or "").isdecimal():
         raise typer.BadParameter(f"--fold is a number or {ALL_FOLDS}, not {fold!r}")
-    number = int(fold) if fold not in (None, ALL_FOLDS) else None
     if curve:
         check_drawable()
     if joint and joint_with:
@@ -102,7 +101,7 @@ def evaluate(
         result = measure(
             model_path(target),
             open_dataset(data, columns=columns),
-            fold=ALL_FOLDS if fold == ALL_FOLDS else number,
+            fold=int(fold) if fold and fold != ALL_FOLDS else fold,
             crops=crops,
             clip_s=clip_s,
             views=views,

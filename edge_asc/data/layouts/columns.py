@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from edge_asc.suggest import no_such
 
 COLUMNS = ("path", "label", "fold", "device", "abstract", "group")
+SPLIT_COLUMNS = ("split", "subset", "set", "partition", "cv")
 _LIKELY: dict[str, tuple[str, ...]] = {
     "path": (
         *("filename", "file_name", "file", "fname", "filepath", "file_path", "slice_file_name"),
@@ -14,7 +15,7 @@ _LIKELY: dict[str, tuple[str, ...]] = {
         *("class", "class_name", "category", "scene_label", "scene", "labels", "label_name"),
         *("classname", "event_label", "target", "tag", "species", "classid"),
     ),
-    "fold": ("split", "subset", "set", "partition", "cv"),
+    "fold": SPLIT_COLUMNS,
     "group": ("fsid", "src_file", "identifier", "source_id", "session", "location", "site"),
 }
 
@@ -55,12 +56,7 @@ def suggestion(columns: Iterable[str]) -> str:
         names = [by_lower[name] for name in (ours, *likely) if name in by_lower]
         if names:
             found[ours] = names[0]
-    path, label = found.get("path", "COLUMN"), found.get("label", "COLUMN")
-    pairs = {
-        "path": path,
-        "label": label,
-        **{k: v for k, v in found.items() if k not in COLUMNS[:2]},
-    }
+    pairs = {"path": "COLUMN", "label": "COLUMN"} | found
     return "--columns " + ",".join(f"{ours}={theirs}" for ours, theirs in pairs.items())
 
 

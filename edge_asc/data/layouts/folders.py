@@ -10,7 +10,7 @@ from edge_asc.audio.suffixes import UNREADABLE_SUFFIXES
 from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.layouts.columns import suggestion
 from edge_asc.data.layouts.own import composed, own_dataset, without_doubles
-from edge_asc.data.layouts.splits import TEST_FOLD, folds_of, is_side, is_wrapper
+from edge_asc.data.layouts.splits import TEST_FOLD, folds_of, is_side, is_split, is_wrapper
 from edge_asc.data.layouts.table import columns_or_none
 
 NO_CLASS = "in no class folder"
@@ -59,12 +59,11 @@ def open_folders(root: Path) -> SceneDataset | None:
     found.leave_out(DOUBLE, doubles)
     if not clips:
         return None
-    is_split = folds is not None and set(folds.values()) == {0, TEST_FOLD} and _is_named(folds)
     return own_dataset(
         root.resolve().name,
         root,
         clips,
-        test_folds=(TEST_FOLD,) if is_split else (),
+        test_folds=(TEST_FOLD,) if folds is not None and is_split(folds) else (),
         left_out=found.left_out,
         notes=found.notes,
     )
@@ -97,7 +96,7 @@ def passed_over(root: Path) -> dict[str, int]:
 def _looked_into(root: Path, found: _Found) -> Path:
     """The folder that holds the class folders: this one, or a single one with such a name."""
     tops = _folders_with_audio(root)
-    while len(tops) == 1 and is_wrapper(tops[0].name) and not is_side(tops[0].name):
+    while len(tops) == 1 and is_wrapper(tops[0].name):
         inner = _folders_with_audio(tops[0])
         if not inner:
             _refuse_unsorted(root, tops)
@@ -122,10 +121,6 @@ def _add_sides(root: Path, tops: list[Path], folds: dict[str, int | None], found
     else:
         numbers = ", ".join(f"{name} is fold {fold}" for name, fold in folds.items())
         found.notes.append(f"taken for folds, their folders for classes: {numbers}")
-
-
-def _is_named(folds: dict[str, int | None]) -> bool:
-    return not any(name[-1:].isdigit() for name in folds)
 
 
 def _add_class(folder: Path, fold: int | None, prefix: str, found: _Found) -> None:
@@ -195,15 +190,15 @@ def _refuse_unsorted(root: Path, tops: list[Path]) -> None:
     """
     names = ", ".join(top.name for top in tops[:4])
     problem = f"{root}: {names} hold recordings, but no folder for each scene"
-    tables = list(_tables_near(root))
-    if not tables:
+    near = next(_tables_near(root), None)
+    if near is None:
         raise ValueError(f"{problem}; give a CSV table with the columns path and label")
-    table, columns = tables[0]
+    table, columns = near
     raise ValueError(f"{problem}; if {table} lists them: --data {table} {suggestion(columns)}")
 
 
 def _tables_near(root: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     for folder in (root, root / "meta", root / "metadata", root.parent, root.parent / "metadata"):
-        for table in sorted(folder.glob("*.csv")):
+        for table in sorted(folder.glob("*.[ct]sv")):
             if columns := columns_or_none(table):
                 yield table, columns

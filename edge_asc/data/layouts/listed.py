@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from edge_asc.data.dataset import Clip, SceneDataset
+from edge_asc.data.layouts.columns import SPLIT_COLUMNS
 from edge_asc.data.layouts.find_audio import Finder
 from edge_asc.data.layouts.own import SameFile, composed, own_dataset
-from edge_asc.data.layouts.splits import TEST_FOLD, folds_of
+from edge_asc.data.layouts.splits import TEST_FOLD, folds_of, is_split
 from edge_asc.data.layouts.table import Row, read_table
 
 PLAIN_COLUMNS = ("path", "label")
 _WHOLE = re.compile(r"(?:fold[ _-]?)?(\d{1,9})(?:\.0*)?", re.IGNORECASE)  # pandas writes 1.0
-_SPLIT_COLUMNS = ("split", "subset", "set", "partition")
 
 
 def open_plain_csv(table: Path, columns: Mapping[str, str] | None = None) -> SceneDataset | None:
@@ -85,7 +85,7 @@ def _folds(rows: list[Row]) -> tuple[dict[str, int | None], bool]:
     if len(numbers) == len(named):
         return numbers, False
     if sides := folds_of(named):
-        return sides, set(sides.values()) == {0, TEST_FOLD}
+        return sides, is_split(sides)
     odd = next(text for text in first if text in set(named) - set(numbers))
     raise first[odd].error(f"fold must be a whole number or empty, not {odd!r}")
 
@@ -93,7 +93,7 @@ def _folds(rows: list[Row]) -> tuple[dict[str, int | None], bool]:
 def _notes(rows: list[Row], table: Path) -> list[str]:
     """What a table may mean and is not taken for."""
     has = rows[0].fields
-    for column in _SPLIT_COLUMNS if "fold" not in has else ():
+    for column in SPLIT_COLUMNS if "fold" not in has else ():
         if column in has and folds_of(sorted({row[column] for row in rows} - {""})):
             told = f"{table.name}: column {column} is not used, folds are drawn"
             return [f"{told}; --columns fold={column} takes it"]

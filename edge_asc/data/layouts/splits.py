@@ -1,6 +1,7 @@
 """Folders and table entries that name a fold or a side of a split, not a scene."""
 
 import re
+from collections.abc import Mapping
 
 TRAIN_FOLD, TEST_FOLD = 0, 1  # as TAU's lists have them
 _TRAIN = frozenset(["train", "training", "tr"])
@@ -22,7 +23,13 @@ def is_side(name: str) -> bool:
 
 def is_wrapper(name: str) -> bool:
     """Whether a folder's name says that it holds a data set, rather than what sounds there."""
-    return name.lower() in _WRAPPERS or is_side(name)
+    return name.lower() in _WRAPPERS
+
+
+def is_split(folds: Mapping[str, int | None]) -> bool:
+    """Whether names of sides, not numbers, make up training and one test."""
+    is_named = not any(_FOLD.fullmatch(name) for name in folds)
+    return is_named and set(folds.values()) == {TRAIN_FOLD, TEST_FOLD}
 
 
 def folds_of(names: list[str]) -> dict[str, int | None] | None:

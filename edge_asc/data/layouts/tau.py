@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 
 from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.labels import TAU_ABSTRACT, TAU_GROUPS, TAU_SCENES
+from edge_asc.data.layouts.splits import TEST_FOLD, TRAIN_FOLD
 from edge_asc.data.layouts.table import Row, by_unique, read_table
 
 TRAIN_LIST = "evaluation_setup/fold1_train.csv"
 TEST_LISTS = ("evaluation_setup/fold1_evaluate.csv", "evaluation_setup/fold1_test.csv")
-TRAIN_FOLD, TEST_FOLD = 0, 1
 LICENSE_NOTE = "TAU Urban Acoustic Scenes (Tampere University): non-commercial use only"
 NAME_PARTS = {5: ("TAU 2020 Mobile", 10.0), 6: ("TAU 2022 Mobile", 1.0)}
 

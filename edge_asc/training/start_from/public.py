@@ -13,7 +13,8 @@ from edge_asc.audio.decode import fit_length, load_audio
 from edge_asc.config.schema import Config, load_preset
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.data.labels import TAU_GROUPS, TAU_SCENES
-from edge_asc.data.layouts.tau import NAME_PARTS, TEST_FOLD
+from edge_asc.data.layouts.splits import TEST_FOLD
+from edge_asc.data.layouts.tau import NAME_PARTS
 from edge_asc.data.open import open_dataset
 from edge_asc.data.synthetic import write_synthetic
 from edge_asc.files import atomic_write, write_json
