@@ -24,7 +24,11 @@ import msgspec
 _SURROGATES = re.compile("[\ud800-\udfff]")
 LEFT_S = 24 * 3600.0
 _TEMPORARY = re.compile(r"\..+\.([0-9a-f]{6})-(\d+)-[a-z0-9_]{8}(?:\.\w+)?")
-_ACTS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Characters that a terminal obeys, beside those below the blank: further control characters, line
+# and paragraph separators, marks that turn the writing direction, and the halves of surrogate pairs
+# by which Python holds file names that are no text.
+ACTS = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_ACTS = re.compile(f"[{ACTS}]")
 _looked_at: set[Path] = set()  # a cache holds thousands of files: once for each folder
 _NUMBERS = re.compile(r"\[\n(?:[\s\d,.eE+-]|null)+\]")  # a list of numbers, spread over lines
 
@@ -99,15 +103,15 @@ def write_json(path: Path | str, value: Any) -> None:
         temporary.write_text(as_json(value) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path | str) -> Any:
-    """What a JSON file holds.
+def read_json(path: Path | str, of: Any = Any) -> Any:
+    """What a JSON file holds, of a type where one is given.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it is none; the message names the file.
     """
     try:
-        return msgspec.json.decode(Path(path).read_bytes())
+        return msgspec.json.decode(Path(path).read_bytes(), type=of)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
 

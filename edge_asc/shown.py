@@ -7,11 +7,10 @@ direction turn a line round. Such characters are shown by their code, `\x1b`, an
 import re
 import unicodedata
 
-# Control characters, line and paragraph separators, marks that turn the writing direction, and the
-# halves of surrogate pairs by which Python holds file names that are no text.
-_ACTS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+from edge_asc.files import ACTS
+
 _JOINERS = "\u200c\u200d"  # which scripts and pictures of several characters need
-_ACTS_IN_A_TEXT = re.compile(_ACTS.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+_ACTS_IN_A_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f{ACTS}]")
 
 
 def shown(text: object) -> str:
@@ -34,11 +33,6 @@ def _printable(character: str) -> str:
 def shown_text(text: object) -> str:
     """The same of several lines of ours: their breaks and tabs stay."""
     return _ACTS_IN_A_TEXT.sub(_code, str(text))
-
-
-def does_nothing(text: str) -> bool:
-    """Whether it can be shown as it is."""
-    return _ACTS.search(text) is None
 
 
 def _code(found: re.Match[str]) -> str:

@@ -21,10 +21,11 @@ def dbfs(amplitude: float) -> float:
     return max(SILENCE_DBFS, 20 * math.log10(max(amplitude, 1e-9)))
 
 
-def energy_and_peak(samples: np.ndarray) -> tuple[float, float]:
-    """Sum of squares and largest magnitude of samples `[n]`."""
+def sums_and_peak(samples: np.ndarray) -> tuple[float, float, float]:
+    """Sum of squares, sum, and largest magnitude of samples `[n]`."""
     peak = max(samples.max(initial=0.0), -samples.min(initial=0.0))
-    return float(np.square(samples, dtype=np.float64).sum()), float(peak)
+    wide = samples.astype(np.float64)
+    return float(np.square(wide).sum()), float(wide.sum()), float(peak)
 
 
 def ac_power(energy: float, total: float, n: int) -> float:
@@ -42,9 +43,9 @@ class Loudness:
 
     def add(self, samples: np.ndarray) -> None:
         """Count samples `[n]`."""
-        energy, peak = energy_and_peak(samples)
+        energy, total, peak = sums_and_peak(samples)
         self._energy += energy
-        self._total += float(samples.sum(dtype=np.float64))
+        self._total += total
         self.n_samples += len(samples)
         self._peak = max(self._peak, peak)
         if peak >= CLIPPED:
@@ -111,10 +112,10 @@ class Meter:
 
     def add(self, samples: np.ndarray) -> None:
         """Take samples `[n]`, n ≥ 1."""
-        energy, peak = energy_and_peak(samples)
+        energy, total, peak = sums_and_peak(samples)
         length_s = len(samples) / self._rate_hz
         self.heard_s += length_s
-        power = ac_power(energy, float(samples.sum(dtype=np.float64)), len(samples))
+        power = ac_power(energy, total, len(samples))
         self._power += (power - self._power) * (1 - math.exp(-length_s / RISE_S))
         if peak >= self._peak or self.heard_s - self._peak_at_s > HOLD_S:
             self._peak, self._peak_at_s = peak, self.heard_s

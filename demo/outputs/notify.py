@@ -31,6 +31,7 @@ class SystemdOutput(Output):
     """
 
     what = "word to systemd"
+    is_heard = False  # it only tells that the process is well
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))

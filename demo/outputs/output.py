@@ -21,6 +21,7 @@ class Output:
     """Does nothing; an output overrides what it is interested in."""
 
     what = "output"  # it is, for people
+    is_heard = True  # by a person or a program; without any such output listening is for nobody
 
     def on_decision(self, decision: Decision) -> None:
         """A decision was made."""
@@ -98,7 +99,7 @@ class Outputs(Output):
         self.outputs = tuple(other for other in self.outputs if other is not output)
         with suppress(Exception):
             output.close()
-        if not self.outputs:
+        if not any(other.is_heard for other in self.outputs):
             raise error
         why = " ".join(str(error).split()) or type(error).__name__
         self._notices.append(f"{output.what} has failed and is given up: {why}")

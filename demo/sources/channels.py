@@ -34,6 +34,11 @@ def parse_channel(text: Choice) -> Choice:
     return int(text)
 
 
+def number_of(choice: Choice) -> int | None:
+    """The channel that was chosen by its number; None where none was."""
+    return choice if isinstance(choice, int) else None
+
+
 class Downmix:
     """Makes one channel of all; keeps what there is to tell until it is asked.
 
@@ -57,7 +62,7 @@ class Downmix:
     def check(self, n_channels: int) -> None:
         """Raise ValueError where there is no such channel; the message names the source."""
         try:
-            check_channel(self.choice if isinstance(self.choice, int) else None, n_channels)
+            check_channel(number_of(self.choice), n_channels)
         except ValueError as error:
             raise ValueError(f"{self.name}: {error}") from error
 
@@ -97,7 +102,9 @@ class Downmix:
         if self.choice == LOUDEST and frames.shape[1] > 1:
             self._follow_loudest(frames, rate_hz)
             return mono(frames, self._loudest + 1)
-        return mono(frames, self.choice if isinstance(self.choice, int) else None)
+        number = number_of(self.choice)
+        check_channel(number, frames.shape[1])  # a file's next sound may have fewer
+        return mono(frames, number)
 
     def _follow_loudest(self, frames: np.ndarray, rate_hz: int) -> None:
         power = _powers(frames)

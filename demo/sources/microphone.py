@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from edge_asc.demo.events import State
 from edge_asc.demo.sources.capture import Capture
-from edge_asc.demo.sources.channels import Choice
+from edge_asc.demo.sources.channels import Choice, parse_channel
 from edge_asc.demo.sources.microphones import (
     MicrophoneInfo,
     find,
@@ -55,7 +55,7 @@ class Microphone:
         wait: bool = False,
         channel: Choice = None,
     ) -> None:
-        self._wanted, self._channel = wanted, channel
+        self._wanted, self._channel = wanted, parse_channel(channel)
         self._known: MicrophoneInfo | None = None  # once it was open
         self._twins: frozenset[str] = frozenset()  # that were there beside it
         self._capture: Capture | None = None

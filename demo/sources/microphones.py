@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_asc.audio.samples import check_channel
-from edge_asc.demo.sources.channels import LOUDEST, MIX, Choice
+from edge_asc.demo.sources.channels import LOUDEST, MIX, Choice, number_of
 from edge_asc.demo.sources.portaudio import GuardedCall, NoMicrophone, errors_of, sounddevice
 from edge_asc.demo.sources.source import CaptureHung
 from edge_asc.shown import shown
@@ -162,7 +162,7 @@ def recording_format(microphone: MicrophoneInfo, channel: Choice = None) -> tupl
         OSError: it opens at no rate, perhaps because it is in use.
     """
     try:
-        check_channel(channel if isinstance(channel, int) else None, microphone.max_channels)
+        check_channel(number_of(channel), microphone.max_channels)
     except ValueError as error:
         raise NoMicrophone(f"{microphone.name} {error}") from error
     errors = []

@@ -52,7 +52,7 @@ class PipeSource:
         self._said = ""  # what the latest header says, as --raw takes it
         self._held = b""  # not decoded yet: a header, or part of a frame
         self._n_left = raw.n_bytes if raw else None  # bytes of samples, where a header says so
-        self._n_bytes = 0  # of samples so far
+        self._n_bytes = 0  # of samples behind the latest header
         self._last_s = clock()
         self._notices: list[str] = []
         if raw is not None:
@@ -127,6 +127,7 @@ class PipeSource:
         self._pcm, self._said = pcm, f"{pcm.rate_hz}:{pcm.channels}:{pcm.coding}"
         self._held = self._held[start:]
         self._n_left = None if self._follow else pcm.n_bytes  # a growing file's is outdated
+        self._n_bytes = 0
         return True
 
     def _end(self) -> None:

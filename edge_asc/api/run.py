@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -15,6 +14,7 @@ from edge_asc.config.settings import begun_with, full_name, preset
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.data.open import open_dataset
 from edge_asc.export.model_file import ModelFile
+from edge_asc.files import read_json
 from edge_asc.training.run_folder import (
     DEFAULT_ROOT,
     QUANTISED,
@@ -90,8 +90,8 @@ class Run(PathLike[str]):
             OSError: the run is not finished.
         """
         quantised = self.path / QUANTISED / "metrics.json"
-        found: dict[str, Any] = json.loads((self.path / "metrics.json").read_bytes())
-        int8 = {"int8": json.loads(quantised.read_bytes())} if quantised.is_file() else {}
+        found: dict[str, Any] = read_json(self.path / "metrics.json")
+        int8 = {"int8": read_json(quantised)} if quantised.is_file() else {}
         return {**found, **int8}
 
     @property
@@ -264,14 +264,13 @@ def train(
     dataset = data if isinstance(data, SceneDataset) else open_dataset(Path(data))
     root = Path(out or DEFAULT_ROOT)
     unnamed = newest_run if resume else partial(new_run_folder, config.name)
-    if model is not None:
-        resumed = (root / name if name else newest_run(root)) if resume else None
-        config = _with_model(config, dataset, model, resumed)
     folder = root / name if name else unnamed(root)
-    from edge_asc.training.placement import Placement  # torch takes seconds
-    from edge_asc.training.run import train as train_run
+    with removed_if_empty(folder):
+        if model is not None:
+            config = _with_model(config, dataset, model, folder if resume else None)
+        from edge_asc.training.placement import Placement  # torch takes seconds
+        from edge_asc.training.run import train as train_run
 
-    with nullcontext() if name or resume else removed_if_empty(folder):
         train_run(
             config,
             dataset,

@@ -88,16 +88,24 @@ class SceneDataset:
             sorted({clip.fold for clip in self.clips if clip.fold is not None})
         )
 
+    def clips_of(self, fold: int) -> tuple[Clip, ...]:
+        """The clips of a fold.
+
+        Raises:
+            ValueError: the data set has no such fold.
+        """
+        if fold not in self.folds:
+            known = ", ".join(map(str, self.folds)) or "none"
+            raise ValueError(f"{self.name} has no fold {fold} (its folds: {known})")
+        return tuple(clip for clip in self.clips if clip.fold == fold)
+
     def split(self, fold: int) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
         """Training and test clips when `fold` is held out; clips of no fold are in neither.
 
         Raises:
             ValueError: the data set has no such fold, or one side would be empty.
         """
-        if fold not in self.folds:
-            known = ", ".join(map(str, self.folds)) or "none"
-            raise ValueError(f"{self.name} has no fold {fold} (its folds: {known})")
-        test = tuple(clip for clip in self.clips if clip.fold == fold)
+        test = self.clips_of(fold)
         train = tuple(clip for clip in self.clips if clip.fold not in (fold, None))
         if not test or not train:
             side = "test" if not test else "training"

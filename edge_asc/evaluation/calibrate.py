@@ -56,7 +56,7 @@ class Answers:
     truth: tuple[np.ndarray, ...]  # of each head, class indices `[N]`
     folds: tuple[int, ...]  # of the clips
     how: str  # which clips those were, in words
-    recordings: tuple[str, ...] = ()  # of the clips
+    recordings: tuple[str, ...]  # of the answers: a long clip gives one for each of its pieces
 
 
 def calibrate(
@@ -101,10 +101,10 @@ def calibrate(
         _check_same(metadata, read_metadata(path), path)
     answers = gather(asked, dataset, crops, on_progress)
     found = fit(answers, len(metadata.labels), dataset.name, target)
+    worth = evidence(answers, found, len(metadata.labels))
     path = out or file
     file_bytes = store(file, found, path)
     fields = msgspec.to_builtins(found) | {"temperature": found.temperature}
-    worth = evidence(answers, found, len(metadata.labels))
     return {"file": str(path), "file_bytes": file_bytes, **fields, **worth}
 
 
@@ -126,10 +126,10 @@ def held_out(metadata: Metadata, dataset: SceneDataset, fold: int | None, file: 
             raise ValueError(
                 f"{file}: trained on fold {fold} of {dataset.name}; only fold {kept} was held out"
             )
-        return Held(dataset.split(kept)[1], (kept,), f"fold {kept}, held out in training")
+        return Held(dataset.clips_of(kept), (kept,), f"fold {kept}, held out in training")
     source = made_of.get("dataset") or "data it does not name"
     if fold is not None:
-        return Held(dataset.split(fold)[1], (fold,), f"fold {fold}; the file was made of {source}")
+        return Held(dataset.clips_of(fold), (fold,), f"fold {fold}; the file was made of {source}")
     return Held(dataset.clips, dataset.folds, f"all clips; the file was made of {source}")
 
 
@@ -179,19 +179,19 @@ def gather(
     parts = [_of_file(path, held.clips, dataset, crops, on_clip) for path, held in asked]
     logits, truth = (
         tuple(np.concatenate(head) for head in zip(*some, strict=True))
-        for some in zip(*parts, strict=True)
+        for some in zip(*(part[:2] for part in parts), strict=True)
     )
+    recordings = tuple(recording for part in parts for recording in part[2])
     how = asked[0][1].how
     if len(asked) > 1:
         how = f"each clip by the one of {len(asked)} networks that was not trained on its fold"
-    recordings = tuple(clip.recording for _, held in asked for clip in held.clips)
     return Answers(logits, truth, tuple(sorted(folds)), how, recordings)
 
 
 def _of_file(
     path: Path, clips: Sequence[Clip], dataset: SceneDataset, crops: str, on_clip: OnClip
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Logits `[N, W, S]` and truth `[N]` of each head that the data set has labels for.
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], list[str]]:
+    """Logits `[N, W, S]` and truth `[N]` of each head that the data set has labels for; recordings.
 
     N counts the pieces that clips are heard in, W the windows of one.
     """
@@ -212,6 +212,7 @@ def _of_file(
     return (
         tuple(some.reshape(-1, n_windows, some.shape[1]) for some in logits),
         tuple(np.repeat(of_head, n_pieces) for of_head in truth),
+        [clip.recording for clip, n in zip(clips, n_pieces, strict=True) for _ in range(n)],
     )
 
 

@@ -30,7 +30,7 @@ from edge_asc.evaluation.predictors import (
     truth_of,
 )
 from edge_asc.evaluation.unknown import measure_unknown
-from edge_asc.files import atomic_write, write_json
+from edge_asc.files import atomic_write, utf8, write_json
 from edge_asc.frontend.windows import CROPS
 from edge_asc.plotting import can_draw
 from edge_asc.runtime.answers.answer import Prediction
@@ -66,13 +66,14 @@ class Evaluation:
     def _save_predictions(self, path: Path) -> None:
         with (
             atomic_write(path) as temporary,
-            temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+            temporary.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.writer(file)
             writer.writerow(["path", "label", "predicted", *(f"p_{s}" for s in self.labels)])
             for clip, row in zip(self.clips, self.scene, strict=True):
                 predicted = self.labels[int(row.argmax())]
-                writer.writerow([clip.path, clip.label, predicted, *(f"{p:.6g}" for p in row)])
+                chances = (f"{p:.6g}" for p in row)
+                writer.writerow([utf8(str(clip.path)), clip.label, predicted, *chances])
 
 
 def evaluate(
@@ -201,12 +202,11 @@ def tested(dataset: SceneDataset, fold: int | str) -> tuple[tuple[Clip, ...], tu
     """
     if fold == ALL_FOLDS:
         return (), dataset.clips
-    if fold not in dataset.folds:
-        dataset.split(int(fold))  # says which folds there are
-    test = tuple(clip for clip in dataset.clips if clip.fold == fold)
+    number = int(fold)
+    test = dataset.clips_of(number)
     if not test:
         raise ValueError(f"{dataset.name}: fold {fold} has no clips")
-    return tuple(clip for clip in dataset.clips if clip.fold not in (fold, None)), test
+    return tuple(clip for clip in dataset.clips if clip.fold not in (number, None)), test
 
 
 def choose_fold(dataset: SceneDataset, fold: int | str | None, trained_on: TrainedOn) -> int | str:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -23,10 +23,13 @@ from edge_asc.audio.microphones.filters import SimulatedMicrophone
 from edge_asc.audio.pieces import excerpts, piece_starts
 from edge_asc.audio.samples import Floats
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.frontend.windows import crop_starts, cut
+from edge_asc.frontend.windows import cut
 from edge_asc.runtime.answers.answer import Prediction, mean_prediction
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Calibration
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BATCH_CLIPS = 32
 LATENCY_RUNS = 20
@@ -166,7 +169,7 @@ class RunScorer:
 
     def predict(self, paths: Sequence[Path], hearing: Hearing) -> list[Prediction]:
         """Mean prediction over the windows of each clip."""
-        clips = in_parallel(lambda path: [*read_clip(path, self.frontend, hearing)], paths)
+        clips = in_parallel(lambda path: self._raw(path, hearing), paths)
         predictions: list[Prediction] = []
         while batch := list(islice(clips, BATCH_CLIPS)):
             pieces = [piece for clip in batch for piece in clip]
@@ -176,10 +179,22 @@ class RunScorer:
                 hearing.on_clip()
         return predictions
 
-    def _predict_pieces(self, pieces: Sequence[np.ndarray], crops: str) -> Iterator[Prediction]:
+    def _raw(self, path: Path, hearing: Hearing) -> "list[Tensor]":
+        """Raw features `[1, M, F]` of each piece: a long recording is never held as samples."""
+        import torch
+
+        with torch.inference_mode():
+            return [
+                self._torch_frontend.raw(torch.from_numpy(piece)[None])[0]
+                for piece in read_clip(path, self.frontend, hearing)
+            ]
+
+    def _predict_pieces(self, pieces: "Sequence[Tensor]", crops: str) -> Iterator[Prediction]:
+        import torch
+
         for first in range(0, len(pieces), BATCH_CLIPS):
-            audio = np.stack(pieces[first : first + BATCH_CLIPS])
-            yield from self._predict_batch(audio, crops)
+            batch = torch.stack([*pieces[first : first + BATCH_CLIPS]])
+            yield from self._predict_batch(batch, crops)
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Of the scenes, `[S]`, for one window's normalised features `[M, F]`."""
@@ -189,12 +204,11 @@ class RunScorer:
             scene = self._network(torch.from_numpy(features)[None, None])[0]
         return np.asarray(scene[0].double().softmax(0).numpy())
 
-    def _predict_batch(self, audio: np.ndarray, crops: str) -> list[Prediction]:
-        """Predictions of clips `[B, N]`."""
+    def _predict_batch(self, raw: "Tensor", crops: str) -> list[Prediction]:
+        """Predictions of raw features `[B, 1, M, F]`."""
         import torch
 
         with torch.inference_mode():
-            raw = self._torch_frontend.raw(torch.from_numpy(audio))  # [B, 1, M, F]
             windows = [
                 [logits.double().softmax(1) for logits in self._network(features)]
                 for features in map(
@@ -225,9 +239,7 @@ def n_samples_of(scorer: Scorer, clip_s: float) -> int:
 def n_windows_of(scorer: Scorer, hearing: Hearing) -> int:
     """Windows of one piece."""
     n_frames = scorer.frontend.n_frames(hearing.n_samples)
-    if hearing.crops == "1":
-        return 1
-    return len(crop_starts(n_frames, scorer.window_frames, hearing.crops))
+    return len(cut(np.empty((0, n_frames)), scorer.window_frames, hearing.crops))
 
 
 def truth_of(given: Iterable[str], known: Sequence[str]) -> np.ndarray:

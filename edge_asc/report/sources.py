@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
+from edge_asc.files import read_json
 from edge_asc.training.run_folder import QUANTISED, Run, read_rows, read_run
 
 METRICS, ROWS = "metrics.json", "metrics.csv"
@@ -143,12 +143,8 @@ def _checked(path: Path, measured: Measured) -> Measured:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise ValueError(f"{path}: {error}") from error
+    found: dict[str, Any] = read_json(path, dict[str, Any]) if path.is_file() else {}
+    return found
 
 
 def _rows(path: Path) -> list[dict[str, float]]:

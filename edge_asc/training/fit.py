@@ -97,7 +97,8 @@ def fit(
         ValueError: the loss diverged, or settings that do not go together.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder)
+    if is_main_process():
+        remove_left(folder)  # by a process that was killed while it wrote
     checkpoint = folder / "last.ckpt"
     again = checkpoint if resume and checkpoint.is_file() else None
     if config.channels_last:
@@ -185,12 +186,6 @@ def _lay_out(network: nn.Module, memory_format: torch.memory_format) -> None:
     for p in network.parameters():
         if p.ndim == 4:
             p.data = p.data.contiguous(memory_format=memory_format)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Delete what a process that was killed while writing has left under temporary names."""
-    if is_main_process():
-        remove_left(folder)
 
 
 def _take_final_weights(

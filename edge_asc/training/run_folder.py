@@ -24,6 +24,7 @@ import msgspec
 import edge_asc
 from edge_asc import __version__
 from edge_asc.config.schema import Config, config_from_dict
+from edge_asc.files import read_json
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.classifier import version_of
 
@@ -96,10 +97,7 @@ def read_run(folder: Path | str) -> Run:
     path = Path(folder) / "run.json"
     if not path.is_file():
         raise ValueError(f"{folder} is not a run folder: it has no run.json")
-    try:
-        run = msgspec.json.decode(path.read_bytes(), type=Run)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: {error}") from error
+    run: Run = read_json(path, Run)
     if run.schema != SCHEMA:
         raise ValueError(f"{path}: schema {run.schema}, this version reads {SCHEMA}")
     return run

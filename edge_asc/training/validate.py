@@ -59,8 +59,9 @@ def by_recording(
     counts = torch.bincount(of).unsqueeze(1)
     means = tuple(torch.zeros(len(numbers), p.shape[1]).index_add(0, of, p) / counts
                   for p in probabilities)  # fmt: skip
-    first = torch.tensor([int((of == i).nonzero()[0]) for i in range(len(numbers))])
-    return means, tuple(labels[first] for labels in store.labels)
+    # Pieces of a recording have its labels: any of them will do.
+    one = torch.empty(len(numbers), dtype=torch.long).scatter_(0, of, torch.arange(len(of)))
+    return means, tuple(labels[one] for labels in store.labels)
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,8 @@ def pooled(student: Student, raw: torch.Tensor) -> list[np.ndarray]:
     """Means and maxima `[N, 2C]` of every layer's maps, standardised over the clips."""
     layers: list[list[torch.Tensor]] = [[] for _ in student.encoder.trunk.layers]
     for part in raw.split(BATCH):
-        x = student.normalised(part[:, None])
-        for rows, layer in zip(layers, student.encoder.trunk.layers, strict=True):
-            x = layer(x)
+        of_layers = student.encoder.trunk(student.normalised(part[:, None]))
+        for rows, x in zip(layers, of_layers, strict=True):
             maps = F.adaptive_avg_pool2d(x, 1), F.adaptive_max_pool2d(x, 1)
             rows.append(torch.cat(maps, 1).flatten(1))
     found = [torch.cat(rows).numpy() for rows in layers]

@@ -1,6 +1,7 @@
 """What is decoded is as long as what is there; or the file is refused, with the reason."""
 
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,6 +127,19 @@ def test_flac_from_a_pipe_tells_its_length_at_its_end(
     assert probe(path).duration_s == 3.01
     path.write_bytes(data[: len(data) * 2 // 3])
     assert "truncated" in refusal(path)
+
+
+def test_a_cut_flac_that_ends_in_silence_is_refused_at_once(tmp_path: Path) -> None:
+    """Its frames are tiny, and each of them looks like the last one."""
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(4096 * 9000), RATE_HZ, "PCM_16")
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # as from a pipe: the header leaves the length open
+    data[22:26] = bytes(4)
+    path.write_bytes(data[:-7])
+    started_s = time.process_time()
+    assert "truncated" in refusal(path)
+    assert time.process_time() - started_s < 5  # it takes a tenth of a second; all frames, minutes
 
 
 def pages(data: bytes) -> list[tuple[int, int]]:

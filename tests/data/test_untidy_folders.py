@@ -54,6 +54,22 @@ def test_splits_above_class_folders_are_folds(
     assert dataset.notes
 
 
+def test_numbered_splits_of_a_table_are_folds_too(tmp_path: Path) -> None:
+    """`split0` and `split1` are no training and test."""
+    rows = ["path,label,fold"]
+    for i in range(8):
+        path = write_wav(tmp_path / f"{i}.wav")
+        rows.append(f"{path.name},{'bus' if i % 2 else 'park'},split{i // 4}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    assert open_dataset(tmp_path / "list.csv").folds == (0, 1)
+
+
+def test_one_odd_entry_stops_no_folder(tmp_path: Path) -> None:
+    write_classes(tmp_path, "bus", "park")
+    (tmp_path / "bus" / "circle").symlink_to("circle")
+    assert len(open_dataset(tmp_path).clips) == 6
+
+
 @pytest.mark.parametrize("spelling", ["fold{}", "fold_{}", "Fold {}", "split{}"])
 @pytest.mark.parametrize("above", ["", "audio"])
 def test_numbered_folds_keep_their_numbers(tmp_path: Path, spelling: str, above: str) -> None:

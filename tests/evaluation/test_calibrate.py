@@ -35,7 +35,16 @@ from edge_asc.runtime.metadata import (
 )
 from edge_asc.training.run_folder import Run
 from metadata_files import METADATA, WRITERS
-from tiny_models import ABSTRACT_LABELS, ABSTRACT_OF, FRONTEND, LABELS, metadata, tone, write_model
+from tiny_models import (
+    ABSTRACT_LABELS,
+    ABSTRACT_OF,
+    CLIP_S,
+    FRONTEND,
+    LABELS,
+    metadata,
+    tone,
+    write_model,
+)
 from tiny_models import write_tone as write
 
 FORMATS = ("tflite", "onnx")
@@ -369,3 +378,19 @@ def test_calibrate_says_what_it_used(data: Path, tmp_path: Path, cli: Cli) -> No
     assert "temperature: " in shown
     code, _, err = cli("calibrate", str(path), "--data", str(data), "--fold", "2")
     assert code == 1 and err.count("\n") == 1 and "trained on fold 2" in err
+
+
+def test_the_pieces_of_a_long_recording_are_of_one(data: Path, tmp_path: Path) -> None:
+    """A threshold is found, and what lies above it counted by recordings."""
+    long = tmp_path / "long"
+    rows = ["path,label,fold,group"]
+    for i in range(12):
+        label = LABELS[i % 3]
+        write(long / f"{i}.wav", label, seconds=(1 if i % 4 else 3) * CLIP_S, seed=i)
+        rows.append(f"{i}.wav,{label},1,{i}")
+    (long / "meta.csv").write_text("\n".join(rows))
+    path = write_model(tmp_path / "m.tflite", provenance={"dataset": "another"}, precision="int8")
+    result = calibrate(path, long, target=0.5)
+    assert (result["clips"], result["recordings"]) == (9 + 3 * 3, 12)
+    named = result["named"]
+    assert 0 < named["recordings"] <= named["clips"]

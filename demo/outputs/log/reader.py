@@ -38,8 +38,15 @@ def _unpacked(path: Path) -> Path:
 def _age(path: Path) -> tuple[int, int | str]:
     """What sorts old files, the oldest first."""
     old = _OLD.fullmatch(_unpacked(path).name)
-    assert old is not None  # its callers have found it by this pattern; mypy cannot know
+    assert old is not None  # `log_of` has found it by this pattern; mypy cannot know
     return (0, old["date"]) if old["date"] else (1, -int(old["number"]))
+
+
+def _old_files(log: Path) -> list[Path]:
+    """What was rotated out of a log, the oldest first; unpacked where both are there."""
+    there = {p for p in log.parent.iterdir() if log_of(p) == log != p}
+    once = {_unpacked(p): p for p in sorted(there, reverse=True)}
+    return sorted(once.values(), key=_age)
 
 
 def log_files(path: Path) -> list[Path]:
@@ -49,9 +56,7 @@ def log_files(path: Path) -> list[Path]:
         OSError: there is none of them.
     """
     log = log_of(path)
-    there = {p for p in log.parent.iterdir() if log_of(p) == log != p}
-    once = {_unpacked(p): p for p in sorted(there, reverse=True)}  # unpacked where both are there
-    old = sorted(once.values(), key=_age)
+    old = _old_files(log)
     if not old or log.exists():
         old.append(log)
     return [file for file in old if file.suffix not in UNREAD]
@@ -59,8 +64,7 @@ def log_files(path: Path) -> list[Path]:
 
 def unread_files(path: Path) -> list[Path]:
     """Old files of a log that are packed in a way that is not read here."""
-    log = log_of(path)
-    return sorted(p for p in log.parent.iterdir() if p.suffix in UNREAD and log_of(p) == log)
+    return [file for file in _old_files(log_of(path)) if file.suffix in UNREAD]
 
 
 def read_entries(path: Path, on_damage: Callable[[Path], Any] = lambda _: None) -> Iterator[Entry]:

@@ -121,11 +121,14 @@ class _Troubles(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
+        self.thread: int | None = None  # whose records they are: all servers have one logger
         self._told_s = -TROUBLE_AGAIN_S
         self._latest = ""
         self._n = 0
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.thread != self.thread:
+            return
         error = record.exc_info[1] if record.exc_info else None
         self.add(repr(error) if error else record.getMessage())
 
@@ -156,7 +159,6 @@ class ServerThread:
         self._error: BaseException | None = None
         self._listener, self._what = listener, what
         self._troubles = _Troubles()
-        logging.getLogger("uvicorn.error").addHandler(self._troubles)
         self._server = _Server(_config(app))
         self._thread = threading.Thread(target=self._run, name=what, daemon=True)
         self._thread.start()
@@ -165,11 +167,14 @@ class ServerThread:
             raise OSError(f"{what} did not start: {self._error or 'time-out'}")
 
     def _run(self) -> None:
+        log, self._troubles.thread = logging.getLogger("uvicorn.error"), threading.get_ident()
+        log.addHandler(self._troubles)
         try:
             asyncio.run(self._serve())
         except BaseException as error:  # told by `check`, in a thread that can tell it
             self._error = error
         finally:
+            log.removeHandler(self._troubles)
             self._server.ready.set()
             self._listener.close()
 
@@ -195,7 +200,6 @@ class ServerThread:
         if self._server.loop and self._thread.is_alive():
             self._server.loop.call_soon_threadsafe(self._server.stopping.set)
         self._thread.join(_STOP_TIMEOUT_S)
-        logging.getLogger("uvicorn.error").removeHandler(self._troubles)
 
 
 def max_connections() -> int:

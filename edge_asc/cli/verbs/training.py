@@ -1,8 +1,6 @@
 """The verbs that make runs: train, import-public."""
 
-import json
 import os
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -87,7 +85,7 @@ def train(
     from edge_asc.training.run_folder import removed_if_empty
 
     folder = run_folder(config.name, out, name, resume, num_nodes)
-    with nullcontext() if name or resume else removed_if_empty(folder):
+    with removed_if_empty(folder):
         train_run(
             config,
             dataset,
@@ -127,8 +125,9 @@ def run_folder(preset: str, out: Path | None, name: str | None, resume: bool, no
 def print_trained(folder: Path, as_json: bool) -> None:
     """Say of a finished training where it is, and how good."""
     from edge_asc.evaluation.interval import interval_text, wilson
+    from edge_asc.files import read_json
 
-    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    metrics = read_json(folder / "metrics.json")
     if as_json:
         print_json({"run": str(folder), "metrics": metrics})
         return

@@ -261,11 +261,13 @@ def test_csv_is_what_other_programs_read(tmp_path: Path) -> None:
     for i in range(100):
         feed(log, decision(now_s + i, f'sc"ene,{i}'), Notice(time_s=now_s, text=HOSTILE))
     log.close()
+    n_rows = 0
     for file in log_files(path):
         with file.open(newline="", encoding="utf-8") as opened:
             rows = list(csv.DictReader(opened, strict=True))
-        assert rows
+        n_rows += len(rows)
         assert {len(row) for row in rows} == {len(COLUMNS)}
+    assert n_rows == len(entries(path)) > 10
     texts = {e.text for e in entries(path) if e.event == "notice"}
     assert texts == {shown(HOSTILE.replace("\r\n", " ").replace("\0", " "))}
     assert entries(path)[-2].scene == 'sc"ene,99'

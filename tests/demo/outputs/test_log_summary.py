@@ -428,3 +428,12 @@ def test_what_cannot_be_unpacked_is_named(tmp_path: Path) -> None:
     console = Console(record=True, width=300, file=io.StringIO())
     print_summary(summary, console)
     assert "x.jsonl.1.zst: left out" in console.export_text()
+
+
+def test_what_was_unpacked_is_not_left_out(tmp_path: Path) -> None:
+    log = write(tmp_path / "x.jsonl", (600, "listening", "a"), (660, "listening", "a"))
+    other = write(tmp_path / "y.jsonl", (480, "listening", "a"), (540, "listening", "a"))
+    old = other.rename(tmp_path / "x.jsonl.1")
+    for packed in (old, log):
+        packed.with_name(f"{packed.name}.zst").write_bytes(b"(\xb5/\xfd")
+    assert summarise([log]).left_out == []

@@ -68,6 +68,15 @@ def test_the_last_one_that_fails_ends_it() -> None:
         outputs.on_health(Health(time_s=0, state="listening", source="x"))
 
 
+def test_the_last_one_that_anybody_hears_ends_it() -> None:
+    """A service's word to systemd alone would keep it alive, and nobody would hear of it."""
+    silent = Counting()
+    silent.is_heard = False
+    outputs = Outputs([silent, Failing("on_decision", BrokenPipeError())])
+    with pytest.raises(BrokenPipeError):
+        outputs.on_decision(DECISION)
+
+
 def test_one_that_neither_works_nor_closes_is_given_up_as_well() -> None:
     failing = Failing("close", RuntimeError("never"))
     failing.on_notice = failing.close  # type: ignore[assignment,method-assign]

@@ -477,7 +477,6 @@ def test_no_terminal_is_an_error_in_one_line(monkeypatch: pytest.MonkeyPatch) ->
 
 LISTENER = """
 import fcntl, sys, termios
-import unicodedata
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that keys become signals
 from pathlib import Path
 from edge_asc.demo.command import listen

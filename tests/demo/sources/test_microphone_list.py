@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from edge_asc.demo.sources import microphones
+from edge_asc.demo.sources.microphone import Microphone
 from edge_asc.demo.sources.microphones import (
     MicrophoneInfo,
     find,
@@ -160,6 +161,25 @@ def test_with_a_channel_so_many_are_opened_that_it_is_one_of_them(
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice(*formats))
     assert recording_format(replace(USB, max_channels=6), channel) == chosen
+
+
+def test_a_channel_as_the_command_line_gives_it_is_a_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+
+    def opened(_: object, channel: object) -> None:
+        asked.append(channel)
+        raise NoMicrophone("enough")
+
+    monkeypatch.setattr("edge_asc.demo.sources.microphone.inputs", lambda: [USB])
+    monkeypatch.setattr("edge_asc.demo.sources.microphone.find", lambda *_: USB)
+    monkeypatch.setattr("edge_asc.demo.sources.microphone.recording_format", opened)
+    with pytest.raises(NoMicrophone, match="enough"):
+        Microphone(channel="9")
+    assert asked == [9]
+    with pytest.raises(ValueError, match="channel 'left': must be a number from 1"):
+        Microphone(channel="left")
 
 
 def test_a_channel_that_is_not_there_never_will_be(monkeypatch: pytest.MonkeyPatch) -> None:

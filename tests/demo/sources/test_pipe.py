@@ -235,6 +235,16 @@ def test_a_wav_stream_that_ends_where_wav_ends_is_an_error(monkeypatch: pytest.M
         read_all(source)
 
 
+def test_a_stream_that_went_on_behind_a_new_header_may_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_asc.demo.sources.pipe.MOST_WAV_BYTES", 1000)
+    parts = []
+    for n in (600, 20):
+        data = wav_bytes("s16", 1, n)
+        start = data.index(b"data") + 8
+        parts.append(data[: start - 4] + (0x80000000).to_bytes(4, "little") + data[start:])
+    assert len(read_all(piped(b"".join(parts), [997]))) == 620
+
+
 def test_a_growing_file_is_followed(tmp_path: Path) -> None:
     """As `arecord FILE` writes: a header that promises nothing, then audio in pieces."""
     audio = tiny_models.tone("low", 4000)

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -111,15 +112,18 @@ def test_trouble_is_a_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
         log, loop = logging.getLogger("uvicorn.error"), output._server._server.loop
         assert loop is not None
         output.notices()
+        said_inside = partial(log.error, "Exception", exc_info=ValueError("line\nline"))
+        log.error("of another server, in another thread")
         for _ in range(50):
-            log.error("Exception in ASGI application", exc_info=ValueError("line\nline"))
+            loop.call_soon_threadsafe(said_inside)
             loop.call_soon_threadsafe(loop.call_exception_handler, {"message": "accept"})
         until(lambda: output._server._troubles._n == 100)
         (said,) = output.notices()
         assert said.startswith("the web page's server: ")
         assert said.endswith("(100 times)")
         assert "\n" not in said
-        log.error("again")
+        loop.call_soon_threadsafe(log.error, "again")
+        until(lambda: output._server._troubles._n == 1)
         assert output.notices() == []
 
 
