@@ -4,6 +4,7 @@ And JSON as all files and verbs write it.
 """
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import json
@@ -101,6 +102,20 @@ def write_json(path: Path | str, value: Any) -> None:
     """Write readable JSON, whole or not at all."""
     with atomic_write(path) as temporary:
         temporary.write_text(as_json(value) + "\n", encoding="utf-8")
+
+
+def is_held_elsewhere(descriptor: int) -> bool:
+    """Take an open file or folder for this process until it is closed; whether another has it.
+
+    On a file system without locks nobody can tell, and nobody has it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        log.info("a file system without locks")
+    return False
 
 
 def read_json(path: Path | str, of: Any = Any) -> Any:

@@ -1,11 +1,12 @@
 """A folder for one try at teaching, within that of the models; one at a time, of all processes."""
 
-import fcntl
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
+
+from edge_asc.files import is_held_elsewhere
 
 LOCK, TRY = ".lock", ".try-"
 
@@ -22,11 +23,9 @@ class Place:
 
     def __enter__(self) -> Path:
         self._fd = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if is_held_elsewhere(self._fd):
             os.close(self._fd)
-            raise ValueError(f"{self._folder}: another process is teaching here") from None
+            raise ValueError(f"{self._folder}: another process is teaching here")
         for left in self._folder.glob(f"{TRY}*"):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         self._place = Path(mkdtemp(prefix=TRY, dir=self._folder))

@@ -217,13 +217,15 @@ def _mono_blocks(
     done, scale = 0, FullScale()
     has_scale = file.subtype in ("FLOAT", "DOUBLE")
     try:
-        mix = channel if callable(channel) else _mixing(file, channel)
-        while len(frames := file.read(n, dtype="float32", always_2d=True)):
+        frames = file.read(n, dtype="float32", always_2d=True)
+        mix = channel if callable(channel) else _mixing(file, channel, frames)
+        while len(frames):
             samples = checked_audio(mix(frames), done)
             if has_scale:
                 scale.add(samples)
             yield samples
             done += len(frames)
+            frames = file.read(n, dtype="float32", always_2d=True)
         scale.end()
     except ValueError as error:
         raise AudioError(f"{path}: {error}") from error
@@ -234,21 +236,26 @@ def _mono_blocks(
         raise AudioError(f"{path}: truncated: {counts}")
 
 
-def _mixing(file: "SoundFile", channel: int | None) -> Mixing:
+def _mixing(file: "SoundFile", channel: int | None, first: Floats) -> Mixing:
     check_channel(channel, file.channels)
-    return partial(mono, channel=_audible(file) if channel is None else channel)
+    return partial(mono, channel=_audible(file, first) if channel is None else channel)
 
 
-def _audible(file: "SoundFile") -> int | None:
-    """The channel to take of a sound at its beginning, which it is left at; None: their mean."""
+def _audible(file: "SoundFile", first: Floats) -> int | None:
+    """The channel to take of a sound whose first frames were read; None: the mean of all.
+
+    The file is left behind these frames.
+    """
     if file.channels == 1 or not file.seekable():
         return None
     balance, n = Balance(file.channels), _frames_at_once(file, _LOAD_BLOCK_S)
-    left = round(_JUDGED_S * file.samplerate)
+    balance.add(first)
+    left = min(round(_JUDGED_S * file.samplerate), file.frames) - len(first)
     while left > 0 and len(frames := file.read(min(n, left), dtype="float32", always_2d=True)):
         balance.add(frames)
         left -= len(frames)
-    file.seek(0)
+    if file.tell() > len(first):
+        file.seek(len(first))
     return balance.only
 
 

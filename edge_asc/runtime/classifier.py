@@ -32,7 +32,7 @@ from edge_asc.runtime.metadata import (
     one_line,
 )
 from edge_asc.runtime.sessions import OPENERS, Session
-from edge_asc.runtime.trust.trial import features_shape, is_ours, try_graph
+from edge_asc.runtime.trust.trial import try_file
 from edge_asc.runtime.tta import mean_logits, shifts
 from edge_asc.suggest import no_such
 
@@ -207,8 +207,7 @@ class Classifier:
         try:
             name = choose_runtime(file_format(content), runtime)
             started_s = time.perf_counter()
-            if not is_ours(path):
-                try_graph(content, name, features_shape(metadata))
+            try_file(path, content, name, metadata)
             session = RUNTIMES[name].open(content, threads)
         except Exception as error:  # each runtime has exceptions of its own, without a common base
             raise ValueError(f"{path}: {one_line(error)}") from error

@@ -16,7 +16,7 @@ from edge_asc.frontend.windows import slide_starts
 from edge_asc.graph.trunk import SCENE, read_trunk
 from edge_asc.runtime.classifier import RUNTIMES, choose_runtime
 from edge_asc.runtime.sessions import Session
-from edge_asc.runtime.trust.trial import features_shape, is_ours, try_graph
+from edge_asc.runtime.trust.trial import try_file
 from edge_asc.runtime.zoo.models import FOLDER, model_path
 
 NAME = "encoder"
@@ -54,8 +54,7 @@ class Encoder:
         self.digest = hashlib.sha256(self._content).hexdigest()
         name = choose_runtime("tflite")
         self._runtime = RUNTIMES[name]
-        if not is_ours(path):
-            try_graph(self._content, name, features_shape(metadata))
+        try_file(path, self._content, name, metadata)
         self._own = threading.local()
 
     @property

@@ -5,8 +5,6 @@ state dict), `metrics.json`, `curves.png`, `confusion.png`.
 """
 
 import csv
-import fcntl
-import logging
 import os
 import platform
 import re
@@ -24,7 +22,7 @@ import msgspec
 import edge_asc
 from edge_asc import __version__
 from edge_asc.config.schema import Config, config_from_dict
-from edge_asc.files import read_json
+from edge_asc.files import is_held_elsewhere, read_json
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.classifier import version_of
 
@@ -36,7 +34,6 @@ QUANTISED = "quantized"  # folder in a run's, of its int8 network
 BASE = "base.tflite"  # copy in a run's folder of the model file it began with
 TIME_STAMP = re.compile(r"\d{8}-\d{6}-")  # begins the name of a run that was given none
 SCHEMA = 1
-log = logging.getLogger(__name__)
 PACKAGES = ("torch", "torchaudio", "lightning", "nncf", "numpy", "soundfile", "soxr", "msgspec")
 
 
@@ -178,12 +175,8 @@ def only_one(folder: Path, what: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OSError(f"{folder}: another process {what} there; wait for it to end") from None
-        except OSError:
-            log.info("%s: a file system without locks", folder)
+        if is_held_elsewhere(descriptor):
+            raise OSError(f"{folder}: another process {what} there; wait for it to end")
         yield
     finally:
         os.close(descriptor)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 from edge_asc.budget.inventory import Inventory
@@ -15,26 +15,9 @@ from edge_asc.budget.onnx.reader import read_onnx
 from edge_asc.budget.rules import RULES, OverBudget, enforce
 from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.cli.app import app
+from onnx_files import OWN, ones
+from onnx_files import onnx_model as onnx_of
 from tflite_files import TFLiteFile, options
-
-
-def ones(*shape: int) -> np.ndarray:
-    return np.ones(shape, np.float32)
-
-
-def onnx_of(
-    nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], shape: list[Any]
-) -> onnx.ModelProto:
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [value("x", TensorProto.FLOAT, shape)],
-        [value("y", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("other", 1)]
-    return helper.make_model(graph, opset_imports=opsets)
 
 
 def counted(model: onnx.ModelProto, **asked: Any) -> Inventory:
@@ -91,9 +74,9 @@ def loop() -> onnx.ModelProto:
     "model",
     [
         loop(),
-        onnx_of([helper.make_node("Spell", ["x"], ["y"], domain="other")], {}, [1, 4]),
+        onnx_of([helper.make_node("Spell", ["x"], ["y"], domain=OWN)], {}, [1, 4]),
         # a name of ours in somebody else's domain
-        onnx_of([helper.make_node("Relu", ["x"], ["y"], domain="other")], {}, [1, 4]),
+        onnx_of([helper.make_node("Relu", ["x"], ["y"], domain=OWN)], {}, [1, 4]),
         # an axis that only the data decide
         onnx_of([helper.make_node("NonZero", ["x"], ["i"]),
                  helper.make_node("Cast", ["i"], ["f"], to=1),

@@ -28,37 +28,17 @@ from edge_asc.export.to_tflite import to_tflite
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
 from networks import CASES, Case
+from onnx_files import ones, onnx_model
 
 
-def file_of(
-    nodes: list[onnx.NodeProto],
-    constants: dict[str, np.ndarray],
-    shape: list[Any],
-    metadata: dict[str, str] | None = None,
-) -> bytes:
-    """A model from `x` to `y`."""
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [value("x", TensorProto.FLOAT, shape)],
-        [value("y", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
-    model = helper.make_model(graph, opset_imports=opsets)
-    helper.set_model_props(model, metadata or {})
-    return model.SerializeToString()
+def file_of(*given: Any, **more: Any) -> bytes:
+    return onnx_model(*given, **more).SerializeToString()
 
 
 def one_op(kind: str, shape: list[int], *constants: np.ndarray, **attributes: Any) -> bytes:
     names = {f"c{i}": array for i, array in enumerate(constants)}
     node = helper.make_node(kind, ["x", *names], ["y"], **attributes)
     return file_of([node], names, shape)
-
-
-def ones(*shape: int) -> np.ndarray:
-    return np.ones(shape, np.float32)
 
 
 # op, input shape, constants, attributes, MACs, elementwise operations, parameters

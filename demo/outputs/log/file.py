@@ -5,10 +5,11 @@ number to keep is overwritten. The renaming is atomic, so no moment has half a f
 """
 
 import errno
-import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
+
+from edge_asc.files import is_held_elsewhere
 
 _SCAN_BYTES = 1 << 16
 ANOTHER = "another listener writes this log; give each one of its own"
@@ -84,13 +85,9 @@ class LogFile:
 
     def _claim(self, fd: int) -> None:
         """Take the file for this process, before anything of it is mended."""
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if is_held_elsewhere(fd):
             self.close()
-            raise OSError(errno.EBUSY, ANOTHER, str(self.path)) from error
-        except OSError:  # a file system without locks: nobody can tell
-            pass
+            raise OSError(errno.EBUSY, ANOTHER, str(self.path))
 
     def _in_place(self) -> bool:
         """Whether the path still names the open file: it may lie on a stick that was pulled out."""

@@ -13,7 +13,7 @@ import numpy as np
 from edge_asc.runtime.formats.flatbuffer import Flat, Table
 from edge_asc.runtime.metadata import metadata_of
 from edge_asc.runtime.sessions import INTERPRETERS, KEEPING, open_keeping
-from edge_asc.runtime.trust.trial import features_shape, is_ours, try_graph
+from edge_asc.runtime.trust.trial import try_file
 
 # schema.fbs: slots of the tables, and the two operators that have weights over channels
 CODES, SUBGRAPHS = 1, 2  # of Model
@@ -40,9 +40,8 @@ class Embedder:
             raise ValueError(
                 f"{path}: embeddings come from .tflite files; ONNX Runtime gives outputs alone"
             )
-        content, opener = path.read_bytes(), KEEPING.format(runtime)
-        if not is_ours(path):
-            try_graph(content, opener, features_shape(metadata_of(content, str(path))))
+        content = path.read_bytes()
+        try_file(path, content, KEEPING.format(runtime), metadata_of(content, str(path)))
         self._session = open_keeping(runtime, content, 1)
         self._tensor, self._is_map = embedding_tensor(content)
 

@@ -74,3 +74,16 @@ def _value(data: memoryview, position: int, wire: int) -> tuple[Value, int]:
         raise ProtoError(f"{size} bytes at byte {position} lie outside the {len(data)} there are")
     value = data[position:end]
     return (value if wire == BYTES else int.from_bytes(value, "little")), end
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A length-delimited field."""
+    return _written(number << 3 | BYTES) + _written(len(content)) + content
+
+
+def _written(value: int) -> bytes:
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*parts, value])

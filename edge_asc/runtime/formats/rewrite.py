@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge_asc.runtime.formats.flatbuffer import Flat, FlatError, Table
-from edge_asc.runtime.formats.protobuf import BYTES, ProtoError, messages, spans
+from edge_asc.runtime.formats.protobuf import ProtoError, field, messages, spans
 from edge_asc.runtime.metadata import (
     ENTRY_KEY,
     ENTRY_VALUE,
@@ -63,16 +63,16 @@ def _buffer_of_metadata(data: bytes) -> int:
     model = Flat(data).root()
     entries = [e for e in model.tables(TFLITE_METADATA) if e.text(0) == METADATA_KEY]
     buffers: list[Table] = model.tables(TFLITE_BUFFERS)
-    field = buffers[entries[-1].integer(1, "I")].at(0)  # of two entries, readers take the last
-    if field is None:
+    place = buffers[entries[-1].integer(1, "I")].at(0)  # of two entries, readers take the last
+    if place is None:
         raise FlatError("the metadata's buffer is empty")
-    return field
+    return place
 
 
 def _in_onnx(data: bytes, content: bytes) -> bytes:
     kept = b"".join(_without_metadata(data))
-    entry = _field(ENTRY_KEY, METADATA_KEY.encode()) + _field(ENTRY_VALUE, content)
-    return kept + _field(ONNX_METADATA_PROPS, entry)
+    entry = field(ENTRY_KEY, METADATA_KEY.encode()) + field(ENTRY_VALUE, content)
+    return kept + field(ONNX_METADATA_PROPS, entry)
 
 
 def _without_metadata(data: bytes) -> Iterator[memoryview]:
@@ -81,19 +81,6 @@ def _without_metadata(data: bytes) -> Iterator[memoryview]:
         if is_entry and METADATA_KEY.encode() in map(bytes, messages(value, ENTRY_KEY)):  # type: ignore[arg-type]
             continue
         yield span
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A length-delimited field."""
-    return _varint(number << 3 | BYTES) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])
 
 
 WRITERS: dict[Format, Callable[[bytes, bytes], bytes]] = {"tflite": _in_tflite, "onnx": _in_onnx}

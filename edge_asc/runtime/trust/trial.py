@@ -52,6 +52,12 @@ def features_shape(metadata: Metadata) -> tuple[int, int]:
     return frontend.n_mels, frontend.frames_in(metadata.clip_s)
 
 
+def try_file(path: Path, content: bytes, runtime: str, metadata: Metadata) -> None:
+    """`try_graph` of what is about to be opened, unless the file came with the package."""
+    if not is_ours(path):
+        try_graph(content, runtime, features_shape(metadata))
+
+
 def try_graph(content: bytes, runtime: str, shape: tuple[int, int]) -> None:
     """Run a model file once in a process of its own.
 

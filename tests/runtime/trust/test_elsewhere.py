@@ -7,6 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edge_asc.runtime.formats.protobuf import field
 from edge_asc.runtime.metadata import METADATA_KEY, metadata_of, metadata_to_json
 from edge_asc.runtime.trust.elsewhere import weights_elsewhere
 from tflite_files import TFLiteFile
@@ -64,14 +65,6 @@ def test_graphs_within_graphs_have_an_end() -> None:
     graph = b""
     for _ in range(200):  # an attribute holds a graph, a node the attribute, a graph the node
         for number in (6, 5, 1):
-            graph = bytes([number << 3 | 2]) + _varint(len(graph)) + graph
+            graph = field(number, graph)
     with pytest.raises(ValueError, match="levels"):
-        weights_elsewhere(b"\x3a" + _varint(len(graph)) + graph, "onnx")
-
-
-def _varint(value: int) -> bytes:
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])
+        weights_elsewhere(field(7, graph), "onnx")
