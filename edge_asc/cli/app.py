@@ -18,6 +18,7 @@ from edge_asc.cli.verbs import (
     live,
     measuring,
     record,
+    research,
     review,
     search,
     shipping,
@@ -46,6 +47,7 @@ SECTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     },
     "Measure and look inside": {
         "evaluate": measuring.evaluate,
+        "compare": research.compare,
         "microphones": measuring.microphones,
         "explain": explain.explain,
         "report": explain.report,
@@ -81,6 +83,7 @@ EXAMPLES = {
         teach,
         shipping,
         measuring,
+        research,
         explain,
         using,
         live,

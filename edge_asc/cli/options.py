@@ -9,6 +9,7 @@ import typer
 from edge_asc.cli import complete
 from edge_asc.suggest import no_such
 
+ALL_FOLDS = "all"
 OR_NAME = "or a name of `edge-asc models`; a file of that name comes first"
 
 
@@ -93,6 +94,14 @@ Crops = Annotated[
         autocompletion=complete.crops,
     ),
 ]
+FoldOrAll = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|all",
+        help="Test fold [the one held out in training]; all: every clip, of a set that no"
+        " training has seen.",
+    ),
+]
 RuleOrAll = Annotated[
     str,
     typer.Option(
@@ -102,3 +111,12 @@ RuleOrAll = Annotated[
         autocompletion=complete.rules,
     ),
 ]
+
+
+def fold_of(text: str | None) -> int | str | None:
+    """A fold as `evaluate` takes it; another word is wrong usage."""
+    if text in (None, ALL_FOLDS):
+        return text
+    if not str(text).isdecimal():
+        raise typer.BadParameter(f"--fold is a number or {ALL_FOLDS}, not {text!r}")
+    return int(str(text))

@@ -39,6 +39,7 @@ from edge_asc.runtime.zoo.models import model_path
 from edge_asc.training.plots import save_confusion
 
 ALL_FOLDS = "all"
+CHANCE = "p_"  # begins the name of a column of predictions.csv that holds a scene's probability
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,12 @@ class Evaluation:
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.writer(file)
-            writer.writerow(["path", "label", "predicted", *(f"p_{s}" for s in self.labels)])
+            chances = (f"{CHANCE}{scene}" for scene in self.labels)
+            writer.writerow(["path", "label", "predicted", *chances, "device", "recording"])
             for clip, row in zip(self.clips, self.scene, strict=True):
-                predicted = self.labels[int(row.argmax())]
-                chances = (f"{p:.6g}" for p in row)
-                writer.writerow([utf8(str(clip.path)), clip.label, predicted, *chances])
+                named = [utf8(str(clip.path)), clip.label, self.labels[int(row.argmax())]]
+                heard = [clip.device, utf8(clip.recording)]
+                writer.writerow([*named, *(f"{p:.6g}" for p in row), *heard])
 
 
 def evaluate(

@@ -28,6 +28,9 @@ from edge_asc.training.start_from.base import check_processes, describe_base, ke
 from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
 from edge_asc.training.validate import by_recording, predict, score
 
+# What decides a run beside its configuration: fields of its description.
+DECIDE = ("fold", "seed", "dataset", "init", "base", "teachers")
+
 
 def train(
     config: Config,
@@ -160,16 +163,25 @@ def _open_folder(folder: Path, run: Run, resume: bool) -> None:
         return
     if not resume:
         raise ValueError(f"{folder} holds a run already; resume it or name another folder")
+    check_as_before(folder, run.config, **{key: getattr(run, key) for key in DECIDE})
+
+
+def check_as_before(folder: Path, config: dict[str, Any], **decided: Any) -> None:
+    """See that a run is the one that is asked for.
+
+    Args:
+        folder: its folder.
+        config: all settings asked for, as tables.
+        decided: what was asked for beside them, by names of `DECIDE`.
+
+    Raises:
+        ValueError: it was another one; the first difference is named.
+    """
     before = read_run(folder)
     old = config_from_dict(before.config, where=f"{folder}/run.json").to_dict()
-    for key, was, now in _differences(old | _decided(before), run.config | _decided(run)):
+    old |= {key: getattr(before, key) for key in decided}
+    for key, was, now in _differences(old, config | decided):
         raise ValueError(f"{folder} was started with {key} = {was!r}, not {now!r}")
-
-
-def _decided(run: Run) -> dict[str, Any]:
-    """What decides a run beside its configuration."""
-    keys = ("fold", "seed", "dataset", "init", "base", "teachers")
-    return {key: getattr(run, key) for key in keys}
 
 
 def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:

@@ -53,6 +53,7 @@ QUICK = (
         "classify",
         "embed",
         "evaluate",
+        "compare",
         "calibrate",
         "info",
         "live",
@@ -67,7 +68,7 @@ SHORTENED = {  # what makes seconds of minutes, for a data set that the page its
     "export": [],
 }
 WAITS = {"--realtime", "--follow", "--web", "--mqtt", "--metrics", "--install-service"}
-OUTPUTS = {"--out", "--log", "--keep", "--plot", "--curve", "--copy"}
+OUTPUTS = {"--out", "--log", "--keep", "--plot", "--curve", "--copy", "--csv", "--latex"}
 NO_PATHS = {"--set", "--name", "--rule", "--microphones", "--only", "--space"}
 OVER_BUDGET = 3  # exit code of `budget`, which is no failure
 TEACHES = "docs/teach.md"  # a head for each recording left out: with few classes and recordings

@@ -23,6 +23,7 @@ EXAMPLES = {
         "edge-asc train compact-int8 --data DIR --fold 1 --init edge-asc-runs/pre-trained",
         "edge-asc train compact-int8 --data DIR --fold 1 --teacher edge-asc-runs/wide",
         "edge-asc train encoder-base --data DIR --fold 1 --base encoder",
+        "edge-asc train nano --data DIR --name nano --folds all --seeds 0,1,2",
     ),
     "import-public": (
         "edge-asc import-public best.pt --out edge-asc-runs/public",
@@ -56,6 +57,12 @@ def train(
     ] = None,
     teacher: Teacher = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N,N…", help="Train from each of these seeds.")
+    ] = None,
+    folds: Annotated[
+        str | None, typer.Option(metavar="N,N…|all", help="Hold out each of these folds.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     devices: Annotated[int, typer.Option(metavar="N", help="Processes or GPUs here.")] = 1,
     num_nodes: Annotated[int, typer.Option(metavar="N", help="Machines.")] = 1,
@@ -67,12 +74,17 @@ def train(
     """Train a network and write a run folder.
 
     --resume goes on with the run that --name names (and starts it when there is none), or with the
-    newest one.
+    newest one. --seeds and --folds make a folder of runs; what is missing is trained, whatever was
+    interrupted goes on.
     """
     from edge_asc.config.schema import load_preset
     from edge_asc.config.settings import begun_with
     from edge_asc.data.open import open_dataset
 
+    if fold is not None and folds is not None:
+        raise typer.BadParameter("give one of --fold, --folds")
+    if (seeds or folds) and (devices > 1 or num_nodes > 1):
+        raise typer.BadParameter("--seeds and --folds train in one process, one run after another")
     config = load_preset(preset, overrides or [])
     if base is not None:
         config = begun_with(config, base, init)
@@ -82,24 +94,39 @@ def train(
         is_main_process,
     )
     from edge_asc.training.run import train as train_run
-    from edge_asc.training.run_folder import removed_if_empty
+    from edge_asc.training.run_folder import DEFAULT_ROOT, removed_if_empty
 
-    folder = run_folder(config.name, out, name, resume, num_nodes)
-    with removed_if_empty(folder):
-        train_run(
-            config,
-            dataset,
-            fold,
-            folder,
-            data=str(data),
-            init=init,
-            teachers=teacher or (),
-            seed=seed,
-            resume=resume,
-            placement=Placement(devices, num_nodes),
-            loggers=logger or (),
-            progress=not is_quiet(),
+    def train_one(fold: int | None, seed: int, folder: Path, resume: bool = True) -> None:
+        with removed_if_empty(folder):
+            train_run(
+                config,
+                dataset,
+                fold,
+                folder,
+                data=str(data),
+                init=init,
+                teachers=teacher or (),
+                seed=seed,
+                resume=resume,
+                placement=Placement(devices, num_nodes),
+                loggers=logger or (),
+                progress=not is_quiet(),
+            )
+
+    if seeds is not None or folds is not None:
+        from edge_asc.research.many import Asked, many_text, parse_folds, parse_seeds, train_many
+
+        found = train_many(
+            (out or DEFAULT_ROOT) / (name or config.name.replace("/", "-")),
+            [fold] if folds is None else parse_folds(folds, dataset),
+            [seed] if seeds is None else parse_seeds(seeds),
+            Asked(config, dataset.name, init, tuple(teacher or ())),
+            train_one,
         )
+        print_json(found) if as_json else print_text(many_text(found))
+        return
+    folder = run_folder(config.name, out, name, resume, num_nodes)
+    train_one(fold, seed, folder, resume)
     if is_main_process():
         print_trained(folder, as_json)
 
