@@ -48,6 +48,7 @@ SECTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     "Measure and look inside": {
         "evaluate": measuring.evaluate,
         "compare": research.compare,
+        "predict": research.predict,
         "microphones": measuring.microphones,
         "explain": explain.explain,
         "report": explain.report,

@@ -102,6 +102,13 @@ FoldOrAll = Annotated[
         " training has seen.",
     ),
 ]
+ForDevice = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DEVICE=FILE|RUN",
+        help="This model answers for clips of that recording device; again.",
+    ),
+]
 RuleOrAll = Annotated[
     str,
     typer.Option(
@@ -120,3 +127,16 @@ def fold_of(text: str | None) -> int | str | None:
     if not str(text).isdecimal():
         raise typer.BadParameter(f"--fold is a number or {ALL_FOLDS}, not {text!r}")
     return int(str(text))
+
+
+def models_of(texts: list[str] | None) -> dict[str, Path]:
+    """Models by recording device, as `--for-device` is typed; another form is wrong usage."""
+    found: dict[str, Path] = {}
+    for text in texts or ():
+        device, equals, path = text.partition("=")
+        if not (device and equals and path):
+            raise typer.BadParameter(f"--for-device takes DEVICE=FILE, not {text!r}")
+        if device in found:
+            raise typer.BadParameter(f"--for-device names {device} twice")
+        found[device] = Path(path)
+    return found

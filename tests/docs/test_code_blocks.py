@@ -54,6 +54,7 @@ QUICK = (
         "embed",
         "evaluate",
         "compare",
+        "predict",
         "calibrate",
         "info",
         "live",

@@ -14,9 +14,11 @@ from edge_asc.cli.options import (
     Data,
     FileOrRun,
     FoldOrAll,
+    ForDevice,
     RuntimeName,
     Views,
     fold_of,
+    models_of,
 )
 from edge_asc.cli.verbosity import notice
 
@@ -29,6 +31,7 @@ EXAMPLES = {
         "edge-asc evaluate model.tflite --data DIR --curve confidence.png --unknown OTHER",
         "edge-asc evaluate edge-asc-runs/scenes --data DIR --joint-with edge-asc-runs/groups",
         "edge-asc evaluate model.tflite --data DIR --fold 1 --microphones clean,seen:5,unseen:5",
+        "edge-asc evaluate all.tflite --data TAU --for-device a=a.tflite --for-device b=b.tflite",
     ),
     "microphones": (
         "edge-asc microphones",
@@ -64,6 +67,7 @@ def evaluate(
             autocompletion=complete.models,
         ),
     ] = None,
+    for_device: ForDevice = None,
     microphones: Annotated[
         str,
         typer.Option(metavar="LIST", help="Also through simulated microphones: seen:5,unseen:5."),
@@ -109,6 +113,7 @@ def evaluate(
             runtime=runtime,
             joint=joint,
             joint_with=joint_with and model_path(joint_with),
+            for_device=models_of(for_device),
             unknown=unknown,
             microphones=heard_by,
             on_progress=on_progress,
