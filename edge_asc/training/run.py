@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,12 @@ from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.plots import save_confusion, save_curves
 from edge_asc.training.run_folder import Run, only_one, provenance, read_run
 from edge_asc.training.start_from.base import check_processes, describe_base, keep_base
-from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
+from edge_asc.training.start_from.transfer import (
+    Transfer,
+    begin_with,
+    check_untested,
+    keep_statistics,
+)
 from edge_asc.training.validate import by_recording, predict, score
 
 # What decides a run beside its configuration: fields of its description.
@@ -76,7 +82,9 @@ def train(
         for note in material.notes:
             print(f"note: {note}", file=sys.stderr)
     network = _new_network(config, len(dataset.labels), len(labels), material, seed)
-    begun = None if init is None else begin_with(network, init)
+    begun = None if init is None else begin_with(network, init, dataset.labels, labels)
+    if init is not None:
+        material = replace(material, frontend=keep_statistics(material.frontend, init))
     if begun and is_main_process():
         print(f"began with {begun}", file=sys.stderr)
     asked = {"data": data or str(dataset.root), "fold": fold, "seed": seed}

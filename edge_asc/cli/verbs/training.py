@@ -1,5 +1,6 @@
 """The verbs that make runs: train, import-public."""
 
+import json
 import os
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ EXAMPLES = {
         "edge-asc train my.toml --data recordings.csv --devices 2",
         "edge-asc train compact-int8 --data DIR --fold 1 --init edge-asc-runs/pre-trained",
         "edge-asc train compact-int8 --data DIR --fold 1 --teacher edge-asc-runs/wide",
+        "edge-asc train dcase2025/compact --data TAU --fold 1 --train-list split25.csv",
+        "edge-asc train dcase2025/device --data TAU --fold 1 --init RUN --only-device a",
         "edge-asc train encoder-base --data DIR --fold 1 --base encoder",
         "edge-asc train nano --data DIR --name nano --folds all --seeds 0,1,2",
     ),
@@ -44,8 +47,23 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run [time and preset].")] = None,
     overrides: Overrides = None,
+    train_list: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Train on this list's clips only, such as split25.csv; data.train_list.",
+        ),
+    ] = None,
+    only_device: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEVICE", help="Train and test on its clips only; again."),
+    ] = None,
     init: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Begin with its weights, but the heads'.")
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Begin with its weights, and its heads' where the scenes are the same.",
+        ),
     ] = None,
     base: Annotated[
         str | None,
@@ -85,7 +103,7 @@ def train(
         raise typer.BadParameter("give one of --fold, --folds")
     if (seeds or folds) and (devices > 1 or num_nodes > 1):
         raise typer.BadParameter("--seeds and --folds train in one process, one run after another")
-    config = load_preset(preset, overrides or [])
+    config = load_preset(preset, [*(overrides or []), *data_settings(train_list, only_device)])
     if base is not None:
         config = begun_with(config, base, init)
     dataset = open_dataset(data, columns=columns)
@@ -129,6 +147,12 @@ def train(
     train_one(fold, seed, folder, resume)
     if is_main_process():
         print_trained(folder, as_json)
+
+
+def data_settings(train_list: str | None, devices: list[str] | None) -> list[str]:
+    """The settings that the options for training clips stand for."""
+    settings = {"data.train_list": train_list, "data.devices": devices}
+    return [f"{key}={json.dumps(value)}" for key, value in settings.items() if value]
 
 
 def run_folder(preset: str, out: Path | None, name: str | None, resume: bool, nodes: int) -> Path:

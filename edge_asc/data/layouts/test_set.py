@@ -14,7 +14,7 @@ from edge_asc.data.layouts.folders import folders_with_audio
 from edge_asc.data.layouts.own import usual_length_s
 from edge_asc.data.layouts.splits import TEST_FOLD, is_wrapper
 from edge_asc.data.layouts.table import Row, by_unique, columns_or_none, read_table
-from edge_asc.data.layouts.tau import TRAIN_LIST
+from edge_asc.data.layouts.tau import TRAIN_LIST, place_and_device
 
 SETUP = ("evaluation_setup", ".")
 NAMES = ("fold1_evaluate.csv", "fold1_test.csv")
@@ -109,12 +109,13 @@ def open_loose(folder: Path) -> SceneDataset:
 def _clip(path: Path, row: Row, known: Row) -> Clip:
     """A listed recording, and what another table knows of it."""
     device = next((found for name in DEVICES for r in (row, known) if (found := r.get(name))), "")
+    place, of_name = place_and_device(path)
     return Clip(
         path=path,
         label=row.get("scene_label") or known.get("scene_label"),
         fold=TEST_FOLD,
-        device=device,
-        group=row.get("identifier") or known.get("identifier"),
+        device=device or of_name,
+        group=row.get("identifier") or known.get("identifier") or place,
         listed=row.place,
     )
 

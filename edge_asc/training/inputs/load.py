@@ -9,6 +9,7 @@ from edge_asc.data.cache import FeatureCache
 from edge_asc.data.cache_files import joined
 from edge_asc.data.dataset import Clip, SceneDataset, split_validation
 from edge_asc.data.lengths import in_pieces, length_notes, lengths_s
+from edge_asc.data.train_list import find_list, listed
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.inputs.batches import FeatureStore
 
@@ -83,7 +84,7 @@ def prepare(
     """
     frontend = config.front_end()
     clip_s = config.clip_s_of(dataset.clip_s)
-    clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
+    clips, test = chosen(config.data, dataset, fold)
     _check_labels(dataset, clips)
     train_clips, val = split_validation(clips, config.data.val_fraction, seed)
     known = [*clips, *test]
@@ -118,6 +119,35 @@ def prepare(
     return Material(
         train_store, store(val), store(test), frontend, n_frames, crop_s, recordings, notes
     )
+
+
+def chosen(
+    data: DataConfig, dataset: SceneDataset, fold: int | None
+) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    """Training and test clips: of a list and of some devices, where the settings name them.
+
+    Raises:
+        ValueError: nothing is left of a side, or a list without a test fold.
+        OSError: there is no such list.
+    """
+    clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
+    if data.train_list is not None:
+        if fold is None:
+            raise ValueError(
+                "a training list goes with a test fold, --fold: its clips are beside it"
+            )
+        clips = listed(clips, dataset.root, find_list(data.train_list, dataset.root))
+    if data.devices:
+        clips, test = (
+            tuple(clip for clip in side if clip.device in data.devices) for side in (clips, test)
+        )
+        if not clips or (fold is not None and not test):
+            there = ", ".join(sorted({clip.device for clip in dataset.clips} - {""})) or "none"
+            wanted, side = ", ".join(data.devices), "test" if clips else "training"
+            raise ValueError(
+                f"{dataset.name}: no {side} clip of device {wanted} (devices: {there})"
+            )
+    return clips, test
 
 
 def _check_labels(dataset: SceneDataset, clips: Sequence[Clip]) -> None:
