@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from edge_asc.evaluation.interval import interval_text
-from edge_asc.research.written import Grid, write_csv
+from edge_asc.research.written import Grid, print_grid, write_csv
 
 SMALLEST_P = 0.0001
 CSV_HEADER = (
@@ -23,12 +21,7 @@ def print_comparison(found: Mapping[str, Any], console: Console) -> None:
     recordings = f" of {found['recordings']} recordings"
     console.print(f"{found['clips']} clips{recordings}; {found['test']}", highlight=False)
     for grid in grids(found):
-        table = Table(title=escape(grid.title), title_justify="left", box=None)
-        for i, name in enumerate(grid.header):
-            table.add_column(escape(name), justify="right" if grid.is_number(i) else "left")
-        for row in grid.rows:
-            table.add_row(*map(escape, row))
-        console.print(table)
+        print_grid(grid, console)
 
 
 def grids(found: Mapping[str, Any]) -> list[Grid]:

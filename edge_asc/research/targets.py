@@ -147,6 +147,6 @@ def macs_per_s(model: str) -> int | None:
 
     with suppress(ValueError, OSError, ImportError):
         if Path(model).exists():
-            (found,) = budget_of(model)
+            (found,) = budget_of(model, "float32" if Path(model).is_dir() else None)
             return found.per_second(found.macs)
     return None

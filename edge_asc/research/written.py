@@ -1,10 +1,15 @@
-"""Tables as papers and spreadsheets take them: LaTeX and CSV."""
+"""Tables for people, papers and spreadsheets: printed, LaTeX, CSV."""
 
 import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from edge_asc.files import atomic_write, utf8
 
@@ -38,6 +43,17 @@ class Grid:
     def is_number(self, column: int) -> bool:
         """Whether a column holds numbers, which stand at the right."""
         return all(_NUMBER.fullmatch(row[column]) for row in self.rows)
+
+
+def print_grid(grid: Grid, console: Console) -> None:
+    """Print a table."""
+    table = Table(title=escape(grid.title), title_justify="left", box=None)
+    for i, name in enumerate(grid.header):
+        side: Literal["left", "right"] = "right" if grid.is_number(i) else "left"
+        table.add_column(escape(name), justify=side, overflow="fold")
+    for row in grid.rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
 
 
 def write_latex(path: Path, grids: Iterable[Grid]) -> None:
