@@ -26,6 +26,7 @@ def one_of(known: Callable[[], Iterable[str]]) -> Callable[[str | None], str | N
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="Data set.")]
+DataOrNone = Annotated[Path | None, typer.Option("--data", metavar="PATH", help="Data set.")]
 Columns = Annotated[
     str | None,
     typer.Option(
@@ -33,10 +34,12 @@ Columns = Annotated[
         help="Columns of a table with other names: path=filename,label=class,fold=fold,group=fsID.",
     ),
 ]
-Preset = Annotated[
-    str,
+PresetOrNone = Annotated[
+    str | None,
     typer.Argument(
-        metavar="PRESET", help="Name of a preset, or a .toml file.", autocompletion=complete.presets
+        metavar="[PRESET]",
+        help="Name of a preset, or a .toml file.",
+        autocompletion=complete.presets,
     ),
 ]
 Overrides = Annotated[

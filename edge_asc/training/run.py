@@ -24,7 +24,14 @@ from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.plots import save_confusion, save_curves
-from edge_asc.training.run_folder import Run, only_one, provenance, read_run
+from edge_asc.training.run_folder import (
+    PACKAGE_LIST,
+    Run,
+    all_packages,
+    only_one,
+    provenance,
+    read_run,
+)
 from edge_asc.training.start_from.base import check_processes, describe_base, keep_base
 from edge_asc.training.start_from.transfer import (
     Transfer,
@@ -121,7 +128,7 @@ def _describe(
     **asked: Any,
 ) -> Run:
     """What run.json says; `asked` are those of its fields that the caller of `train` gave."""
-    made_by = provenance() | {"data_licence": dataset.license_note}
+    made_by = provenance() | {"data_licence": dataset.license_note, "clips": dataset.digest()}
     return Run(
         config=config.to_dict(),
         dataset=dataset.name,
@@ -167,6 +174,8 @@ def _open_folder(folder: Path, run: Run, resume: bool) -> None:
     """
     if not (folder / "run.json").exists():
         keep_base(folder, run.settings())
+        with atomic_write(folder / PACKAGE_LIST) as temporary:
+            temporary.write_text(all_packages(), encoding="utf-8")
         write_json(folder / "run.json", run)
         return
     if not resume:

@@ -223,7 +223,7 @@ def test_commands_in_the_text_are_known(page: Path) -> None:
         ("edge-asc classify a.wav --modell b.tflite", "--modell"),
         ("edge-asc clasify a.wav", "clasify"),
         ("sudo edge-asc live --hop often | head", "--hop"),
-        ("edge-asc train nano && edge-asc info", "--data"),
+        ("edge-asc evaluate nano && edge-asc info", "--data"),
         ("edge-asc search show --no", "--no"),
     ],
 )

@@ -10,7 +10,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, print_text
-from edge_asc.cli.options import AsJson, Columns, Data, Overrides, Preset, Teacher
+from edge_asc.cli.options import AsJson, Columns, DataOrNone, Overrides, PresetOrNone, Teacher
 from edge_asc.cli.verbosity import is_quiet, notice
 
 RUN_FOLDER = "EDGE_ASC_RUN_FOLDER"  # tells the processes of one training where its run is
@@ -27,6 +27,7 @@ EXAMPLES = {
         "edge-asc train dcase2025/device --data TAU --fold 1 --init RUN --only-device a",
         "edge-asc train encoder-base --data DIR --fold 1 --base encoder",
         "edge-asc train nano --data DIR --name nano --folds all --seeds 0,1,2",
+        "edge-asc train --like edge-asc-runs/fold1 --name again",
     ),
     "import-public": (
         "edge-asc import-public best.pt --out edge-asc-runs/public",
@@ -36,8 +37,8 @@ EXAMPLES = {
 
 
 def train(
-    preset: Preset,
-    data: Data,
+    preset: PresetOrNone = None,
+    data: DataOrNone = None,
     columns: Columns = None,
     fold: Annotated[
         int | None, typer.Option(metavar="N", help="Test fold, held out [train on everything].")
@@ -81,6 +82,10 @@ def train(
     folds: Annotated[
         str | None, typer.Option(metavar="N,N…|all", help="Hold out each of these folds.")
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Make this run again: all but --data, --out and --name."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     devices: Annotated[int, typer.Option(metavar="N", help="Processes or GPUs here.")] = 1,
     num_nodes: Annotated[int, typer.Option(metavar="N", help="Machines.")] = 1,
@@ -103,10 +108,24 @@ def train(
         raise typer.BadParameter("give one of --fold, --folds")
     if (seeds or folds) and (devices > 1 or num_nodes > 1):
         raise typer.BadParameter("--seeds and --folds train in one process, one run after another")
-    config = load_preset(preset, [*(overrides or []), *data_settings(train_list, only_device)])
-    if base is not None:
-        config = begun_with(config, base, init)
-    dataset = open_dataset(data, columns=columns)
+    chosen = data_settings(train_list, only_device)
+    if like is not None:
+        given = [preset, columns, fold, base, init, seed or None, seeds, folds, *chosen]
+        if teacher or overrides or any(value is not None for value in given):
+            raise typer.BadParameter("--like RUN takes all from the run but --data, --out, --name")
+        from edge_asc.research.again import recipe_of
+
+        recipe = recipe_of(like, data)
+        config, data, fold, seed = recipe.config, recipe.data, recipe.fold, recipe.seed
+        init, teacher = recipe.init, [*recipe.teachers]
+        dataset = open_dataset(data, columns=recipe.columns)
+    elif preset is None or data is None:
+        raise typer.BadParameter(f"Missing {'PRESET' if preset is None else 'option --data'}")
+    else:
+        config = load_preset(preset, [*(overrides or []), *chosen])
+        if base is not None:
+            config = begun_with(config, base, init)
+        dataset = open_dataset(data, columns=columns)
     from edge_asc.training.placement import (  # after what may be wrong: torch
         Placement,
         is_main_process,
@@ -145,7 +164,12 @@ def train(
         return
     folder = run_folder(config.name, out, name, resume, num_nodes)
     train_one(fold, seed, folder, resume)
-    if is_main_process():
+    if like is not None and is_main_process():
+        from edge_asc.research.again import again_text, compare_again
+
+        result = compare_again(like, folder)
+        print_json(result) if as_json else print_text(again_text(result))
+    elif is_main_process():
         print_trained(folder, as_json)
 
 
