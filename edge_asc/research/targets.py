@@ -17,7 +17,6 @@ from edge_asc.runtime.zoo.models import model_path, zoo_names
 
 MODEL_SUFFIXES = (".tflite", ".onnx")
 RUN = "run.json"
-Macs = dict[str, int | None]  # of a model file or run, by its path
 
 
 class Targets:
@@ -40,7 +39,6 @@ class Targets:
         self._data, self._fold, self._columns = data, fold, columns
         self._on_progress = on_progress
         self._opened: dict[Path, SceneDataset] = {}
-        self._macs: Macs = {}
 
     def open(self, targets: Sequence[str]) -> list[System]:
         """A system for each `[NAME=]PATH[,PATH…]`.
@@ -60,10 +58,12 @@ class Targets:
         return [system_of(name, [*self._answers(paths)]) for name, paths in given]
 
     def _answers(self, paths: Sequence[Path]) -> Iterator[Answers]:
-        for path in paths:
-            for part in parts_of(path):
-                answers = read_answers(part) if is_saved(part) else self._ask(part)
-                yield replace(answers, facts=tuple(self._with_macs(f) for f in answers.facts))
+        parts = [part for path in paths for part in parts_of(path)]
+        for number, part in enumerate(parts):
+            answers = read_answers(part) if is_saved(part) else self._ask(part)
+            if number == 0:  # trainings of one network cost the same
+                answers = replace(answers, facts=tuple(map(with_macs, answers.facts)))
+            yield answers
 
     def _ask(self, model: Path) -> Answers:
         asked = evaluate(
@@ -82,11 +82,10 @@ class Targets:
             self._opened[path] = open_dataset(path, columns=columns)
         return self._opened[path]
 
-    def _with_macs(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        model = str(facts.get("file", ""))
-        if model not in self._macs:
-            self._macs[model] = macs_per_s(model)
-        return {**facts, "macs_per_s": self._macs[model]}
+
+def with_macs(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """An evaluation's figures, and the work of its model."""
+    return {**facts, "macs_per_s": macs_per_s(str(facts.get("file", "")))}
 
 
 def named(target: str) -> tuple[str, list[Path]]:

@@ -17,6 +17,7 @@ DATA = "DATA"  # a folder that every script takes for its data set
 SCRIPTS = {  # script: arguments that make it short, and variables
     "ablation.sh": ([DATA], {"FOLDS": "1"}),
     "calibration.sh": ([DATA, DATA], {}),
+    "differences.sh": ([DATA, DATA], {}),
     "encoder.sh": ([DATA, DATA], {}),
     "esc10.sh": ([DATA, "1"], {}),
     "esc50.sh": ([DATA, "1"], {}),
@@ -25,6 +26,7 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "paper-small.sh": ([DATA, DATA], {"SEEDS10": "0"}),
     "paper.sh": (["2", DATA], {}),
     "quickstart.sh": (["work"], {}),
+    "researchers_day.sh": ([DATA, "work"], {}),
     "search.sh": ([DATA, "3"], {}),
     "seeds.sh": ([DATA, "1"], {}),
     "teach.sh": ([DATA, DATA, DATA], {}),

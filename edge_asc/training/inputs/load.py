@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_asc.audio.microphones.recorded import Responses
 from edge_asc.config.schema import Config, DataConfig
 from edge_asc.data.cache import FeatureCache
 from edge_asc.data.cache_files import joined
@@ -85,6 +86,8 @@ def prepare(
     frontend = config.front_end()
     clip_s = config.clip_s_of(dataset.clip_s)
     clips, test = chosen(config.data, dataset, fold)
+    recorded = config.augment.impulse_responses
+    responses = Responses.of(Path(recorded), config.data.microphones) if recorded else None
     _check_labels(dataset, clips)
     train_clips, val = split_validation(clips, config.data.val_fraction, seed)
     known = [*clips, *test]
@@ -97,7 +100,9 @@ def prepare(
             return None
         numbers = {name: i for i, name in enumerate(dict.fromkeys(c.path for c in clips))}
         clips = in_pieces(clips, [lengths[clip.path] for clip in clips], clip_s)
-        caches = [FeatureCache(frontend, clip_s, cache, None, *version) for version in versions]
+        caches = [
+            FeatureCache(frontend, clip_s, cache, None, *version, responses) for version in versions
+        ]
         return FeatureStore(
             joined([c.load(clips, progress) for c in caches]),
             *_classes(clips, dataset, config.model.abstract),
