@@ -16,7 +16,7 @@ from edge_asc.research.compare_tables import difference_ends, difference_text, p
 TITLES = {  # file -> what it compares
     "sizes": "ESC-10, size of the int8 file",
     "int8": "ESC-10, 128 KB, int8",
-    "relative": "ESC-10, features of unseen microphones",
+    "relative": "ESC-10, relative features, clips as they are",
     "recipe": "ESC-10, the recipe's speeds, microphones and responses",
     "esc50-int8": "ESC-50, int8",
     "esc50-views": "ESC-50, int8, views",

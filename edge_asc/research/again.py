@@ -22,6 +22,7 @@ class Recipe:
     seed: int
     init: Path | None
     teachers: tuple[Path, ...]
+    answers: Path | None
 
 
 def recipe_of(folder: Path, data: Path | None = None) -> Recipe:
@@ -41,6 +42,7 @@ def recipe_of(folder: Path, data: Path | None = None) -> Recipe:
         seed=run.seed,
         init=Path(run.init) if run.init else None,
         teachers=tuple(map(Path, run.teachers)),
+        answers=Path(run.answers["file"]) if run.answers else None,
     )
 
 

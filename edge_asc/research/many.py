@@ -24,6 +24,7 @@ class Asked:
     dataset: str
     init: Path | None = None
     teachers: tuple[Path, ...] = ()
+    answers: Path | None = None
 
     def is_done(self, run: Path, fold: int | None, seed: int) -> bool:
         """Whether a run is finished.
@@ -34,7 +35,10 @@ class Asked:
         if not (run / "weights.pt").is_file():
             return False
         from edge_asc.training.run import check_as_before  # torch takes seconds
+        from edge_asc.training.run_folder import read_run
 
+        if (self.answers is None) == bool(read_run(run).answers):
+            raise ValueError(f"{run} was started {'without' if self.answers else 'with'} answers")
         check_as_before(
             run,
             self.config.to_dict(),

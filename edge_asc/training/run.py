@@ -21,6 +21,7 @@ from edge_asc.training.fit import Fitted, fit_material
 from edge_asc.training.inputs.examples import save_examples
 from edge_asc.training.inputs.load import Material, abstract_labels, labelled, prepare
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.losses.answers import GivenAnswers
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.plots import save_confusion, save_curves
@@ -42,7 +43,7 @@ from edge_asc.training.start_from.transfer import (
 from edge_asc.training.validate import by_recording, predict, score
 
 # What decides a run beside its configuration: fields of its description.
-DECIDE = ("fold", "seed", "dataset", "init", "base", "teachers")
+DECIDE = ("fold", "seed", "dataset", "init", "base", "teachers", "answers")
 
 
 def train(
@@ -54,6 +55,7 @@ def train(
     data: str = "",
     init: Path | None = None,
     teachers: Sequence[Path | str] = (),
+    answers: Path | None = None,
     seed: int = 0,
     resume: bool = False,
     placement: Placement = HERE,
@@ -84,7 +86,11 @@ def train(
     if init is not None:
         check_untested(init, dataset, fold)
     labels = abstract_labels(config, dataset)
-    material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
+    if answers is not None and teachers:
+        raise ValueError("give teachers or their answers, not both")
+    given = None if answers is None else GivenAnswers.read(answers, dataset.labels)
+    shown = progress and is_main_process()
+    material = prepare(config, dataset, fold, seed, shown, cache, given)
     if is_main_process():
         for note in material.notes:
             print(f"note: {note}", file=sys.stderr)
@@ -95,8 +101,17 @@ def train(
     if begun and is_main_process():
         print(f"began with {begun}", file=sys.stderr)
     asked = {"data": data or str(dataset.root), "fold": fold, "seed": seed}
+    told = given.describe() if given else {}
     run = _describe(
-        config, dataset, labels, material, begun, **asked, base=base, teachers=[*map(str, teachers)]
+        config,
+        dataset,
+        labels,
+        material,
+        begun,
+        **asked,
+        base=base,
+        teachers=[*map(str, teachers)],
+        answers=told,
     )
     taught_by = load_teachers(teachers, run, dataset)
     with only_one(folder, "trains") if is_main_process() else nullcontext():

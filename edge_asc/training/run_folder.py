@@ -59,6 +59,7 @@ class Run(msgspec.Struct, frozen=True):
         init: run folder whose trunk it began with; "" where all weights were new.
         base: name, file and SHA-256 of the model file whose weights it began with; empty without.
         teachers: run folders that taught it.
+        answers: file and SHA-256 of the answers that taught it; empty without.
         columns: our names of the table's columns, where the table has others.
         schema: version of this description.
     """
@@ -77,6 +78,7 @@ class Run(msgspec.Struct, frozen=True):
     init: str = ""
     base: dict[str, str] = {}
     teachers: list[str] = []
+    answers: dict[str, str] = {}
     columns: dict[str, str] = {}
     schema: int = SCHEMA
 

@@ -75,6 +75,12 @@ def train(
         ),
     ] = None,
     teacher: Teacher = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Learn from these answers too: logits by clip, NPZ, CSV."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
     seeds: Annotated[
         str | None, typer.Option(metavar="N,N…", help="Train from each of these seeds.")
@@ -111,13 +117,13 @@ def train(
     chosen = data_settings(train_list, only_device)
     if like is not None:
         given = [preset, columns, fold, base, init, seed or None, seeds, folds, *chosen]
-        if teacher or overrides or any(value is not None for value in given):
+        if teacher or answers or overrides or any(value is not None for value in given):
             raise typer.BadParameter("--like RUN takes all from the run but --data, --out, --name")
         from edge_asc.research.again import recipe_of
 
         recipe = recipe_of(like, data)
         config, data, fold, seed = recipe.config, recipe.data, recipe.fold, recipe.seed
-        init, teacher = recipe.init, [*recipe.teachers]
+        init, teacher, answers = recipe.init, [*recipe.teachers], recipe.answers
         dataset = open_dataset(data, columns=recipe.columns)
     elif preset is None or data is None:
         raise typer.BadParameter(f"Missing {'PRESET' if preset is None else 'option --data'}")
@@ -143,6 +149,7 @@ def train(
                 data=str(data),
                 init=init,
                 teachers=teacher or (),
+                answers=answers,
                 seed=seed,
                 resume=resume,
                 placement=Placement(devices, num_nodes),
@@ -157,7 +164,7 @@ def train(
             (out or DEFAULT_ROOT) / (name or config.name.replace("/", "-")),
             [fold] if folds is None else parse_folds(folds, dataset),
             [seed] if seeds is None else parse_seeds(seeds),
-            Asked(config, dataset.name, init, tuple(teacher or ())),
+            Asked(config, dataset.name, init, tuple(teacher or ()), answers),
             train_one,
         )
         print_json(found) if as_json else print_text(many_text(found))

@@ -13,6 +13,7 @@ from edge_asc.data.lengths import in_pieces, length_notes, lengths_s
 from edge_asc.data.train_list import find_list, listed
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.inputs.batches import FeatureStore
+from edge_asc.training.losses.answers import GivenAnswers
 
 Version = tuple[float, int | None]  # speed, and which of a clip's microphones hears it
 AS_IT_IS: Version = (1.0, None)
@@ -75,6 +76,7 @@ def prepare(
     seed: int,
     progress: bool = True,
     cache: Path | None = None,
+    answers: GivenAnswers | None = None,
 ) -> Material:
     """Split, compute or read features, and take statistics of the training clips alone.
 
@@ -94,7 +96,9 @@ def prepare(
     lengths = dict(zip((c.path for c in known), lengths_s(dataset, known), strict=True))
 
     def store(
-        clips: Sequence[Clip], versions: Sequence[Version] = (AS_IT_IS,)
+        clips: Sequence[Clip],
+        versions: Sequence[Version] = (AS_IT_IS,),
+        given: GivenAnswers | None = None,
     ) -> FeatureStore | None:
         if not clips:
             return None
@@ -110,9 +114,10 @@ def prepare(
             len(versions),
             sum(microphone is None for _, microphone in versions),
             [numbers[clip.path] for clip in clips],
+            None if given is None else given.of(clips, dataset.root),
         )
 
-    train_store = store(train_clips, versions_of(config.data))
+    train_store = store(train_clips, versions_of(config.data), answers)
     assert train_store is not None  # the splits leave no training set empty
     if frontend.normalization == "dataset" and not frontend.mean:  # a base has its own
         frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))
