@@ -17,7 +17,7 @@ TITLES = {  # file -> what it compares
     "sizes": "ESC-10, size of the int8 file",
     "int8": "ESC-10, 128 KB, int8",
     "relative": "ESC-10, relative features, clips as they are",
-    "recipe": "ESC-10, the recipe's speeds, microphones and responses",
+    "recipe": "ESC-10, `compact-int8` (plain) and `esc10/128k`",
     "esc50-int8": "ESC-50, int8",
     "esc50-views": "ESC-50, int8, views",
 }
