@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="some of VARIANTS")
     parser.add_argument("--data", type=Path, required=True, help="ambience/, esc10/, esc50/")
     parser.add_argument("--models", type=Path, required=True, help="the teachers' files")
-    parser.add_argument("--windows", type=int, default=48_000)
+    parser.add_argument("--windows", type=int, default=96_000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--port", type=int, default=29521)
     args = parser.parse_args()
