@@ -4,19 +4,21 @@
 
 Each is `train.py` with one process; the rate falls over the second half. RESULTS.json gets the
 few-shot accuracies inside folds 2 to 5 (fold 5 as the test), by which choices are made: fold 1 is
-not looked at. OUT/NAME-seed is removed when its figures are kept; an interrupted one goes on.
-Needs recipes/ on PYTHONPATH.
+not looked at. Prints them as a table. A training's folder is removed when its figures are kept; an
+interrupted one goes on. Needs recipes/ on PYTHONPATH.
 """
 
 import argparse
 import csv
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from tables import made
+from tables import made, made_line, markdown
 
 from edge_asc.files import write_json
 
@@ -43,11 +45,22 @@ def train(args: argparse.Namespace, name: str, seed: int) -> dict[str, float]:
                "--windows", str(args.windows), "--decay", str(args.windows // 2)]  # fmt: skip
     for pair in ["batch=64", f"seed={seed}", *VARIANTS[name]]:
         command += ["--set", pair]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, stdout=sys.stderr)
     with (out / "table.csv").open() as file:
         last = list(csv.DictReader(file))[-1]
     shutil.rmtree(out)
     return {column: float(last[column]) for column in COLUMNS}
+
+
+def table(known: dict[str, Any]) -> str:
+    """Mean over the seeds of each variant, and how many seeds that are."""
+    rows = []
+    for name in VARIANTS:
+        seeds = known["rows"].get(name, {}).values()
+        means = [statistics.mean(seed[column] for seed in seeds) for column in COLUMNS if seeds]
+        rows += [[name, str(len(seeds)), *(f"{mean:.1f}" for mean in means)]] if seeds else []
+    heads = ["", "seeds", *COLUMNS[:-1], "24"]  # fold 5 as the test leaves 24 of 32 clips
+    return f"{markdown(heads, rows)}\n\n{known['windows']:,} windows. {made_line(known['made'])}"
 
 
 def main() -> None:
@@ -68,7 +81,9 @@ def main() -> None:
             row = known["rows"].setdefault(name, {})
             if str(seed) not in row:
                 row[str(seed)] = train(args, name, seed)
-                write_json(args.results, known | {"windows": args.windows, "made": made()})
+                known |= {"windows": args.windows, "made": made()}
+                write_json(args.results, known)
+    print(table(known))
 
 
 if __name__ == "__main__":
