@@ -76,9 +76,9 @@ def compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare networks on the same clips, and tell which differences are more than chance.
+    """Compare networks that answered the same clips.
 
-    95 % intervals; differences by McNemar's exact test on clips, or a bootstrap over recordings
+    Which differences are more than chance: 95 % intervals, and p by McNemar's exact test on clips, or a bootstrap over recordings
     where clips share recordings, seeds differ, or another metric is asked for.
     """
     if len(targets) < 2:
@@ -126,7 +126,7 @@ def predict(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Name the scene of every clip, in the table that the DCASE tasks take.
+    """Name the scene of every clip, in the DCASE tasks' table.
 
     Tabs between filename, scene_label and a column of probabilities for each scene. The clips may
     have labels or none: an evaluation set, a list of names, a folder of recordings, any data set.
