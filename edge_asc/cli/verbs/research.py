@@ -78,8 +78,8 @@ def compare(
 ) -> None:
     """Compare networks that answered the same clips.
 
-    Which differences are more than chance: 95 % intervals, and p by McNemar's exact test on clips, or a bootstrap over recordings
-    where clips share recordings, seeds differ, or another metric is asked for.
+    Which differences are more than chance: 95 % intervals, and p by McNemar's exact test on clips,
+    or by draws of recordings where clips share them, seeds differ, or it is another metric.
     """
     if len(targets) < 2:
         raise typer.BadParameter("give two or more to compare")
