@@ -4,6 +4,7 @@ Whatever a file says of itself, `info`, `budget` and `classify` end with an answ
 """
 
 import contextlib
+import copy
 import io
 import json
 import os
@@ -130,9 +131,9 @@ def _spoil(rng: random.Random, metadata: dict[str, Any]) -> None:
     if how < 0.1:
         del place[key]
     elif how < 0.2 and isinstance(place, dict):
-        place[rng.choice(KEYS)] = rng.choice(VALUES)
+        place[rng.choice(KEYS)] = copy.deepcopy(rng.choice(VALUES))
     else:
-        place[key] = rng.choice(VALUES)
+        place[key] = copy.deepcopy(rng.choice(VALUES))
 
 
 def _import_verbs() -> None:
