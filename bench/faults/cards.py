@@ -45,7 +45,7 @@ def hostile_metadata(tries: int, seed: int) -> Found:
     paths = [path for path in shipped() if path.stat().st_size < _LARGEST and path.stem[-1] != "r"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write_sound(folder / "a.wav")
+        write_sound(folder / "a.wav")
         usual = {
             (path, verb): attempt(lambda p=path, v=verb: _ask(v, p, folder)).peak_bytes  # type: ignore[misc]
             for path in paths
@@ -80,16 +80,16 @@ def _ask(verb: str, model: Path, folder: Path) -> tuple[str, str]:
 
     name, *options = verb.split()
     words = [str(folder / "a.wav"), "--model", str(model)] if name == "classify" else [str(model)]
-    out, code = io.StringIO(), 0
+    out, errors, code = io.StringIO(), io.StringIO(), 0
     os.chdir(folder)
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         try:
             app([name, *words, *options])
         except SystemExit as end:
             code = int(end.code or 0)
-    text = out.getvalue()
-    wrong = f"shows {acting[0]!r}" if (acting := ACTING.search(text)) else ""
-    lines = text.strip().splitlines()
+    acting = ACTING.search(out.getvalue() + errors.getvalue())
+    wrong = f"shows {acting[0]!r}" if acting else ""
+    lines = errors.getvalue().strip().splitlines()
     if code == 1 and name == "classify" and len(lines) != 1:
         wrong = f"{len(lines)} lines of an error"
     if code == 2:
@@ -143,14 +143,15 @@ def _import_verbs() -> None:
     assert app and shipping and using
 
 
-def _write_sound(path: Path) -> None:
-    """A second of a rough tone as 16-bit WAV."""
+def write_sound(path: Path, pitch_hz: int = 440, seconds: int = 1) -> Path:
+    """A rough tone as 16-bit WAV."""
     rate_hz = 16000
-    values = [int(8000 * ((i * 440 // rate_hz) % 2 - 0.5)) for i in range(rate_hz)]
-    data = struct.pack(f"<{rate_hz}h", *values)
+    values = [int(8000 * ((i * pitch_hz // rate_hz) % 2 - 0.5)) for i in range(rate_hz * seconds)]
+    data = struct.pack(f"<{len(values)}h", *values)
     head = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVEfmt ", 16, 1, 1, rate_hz,
                        2 * rate_hz, 2, 16, b"data", len(data))  # fmt: skip
     path.write_bytes(head + data)
+    return path
 
 
 def summary(found: dict[str, Any]) -> str:

@@ -66,7 +66,8 @@ def _write_sounds(folder: Path) -> None:
     soundfile.write(folder / "long.wav", noise, RATE_HZ)
 
 
-def _edge_asc(folder: Path, *words: object) -> None:
+def edge_asc(folder: Path, *words: object) -> None:
+    """A verb, in a folder; raises SystemExit where it does not end well."""
     from edge_asc.cli.app import app
 
     os.chdir(folder)
@@ -96,30 +97,30 @@ def train(folder: Path) -> None:
     """A run of three epochs, goes on where it stopped."""
     changes = [word for change in SMALL for word in ("--set", change)]
     name = ("--out", "runs", "--name", "m", "--resume")
-    _edge_asc(folder, "train", "compact-int8", "--data", "data", "--fold", 1, *name, *changes)
+    edge_asc(folder, "train", "compact-int8", "--data", "data", "--fold", 1, *name, *changes)
 
 
 def quantize(folder: Path) -> None:
     """The trained run, quantised, goes on where it stopped."""
-    _edge_asc(folder, "quantize", _run_in(folder), "--resume")
+    edge_asc(folder, "quantize", _run_in(folder), "--resume")
 
 
 def export(folder: Path) -> None:
     """Its files in both formats."""
     words = ("--int8", "--format", "all", "--out", "out", "--no-enforce")
-    _edge_asc(folder, "export", _run_in(folder), *words)
+    edge_asc(folder, "export", _run_in(folder), *words)
 
 
 def calibrate(folder: Path) -> None:
     """A file with a temperature and a threshold, in place."""
-    _edge_asc(folder, "calibrate", "model.tflite", "--data", "data", "--crops", 1)
+    edge_asc(folder, "calibrate", "model.tflite", "--data", "data", "--crops", 1)
 
 
 def live(folder: Path) -> None:
     """A log of every decision, and clips."""
     words = ("--source", "long.wav", "--quiet", "--log", "log.jsonl", "--log-every", "decision")
     keep = ("--keep", "kept", "--keep-when", "every 10s", "--floor", 0)
-    _edge_asc(folder, "live", "--model", "model.tflite", "--hop", 0.5, *words, *keep)
+    edge_asc(folder, "live", "--model", "model.tflite", "--hop", 0.5, *words, *keep)
 
 
 def _run_in(folder: Path) -> str:

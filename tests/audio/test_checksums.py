@@ -107,3 +107,12 @@ def test_a_damaged_frame_of_counts_is_not_taken_for_sound(tmp_path: Path, at: in
     path.write_bytes(content)
     with pytest.raises(AudioError, match=r"damaged|truncated|decoded"):
         load_audio(path, RATE_HZ)
+
+
+@pytest.mark.parametrize("n", [1, 50])
+def test_bytes_that_are_missing_in_the_first_frame_are_noticed(tmp_path: Path, n: int) -> None:
+    path = tmp_path / "a.mp3"
+    content = made(path)
+    path.write_bytes(content[:20] + content[20 + n :])
+    with pytest.raises(AudioError, match="damaged"):
+        load_audio(path, RATE_HZ)

@@ -30,17 +30,18 @@ class Tag:
 def said_of_music(frame: bytes, tag_at: int) -> tuple[int, int | None]:
     """How many bytes all frames have, and the checksum of those behind this one.
 
-    LAME's own checksum comes last.
+    The encoder's name comes first, or nothing; the checksum of all this last, where it is LAME.
 
     Raises:
-        Damaged: it is another one. What to cut off both ends may be wrong as well.
+        Damaged: it is another one, or that is no name: what to cut off both ends is wrong as well.
     """
     at = tag_at + _LAME_AT
     end = at + _LAME_BYTES
-    told = int.from_bytes(frame[end : end + 2], "big")
-    if frame[at : at + 4] != b"LAME" or not told:
+    name, told = frame[at : at + 4], int.from_bytes(frame[end : end + 2], "big")
+    is_name = not any(name) or (name.isascii() and name.decode().isprintable())
+    if is_name and (name != b"LAME" or not told):
         return 0, None
-    if crc16(frame[:end]) != told:
+    if not is_name or crc16(frame[:end]) != told:
         raise Damaged("damaged: the MP3 header frame has another checksum")
     music = frame[at + _MUSIC_AT : end]
     return int.from_bytes(music[:4], "big"), int.from_bytes(music[4:], "big") or None

@@ -66,14 +66,22 @@ def mp3_parts(data: Data) -> list[Part] | None:
     """
     stretches = list(_stretches(data))
     if stretches and not stretches[0].silent:
-        check_no_tag_lost(data, stretches[0].frames[0][0])
-    parts = [_part(stretch, data) for stretch in stretches]
+        _check_beginning(data, stretches[0].frames[0][0])
+    parts = [_part(stretch) for stretch in stretches]
     if len(parts) == 1 and not parts[0].head and len(parts[0].ranges) == 1:
         return [replace(parts[0], ranges=((0, len(data)),))]
     return parts or None
 
 
-def _part(stretch: _Stretch, data: Data) -> Part:
+def _check_beginning(data: Data, first: int) -> None:
+    """Raise Damaged where bytes in front of the first frame were one."""
+    check_no_tag_lost(data, first)
+    start = after_id3(data)
+    if start < first and _header(int.from_bytes(data[start : start + 4], "big")):
+        raise Damaged("damaged: no MP3 frame follows where the first one ends")
+
+
+def _part(stretch: _Stretch) -> Part:
     count, tag = len(stretch.frames), stretch.tag
     if tag.frames is not None and tag.frames > count + 1:  # some count the first one, too
         told = f"header promises {tag.frames} MP3 frames, {count} are there"
