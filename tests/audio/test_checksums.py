@@ -98,7 +98,7 @@ def test_an_mp3_made_louder_in_place_says_so_and_is_heard(tmp_path: Path) -> Non
     assert len(load_audio(path, RATE_HZ)) == RATE_HZ
 
 
-@pytest.mark.parametrize("at", [1, 2, 3, TAG_AT, TAG_AT + 2, TAG_AT + 130])
+@pytest.mark.parametrize("at", [0, 1, 2, 3, TAG_AT, TAG_AT + 2, TAG_AT + 122, TAG_AT + 130])
 def test_a_damaged_frame_of_counts_is_not_taken_for_sound(tmp_path: Path, at: int) -> None:
     path = tmp_path / "a.mp3"
     content = bytearray(made(path))

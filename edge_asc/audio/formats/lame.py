@@ -3,6 +3,7 @@
 The frame has a checksum of its own, and holds one of all frames behind it.
 """
 
+import operator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ from edge_asc.audio.formats.part import Damaged, Data, FileData, Part, PartFile,
 
 TAGS = (b"Xing", b"Info")
 COUNTING_BYTES = 200  # of a frame, with all that is read of it
+_LAME = b"LAME"
 _LAME_AT, _LAME_BYTES = 120, 34  # behind the tag's name; up to its checksum
 _MUSIC_AT = 28  # in what LAME adds: the bytes of all frames, and the checksum of those behind it
 _PLACES = sorted({4 + crc + side for crc in (0, 2) for side in (9, 17, 32)})  # of a tag in a frame
@@ -39,7 +41,8 @@ def said_of_music(frame: bytes, tag_at: int) -> tuple[int, int | None]:
     end = at + _LAME_BYTES
     name, told = frame[at : at + 4], int.from_bytes(frame[end : end + 2], "big")
     is_name = not any(name) or (name.isascii() and name.decode().isprintable())
-    if is_name and (name != b"LAME" or not told):
+    is_lame = sum(map(operator.eq, name, _LAME)) >= len(_LAME) - 1  # a letter may be damaged
+    if is_name and not (is_lame and told):
         return 0, None
     if not is_name or crc16(frame[:end]) != told:
         raise Damaged("damaged: the MP3 header frame has another checksum")
@@ -79,7 +82,7 @@ def check_no_tag_lost(data: Data, first: int) -> None:
     """
     start = after_id3(data)
     skipped, frame = data[start:first], data[start : start + COUNTING_BYTES]
-    places = [at for at in _PLACES if frame[at + _LAME_AT :][:4] == b"LAME"]
+    places = [at for at in _PLACES if frame[at + _LAME_AT :][:4] == _LAME]
     in_place = any(frame[at : at + 4] in TAGS or not any(frame[4:at]) for at in places)
     if in_place or any(name in skipped for name in TAGS):
         raise Damaged("damaged: the MP3 header frame is none any more")
