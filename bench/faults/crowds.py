@@ -115,7 +115,7 @@ def summary(found: dict[str, Any]) -> str:
     figures = found["figures"]
     return (
         f"{figures['decisions_lost']} decisions lost, {figures['dropped_s']:g} s of audio dropped;"
-        f" the page answers within {figures['page_s']:.1f} s, in all of"
+        f" the page answers within {figures['page_s']:.2f} s, in all of"
         f" {found['counts'].get('the page answers', 0)} tries"
         + (f"; {found['wrong']} not as it should be" if found["wrong"] else "")
     )

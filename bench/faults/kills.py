@@ -22,6 +22,7 @@ import steps
 from found import Found
 
 LONGEST_S = 120.0
+TRIES_TO_KILL = 5  # a moment may come behind the end: not every run takes as long
 LASTING = {".lock"}  # of a folder of clips: who holds it writes there
 
 
@@ -59,8 +60,11 @@ def killed(tries: int, seed: int) -> Found:
             if step not in usual:
                 usual[step] = _usual(step, folder)
             rng = random.Random(f"kills {seed} {number}")
-            here = _fresh(folder)
-            _, ended = _run(step, here, _moment(rng, usual[step]))
+            for _ in range(TRIES_TO_KILL):
+                here = _fresh(folder)
+                _, ended = _run(step, here, _moment(rng, usual[step]))
+                if ended == -signal.SIGKILL:
+                    break
             wrong = _wrong(step, here, usual[step].left)
             died = "killed" if ended == -signal.SIGKILL else "ended before"
             found.count(f"{step}, {died}", number, wrong)
