@@ -177,6 +177,10 @@ def _lines(hostile: Hostile) -> list[tuple[str, list[object]]]:
         ("evaluate", (at["model"], "--data", at["data"], "--fold", 1)),
         ("evaluate", (at["run"], "--data", at["data"], "--fold", 1, "--out", new[9])),
         ("evaluate", (typed,)),
+        ("compare", (f"{hostile.name('a')}={at['run']}", at["model"], "--data", at["data"])),
+        ("compare", (new[9], gone)),
+        ("predict", (at["raw"], "--data", at["data"], "--out", f"{new[15]}.csv")),
+        ("predict", (gone, "--data", at["data"], "--out", "x.csv")),
         ("microphones", (at["sound"], "--only", "seen:2", "--out", new[10])),
         ("microphones", (gone, "--only", typed)),
         ("microphones", (at["damaged"],)),
@@ -231,8 +235,8 @@ def _try(found: Found, number: int, verb: str, words: Words, hostile: Hostile) -
         wrong = "does not end"
     elif code not in (0, 1, 2, 3) or "Traceback" in text:
         wrong = f"exit code {code}: {text[-300:]!r}"
-    for log in (path for path in hostile.folder.iterdir() if path.suffix in (".jsonl", ".csv")):
-        wrong = wrong or _acting(log.read_text("utf-8"))
+    for log in (words[at + 1] for at, word in enumerate(words) if word == "--log"):
+        wrong = wrong or _acting(Path(str(log)).read_text("utf-8"))
     found.count(f"{verb}: {'answered' if code == 0 else 'refused'}", number, wrong)
 
 
