@@ -5,6 +5,7 @@ A float graph holds float32 weights; a quantised one holds int8 weights with one
 int32 biases, and a `Grid` for every value. Writers read this list and know nothing of torch.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,20 +17,24 @@ Shape = tuple[int, ...]
 # Ops whose outputs hold only numbers of their inputs: input and output share one grid, so they run
 # on the int8 numbers themselves and lose nothing. TFLite gives wrong results silently otherwise.
 ORDER_OPS = frozenset(
-    {"split", "max", "max_pool", "global_max", "channel_max", "concat", "flatten", "transpose"}
-)
+    {"split", "take", "max", "max_pool", "global_max", "axis_max", "channel_max", "concat",
+     "flatten", "unflatten", "transpose", "pad"}
+)  # fmt: skip
 
 # The leaky ReLU too: XNNPACK scales by multiples of 1/256, which between two grids fits neither
-# side; on one grid what is positive stays as it is.
-SAME_GRID_OPS = ORDER_OPS | {"leaky_relu"}
+# side; on one grid what is positive stays as it is. And bounds that no layer before them takes in.
+SAME_GRID_OPS = ORDER_OPS | {"leaky_relu", "clip"}
 
 OPS = SAME_GRID_OPS | {
-    "conv",  # weight [out, in / groups, kh, kw], bias [out]; stride, padding, groups, relu
-    "linear",  # weight [out, in], bias [out]; relu
+    "conv",  # weight [out, in / groups, kh, kw], bias [out]; stride, padding, groups, dilation
+    "linear",  # weight [out, in], bias [out]
     "global_mean",  # [C, M, F] -> [C, 1, 1]
-    "add",
-    "mul",  # broadcasts [C, 1, 1] and [1, M, F]
+    "axis_mean",  # over axis 1 or 2, which stays with one number
+    "add",  # both broadcast [C, 1, 1], [1, M, F], [C, 1, F]
+    "mul",
     "sigmoid",
+    "tanh",
+    "hardswish",
     "l2_normalise",  # [C] or [C, 1, 1], divided by the root of its sum of squares
     "relu",
     # Only before folding:
@@ -56,8 +61,15 @@ class Grid:
         return self.scale * (-128 - self.zero_point), self.scale * (127 - self.zero_point)
 
 
-# The only grids that TFLite's LOGISTIC and L2_NORMALIZATION accept.
-FIXED_GRIDS = {"sigmoid": Grid(1 / 256, -128), "l2_normalise": Grid(1 / 128, 0)}
+# The only grids that TFLite's LOGISTIC, TANH and L2_NORMALIZATION accept.
+FIXED_GRIDS = {
+    "sigmoid": Grid(1 / 256, -128),
+    "tanh": Grid(1 / 128, 0),
+    "l2_normalise": Grid(1 / 128, 0),
+}
+
+# Ops that may hold the bounds of what they compute: `relu`, or `clip` with two numbers.
+BOUNDED_OPS = frozenset({"conv", "linear", "add", "mul"})
 
 
 @dataclass
@@ -143,6 +155,15 @@ class Graph:
         yield from dict.fromkeys([*read, *self.outputs.values()])
 
 
+def bounds_of(node: Node) -> tuple[float, float] | None:
+    """Bounds that a node's numbers are kept within, infinite where there is none; None: no bounds."""
+    if node.attributes.get("relu") or node.op == "relu":
+        return 0.0, math.inf
+    if node.op == "clip":
+        return node.attributes["low"], node.attributes["high"]
+    return node.attributes.get("clip")
+
+
 def per_channel(values: np.ndarray, ndim: int) -> np.ndarray:
     """Values `[C]` as they multiply a tensor `[C, …]` of so many axes."""
     return values.reshape(-1, *[1] * (ndim - 1))
@@ -160,6 +181,13 @@ def output_shape(node: Node, inputs: list[Shape]) -> Shape:
         return (x[0], 1, 1)
     if node.op in ("channel_mean", "channel_max"):
         return (1, *x[1:])
+    if node.op in ("axis_mean", "axis_max"):
+        return tuple(1 if axis == node.attributes["axis"] else n for axis, n in enumerate(x))
+    if node.op == "take":
+        axis = node.attributes["axis"]
+        return (*x[:axis], len(node.attributes["indices"]), *x[axis + 1 :])
+    if node.op == "pad":
+        return tuple(n + a + b for n, (a, b) in zip(x, node.attributes["widths"], strict=True))
     if node.op == "split":
         return (x[0] // 2, *x[1:])
     if node.op == "concat":
@@ -167,14 +195,28 @@ def output_shape(node: Node, inputs: list[Shape]) -> Shape:
         return (*x[:axis], sum(shape[axis] for shape in inputs), *x[axis + 1 :])
     if node.op == "flatten":
         return (int(np.prod(x)),)
+    if node.op == "unflatten":
+        return (*x, 1, 1)
     if node.op == "transpose":
-        return x[::-1]  # channels and frames change places
+        return tuple(x[axis] for axis in turn_of(node))
     return tuple(int(n) for n in np.broadcast_shapes(*inputs))
+
+
+def turn_of(node: Node) -> tuple[int, ...]:
+    """The axes of a transpose's input in the order of its output."""
+    return node.attributes.get("order", (2, 1, 0))  # channels and frames change places
+
+
+def dilation_of(node: Node) -> tuple[int, int]:
+    """How far apart a convolution's weights lie on the map."""
+    return node.attributes.get("dilation", (1, 1))
 
 
 def window_shape(node: Node, size: Shape) -> Shape:
     """Size `[M, F]` after a convolution or pooling."""
-    kernel = node.tensors["weight"].shape[2:] if node.op == "conv" else node.attributes["kernel"]
+    kernel = node.attributes.get("kernel")
+    if node.op == "conv":
+        kernel = span_of(node)
     stride, padding = node.attributes["stride"], node.attributes["padding"]
     up = [s - 1 if node.attributes.get("ceil") else 0 for s in stride]
     axes = zip(size, padding, kernel, up, strict=True)
@@ -182,6 +224,13 @@ def window_shape(node: Node, size: Shape) -> Shape:
     if min(spans) < 0:
         raise ValueError(f"input of {size[0]} mels x {size[1]} frames is too short for the network")
     return tuple(span // s + 1 for span, s in zip(spans, stride, strict=True))
+
+
+def span_of(node: Node) -> tuple[int, int]:
+    """Mels and frames that a convolution's kernel reaches over, its gaps included."""
+    high, wide = node.tensors["weight"].shape[2:]
+    down, along = dilation_of(node)
+    return (high - 1) * down + 1, (wide - 1) * along + 1
 
 
 def scale_groups(graph: Graph) -> list[set[str]]:
