@@ -12,9 +12,10 @@ done on the graph before quantisation-aware training. With s, t the scale and sh
 - affine → global mean, flatten, max pool (s > 0): the two change places.
 - What is left becomes a depthwise 1 x 1 convolution: the same numbers, one op more.
 
-Also here: relu and other bounds into the layer before them, zeros around a map into the convolution
-behind them, vectors that become maps again (`maps`), and means and average pools as convolutions with
-constant weights (exact to a tenth of a percent of the int8 steps, where TFLite's MEAN is not).
+Also here: relu and other bounds into the layer before them, zeros around a map into the
+convolution behind them, vectors that become maps again (`maps`), and means and average pools as
+convolutions with constant weights (exact to a tenth of a percent of the int8 steps, where TFLite's
+MEAN is not).
 """
 
 from copy import deepcopy
@@ -181,7 +182,9 @@ def _swap_with_consumer(graph: Graph, affine: Node) -> bool:
         return False
     (reader,) = readers
     positive = bool((affine.tensors["scale"] > 0).all())
-    if reader.op not in ("global_mean", "axis_mean", "flatten") and not (reader.op == "max_pool" and positive):
+    if reader.op not in ("global_mean", "axis_mean", "flatten") and not (
+        reader.op == "max_pool" and positive
+    ):
         return False
     source, middle, result = affine.inputs[0], affine.output, reader.output
     behind = graph.consumers(result)

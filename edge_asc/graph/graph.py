@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 # Ops whose outputs hold only numbers of their inputs: input and output share one grid, so they run
 # on the int8 numbers themselves and lose nothing. TFLite gives wrong results silently otherwise.
 ORDER_OPS = frozenset(
-    {"split", "take", "max", "max_pool", "global_max", "axis_max", "channel_max", "concat",
+    {"split", "take", "max", "min", "max_pool", "global_max", "axis_max", "channel_max", "concat",
      "flatten", "unflatten", "transpose", "pad"}
 )  # fmt: skip
 
@@ -59,6 +59,10 @@ class Grid:
     def range(self) -> tuple[float, float]:
         """The real numbers of its ends."""
         return self.scale * (-128 - self.zero_point), self.scale * (127 - self.zero_point)
+
+    def nearest(self, number: float) -> int:
+        """The int8 number next to a real one, which may lie beyond the ends."""
+        return int(np.rint(np.clip(number / self.scale + self.zero_point, -128, 127)))
 
 
 # The only grids that TFLite's LOGISTIC, TANH and L2_NORMALIZATION accept.
@@ -141,10 +145,10 @@ class Graph:
         return shapes
 
     def has_fixed_length(self, n_frames: int) -> bool:
-        """Whether some layer flattens mels and frames, and so needs just this number of frames."""
-        shapes = self.shapes(n_frames)
-        flattened = [node.inputs[0] for node in self.nodes if node.op == "flatten"]
-        return any(shapes[value][1:] != (1, 1) for value in flattened)
+        """Whether some layer reads as many numbers as there are frames, and so needs this many."""
+        shapes, longer = self.shapes(n_frames), self.shapes(3 * n_frames + 64)
+        layers = [node.inputs[0] for node in self.nodes if node.op in ("conv", "linear")]
+        return any(shapes[v][0] != longer[v][0] for v in (*layers, *self.outputs.values()))
 
     def arithmetic_values(self) -> Iterator[str]:
         """Values that are computed with, or leave the graph, each once.
@@ -156,7 +160,7 @@ class Graph:
 
 
 def bounds_of(node: Node) -> tuple[float, float] | None:
-    """Bounds that a node's numbers are kept within, infinite where there is none; None: no bounds."""
+    """Bounds of a node's numbers, infinite on a side that has none; None: none on either."""
     if node.attributes.get("relu") or node.op == "relu":
         return 0.0, math.inf
     if node.op == "clip":
@@ -214,9 +218,7 @@ def dilation_of(node: Node) -> tuple[int, int]:
 
 def window_shape(node: Node, size: Shape) -> Shape:
     """Size `[M, F]` after a convolution or pooling."""
-    kernel = node.attributes.get("kernel")
-    if node.op == "conv":
-        kernel = span_of(node)
+    kernel = span_of(node) if node.op == "conv" else node.attributes["kernel"]
     stride, padding = node.attributes["stride"], node.attributes["padding"]
     up = [s - 1 if node.attributes.get("ceil") else 0 for s in stride]
     axes = zip(size, padding, kernel, up, strict=True)

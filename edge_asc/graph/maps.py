@@ -1,14 +1,14 @@
-"""Vectors that become maps again, as behind squeeze-and-excite: kept as maps `[C, 1, 1]` throughout.
+"""Vectors that become maps again, as in squeeze-and-excite, stay maps.
 
-A linear layer on a pooled map is a 1 x 1 convolution. So `flatten → linear → … → unflatten` needs no
-op that reshapes, and int8 layers of few inputs none that tflite-runtime 2.14 crashes on under ARM.
+A linear layer on a pooled map is a 1 x 1 convolution. So `flatten → linear → … → unflatten` needs
+no op that reshapes, and int8 layers of few inputs none that tflite-runtime 2.14 crashes on (ARM).
 """
 
 from edge_asc.graph.graph import Graph, Node, Shape
 
 ONE_VALUE = frozenset({"relu", "clip", "sigmoid", "tanh", "hardswish", "leaky_relu", "affine",
                        "l2_normalise"})  # fmt: skip
-SEVERAL = frozenset({"add", "mul", "max", "concat"})
+SEVERAL = frozenset({"add", "mul", "max", "min", "concat"})
 FEWEST_INPUTS = 8  # of a linear layer that keeps being one
 WINDOW = {"stride": (1, 1), "padding": (0, 0), "groups": 1}
 

@@ -203,6 +203,7 @@ MADE: dict[str, Callable[[Node], TensorFunction]] = {
 FUNCTIONS: dict[str, TensorFunction] = {
     "split": lambda x: torch.chunk(x, 2, dim=1),
     "max": torch.max,
+    "min": torch.min,
     "add": torch.add,
     "mul": torch.mul,
     "sigmoid": torch.sigmoid,

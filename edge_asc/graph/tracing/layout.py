@@ -65,20 +65,20 @@ def recognise(index: Tensor, shape: Shape) -> Picks | None:
     first = int(index.flatten()[0])
     moved = [step + first for step in steps[1:]]
     long = [d for d, numbers in enumerate(moved) if bool((numbers != first).any())]
-    if len(long) == 1 and len(moved[long[0]]) == prod(shape) and _is_range(moved[long[0]]):
-        if sum(size > 1 for size in shape) > 1:
-            flat = tuple(0 if d == long[0] else None for d in range(len(moved)))
-            return Picks(flat, {}, is_flat=True)
+    several = sum(size > 1 for size in shape) > 1
+    if several and len(long) == 1 and _is_whole(moved[long[0]], shape):
+        flat = tuple(0 if d == long[0] else None for d in range(len(moved)))
+        return Picks(flat, {}, is_flat=True)
     axes: list[int | None] = [None] * len(moved)
-    start = _coordinates(torch.tensor([first]), shape)
+    start = coordinates(torch.tensor([first]), shape)
     taken = {axis: start[axis].tolist() for axis in range(len(shape))}
     for dim in long:
-        coordinates = _coordinates(moved[dim], shape)
-        along = [a for a, c in enumerate(coordinates) if bool((c != start[a]).any())]
+        places = coordinates(moved[dim], shape)
+        along = [a for a, c in enumerate(places) if bool((c != start[a]).any())]
         if len(along) != 1 or along[0] in axes:
             return None
         axes[dim] = along[0]
-        taken[along[0]] = coordinates[along[0]].tolist()
+        taken[along[0]] = places[along[0]].tolist()
     left = {a: picked for a, picked in taken.items() if picked != list(range(shape[a]))}
     return Picks(tuple(axes), left)
 
@@ -111,11 +111,11 @@ def _keeps_clips(step: Tensor, per_clip: int) -> bool:
     return torch.equal(step, torch.arange(len(step)) * per_clip)
 
 
-def _is_range(numbers: Tensor) -> bool:
-    return torch.equal(numbers, torch.arange(len(numbers)))
+def _is_whole(numbers: Tensor, shape: Shape) -> bool:
+    return torch.equal(numbers, torch.arange(prod(shape)))
 
 
-def _coordinates(numbers: Tensor, shape: Shape) -> list[Tensor]:
+def coordinates(numbers: Tensor, shape: Shape) -> list[Tensor]:
     """Coordinates along each axis of a value."""
     found = []
     for size in reversed(shape):

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge_asc.graph.tracing.layout import filled
-from edge_asc.graph.tracing.recorder import Axes, Reader, Recorder
+from edge_asc.graph.graph import Node, output_shape
+from edge_asc.graph.tracing.layout import Live, coordinates, filled
+from edge_asc.graph.tracing.recorder import Reader, Recorder
 
 CHANNELS, MELS, FRAMES = 0, 1, 2
 WHOLE_MAP = (MELS, FRAMES)
@@ -103,25 +104,25 @@ def _mm(
 def _linear_at_each_place(
     recorder: Recorder, result: Tensor, x: Tensor, tensors: dict[str, np.ndarray]
 ) -> None:
-    """A linear layer over the last dim of many, `[B · places, in]`: a convolution of one number."""
-    from edge_asc.graph.tracing.layout import Live, numbered  # noqa: PLC0415
-
+    """A linear layer along one axis at all places `[B · places, in]`: a convolution of size 1."""
     live = recorder.live[id(x)]
-    index = recorder.index_of(live)
-    apart = x.reshape(recorder.n_clips, -1, x.shape[1])
-    recorder.live[id(apart)] = Live(live.value, index.reshape(apart.shape))
-    recorder.kept.append(apart)
-    value, axes = recorder.picked(apart)
-    others = [axis for axis in (MELS, FRAMES) if axis != axes[0]]
-    place = axes[0] if axes[0] in WHOLE_MAP and axes[1] == CHANNELS else others[-1]
-    value = recorder.arranged(value, axes, (place, CHANNELS))
+    value, index = live.value, recorder.index_of(live)
+    shape = recorder.shapes[value]
+    clip, *at = coordinates(index, (recorder.n_clips, *shape))
+    steps = torch.arange(x.shape[1])
+    along = [a for a, c in enumerate(at) if len(steps) == shape[a] and bool((c == steps).all())]
+    along = [a for a in along if a != FRAMES]
+    if len(shape) == 1 or not along:
+        recorder.refuse("reshaped")
+    order = (along[0], *(axis for axis in range(3) if axis != along[0]))
+    value = value if order == (0, 1, 2) else recorder.once("transpose", value, order=order)
     weight = {"weight": tensors["weight"][:, :, None, None], "bias": tensors["bias"]}
     window = {"stride": (1, 1), "padding": (0, 0), "groups": 1}
     name = recorder.emit("conv", value, attributes=window, tensors=weight)
-    shape = recorder.shapes[name]
-    index = numbered(recorder.n_clips, shape)  # [B, C, M, F]
-    index = index.movedim(1, 3).reshape(result.shape)
-    recorder.live[id(result)] = Live(name, index)
+    n_out, high, wide = recorder.shapes[name]
+    places = at[order[1]][:, :1] * wide + at[order[2]][:, :1]
+    outputs = clip[:, :1] * n_out + torch.arange(n_out)
+    recorder.live[id(result)] = Live(name, outputs * high * wide + places)
 
 
 def _batch_norm(
@@ -150,24 +151,33 @@ def _batch_norm(
 def _batch_norm_no_training(
     recorder: Recorder, result: Sequence[Tensor], *given: Any, **options: Any
 ) -> None:
-    *tensors, momentum, eps = given
-    _batch_norm(recorder, result, *tensors, False, momentum, eps)
+    x, weight, bias, mean, var, momentum, eps = given
+    _batch_norm(recorder, result, x, weight, bias, mean, var, False, momentum, eps)
 
 
 def _affine(
-    recorder: Recorder, result: Tensor, x: Tensor, scale: np.ndarray | float, shift: Any
+    recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any, dim: int = 1
 ) -> None:
-    """`scale · x + shift`; either is one number, or one for each along the tensor's second dim."""
+    """`scale · x + shift`; either is one number, or one for each along a dim of the tensor."""
     tensors = {"scale": np.atleast_1d(np.asarray(scale, np.float64)),
                "shift": np.atleast_1d(np.asarray(shift, np.float64))}  # fmt: skip
-    if max(map(np.size, tensors.values())) > 1:
-        values, axes = recorder.together([x])
-        value = recorder.arranged(values[0], axes, axes)
-        if axes[0] != CHANNELS:
-            recorder.refuse("reshaped")
-    else:
+    if max(map(np.size, tensors.values())) == 1:
         (value,), axes = recorder.together([x])
-    recorder.hold(result, recorder.emit("affine", value, tensors=tensors), axes)
+        recorder.hold(result, recorder.emit("affine", value, tensors=tensors), axes)
+        return
+    value, known = recorder.picked(x)
+    axes = filled(known)
+    value = recorder.arranged(value, known, axes)
+    along = axes[dim - 1]
+    if along == FRAMES:
+        recorder.refuse("a constant for each frame")
+    order = (1, 0, 2)
+    if along == MELS:
+        value = recorder.once("transpose", value, order=order)
+    value = recorder.emit("affine", value, tensors=tensors)
+    if along == MELS:
+        value = recorder.once("transpose", value, order=order)
+    recorder.hold(result, value, axes)
 
 
 # One number at a time
@@ -180,16 +190,12 @@ def _unary(op: str, **attributes: Any) -> Reader:
     return read
 
 
-def _elementwise(
-    recorder: Recorder, result: Tensor, x: Tensor, op: str, **attributes: Any
-) -> None:
+def _elementwise(recorder: Recorder, result: Tensor, x: Tensor, op: str, **attributes: Any) -> None:
     (value,), axes = recorder.together([x])
     recorder.hold(result, recorder.emit(op, value, attributes=attributes), axes)
 
 
-def _clip(
-    recorder: Recorder, result: Tensor, x: Tensor, low: Any = None, high: Any = None
-) -> None:
+def _clip(recorder: Recorder, result: Tensor, x: Tensor, low: Any = None, high: Any = None) -> None:
     if id(x) in recorder.lengths:  # so that nothing is divided by zero
         recorder.lengths[id(result)] = recorder.lengths[id(x)]
         return
@@ -201,6 +207,16 @@ def _clip(
         _elementwise(recorder, result, x, "relu")
     else:
         _elementwise(recorder, result, x, "clip", low=low, high=high)
+
+
+def _clamp(recorder: Recorder, result: Tensor, x: Tensor, min: Any = None, max: Any = None) -> None:
+    _clip(recorder, result, x, min, max)
+
+
+def _hard_tanh(
+    recorder: Recorder, result: Tensor, x: Tensor, low: float = -1.0, high: float = 1.0
+) -> None:
+    _clip(recorder, result, x, low, high)
 
 
 def _hard_sigmoid(recorder: Recorder, result: Tensor, x: Tensor) -> None:
@@ -280,8 +296,8 @@ def _negate(recorder: Recorder, result: Tensor, x: Tensor) -> None:
     _affine(recorder, result, x, -1.0, 0.0)
 
 
-def _larger(recorder: Recorder, result: Tensor, a: Tensor, b: Tensor) -> None:
-    _binary(recorder, result, "max", a, b)
+def _between(op: str) -> Reader:
+    return lambda recorder, result, a, b: _binary(recorder, result, op, a, b)
 
 
 def _binary(
@@ -302,9 +318,7 @@ def _numbers(constant: Any) -> np.ndarray:
     return np.asarray(constant, np.float64)
 
 
-def _with_constant(
-    recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any
-) -> None:
+def _with_constant(recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any) -> None:
     """A line through constants, which differ along one dim at most."""
     scale, shift = np.asarray(scale, np.float64), np.asarray(shift, np.float64)
     size = max(scale.size, shift.size)
@@ -315,17 +329,7 @@ def _with_constant(
     dims = [d - many.ndim + x.ndim for d, n in enumerate(many.shape) if n > 1]
     if len(dims) != 1 or dims[0] < 1 or many.size != x.shape[dims[0]] or result.shape != x.shape:
         recorder.refuse("a constant that differs along more than one dim")
-    tensors = {"scale": scale.reshape(-1), "shift": shift.reshape(-1)}
-    (value,), axes = recorder.together([x])
-    along = axes[dims[0] - 1]
-    if along == FRAMES:
-        recorder.refuse("a constant for each frame")
-    if along == CHANNELS:
-        recorder.hold(result, recorder.emit("affine", value, tensors=tensors), axes)
-        return
-    turned = recorder.once("transpose", value, order=(1, 0, 2))  # for each mel
-    turned = recorder.emit("affine", turned, tensors=tensors)
-    recorder.hold(result, recorder.once("transpose", turned, order=(1, 0, 2)), axes)
+    _affine(recorder, result, x, scale.reshape(-1), shift.reshape(-1), dims[0])
 
 
 def _length(
@@ -360,6 +364,17 @@ def _concatenate(
     recorder.hold(result, name, axes)
 
 
+def _stack(recorder: Recorder, result: Tensor, tensors: Sequence[Tensor], dim: int = 0) -> None:
+    parts = [tensor.unsqueeze(dim) for tensor in tensors]
+    for tensor, part in zip(tensors, parts, strict=True):
+        if not recorder.is_live(tensor):
+            recorder.refuse("a constant in the place of a value")
+        live = recorder.live[id(tensor)]
+        recorder.live[id(part)] = Live(live.value, recorder.index_of(live).unsqueeze(dim))
+    recorder.kept.append(parts)
+    _concatenate(recorder, result, parts, dim)
+
+
 # Reductions and pools
 
 
@@ -390,16 +405,14 @@ def _reduction(one_number: str, along: str, over_channels: str) -> Reader:
     return read
 
 
-def _reduced(
-    recorder: Recorder, value: str, axes: set[int], ops: tuple[str, str, str]
-) -> str:
+def _reduced(recorder: Recorder, value: str, axes: set[int], ops: tuple[str, str, str]) -> str:
     if len(recorder.shapes[value]) == 1:
         value = recorder.once("unflatten", value)
     one_number, along, over_channels = ops
     if CHANNELS in axes:
         value = recorder.emit(over_channels, value)
     axes = axes - {CHANNELS}
-    _, n_mels, n_frames = recorder.shapes[value]
+    _, n_mels, _ = recorder.shapes[value]
     if axes == set(WHOLE_MAP) or (axes == {FRAMES} and n_mels == 1):
         return recorder.emit(one_number, value)
     for axis in sorted(axes):
@@ -407,7 +420,9 @@ def _reduced(
     return value
 
 
-def _sum(recorder: Recorder, result: Tensor, x: Tensor, dim: Any = None, *rest: Any, **more: Any) -> None:  # fmt: skip
+def _sum(
+    recorder: Recorder, result: Tensor, x: Tensor, dim: Any = None, *rest: Any, **more: Any
+) -> None:
     """So many times the mean, where the number is known: not over frames."""
     dims = [dim] if isinstance(dim, int) else list(dim or ())
     size = math.prod(x.shape[d] for d in dims)
@@ -512,8 +527,6 @@ def _halves(recorder: Recorder, result: Sequence[Tensor], x: Tensor, *_: Any, **
     (value,), axes = recorder.together([x])
     if axes[0] != CHANNELS:
         recorder.refuse("reshaped")
-    from edge_asc.graph.graph import Node, output_shape  # noqa: PLC0415
-
     name = f"split_{len(recorder.nodes)}"
     node = Node("split", (value,), (f"{name}_a", f"{name}_b"))
     recorder.nodes.append(node)
@@ -521,19 +534,6 @@ def _halves(recorder: Recorder, result: Sequence[Tensor], x: Tensor, *_: Any, **
     for half, tensor in zip(node.outputs, result, strict=True):
         recorder.shapes[half] = shape
         recorder.hold(tensor, half, axes)
-
-
-def _smaller(recorder: Recorder, result: Tensor, a: Tensor, b: Tensor) -> None:
-    """Minus the larger of minus both."""
-    (left, right), axes = recorder.together([a, b])
-    line = {"scale": np.full(1, -1.0), "shift": np.zeros(1)}
-    left, right = (recorder.emit("affine", v, tensors=dict(line)) for v in (left, right))
-    larger = recorder.emit("max", left, right)
-    recorder.hold(result, recorder.emit("affine", larger, tensors=dict(line)), axes)
-
-
-def _nothing(recorder: Recorder, result: Tensor, x: Tensor, *_: Any, **__: Any) -> None:
-    recorder.live[id(result)] = recorder.live[id(x)]
 
 
 MEAN = _reduction("global_mean", "axis_mean", "channel_mean")
@@ -553,8 +553,8 @@ READERS: dict[str, Callable[..., Any]] = {
     "silu": _silu,
     "leaky_relu": _leaky_relu,
     "_prelu_kernel": _prelu,
-    "hardtanh": lambda recorder, result, x, low=-1.0, high=1.0: _clip(recorder, result, x, low, high),
-    "clamp": lambda recorder, result, x, min=None, max=None: _clip(recorder, result, x, min, max),
+    "hardtanh": _hard_tanh,
+    "clamp": _clamp,
     "clamp_min": lambda recorder, result, x, low: _clip(recorder, result, x, low),
     "clamp_max": lambda recorder, result, x, high: _clip(recorder, result, x, None, high),
     "add": _add,
@@ -563,10 +563,11 @@ READERS: dict[str, Callable[..., Any]] = {
     "mul": _multiply,
     "div": _divide,
     "neg": _negate,
-    "maximum": _larger,
-    "minimum": _smaller,
+    "maximum": _between("max"),
+    "minimum": _between("min"),
     "linalg_vector_norm": _length,
     "cat": _concatenate,
+    "stack": _stack,
     "concat": _concatenate,
     "mean": MEAN,
     "amax": MAXIMUM,

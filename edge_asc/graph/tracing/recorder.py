@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
+from edge_asc.budget.inventory import words
 from edge_asc.graph.graph import Node, Shape, output_shape
 from edge_asc.graph.tracing.layout import Live, Picks, filled, laid, numbered, recognise
 from edge_asc.graph.tracing.place import Place, Whereabouts
@@ -21,15 +22,14 @@ Axes = tuple[int, ...]
 Reader = Callable[..., Any]
 
 # Numbers change their place and nothing else.
-MOVES = frozenset("""
+MOVES = words("""
 _reshape_alias _to_copy _unsafe_view alias as_strided channel_shuffle clone contiguous detach expand
 flip index index_select lift_fresh movedim narrow permute pixel_shuffle pixel_unshuffle repeat roll
 select slice split split_with_sizes squeeze t transpose unbind unfold unsqueeze view
-""".split())  # noqa: SIM905
+""")
 
 # They ask for the shape or the type of a tensor and not for its numbers.
-FACTORIES = frozenset("empty_like full_like new_empty new_full new_ones new_zeros ones_like zeros_like"
-                      .split())  # noqa: SIM905  # fmt: skip
+FACTORIES = words("empty_like full_like new_empty new_full new_ones new_zeros ones_like zeros_like")
 
 
 class Recorder(TorchDispatchMode):
@@ -93,7 +93,9 @@ class Recorder(TorchDispatchMode):
 
     def is_live(self, tensor: Any) -> bool:
         """Whether a tensor hangs on the input."""
-        return isinstance(tensor, Tensor) and (id(tensor) in self.live or id(tensor) in self.lengths)
+        return isinstance(tensor, Tensor) and (
+            id(tensor) in self.live or id(tensor) in self.lengths
+        )
 
     def sharing(self, changed: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Other tensors that hang on the input and lie in the same memory, and copies of them."""
@@ -120,6 +122,8 @@ class Recorder(TorchDispatchMode):
         if not self.is_live(args[0]) or any(self.is_live(a) for a in tree_flatten(args[1:])[0]):
             self.refuse("chosen by computed numbers")
         source = self.live[id(args[0])]
+        if source.index is not None and args[0].ndim == 4 and self.is_vector(result):
+            source = Live(self.map(args[0]))  # each axis is picked before all become one
         index = self.index_of(source)
         options = {k: v for k, v in kwargs.items() if k != "dtype"}
         moved = tree_map(lambda t: index if t is args[0] else t, args)
@@ -128,6 +132,10 @@ class Recorder(TorchDispatchMode):
             whole = numbered(self.n_clips, self.shapes[source.value])
             same = numbers.shape == whole.shape and torch.equal(numbers, whole)
             self.live[id(tensor)] = Live(source.value, None if same else numbers)
+
+    def is_vector(self, result: Any) -> bool:
+        """Whether an operation gave `[B, N]`."""
+        return isinstance(result, Tensor) and result.ndim == 2 and len(result) == self.n_clips
 
     def index_of(self, live: Live) -> Tensor:
         """Which elements of its value a tensor holds."""
@@ -200,11 +208,13 @@ class Recorder(TorchDispatchMode):
         """The value `[N]` of a tensor `[B, N]`."""
         if tensor.ndim != 2:
             self.refuse(f"a tensor of {tensor.ndim} dims in the place of [B, N]")
-        value, _ = self.picked(tensor)
-        return value if len(self.shapes[value]) == 1 else self.once("flatten", value)
+        value, axes = self.picked(tensor)
+        if len(self.shapes[value]) == 1:
+            return value
+        return self.once("flatten", self.arranged(value, axes, (0,)))
 
     def together(self, tensors: Sequence[Tensor]) -> tuple[list[str], Axes]:
-        """Values of tensors with as many dims each, which lie alike, and the axes they lie along."""
+        """Values of tensors with as many dims each, which lie alike, and the axes of the dims."""
         found = [self.picked(tensor) for tensor in tensors]
         n_dims = tensors[0].ndim - 1
         if n_dims == 1 and any(len(self.shapes[value]) == 1 for value, _ in found):

@@ -64,14 +64,14 @@ OPERATIONS: dict[str, str] = {
         "only zeros can be padded: padding_mode='zeros'",
     ),
     **dict.fromkeys(
-        ("upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "_upsample_bilinear2d_aa"),
+        ("upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d",
+         "_upsample_bilinear2d_aa"),
         "maps cannot become larger: leave it out, or use strides and pools alone",
     ),
     **dict.fromkeys(
         ("copy", "index_put", "fill", "zero", "scatter", "slice_scatter", "select_scatter"),
         "parts of a tensor cannot be written to: join parts with torch.cat",
     ),
-    "minimum": "only the larger of two has a form: -torch.maximum(-a, -b)",
     "native_layer_norm": "use BatchNorm2d, whose statistics are numbers",
     "native_group_norm": "use BatchNorm2d, whose statistics are numbers",
     "reshaped": "dims are cut and joined as no axes of [B, C, M, F] are: keep channels, mels and"
@@ -88,10 +88,12 @@ def refuse(place: Place, what: str, by: str = "") -> NoReturn:
         ValueError: always.
     """
     if what == "changed in place":
-        raise ValueError(f"{place}: reads a tensor that was changed in place by {by}: copy it first")
+        raise ValueError(
+            f"{place}: reads a tensor that was changed in place by {by}: copy it first"
+        )
     for kinds, advice in LAYERS:
         if isinstance(place.module, kinds):
             raise ValueError(f"{place}: {advice}")
     advice = OPERATIONS.get(what, "see docs/own-networks.md for what has one")
-    named = what.strip("_") if "_" in what or what.islower() and " " not in what else what
+    named = what.strip("_") if "_" in what or (what.islower() and " " not in what) else what
     raise ValueError(f"{place}: {named} has no form in the files; {advice}")
