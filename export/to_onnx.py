@@ -25,10 +25,22 @@ OPSET, IR_VERSION = 17, 8
 def to_onnx(
     graph: Graph, n_frames: int, metadata: Mapping[str, bytes] | None = None, half: bool = False
 ) -> bytes:
-    """Write a folded graph; `n_frames` matters only where the network has a fixed length.
+    """The bytes of a folded graph as an `.onnx` file.
+
+    Args:
+        graph: float or quantised; inputs and outputs are float32 in either.
+        n_frames: matters only where the network takes one length alone.
+        metadata: entries of `metadata_props`, UTF-8.
+        half: store a float graph's weights as float16.
 
     Raises:
-        ValueError: an op that has no faithful form in the file.
+        ValueError: not folded, or an op that has no faithful form in the file.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> len(ea.to_onnx(ea.fold(ea.trace(net, n_mels=64)), n_frames=100)) > 320
+        True
     """
     graph.check_writable()
     writer = _Writer(graph, n_frames, half)

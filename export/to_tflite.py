@@ -58,7 +58,7 @@ UNBOUNDED, RELU = (-math.inf, math.inf), (0.0, math.inf)
 def to_tflite(
     graph: Graph, n_frames: int, metadata: Mapping[str, bytes] | None = None, half: bool = False
 ) -> bytes:
-    """Write a folded graph.
+    """The bytes of a folded graph as a `.tflite` file, for an interpreter.
 
     Args:
         graph: float or quantised; a quantised graph gives int8 input and outputs.
@@ -67,7 +67,13 @@ def to_tflite(
         half: store a float graph's weights as float16.
 
     Raises:
-        ValueError: an op that has no faithful form in the file.
+        ValueError: not folded, or an op that has no faithful form in the file.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> ea.to_tflite(ea.fold(ea.trace(net, n_mels=64)), n_frames=100)[4:8]
+        b'TFL3'
     """
     graph.check_writable()
     writer = Writer(graph, n_frames, half, metadata or {})

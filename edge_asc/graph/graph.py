@@ -25,23 +25,29 @@ ORDER_OPS = frozenset(
 # side; on one grid what is positive stays as it is. And bounds that no layer before them takes in.
 SAME_GRID_OPS = ORDER_OPS | {"leaky_relu", "clip"}
 
-OPS = SAME_GRID_OPS | {
-    "conv",  # weight [out, in / groups, kh, kw], bias [out]; stride, padding, groups, dilation
-    "linear",  # weight [out, in], bias [out]
-    "global_mean",  # [C, M, F] -> [C, 1, 1]
-    "axis_mean",  # over axis 1 or 2, which stays with one number
-    "add",  # both broadcast [C, 1, 1], [1, M, F], [C, 1, F]
-    "mul",
-    "sigmoid",
-    "tanh",
-    "hardswish",
-    "l2_normalise",  # [C] or [C, 1, 1], divided by the root of its sum of squares
-    "relu",
-    # Only before folding:
-    "affine",  # scale [C], shift [C]: batch norm in eval mode, or a constant factor
+UNFOLDED_OPS = frozenset({
+    "affine",  # scale [C], shift [C]: batch norm in eval mode, or constant factors
     "channel_mean",  # [C, M, F] -> [1, M, F]
     "avg_pool",  # kernel, stride, padding; zeros of the padding count
-}
+})  # fmt: skip
+
+OPS = (
+    SAME_GRID_OPS
+    | UNFOLDED_OPS
+    | {
+        "conv",  # weight [out, in / groups, kh, kw], bias [out]; stride, padding, groups, dilation
+        "linear",  # weight [out, in], bias [out]
+        "global_mean",  # [C, M, F] -> [C, 1, 1]
+        "axis_mean",  # over axis 1 or 2, which stays with one number
+        "add",  # both broadcast [C, 1, 1], [1, M, F], [C, 1, F]
+        "mul",
+        "sigmoid",
+        "tanh",
+        "hardswish",
+        "l2_normalise",  # [C] or [C, 1, 1], divided by the root of its sum of squares
+        "relu",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,12 @@ class Graph:
         return bool(self.grids)
 
     def check_writable(self) -> None:
-        """Raise ValueError for a float graph with roundings, which no float file has."""
+        """Raise ValueError for a float graph with roundings, which no float file has.
+
+        Also for one that is not folded: batch norm by itself has no form in a file.
+        """
+        if any(node.op in UNFOLDED_OPS for node in self.nodes):
+            raise ValueError("the graph is not folded: fold(graph) is what can be written")
         if self.known_grids and not self.is_quantised:
             raise ValueError("a network on an int8 base has int8 files alone: quantise it first")
 

@@ -55,6 +55,8 @@ def trace(network: nn.Module, n_mels: int, n_frames: int | None = None) -> Graph
     """
     if isinstance(network, HasGraph):
         return network.to_graph(n_mels)
+    if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
+        raise ValueError("a scripted network says no longer what it is: trace the Python module")
     with evaluating(network):
         tried = n_frames or NOMINAL
         try:

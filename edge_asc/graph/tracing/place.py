@@ -30,11 +30,16 @@ class Place:
 
 
 class Whereabouts:
-    """Follows which module of a network is being called."""
+    """Follows which module of a network is being called.
+
+    A network that ours wraps is called by the names that it has in itself.
+    """
 
     def __init__(self, network: nn.Module) -> None:
-        self.network = network
-        self.open: list[tuple[str, nn.Module]] = [("", network)]
+        children = dict(network.named_children())
+        wrapped = type(network).__module__.startswith("edge_asc.") and [*children] == ["network"]
+        self.network = children["network"] if wrapped else network
+        self.open: list[tuple[str, nn.Module]] = [("", self.network)]
 
     @contextmanager
     def follow(self) -> Iterator[None]:

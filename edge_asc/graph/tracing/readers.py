@@ -34,10 +34,10 @@ def pair(value: int | Sequence[int]) -> tuple[int, int]:
 # Layers with weights
 
 
-def _constant(recorder: Recorder, tensor: Tensor | None) -> np.ndarray | None:
+def _constant(recorder: Recorder, tensor: Tensor) -> np.ndarray:
     if recorder.is_live(tensor):
         recorder.refuse("bmm")
-    return None if tensor is None else array(tensor)
+    return array(tensor)
 
 
 def _convolution(
@@ -54,9 +54,8 @@ def _convolution(
     groups: int,
 ) -> None:
     kernels = _constant(recorder, weight)
-    assert kernels is not None  # a convolution has weights
     if transposed or x.ndim not in (3, 4):
-        recorder.refuse("transposed convolution" if transposed else "convolution")
+        recorder.refuse("a convolution that is transposed or over three axes")
     if along_frames := x.ndim == 3:  # over one axis
         kernels = kernels[:, :, None]
         stride, padding, dilation = (1, *stride), (0, *padding), (1, *dilation)
@@ -75,8 +74,7 @@ def _convolution(
 
 
 def _bias(recorder: Recorder, bias: Tensor | None, size: int) -> np.ndarray:
-    known = _constant(recorder, bias)
-    return np.zeros(size, np.float32) if known is None else known
+    return np.zeros(size, np.float32) if bias is None else _constant(recorder, bias)
 
 
 def _addmm(
@@ -89,9 +87,8 @@ def _mm(
     recorder: Recorder, result: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> None:
     matrix = _constant(recorder, weight)
-    if matrix is None or not recorder.is_live(x):
+    if not recorder.is_live(x):
         recorder.refuse("bmm")
-    assert matrix is not None  # refused otherwise
     tensors = {"weight": np.ascontiguousarray(matrix.T)}
     tensors["bias"] = _bias(recorder, bias, len(tensors["weight"]))
     if len(x) == recorder.n_clips:
@@ -113,7 +110,7 @@ def _linear_at_each_place(
     along = [a for a, c in enumerate(at) if len(steps) == shape[a] and bool((c == steps).all())]
     along = [a for a in along if a != FRAMES]
     if len(shape) == 1 or not along:
-        recorder.refuse("reshaped")
+        recorder.refuse("reshaping")
     order = (along[0], *(axis for axis in range(3) if axis != along[0]))
     value = value if order == (0, 1, 2) else recorder.once("transpose", value, order=order)
     weight = {"weight": tensors["weight"][:, :, None, None], "bias": tensors["bias"]}
@@ -139,7 +136,6 @@ def _batch_norm(
 ) -> None:
     if mean is None or var is None or training:
         recorder.refuse("batch norm without running statistics")
-    assert mean is not None and var is not None  # refused otherwise
     deviation = np.sqrt(var.detach().double().cpu().numpy() + eps)
     scale = (1.0 if weight is None else weight.detach().double().cpu().numpy()) / deviation
     shift = -mean.detach().double().cpu().numpy() * scale
@@ -239,7 +235,7 @@ def _leaky_relu(recorder: Recorder, result: Tensor, x: Tensor, slope: float = 0.
 def _prelu(recorder: Recorder, result: Tensor, x: Tensor, weight: Tensor) -> None:
     slopes = array(weight).reshape(-1)
     if slopes.min() < 0 or slopes.max() > 1:
-        recorder.refuse("PReLU with a slope outside 0 to 1")
+        recorder.refuse("a slope outside 0 to 1")
     if len(set(slopes.tolist())) == 1:
         _leaky_relu(recorder, result, x, float(slopes[0]))
         return
@@ -328,7 +324,7 @@ def _with_constant(recorder: Recorder, result: Tensor, x: Tensor, scale: Any, sh
     many = scale if scale.size > 1 else shift
     dims = [d - many.ndim + x.ndim for d, n in enumerate(many.shape) if n > 1]
     if len(dims) != 1 or dims[0] < 1 or many.size != x.shape[dims[0]] or result.shape != x.shape:
-        recorder.refuse("a constant that differs along more than one dim")
+        recorder.refuse("a constant that differs along several dims")
     _affine(recorder, result, x, scale.reshape(-1), shift.reshape(-1), dims[0])
 
 
@@ -357,7 +353,7 @@ def _concatenate(
     recorder: Recorder, result: Tensor, tensors: Sequence[Tensor], dim: int = 0
 ) -> None:
     if dim % result.ndim == 0:
-        recorder.refuse("reshaped")
+        recorder.refuse("reshaping")
     values, axes = recorder.together(tensors)
     axis = axes[dim % result.ndim - 1]
     name = recorder.emit("concat", *values, attributes={"axis": axis})
@@ -428,7 +424,7 @@ def _sum(
     size = math.prod(x.shape[d] for d in dims)
     _, axes = recorder.picked(x)
     if any(axes[d % x.ndim - 1] == FRAMES for d in dims if d % x.ndim):
-        recorder.refuse("a sum over frames (their mean has one)")
+        recorder.refuse("a sum over frames")
     mean = torch.empty_like(result)
     recorder.kept.append(mean)
     READERS["mean"](recorder, mean, x, dim, *rest, **more)
@@ -447,7 +443,10 @@ def _max_pool(
 ) -> None:
     if pair(dilation) != (1, 1):
         recorder.refuse("pooling with dilation")
-    attributes = _window(kernel, stride, padding) | {"ceil": ceil_mode}
+    window = _window(kernel, stride, padding)
+    attributes = window | {"ceil": ceil_mode}
+    if ceil_mode and window != _window(2, 2, 0):
+        recorder.refuse("a maximum that rounds up")
     name = recorder.emit("max_pool", recorder.map(x), attributes=attributes)
     recorder.hold(result[0], name, (0, 1, 2))
 
@@ -469,7 +468,7 @@ def _avg_pool(
         recorder.hold(result, recorder.emit("global_mean", value), (0, 1, 2))
         return
     if ceil_mode or divisor_override is not None or (padded and not count_include_pad):
-        recorder.refuse("average pooling that does not count its padding, or rounds up")
+        recorder.refuse("average pooling that rounds up or leaves its padding out")
     recorder.hold(result, recorder.emit("avg_pool", value, attributes=window), (0, 1, 2))
 
 
@@ -488,7 +487,7 @@ def _adaptive(one_number: str, along: str, pool: str) -> Reader:
         if (mels, frames) == (1, 1):
             value = recorder.emit(one_number, value)
         elif frames not in (1, n_frames) or n_mels % mels:
-            recorder.refuse("adaptive pooling to a size that does not divide the input's")
+            recorder.refuse("adaptive pooling to such a size")
         else:
             if mels == 1 < n_mels:
                 value = recorder.emit(along, value, attributes={"axis": MELS})
@@ -516,7 +515,7 @@ def _pad(
     for position in range(len(widths) // 2):
         dim = x.ndim - 1 - position
         if dim == 0:
-            recorder.refuse("reshaped")
+            recorder.refuse("reshaping")
         around[axes[dim - 1]] = (widths[2 * position], widths[2 * position + 1])
     name = recorder.emit("pad", source, attributes={"widths": tuple(around)})
     recorder.hold(result, name, axes)
@@ -526,7 +525,7 @@ def _halves(recorder: Recorder, result: Sequence[Tensor], x: Tensor, *_: Any, **
     """Channels in two halves; `Recorder.take` sends no other split."""
     (value,), axes = recorder.together([x])
     if axes[0] != CHANNELS:
-        recorder.refuse("reshaped")
+        recorder.refuse("reshaping")
     name = f"split_{len(recorder.nodes)}"
     node = Node("split", (value,), (f"{name}_a", f"{name}_b"))
     recorder.nodes.append(node)

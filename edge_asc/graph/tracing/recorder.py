@@ -5,7 +5,7 @@ writes them. What only moves numbers is followed by `layout`; the rest are `READ
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -14,9 +14,9 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from edge_asc.budget.inventory import words
 from edge_asc.graph.graph import Node, Shape, output_shape
-from edge_asc.graph.tracing.layout import Live, Picks, filled, laid, numbered, recognise
+from edge_asc.graph.tracing.layout import Live, filled, laid, numbered, recognise
 from edge_asc.graph.tracing.place import Place, Whereabouts
-from edge_asc.graph.tracing.refusals import refuse
+from edge_asc.graph.tracing.refusals import CHANCE, refuse
 
 Axes = tuple[int, ...]
 Reader = Callable[..., Any]
@@ -49,6 +49,7 @@ class Recorder(TorchDispatchMode):
         self.live: dict[int, Live] = {id(x): Live("x")}
         self.lengths: dict[int, Tensor] = {}  # of a tensor with lengths: what they are lengths of
         self.stale: dict[int, Place] = {}  # tensors that a change of another one has changed
+        self.moved: dict[int, Place] = {}  # where a tensor was cut, turned or reshaped
         self.made: dict[tuple, str] = {}  # what a value was turned into already
         self.kept: list[Any] = [x]  # tensors are told apart by their address: none may be freed
 
@@ -57,11 +58,11 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         """Called by torch for each operation."""
         kwargs = kwargs or {}
-        given = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
-        if not any(self.is_live(t) for t in given):
-            return func(*args, **kwargs)
         name = func.overloadpacket.__name__
-        if name in FACTORIES:
+        if name.rstrip("_") in CHANCE:
+            self.refuse(name.rstrip("_"))
+        given = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
+        if name in FACTORIES or not any(self.is_live(t) for t in given):
             return func(*args, **kwargs)
         for tensor in given:
             if id(tensor) in self.stale:
@@ -85,9 +86,9 @@ class Recorder(TorchDispatchMode):
         else:
             refuse(self.where.now(), name)
 
-    def refuse(self, what: str) -> None:
+    def refuse(self, what: str, place: Place | None = None) -> NoReturn:
         """Raise ValueError that says what cannot be written, and where."""
-        refuse(self.where.now(), what)
+        refuse(place or self.where.now(), what)
 
     # Tensors
 
@@ -132,6 +133,7 @@ class Recorder(TorchDispatchMode):
             whole = numbered(self.n_clips, self.shapes[source.value])
             same = numbers.shape == whole.shape and torch.equal(numbers, whole)
             self.live[id(tensor)] = Live(source.value, None if same else numbers)
+            self.moved[id(tensor)] = self.where.now()
 
     def is_vector(self, result: Any) -> bool:
         """Whether an operation gave `[B, N]`."""
@@ -171,16 +173,15 @@ class Recorder(TorchDispatchMode):
         live = self.live[id(tensor)]
         if live.index is None:
             return live.value, tuple(range(len(self.shapes[live.value])))
-        picks: Picks | None = recognise(live.index, self.shapes[live.value])
+        picks = recognise(live.index, self.shapes[live.value])
         if picks is None:
-            self.refuse("reshaped")
-        assert picks is not None  # refused otherwise
+            self.refuse("reshaping", self.moved.get(id(tensor)))
         if picks.is_flat:
             return self.once("flatten", live.value), picks.axes
         value = live.value
         for axis, numbers in picks.taken.items():
             if axis == 2 and len(self.shapes[value]) == 3:
-                self.refuse("frames cut out")
+                self.refuse("a piece of the frames", self.moved.get(id(tensor)))
             value = self.once("take", value, axis=axis, indices=tuple(numbers))
         return value, picks.axes
 
@@ -191,7 +192,7 @@ class Recorder(TorchDispatchMode):
                 return value
             value = self.once("unflatten", value)
         if len(set(wanted)) < len(wanted):
-            self.refuse("reshaped")
+            self.refuse("reshaping")
         came = {to: at for to, at in zip(wanted, axes, strict=True) if at is not None}
         free = iter(axis for axis in range(3) if axis not in came.values())
         order = tuple(came[axis] if axis in came else next(free) for axis in range(3))
