@@ -390,10 +390,14 @@ def _reduction(one_number: str, along: str, over_channels: str) -> Reader:
         reduced = sorted({d % x.ndim for d in dims})
         if not reduced or 0 in reduced:
             recorder.refuse("a mean or maximum over all clips")
-        value, axes = recorder.picked(x)
-        places = filled(axes)
-        value = recorder.arranged(value, axes, places)
-        gone = {places[d - 1] for d in reduced if axes[d - 1] is not None}
+        whole = recorder.joined(x)
+        if whole is not None and reduced == [2]:
+            value, places, gone = whole, (CHANNELS, MELS), set(WHOLE_MAP)
+        else:
+            value, axes = recorder.picked(x)
+            places = filled(axes)
+            value = recorder.arranged(value, axes, places)
+            gone = {places[d - 1] for d in reduced if axes[d - 1] is not None}
         value = _reduced(recorder, value, gone, (one_number, along, over_channels))
         kept = [places[d - 1] for d in range(1, x.ndim) if keepdim or d not in reduced]
         recorder.hold(numbers, value, tuple(kept))

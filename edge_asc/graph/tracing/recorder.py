@@ -53,6 +53,11 @@ class Recorder(TorchDispatchMode):
         self.made: dict[tuple, str] = {}  # what a value was turned into already
         self.kept: list[Any] = [x]  # tensors are told apart by their address: none may be freed
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here, so torch need not import its compiler, which takes seconds."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
@@ -184,6 +189,17 @@ class Recorder(TorchDispatchMode):
                 self.refuse("a piece of the frames", self.moved.get(id(tensor)))
             value = self.once("take", value, axis=axis, indices=tuple(numbers))
         return value, picks.axes
+
+    def joined(self, tensor: Tensor) -> str | None:
+        """The value `[C, M, F]` of a tensor `[B, C, M · F]`; None for any other tensor."""
+        live = self.live.get(id(tensor))
+        if live is None or live.index is None or tensor.ndim != 3:
+            return None
+        shape = self.shapes[live.value]
+        if len(shape) != 3 or 1 in shape[1:]:
+            return None
+        whole = numbered(self.n_clips, shape).flatten(2)
+        return live.value if torch.equal(live.index, whole) else None
 
     def arranged(self, value: str, axes: tuple[int | None, ...], wanted: Axes) -> str:
         """The value turned so that each dim runs along the wanted axis."""

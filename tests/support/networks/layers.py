@@ -181,6 +181,10 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "max over channels": lambda: Call(lambda x: torch.max(x, dim=1, keepdim=True)[0] * x),
     "mean over channels, gone": lambda: Call(lambda x: x * torch.sigmoid(x.mean(1))[:, None]),
     "sum over mels": lambda: Call(lambda x: x.sum(2, keepdim=True)),
+    "mean over places": lambda: Call(lambda x: x.flatten(2).mean(-1)),
+    "max over places": lambda: Call(
+        lambda x: x.view(*x.shape[:2], -1).max(2, keepdim=True)[0][:, :, 0]
+    ),
     "pooled twice": lambda: Call(pooled_twice),
     "adaptive to one row": lambda: nn.AdaptiveAvgPool2d((1, None)),
     "adaptive to some mels": lambda: nn.AdaptiveAvgPool2d((3, 1)),

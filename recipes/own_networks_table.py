@@ -1,0 +1,90 @@
+"""The table of networks of one's own, for RESULTS.md.
+
+- `own_networks_table.py collect FOLDER OUT.json`: figures of the runs of `own_networks.sh`
+- `own_networks_table.py table OUT.json`: a row per network and precision, as Markdown
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tables import made, made_line, markdown
+
+from edge_asc.export.parity import MOST_RELATIVE, MOST_STEPS
+from edge_asc.files import read_json, write_json
+
+FAMILIES = {
+    "mobilenet": "MobileNetV2",
+    "efficientnet": "EfficientNet",
+    "bcresnet": "BC-ResNet",
+    "tfsepnet": "TF-SepNet",
+    "dscnn": "DS-CNN",
+}
+PRECISIONS = {"fp32": "float32", "fp16": "float16", "int8": "int8"}  # how files are called
+FORMATS = {"tflite": "TFLite", "onnx": "ONNX"}
+
+
+def collect(folder: Path, out: Path) -> None:
+    """Figures of all runs into one file."""
+    rows = {name: _figures(folder / name) for name in FAMILIES}
+    write_json(out, {"made": made(), "networks": rows})
+
+
+def _figures(run: Path) -> dict[str, Any]:
+    (budget,) = read_json(run / "export/budget.json")
+    found: dict[str, Any] = {"parameters": budget["parameters"], "macs": budget["macs"]}
+    found["torch"] = read_json(run / "export/torch.json")["accuracy"]
+    parity = read_json(run / "export/parity.json")
+    for precision in PRECISIONS.values():
+        for suffix in FORMATS:
+            name = f"{run.name}-{precision}.{suffix}"
+            accuracy = read_json(run / f"export/{name}.json")["accuracy"]
+            size = (run / "export" / name).stat().st_size
+            found[f"{precision}.{suffix}"] = {"bytes": size, "accuracy": accuracy, **parity[name]}
+    return found
+
+
+def table(path: Path) -> None:
+    """Print a row for each network and precision."""
+    kept = json.loads(path.read_text("utf-8"))
+    rows = []
+    for name, figures in kept["networks"].items():
+        for precision in PRECISIONS.values():
+            first = precision == "float32"
+            cells = [FAMILIES[name], f"{figures['parameters']:,}"] if first else ["", ""]
+            files = [figures[f"{precision}.{suffix}"] for suffix in FORMATS]
+            cells += [precision, *(f"{file['bytes']:,}" for file in files)]
+            cells += [f"{file['accuracy']:.1%}" for file in files]
+            cells += [_difference(file) for file in files]
+            rows.append(cells)
+    formats = [
+        f"{what}{form}" for what in ("bytes ", "accuracy ", "parity ") for form in FORMATS.values()
+    ]
+    print(markdown(["network", "parameters", "precision", *formats], rows))
+    limits = f"{MOST_RELATIVE:g} of the largest logit, in int8 {MOST_STEPS:g} steps"
+    print(
+        f"\nParity: largest difference of a logit from torch; at most {limits}, is allowed.",
+        end=" ",
+    )
+    print(made_line(kept["made"]))
+
+
+def _difference(file: dict[str, Any]) -> str:
+    steps = file["largest_difference_steps"]
+    return f"{file['largest_difference_relative']:.0e}" if steps is None else f"{steps:.0f} steps"
+
+
+def main(arguments: list[str]) -> None:
+    """Run one of the commands of the module's docstring."""
+    match arguments:
+        case ["collect", folder, out]:
+            collect(Path(folder), Path(out))
+        case ["table", path]:
+            table(Path(path))
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
