@@ -16,14 +16,7 @@ family() { # NAME NETWORK
         edge-asc train "$here/networks/families.toml" --set "model.name=networks.$2" \
             --data "$work/data" --fold 1 --out "$work" --name "$1" --resume
     [ -f "$run/quantized/weights.pt" ] || edge-asc quantize "$run" --resume
-    for precision in fp32 fp16 int8; do
-        edge-asc export "$run" "--$precision" --format all --overwrite
-    done
-    edge-asc evaluate "$run" --data "$work/data" --fold 1 --json > "$run/export/torch.json"
-    for file in "$run"/export/*.tflite "$run"/export/*.onnx; do
-        edge-asc evaluate "$file" --data "$work/data" --fold 1 --json > "$file.json"
-    done
-    edge-asc budget "$run" --rule all --json > "$run/export/budget.json"
+    [ -f "$run/figures.json" ] || python "$here/own_networks_table.py" measure "$run" "$work/data"
 }
 
 family mobilenet mobilenet:MobileNet

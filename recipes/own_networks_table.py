@@ -1,5 +1,6 @@
 """The table of networks of one's own, for RESULTS.md.
 
+- `own_networks_table.py measure RUN DATA`: writes a run's files, evaluates them, RUN/figures.json
 - `own_networks_table.py collect FOLDER OUT.json`: figures of the runs of `own_networks.sh`
 - `own_networks_table.py table OUT.json`: a row per network and precision, as Markdown
 """
@@ -7,10 +8,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tables import made, made_line, markdown
 
+import edge_asc as ea
 from edge_asc.export.parity import MOST_RELATIVE, MOST_STEPS
 from edge_asc.files import read_json, write_json
 
@@ -21,28 +23,29 @@ FAMILIES = {
     "tfsepnet": "TF-SepNet",
     "dscnn": "DS-CNN",
 }
-PRECISIONS = {"fp32": "float32", "fp16": "float16", "int8": "int8"}  # how files are called
-FORMATS = {"tflite": "TFLite", "onnx": "ONNX"}
+PRECISIONS: tuple[Literal["float32", "float16", "int8"], ...] = ("float32", "float16", "int8")
+FORMATS: dict[Literal["tflite", "onnx"], str] = {"tflite": "TFLite", "onnx": "ONNX"}
+
+
+def measure(folder: Path, data: Path) -> None:
+    """Export a run in all ways, and evaluate what comes of it."""
+    run, scenes = ea.Run(folder), ea.open_dataset(data)
+    cost = ea.complexity(run, rule="all", precision="int8")
+    found: dict[str, Any] = {"parameters": cost.parameters, "macs": cost.macs}
+    found["torch"] = ea.evaluate(run, scenes).accuracy
+    for precision in PRECISIONS:
+        for suffix in FORMATS:
+            file = run.export(precision, suffix, overwrite=True)
+            accuracy = ea.evaluate(file, scenes, fold=1).accuracy
+            figures = {"bytes": file.bytes, "accuracy": accuracy}
+            found[f"{precision}.{suffix}"] = figures | dict(file.parity)
+    write_json(folder / "figures.json", found)
 
 
 def collect(folder: Path, out: Path) -> None:
     """Figures of all runs into one file."""
-    rows = {name: _figures(folder / name) for name in FAMILIES}
-    write_json(out, {"made": made(), "networks": rows})
-
-
-def _figures(run: Path) -> dict[str, Any]:
-    (budget,) = read_json(run / "export/budget.json")
-    found: dict[str, Any] = {"parameters": budget["parameters"], "macs": budget["macs"]}
-    found["torch"] = read_json(run / "export/torch.json")["accuracy"]
-    parity = read_json(run / "export/parity.json")
-    for precision in PRECISIONS.values():
-        for suffix in FORMATS:
-            name = f"{run.name}-{precision}.{suffix}"
-            accuracy = read_json(run / f"export/{name}.json")["accuracy"]
-            size = (run / "export" / name).stat().st_size
-            found[f"{precision}.{suffix}"] = {"bytes": size, "accuracy": accuracy, **parity[name]}
-    return found
+    networks = {name: read_json(folder / name / "figures.json") for name in FAMILIES}
+    write_json(out, {"made": made(), "networks": networks})
 
 
 def table(path: Path) -> None:
@@ -50,7 +53,7 @@ def table(path: Path) -> None:
     kept = json.loads(path.read_text("utf-8"))
     rows = []
     for name, figures in kept["networks"].items():
-        for precision in PRECISIONS.values():
+        for precision in PRECISIONS:
             first = precision == "float32"
             cells = [FAMILIES[name], f"{figures['parameters']:,}"] if first else ["", ""]
             files = [figures[f"{precision}.{suffix}"] for suffix in FORMATS]
@@ -78,6 +81,8 @@ def _difference(file: dict[str, Any]) -> str:
 def main(arguments: list[str]) -> None:
     """Run one of the commands of the module's docstring."""
     match arguments:
+        case ["measure", run, data]:
+            measure(Path(run), Path(data))
         case ["collect", folder, out]:
             collect(Path(folder), Path(out))
         case ["table", path]:

@@ -25,8 +25,8 @@ class DSCNN(nn.Module):
     def __init__(self, n_scenes: int, channels: int = 64, blocks: int = 4) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.ZeroPad2d((1, 2, 4, 5)),  # as frameworks of "same" padding lay it
-            nn.Conv2d(1, channels, (10, 4), stride=(2, 2)),
+            nn.ZeroPad2d((1, 2, 3, 4)),  # as frameworks of "same" padding lay it
+            nn.Conv2d(1, channels, (10, 4), stride=(4, 2)),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
             nn.Dropout(0.2),

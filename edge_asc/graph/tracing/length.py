@@ -25,13 +25,15 @@ def frames_that_fit(network: nn.Module, n_mels: int, asked: int | None, problem:
     Args:
         network: that does not take the nominal number of frames, or those asked for.
         n_mels: of its input.
-        asked: frames that alone will do; None: any.
-        problem: what it said.
+        asked: the number that it takes; None: nobody knows.
+        problem: what it said to the nominal number.
 
     Raises:
         ValueError: no number of frames does.
     """
     tried = deepcopy(network).to("meta")
+    if asked is not None and _problem(tried, n_mels, asked) is None:
+        return asked
     low, high = (1, MOST) if asked is None else (1, 0)
     while low <= high:
         middle = (low + high) // 2
