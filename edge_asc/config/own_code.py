@@ -71,7 +71,7 @@ def _module(what: str, name: str, module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ValueError(f"{what} {name}: no module {error.name}; {_looked()}") from error
+        raise ValueError(f"{what} {name}: no module {error.name}, {_looked()}") from error
     except Exception as error:  # whatever somebody's code may raise
         raise ValueError(f"{what} {name}: importing {module} fails: {failure(error)}") from error
 
@@ -85,7 +85,7 @@ def _is_found(top: str) -> bool:
 
 
 def _looked() -> str:
-    return f"looked for where Python looks (PYTHONPATH) and in {Path.cwd()}"
+    return f"nor is it in {Path.cwd()}; is its folder on PYTHONPATH?"
 
 
 def _in_current_folder(top: str) -> Path | None:
@@ -102,7 +102,7 @@ def _open_current_folder(what: str, name: str, top: str) -> None:
     """
     file = _in_current_folder(top)
     if file is None:
-        raise ValueError(f"{what} {name}: no module {top}; {_looked()}")
+        raise ValueError(f"{what} {name}: no module {top}, {_looked()}")
     if name not in _AGREED and str(file) not in _remembered().get(name, []):
         raise ValueError(
             f"{what} {name} is code in {file}, which would run as you, and which you have not named"

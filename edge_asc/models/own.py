@@ -70,7 +70,7 @@ def build_own(name: str, options: dict[str, Any], n_scenes: int, n_abstract: int
     if isinstance(model, nn.Module):
         return OwnNetwork(deepcopy(model))
     try:
-        network = model(**_given(name, model, n_scenes, n_abstract), **options)
+        network = model(**_given(model, n_scenes, n_abstract), **options)
     except Exception as error:  # whatever somebody's code may raise
         raise ValueError(f"model {name} cannot be built: {failure(error)}") from error
     if not isinstance(network, nn.Module):
@@ -78,15 +78,10 @@ def build_own(name: str, options: dict[str, Any], n_scenes: int, n_abstract: int
     return OwnNetwork(network)
 
 
-def _given(name: str, model: Builder, n_scenes: int, n_abstract: int) -> dict[str, int]:
-    """What it takes of the numbers of classes.
-
-    A function must take the first, or any function of any package could be named and called.
-    """
+def _given(model: Builder, n_scenes: int, n_abstract: int) -> dict[str, int]:
+    """What it takes of the numbers of classes."""
     asked = inspect.signature(model).parameters
     spelling = next((word for word in SCENES if word in asked), None)
-    if spelling is None and not inspect.isclass(model):
-        raise TypeError(f"it takes none of {', '.join(SCENES)}")
     given = {spelling: n_scenes} if spelling else {}
     return given | ({"n_abstract": n_abstract} if "n_abstract" in asked else {})
 
@@ -124,7 +119,7 @@ def check_heads(
         wanted = " and ".join(str([1, n]) for n in n_classes)
         two = "; the second are of the abstract classes (model.abstract = true)"
         raise ValueError(
-            f"model {name} gives logits {' and '.join(map(str, found))}, the labels ask for"
+            f"model {name} gives logits {found}, the labels ask for"
             f" {wanted}{two if len(n_classes) > 1 else ''}"
         )
 
@@ -146,6 +141,15 @@ def _found(name: str) -> Any:
         )
     found = imported("model", name)
     is_network = inspect.isclass(found) and issubclass(found, nn.Module)
-    if not is_network and not inspect.isfunction(found):
-        raise ValueError(f"model {name} is neither a torch module's class nor a function")
+    if not is_network and not _takes_scenes(found):
+        raise ValueError(
+            f"model {name} is neither a class of torch modules nor a function of n_scenes"
+        )
     return found
+
+
+def _takes_scenes(found: Any) -> bool:
+    """Else any function of any package could be named by a run folder, and called."""
+    if not inspect.isfunction(found):
+        return False
+    return any(word in inspect.signature(found).parameters for word in SCENES)
