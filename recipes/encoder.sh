@@ -31,3 +31,8 @@ python "$here/encoder/keep.py" "$out" "$kept/checkpoint"
 python "$here/encoder/results.py" "$out" "$kept/encoder-int8.tflite" "$kept/results.json"
 python "$here/encoder/rows.py" "$kept/results.json" |
     python "$here/tables.py" fill "$here/../RESULTS.md" encoder
+
+# Short trainings that differ from that in one thing: as long again.
+python "$here/encoder/ablation.py" "$here/out/encoder/ablation" "$kept/ablation.json" \
+    --data "$data" --models "$models" |
+    python "$here/tables.py" fill "$here/../RESULTS.md" encoder-ablation

@@ -30,6 +30,8 @@ done
 python "$here/teach/esc10.py" "$esc10" "$here/artifacts/teach/esc10.json" |
     python "$here/tables.py" fill "$here/../RESULTS.md" teach-esc10
 
+python "$here/teach/strange.py" "$esc50" | python "$here/tables.py" fill "$here/../docs/zoo.md" strange
+
 python "$here/teach/clips.py" "$esc50" "$work/clips.csv"
 python "$here/../bench/measure.py" edge-asc teach "$work/clips.csv" --out "$work/four.tflite"
 python "$here/teach/clips.py" "$esc50" "$work/forty.csv" --forty

@@ -3,7 +3,6 @@
 Letters: M mels, F frames, D numbers of an embedding.
 """
 
-import hashlib
 import threading
 from os import PathLike
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.frontend.windows import slide_starts
+from edge_asc.graph.digest import digest_of
 from edge_asc.graph.trunk import SCENE, read_trunk
 from edge_asc.runtime.classifier import RUNTIMES, choose_runtime
 from edge_asc.runtime.sessions import Session
@@ -51,7 +51,7 @@ class Encoder:
         self.frontend = FrontEnd.from_dict(metadata.frontend)
         self.window_s = metadata.clip_s
         self._content = to_tflite(self.graph, self.n_frames)
-        self.digest = hashlib.sha256(self._content).hexdigest()
+        self.digest = digest_of(self.graph)
         name = choose_runtime("tflite")
         self._runtime = RUNTIMES[name]
         try_file(path, self._content, name, metadata)

@@ -4,7 +4,7 @@ Only ambience (each file CC0 or CC BY), ESC-10 (CC BY) and sounds computed here:
 them may be shipped. Letters: B windows, N samples of a window, S samples of the pool.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,20 +33,37 @@ class Pool:
     samples: Tensor  # int16 [S]
     starts: Tensor
     lengths: Tensor
-    weights: Tensor  # how often each is drawn, sum 1
+    groups: Tensor  # number of the group that each belongs to
 
     @classmethod
-    def of(cls, groups: list[list[Signal]], shares: list[float]) -> "Pool":
-        """Pool of groups of sounds; a group's share goes to its sounds by their length."""
+    def of(cls, groups: list[list[Signal]]) -> "Pool":
+        """Pool of groups of sounds."""
         sounds = [sound for group in groups for sound in group]
         lengths = np.array([len(sound) for sound in sounds])
-        parts = [np.sqrt([len(sound) for sound in group]) for group in groups]
-        weights = np.concatenate(
-            [share * part / part.sum() for part, share in zip(parts, shares, strict=True)]
-        )
+        numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
         joined = np.clip(np.concatenate(sounds) * 32767, -32768, 32767).astype(np.int16)
         starts = np.cumsum(lengths) - lengths
-        return cls(*map(torch.from_numpy, (joined, starts, lengths, weights / weights.sum())))
+        return cls(*map(torch.from_numpy, (joined, starts, lengths, numbers)))
+
+    def chances(self, shares: Sequence[float]) -> np.ndarray:
+        """How often each sound is drawn, sum 1: a group's share goes to its sounds by length."""
+        groups, parts = self.groups.numpy(), np.sqrt(self.lengths.numpy())
+        whole = np.bincount(groups, parts)
+        chances = np.asarray(shares)[groups] * parts / whole[groups]
+        return chances / chances.sum()
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """What a window is mixed from.
+
+    Attributes:
+        shares: of ambience, ESC-10 and computed sounds.
+        crops: how often a window holds one, two, three crops.
+    """
+
+    shares: tuple[float, ...] = (0.5, 0.3, 0.2)
+    crops: tuple[float, ...] = (0.4, 0.4, 0.2)
 
 
 def read_pool(data: Path, kept: Path, seed: int = 0) -> Pool:
@@ -65,7 +82,7 @@ def make_pool(data: Path, seed: int = 0) -> Pool:
     esc10 = [
         trimmed(load_audio(data / "esc10" / "audio" / row["filename"], RATE_HZ)) for row in rows
     ]
-    return Pool.of([ambience, esc10, computed(seed)], [0.5, 0.3, 0.2])
+    return Pool.of([ambience, esc10, computed(seed)])
 
 
 def trimmed(sound: Signal) -> Signal:
@@ -169,9 +186,9 @@ class Mixer:
     sound mostly stands out, some windows are quiet or begin in silence.
     """
 
-    def __init__(self, pool: Pool, samples: int) -> None:
-        self.pool, self.samples = pool, samples
-        self.ends = pool.weights.cumsum(0).numpy()
+    def __init__(self, pool: Pool, samples: int, mixing: Mixing) -> None:
+        self.pool, self.samples, self.crops = pool, samples, mixing.crops
+        self.ends = pool.chances(mixing.shares).cumsum()
 
     def __call__(self, batch: int, rng: Random) -> Tensor:
         """Sounds [B, N], float32."""
@@ -181,7 +198,7 @@ class Mixer:
         """One sound [N], float32; small enough to stay in a processor's cache as it is made."""
         level_db = rng.uniform(-50, -8)
         mixed = self.crop(rng) * np.float32(10 ** (level_db / 20))
-        for _ in range(rng.choice(3, p=[0.4, 0.4, 0.2])):
+        for _ in range(rng.choice(len(self.crops), p=self.crops)):
             further_db = level_db + rng.uniform(-25, 3)
             mixed += self.crop(rng) * np.float32(10 ** (further_db / 20))
         return np.clip(mixed, -1, 1)

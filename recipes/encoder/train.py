@@ -26,7 +26,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing
 from embeddings import raw_log_mels
-from sounds import read_pool
+from sounds import Mixing, read_pool
 from spectra import packed, unpacked
 from student import Average, Checkpoint, Student, embeddings
 from table import Clips, few_shot
@@ -54,6 +54,8 @@ class Settings:
     looks: float = 6.0  # steps a window is drawn for, on average
     answers: tuple[int, int] = (64, 128)  # principal components of YAMNet-256 and YAMNet
     whitening: int = 160  # batches to find the components from
+    shares: tuple[float, ...] = Mixing.shares
+    crops: tuple[float, ...] = Mixing.crops
     # Options of `SlimEncoder`. Few different numbers of channels: for each a file has a vector of
     # zero points. What the block two before the last knows is worth two points with many clips.
     model: dict[str, Any] = field(
@@ -70,7 +72,8 @@ class Run:
         teachers = [yamnet_256(args.models), yamnet_1024(args.models)]
         if rank:
             dist.barrier()  # the first process keeps the pool for all
-        self.lesson = Lesson(read_pool(args.data, self.out.parent / "pool.pt"), teachers)
+        pool = read_pool(args.data, self.out.parent / "pool.pt")
+        self.lesson = Lesson(pool, teachers, Mixing(settings.shares, settings.crops))
         if not rank:
             dist.barrier()
         self.answers = load_answers(self.out, self.lesson, settings)
@@ -155,8 +158,9 @@ class Run:
             "steps": self.average.steps,
             "seen": self.seen,
         }
-        settings = asdict(self.settings) | {"answers": list(self.settings.answers)}
-        Checkpoint(settings, self.average.state, training).save(self.out / "student.ckpt")
+        Checkpoint(asdict(self.settings), self.average.state, training).save(
+            self.out / "student.ckpt"
+        )
 
 
 def seen_of(out: Path) -> int:
@@ -275,9 +279,10 @@ def settings_of(pairs: list[str]) -> Settings:
     settings = Settings()
     for pair in pairs:
         key, text = pair.split("=", 1)
-        value = tuple(map(int, text.split(","))) if "," in text else _number_or_word(text)
+        parts = tuple(map(_number_or_word, text.split(",")))
+        value = parts if "," in text else parts[0]
         if key.startswith("model."):
-            settings.model[key.removeprefix("model.")] = list(value) if "," in text else value
+            settings.model[key.removeprefix("model.")] = list(parts) if "," in text else value
         elif not hasattr(settings, key):
             raise SystemExit(f"train.py: no setting {key!r}")
         else:

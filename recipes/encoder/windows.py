@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sounds import Mixer, Pool, response
+from sounds import Mixer, Mixing, Pool, response
 from spectra import N_FFT, N_MELS, WINDOW_FRAMES, WINDOW_SAMPLES, Spectra, packed, unpacked
 from teachers import Trunk
 from torch import Tensor
@@ -49,8 +49,8 @@ class Answer:
 class Lesson:
     """Makes windows and asks the teachers: `[B, M, F]` bytes and answers `[B, D]`."""
 
-    def __init__(self, pool: Pool, teachers: list[Trunk]) -> None:
-        self.mixer, self.spectra = Mixer(pool, WINDOW_SAMPLES), Spectra()
+    def __init__(self, pool: Pool, teachers: list[Trunk], mixing: Mixing) -> None:
+        self.mixer, self.spectra = Mixer(pool, WINDOW_SAMPLES, mixing), Spectra()
         # Where the processor has no bfloat16, it is twelve times as slow as float32.
         dtype = torch.bfloat16 if cpu_has_bfloat16() else torch.float32
         self.teachers = [teacher.to(dtype) for teacher in teachers]

@@ -25,10 +25,11 @@ from edge_asc.quantize import qat
 
 FLOAT32_LOG = 2e-3  # spectra in float32 against the front end's float64, in a logarithm
 N = spectra.WINDOW_SAMPLES
+ALL_OF_ONE = sounds.Mixing(shares=(1.0,))
 
 
 def pool_of(*made: np.ndarray) -> sounds.Pool:
-    return sounds.Pool.of([list(made)], [1.0])
+    return sounds.Pool.of([list(made)])
 
 
 def test_the_student_hears_what_its_front_end_computes() -> None:
@@ -60,7 +61,9 @@ def test_stored_features_are_right_to_half_a_step() -> None:
 
 def test_windows_are_of_full_length_and_within_full_scale() -> None:
     rng = np.random.default_rng(0)
-    mixer = sounds.Mixer(pool_of(rng.normal(0, 0.3, 500), rng.normal(0, 0.3, 90_000)), N)
+    mixer = sounds.Mixer(
+        pool_of(rng.normal(0, 0.3, 500), rng.normal(0, 0.3, 90_000)), N, ALL_OF_ONE
+    )
     windows = mixer(20, rng)
     assert windows.shape == (20, N)
     assert windows.dtype == torch.float32
@@ -76,11 +79,17 @@ def test_a_crop_holds_nothing_of_the_sounds_beside_it() -> None:
     rng = np.random.default_rng(0)
     tone = 0.5 * np.sin(2 * np.pi * 0.05 * np.arange(3000))
     pool = pool_of(np.ones(2000), tone, -np.ones(2000))
-    mixer = sounds.Mixer(pool, 4000)
+    mixer = sounds.Mixer(pool, 4000, ALL_OF_ONE)
     for _ in range(20):
         piece = mixer.piece(1, 4000, rng)
         assert abs(piece).max() <= 0.5 * 32767 + 1
         assert len(piece) == 4000
+
+
+def test_a_group_has_its_share_whatever_its_sounds() -> None:
+    pool = sounds.Pool.of([[np.zeros(100), np.zeros(400)], [np.zeros(900)]])
+    np.testing.assert_allclose(pool.chances((0.6, 0.4)), [0.2, 0.4, 0.4])
+    np.testing.assert_allclose(pool.chances((3, 0)), [1 / 3, 2 / 3, 0])
 
 
 def test_computed_sounds_are_finite_and_follow_their_seed() -> None:

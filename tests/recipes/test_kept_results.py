@@ -16,6 +16,7 @@ RESULTS = sorted(ARTIFACTS.glob("esc*/**/results.json"))
 KEPT = {"esc10", "esc10/128k-relative", "esc10/64k", "esc10/32k", "esc10/16k", "esc50",
         "esc10/32k/seeds/1", "esc10/32k/seeds/2"}  # fmt: skip
 SHIPPED = ["esc10-128k", "esc10-128k-relative", "esc10-32k"]
+TAUGHT = "esc10-taught"
 FOLDS = ["1", "2", "3", "4", "5"]
 ONE_CLIP = {"esc10": 1 / 400, "esc50": 1 / 2000}
 
@@ -66,5 +67,11 @@ def test_a_shipped_model_has_the_accuracy_of_its_folds(name: str) -> None:
     assert model.facts["accuracy_int8_folds"] == measured
 
 
+def test_the_taught_model_has_the_accuracy_of_its_folds() -> None:
+    (model,) = (model for model in zoo_models() if model.name == TAUGHT)
+    folds = folds_of(ARTIFACTS / "teach/esc10.json")
+    assert model.facts["accuracy_int8_folds"] == [folds[fold]["accuracy"] for fold in FOLDS]
+
+
 def test_every_shipped_model_is_looked_at() -> None:
-    assert sorted(model.name for model in zoo_models()) == SHIPPED
+    assert sorted(model.name for model in zoo_models()) == [*SHIPPED, TAUGHT]

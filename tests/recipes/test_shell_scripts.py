@@ -29,7 +29,7 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "seeds.sh": ([DATA, "1"], {}),
     "teach.sh": ([DATA, DATA, DATA], {}),
     "views.sh": ([DATA, DATA], {"NAMES": "esc50"}),
-    "zoo.sh": ([DATA, "128k", "32k"], {}),
+    "zoo.sh": ([DATA, "128k", "32k", "taught"], {}),
 }
 WITHOUT = {"live.sh", "teach_pi.sh"}  # call bench/ and tests/pi/
 

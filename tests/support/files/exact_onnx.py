@@ -137,5 +137,6 @@ OPS: dict[str, Op] = {
     "Relu": lambda x: np.maximum(x, 0),
     "LeakyRelu": lambda x, alpha: np.where(x < 0, alpha * x, x),
     "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "LpNormalization": lambda x, axis, p: x / np.linalg.norm(x, p, axis, keepdims=True),
     "GlobalAveragePool": lambda x: x.mean((2, 3), keepdims=True),
 }
