@@ -9,6 +9,7 @@ import torch
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from torch import nn
 
+from edge_asc.budget.network.reader import inventory_of_torch
 from edge_asc.budget.onnx.reader import read_onnx
 from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.export.parity import MOST_STEPS
@@ -25,6 +26,8 @@ from layers import LAYERS, with_layer
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
+
+pytestmark = pytest.mark.slow
 
 N_MELS, N_FRAMES = 12, 61
 FLOAT = 1e-5  # of the largest logit: float32 sums in another order
@@ -134,6 +137,15 @@ def test_both_readers_count_the_same_work(name: str, precision: str) -> None:
     ours = read_tflite(to_tflite(graph, N_FRAMES), frames=N_FRAMES, audio_s=1.0)
     assert not ours.missing and not theirs.missing, (ours.notes, theirs.notes)
     assert (ours.macs, ours.parameters) == (theirs.macs, theirs.parameters)
+
+
+@names
+def test_the_network_is_counted_in_full(name: str) -> None:
+    """Before export: all its operations are known, and its parameters are torch's."""
+    network = with_layer(LAYERS[name])
+    found = inventory_of_torch(network, (1, 1, N_MELS, N_FRAMES), audio_s=1.0)
+    assert not found.notes
+    assert found.parameters == sum(p.numel() for p in network.parameters())
 
 
 @names

@@ -84,8 +84,12 @@ def test_the_verbs_find_a_network_of_the_current_folder_again(
     code, _, err = cli("train", "nano", "--data", scenes, "--fold", 1, "--out", tmp_path,
                        "--name", "own", *settings, *own)  # fmt: skip
     assert code == 0, err
-    for line in (["quantize", "own", "--ptq"], ["export", "own", "--int8", "--format", "all"],
-                 ["evaluate", "own", "--data", scenes, "--fold", 1], ["budget", "own"]):  # fmt: skip
+    for line in (
+        ["quantize", "own", "--ptq"],
+        ["export", "own", "--int8", "--format", "all"],
+        ["evaluate", "own", "--data", scenes, "--fold", 1],
+        ["budget", "own"],
+    ):
         forget(module, tmp_path, monkeypatch)
         code, _, err = cli(*line)
         assert code == 0, (line, err)

@@ -55,7 +55,8 @@ def _problem(network: nn.Module, n_mels: int, n_frames: int) -> str | None:
     """What torch says to such an input; None where it is taken."""
     weights = next(network.parameters(), torch.empty(0))
     try:
-        network(torch.empty(2, 1, n_mels, n_frames, device="meta", dtype=weights.dtype))
+        with torch.device("meta"):
+            network(torch.empty(2, 1, n_mels, n_frames, dtype=weights.dtype))
     except (*MISFITS, ValueError) as error:
         return one_line(error)
     return None
