@@ -1,5 +1,5 @@
 #!/bin/sh
-# Networks of five public families (recipes/networks): trained two epochs on synthetic scenes, quantised,
+# Networks of five public families (recipes/families): trained two epochs on synthetic scenes, quantised,
 # exported in both formats and three precisions, each file compared with torch and evaluated.
 # Usage: recipes/own_networks.sh [FOLDER]      About ten minutes on two cores; goes on where it was interrupted.
 set -eu
@@ -13,7 +13,7 @@ export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 family() { # NAME NETWORK
     run=$work/$1
     [ -f "$run/weights.pt" ] ||
-        edge-asc train "$here/networks/families.toml" --set "model.name=networks.$2" \
+        edge-asc train "$here/families/two-epochs.toml" --set "model.name=families.$2" \
             --data "$work/data" --fold 1 --out "$work" --name "$1" --resume
     [ -f "$run/quantized/weights.pt" ] || edge-asc quantize "$run" --resume
     [ -f "$run/figures.json" ] || python "$here/own_networks_table.py" measure "$run" "$work/data"

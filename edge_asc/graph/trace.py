@@ -16,7 +16,7 @@ from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph, Node
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.tracing.length import MISFITS, NOMINAL, frames_that_fit, one_line
-from edge_asc.graph.tracing.place import Whereabouts
+from edge_asc.graph.tracing.place import Whereabouts, unwrapped
 from edge_asc.graph.tracing.readers import READERS
 from edge_asc.graph.tracing.recorder import Recorder
 
@@ -152,7 +152,7 @@ def _check_same(network: nn.Module, graph: Graph, lengths: tuple[int, int]) -> N
         for a, b in zip(ours, theirs, strict=True):
             if a.shape != b.shape or not _close(a, b):
                 raise ValueError(
-                    f"{type(network).__name__} computes something else on other input of"
+                    f"{type(unwrapped(network)).__name__} computes something else on other input of"
                     f" {n_frames} frames: what it does may hang on shapes only where any number of"
                     " frames gives the same layers, and not on the numbers of its input, on chance"
                     " or on numpy"

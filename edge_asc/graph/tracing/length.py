@@ -6,6 +6,8 @@ from copy import deepcopy
 import torch
 from torch import nn
 
+from edge_asc.graph.tracing.place import unwrapped
+
 NOMINAL = 131
 MOST = 1 << 15
 # torch says: mat1 and mat2 shapes cannot be multiplied (2x768 and 732x3), or on the meta device
@@ -47,7 +49,7 @@ def frames_that_fit(network: nn.Module, n_mels: int, asked: int | None, problem:
             low = middle + 1
     frames = "frames" if asked is None else asked
     raise ValueError(
-        f"{type(network).__name__} takes no input [B, 1, {n_mels}, {frames}]: {problem}"
+        f"{type(unwrapped(network)).__name__} takes no input [B, 1, {n_mels}, {frames}]: {problem}"
     )
 
 

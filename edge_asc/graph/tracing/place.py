@@ -36,9 +36,7 @@ class Whereabouts:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        children = dict(network.named_children())
-        wrapped = type(network).__module__.startswith("edge_asc.") and [*children] == ["network"]
-        self.network = children["network"] if wrapped else network
+        self.network = unwrapped(network)
         self.open: list[tuple[str, nn.Module]] = [("", self.network)]
 
     @contextmanager
@@ -64,6 +62,13 @@ class Whereabouts:
         """Where the call lies that is being made."""
         path, module = self.open[-1]
         return Place(path, module, source_line(sys._getframe(1)))
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network that one of ours does nothing but call."""
+    children = dict(network.named_children())
+    ours = type(network).__module__.startswith("edge_asc.")
+    return children["network"] if ours and [*children] == ["network"] else network
 
 
 def source_line(frame: FrameType | None) -> str:
