@@ -1,6 +1,6 @@
 #!/bin/sh
-# Networks of five public families (recipes/families): trained two epochs on synthetic scenes, quantised,
-# exported in both formats and three precisions, each file compared with torch and evaluated.
+# Networks of five public families (recipes/families): trained two epochs on synthetic scenes, quantised
+# (ranges alone), exported in both formats and three precisions, each file compared with torch and evaluated.
 # Usage: recipes/own_networks.sh [FOLDER]      About ten minutes on two cores; goes on where it was interrupted.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +15,7 @@ family() { # NAME NETWORK
     [ -f "$run/weights.pt" ] ||
         edge-asc train "$here/families/two-epochs.toml" --set "model.name=families.$2" \
             --data "$work/data" --fold 1 --out "$work" --name "$1" --resume
-    [ -f "$run/quantized/weights.pt" ] || edge-asc quantize "$run" --resume
+    [ -f "$run/quantized/weights.pt" ] || edge-asc quantize "$run" --ptq
     [ -f "$run/figures.json" ] || python "$here/own_networks_table.py" measure "$run" "$work/data"
 }
 
