@@ -48,7 +48,7 @@ def preset_file(
     network = build(config.model.name, config.model.options, len(scenes), len(labels))
     _unsettle(network)
     prune(network, config.train.sparsity)
-    graph = _as_stored(fold(trace(network, n_mels)), precision)
+    graph = _as_stored(fold(trace(network, n_mels, n_frames)), precision)
     if frontend.normalization == "dataset":
         # Four digits a number, as trained statistics have.
         frontend = frontend.with_statistics([-1.234] * n_mels, [1.234] * n_mels)

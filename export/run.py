@@ -87,7 +87,9 @@ def deployment_graph(run: Path, precision: Precision) -> Graph:
     """The graph whose numbers a file of this precision holds."""
     if precision == "int8":
         return qat.freeze(load_quantised(run))
-    graph = fold(trace(load_network(run), read_run(run).front_end().n_mels))
+    description = read_run(run)
+    n_mels, n_frames = description.front_end().n_mels, description.n_frames
+    graph = fold(trace(load_network(run), n_mels, n_frames))
     return round_to_half(graph) if precision == "float16" else graph
 
 

@@ -8,6 +8,7 @@ int8 ones ONNX Runtime multiplies in saturating 16 bits on x86 without VNNI (`un
 float16 is storage only: the weights are cast back when the file is loaded.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_asc.graph.graph import Graph, Grid, Node
+from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, dilation_of, turn_of
 from edge_asc.runtime.trust.digest import seal
 
 OPSET, IR_VERSION = 17, 8
@@ -24,10 +25,22 @@ OPSET, IR_VERSION = 17, 8
 def to_onnx(
     graph: Graph, n_frames: int, metadata: Mapping[str, bytes] | None = None, half: bool = False
 ) -> bytes:
-    """Write a folded graph; `n_frames` matters only where the network has a fixed length.
+    """The bytes of a folded graph as an `.onnx` file.
+
+    Args:
+        graph: float or quantised; inputs and outputs are float32 in either.
+        n_frames: matters only where the network takes one length alone.
+        metadata: entries of `metadata_props`, UTF-8.
+        half: store a float graph's weights as float16.
 
     Raises:
-        ValueError: an op that has no faithful form in the file.
+        ValueError: not folded, or an op that has no faithful form in the file.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> len(ea.to_onnx(ea.fold(ea.trace(net, n_mels=64)), n_frames=100)) > 320
+        True
     """
     graph.check_writable()
     writer = _Writer(graph, n_frames, half)
@@ -64,10 +77,11 @@ class _Writer:
         self.nodes.append(helper.make_node(op, inputs, outputs, **attributes))
         return outputs
 
-    def constant(self, array: np.ndarray) -> str:
-        key = (array.dtype.str, array.shape, array.tobytes())
+    def constant(self, array: np.ndarray, exact: bool = False) -> str:
+        """A stored tensor; a half file stores floats as float16 unless they must be exact."""
+        key = (array.dtype.str, array.shape, array.tobytes(), exact)
         if key not in self.constants:
-            halved = self.half and array.dtype == np.float32
+            halved = self.half and array.dtype == np.float32 and not exact
             name = self.fresh()
             stored = array.astype(np.float16) if halved else array
             self.initializers.append(numpy_helper.from_array(stored, name))
@@ -98,12 +112,11 @@ class _Writer:
     def emit_float(self, op: str, node: Node, **attributes: Any) -> None:
         """An op on real numbers; its result is rounded to its grid."""
         (result,) = self.node(op, [self.as_float(v) for v in node.inputs], **attributes)
-        relu = bool(node.attributes.get("relu"))
         if self.graph.is_quantised:
-            self.check_relu(node)
             self.quantise(result, node.output)
         else:
-            self.names[node.output] = self.node("Relu", [result])[0] if relu else result
+            self.names[node.output] = result
+        self.limit(node)
 
     def emit_stored(self, op: str, node: Node, **attributes: Any) -> None:
         """An op on the numbers as they are stored: exact on integers."""
@@ -111,15 +124,27 @@ class _Writer:
         results = self.node(op, inputs, len(node.outputs), **attributes)
         self.names.update(zip(node.outputs, results, strict=True))
 
-    def check_relu(self, node: Node) -> None:
-        """Saturation at the lowest number is the relu, so that number must be zero."""
-        if node.attributes.get("relu") and self.graph.grids[node.output].zero_point != -128:
-            raise ValueError(f"{node.output}: a relu's grid must begin at zero")
+    def limit(self, node: Node) -> None:
+        """Keep a node's result within its bounds; where they are the grid's ends it is."""
+        bounds, result = bounds_of(node), self.names[node.output]
+        if bounds is None or node.op == "relu":
+            return
+        if self.graph.is_quantised:
+            low, high = map(self.graph.grids[node.output].nearest, bounds)
+            ends = ["" if step == end else self.constant(np.array(step + 128, np.uint8))
+                    for step, end in ((low, -128), (high, 127))]  # fmt: skip
+        elif bounds == (0.0, math.inf):
+            (self.names[node.output],) = self.node("Relu", [result])
+            return
+        else:
+            ends = [self.constant(np.array(b, np.float32), exact=True) if math.isfinite(b) else ""
+                    for b in bounds]  # fmt: skip
+        if any(ends):
+            (self.names[node.output],) = self.node("Clip", [result, *ends])
 
     def convolve(self, node: Node, weight: np.ndarray, **window: Any) -> None:
         """A convolution with `weight` `[out, in, kh, kw]` and the node's bias."""
         if self.graph.is_quantised:
-            self.check_relu(node)
             scale = self.constant(node.tensors["weight_scale"])
             inputs = [
                 self.names[node.inputs[0]],
@@ -134,9 +159,8 @@ class _Writer:
         else:
             tensors = [self.constant(weight), self.constant(node.tensors["bias"])]
             (result,) = self.node("Conv", [self.names[node.inputs[0]], *tensors], **window)
-            if node.attributes.get("relu"):
-                (result,) = self.node("Relu", [result])
         self.names[node.output] = result
+        self.limit(node)
 
     def finish(self, metadata: Mapping[str, bytes]) -> onnx.ModelProto:
         fixed = self.graph.has_fixed_length(self.n_frames)
@@ -167,19 +191,69 @@ def _conv(writer: _Writer, node: Node) -> None:
         window["pads"] = [*a["padding"], *a["padding"]]
     if a["groups"] > 1:
         window["group"] = a["groups"]
+    if dilation_of(node) != (1, 1):
+        window["dilations"] = dilation_of(node)
     writer.convolve(node, node.tensors["weight"], **window)
 
 
 def _linear(writer: _Writer, node: Node) -> None:
     weight = node.tensors["weight"]
     producer = writer.graph.producer(node.inputs[0])
-    flat = producer is not None and producer.op == "flatten"
+    flat = producer is not None and producer.op == "flatten" and _is_seen_as_map(writer, producer)
     shape = writer.shapes[producer.inputs[0]] if flat and producer else (weight.shape[1], 1, 1)
     writer.convolve(node, weight.reshape(len(weight), *shape))
 
 
 def _flatten(writer: _Writer, node: Node) -> None:
-    writer.names[node.output] = writer.names[node.inputs[0]]  # the linear layer's window does it
+    if _is_seen_as_map(writer, node):
+        _same_tensor(writer, node)  # the linear layer's window does it
+    else:
+        shape = writer.constant(np.array([0, -1, 1, 1], np.int64))
+        (writer.names[node.output],) = writer.node("Reshape", [writer.names[node.inputs[0]], shape])
+
+
+def _is_seen_as_map(writer: _Writer, flatten: Node) -> bool:
+    """Whether a map stays one behind a flatten: read by linear layers alone, or of one place."""
+    readers = writer.graph.consumers(flatten.output)
+    of_one_place = writer.shapes[flatten.inputs[0]][1:] == (1, 1)
+    return of_one_place or all(reader.op == "linear" for reader in readers)
+
+
+def _same_tensor(writer: _Writer, node: Node) -> None:
+    """Vectors are stored as maps `[N, C, 1, 1]`."""
+    writer.names[node.output] = writer.names[node.inputs[0]]
+
+
+def _take(writer: _Writer, node: Node) -> None:
+    axis, indices = node.attributes["axis"] + 1, node.attributes["indices"]
+    source = writer.names[node.inputs[0]]
+    first, last = indices[0], indices[-1]
+    if indices == tuple(range(first, last + 1)):
+        ends = [writer.constant(np.array([n], np.int64)) for n in (first, last + 1, axis)]
+        (writer.names[node.output],) = writer.node("Slice", [source, *ends])
+    else:
+        chosen = writer.constant(np.array(indices, np.int64))
+        (writer.names[node.output],) = writer.node("Gather", [source, chosen], axis=axis)
+
+
+def _pad(writer: _Writer, node: Node) -> None:
+    around = [(0, 0), *node.attributes["widths"]]
+    widths = np.array([[before for before, _ in around], [after for _, after in around]], np.int64)
+    zero = np.array(0, np.float32)
+    if writer.graph.is_quantised:
+        zero = np.array(writer.graph.grids[node.output].zero_point + 128, np.uint8)
+    inputs = [writer.names[node.inputs[0]], writer.constant(widths.reshape(-1)),
+              writer.constant(zero, exact=True)]  # fmt: skip
+    (writer.names[node.output],) = writer.node("Pad", inputs)
+
+
+def _clip(writer: _Writer, node: Node) -> None:
+    _same_tensor(writer, node)
+    writer.limit(node)
+
+
+def _transpose(writer: _Writer, node: Node) -> None:
+    writer.emit_stored("Transpose", node, perm=[0, *(axis + 1 for axis in turn_of(node))])
 
 
 def _max_pool(writer: _Writer, node: Node) -> None:
@@ -207,13 +281,20 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "linear": _linear,
     "flatten": _flatten,
     "max_pool": _max_pool,
+    "unflatten": _same_tensor,
     "split": _stored("Split", axis=1),
-    "transpose": _stored("Transpose", perm=[0, 3, 2, 1]),
+    "take": _take,
+    "pad": _pad,
+    "transpose": _transpose,
+    "clip": _clip,
     "concat": lambda writer, node: writer.emit_stored(
         "Concat", node, axis=node.attributes["axis"] + 1
     ),
     "max": _float("Max"),  # integer kernels exist only since onnxruntime 1.24
+    "min": _float("Min"),
     "sigmoid": _float("Sigmoid"),
+    "tanh": _float("Tanh"),
+    "hardswish": _float("HardSwish"),
     "l2_normalise": lambda writer, node: writer.emit_float("LpNormalization", node, axis=1, p=2),
     "relu": _float("Relu"),
     "leaky_relu": lambda writer, node: writer.emit_float(
@@ -222,6 +303,12 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "add": _float("Add"),
     "mul": _float("Mul"),
     "global_mean": _float("GlobalAveragePool"),
+    "axis_mean": lambda writer, node: writer.emit_float(
+        "ReduceMean", node, axes=[node.attributes["axis"] + 1]
+    ),
+    "axis_max": lambda writer, node: writer.emit_stored(
+        "ReduceMax", node, axes=[node.attributes["axis"] + 1]
+    ),
     "global_max": _stored("ReduceMax", axes=[2, 3]),
     "channel_max": _stored("ReduceMax", axes=[1]),
 }

@@ -5,14 +5,16 @@ only: kernels compute in float32), or int8 with the graph's own grids. The numbe
 dynamic wherever the network allows it. Table slots and enums: TensorFlow Lite's schema.fbs.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from edge_asc.budget.tflite.shapes import SAME, VALID
+from edge_asc.export import tflite_moves as moves
 from edge_asc.export.flatbuffer_writer import Field, Offset, SharingBuilder
-from edge_asc.graph.from_tflite import FILE_AXIS, RELU
-from edge_asc.graph.graph import Graph, Grid, Node, Shape
+from edge_asc.graph.from_tflite import FILE_AXIS, FUSED_BOUNDS
+from edge_asc.graph.graph import Graph, Grid, Node, Shape, bounds_of, dilation_of, span_of
 from edge_asc.runtime.trust.digest import seal
 
 # schema.fbs: TensorType
@@ -33,22 +35,30 @@ OPERATORS = {
     "MAX_POOL_2D": (17, 5, 2),
     "MUL": (18, 21, 2),
     "RELU": (19, 0, 2),
+    "RELU_N1_TO_1": (20, 0, 1),
+    "RELU6": (21, 0, 2),
     "RESHAPE": (22, 0, 1),
+    "TANH": (28, 0, 2),
     "PAD": (34, 0, 2),
+    "GATHER": (36, 23, 1),
     "TRANSPOSE": (39, 26, 2),
     "MEAN": (40, 27, 2),
+    "STRIDED_SLICE": (45, 32, 2),
     "SPLIT": (49, 35, 2),
     "MAXIMUM": (55, 0, 2),
+    "MINIMUM": (57, 0, 2),
+    "PADV2": (60, 0, 2),
     "REDUCE_MAX": (82, 27, 2),
     "LEAKY_RELU": (98, 75, 2),
+    "HARD_SWISH": (117, 0, 1),
 }
-NO_ACTIVATION = 0
+UNBOUNDED, RELU = (-math.inf, math.inf), (0.0, math.inf)
 
 
 def to_tflite(
     graph: Graph, n_frames: int, metadata: Mapping[str, bytes] | None = None, half: bool = False
 ) -> bytes:
-    """Write a folded graph.
+    """The bytes of a folded graph as a `.tflite` file, for an interpreter.
 
     Args:
         graph: float or quantised; a quantised graph gives int8 input and outputs.
@@ -57,16 +67,22 @@ def to_tflite(
         half: store a float graph's weights as float16.
 
     Raises:
-        ValueError: an op that has no faithful form in the file.
+        ValueError: not folded, or an op that has no faithful form in the file.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> ea.to_tflite(ea.fold(ea.trace(net, n_mels=64)), n_frames=100)[4:8]
+        b'TFL3'
     """
     graph.check_writable()
-    writer = _Writer(graph, n_frames, half, metadata or {})
+    writer = Writer(graph, n_frames, half, metadata or {})
     for node in graph.nodes:
         EMITTERS[node.op](writer, node)
     return seal(writer.finish())
 
 
-class _Writer:
+class Writer:
     """Collects tensors and operators, then lays them out."""
 
     def __init__(
@@ -96,6 +112,7 @@ class _Writer:
         name: str = "",
         signature: Shape | None = None,
     ) -> int:
+        """The index of a new tensor."""
         fields: list[Field] = [
             (0, "ref", self.file.numbers("i32", shape)),
             (1, "i8", dtype),
@@ -128,6 +145,7 @@ class _Writer:
         return self.tensor(sizes, INT8, b"", quantisation, name, signature)
 
     def quantisation(self, scale: np.ndarray, zero_point: int, axis: int) -> Offset:
+        """How a tensor's integers stand for real numbers."""
         scales = [float(s) for s in scale.astype(np.float32)]
         if len(set(scales)) == 1:  # one for the whole tensor: 16 bytes a channel fewer
             scales = scales[:1]
@@ -155,6 +173,19 @@ class _Writer:
             self.constants[key] = index
         return self.constants[key]
 
+    def scalar(self, number: float, grid: Grid | None, rank: int) -> int:
+        """One number as a tensor of so many axes, on a grid; never halved."""
+        shape = (1,) * rank
+        if grid is None:
+            return self.tensor(shape, FLOAT32, np.array(number, np.float32).tobytes())
+        quantisation = self.quantisation(np.array([grid.scale]), grid.zero_point, 0)
+        step = np.array(grid.nearest(number), np.int8)
+        return self.tensor(shape, INT8, step.tobytes(), quantisation)
+
+    def file_shape_of(self, value: str) -> Shape:
+        """Shape of a value's tensor."""
+        return file_shape(self.shapes[value])
+
     def weights(self, node: Node, weight: np.ndarray, axis: int = 0) -> list[int]:
         """Tensors of a node's weight (given in the file's layout) and bias."""
         bias = node.tensors["bias"]
@@ -167,6 +198,7 @@ class _Writer:
     # Operators
 
     def operator(self, name: str, inputs: list[int], outputs: list[int], *options: Field) -> None:
+        """An operator from tensors to tensors."""
         _, kind, int8_version = OPERATORS[name]
         version = int8_version if self.graph.is_quantised else 1
         code = self.codes.setdefault((name, version), len(self.codes))
@@ -185,22 +217,44 @@ class _Writer:
         inputs = [self.value(v) for v in node.inputs]
         self.operator(name, [*inputs, *constants], [self.value(v) for v in node.outputs], *options)
 
-    def padded(self, node: Node, padding: tuple[int, int]) -> int:
-        """Zeros around mels and frames by an operator of its own; the convolution is then VALID.
+    def within_bounds(
+        self, name: str, node: Node, inputs: list[int], options: list[Field], slot: int
+    ) -> None:
+        """An operator that takes bounds in at one slot of its options, or another behind it."""
+        bounds, grid = bounds_of(node) or UNBOUNDED, self.graph.grids.get(node.output)
+        fused = FUSED_BOUNDS.get(bounds) or FUSED_BOUNDS[RELU] * (bounds[0] == 0)
+        left = UNBOUNDED if bounds in FUSED_BOUNDS else bounds
+        if fused == FUSED_BOUNDS[RELU]:
+            left = -math.inf, left[1]
+        is_done = left == UNBOUNDED or moves.is_within(grid, left)
+        shape = self.shapes[node.output]
+        out = self.value(node.output) if is_done else self.activation(shape, grid)
+        self.operator(name, inputs, [out], *options, (slot, "i8", fused))
+        if not is_done:
+            moves.limit(self, out, node, left)
 
-        SAME pads differently from torch where a stride meets an even size.
+    def padded(self, node: Node, padding: tuple[int, int], number: int | None = None) -> int:
+        """Zeros around mels and frames by an operator of its own; what reads them is then VALID.
+
+        SAME pads differently from torch where a stride meets an even size. `number` is the tensor
+        of what stands there instead of zero.
         """
         source = node.inputs[0]
         c, m, f = self.shapes[source]
         shape = (c, m + 2 * padding[0], f + 2 * padding[1])
         out = self.activation(shape, self.graph.grids.get(source))
         widths = np.array([[0, 0], [padding[0]] * 2, [padding[1]] * 2, [0, 0]], np.int32)
-        self.operator("PAD", [self.value(source), self.constant(widths)], [out])
+        inputs = [self.value(source), self.constant(widths)]
+        if number is None:
+            self.operator("PAD", inputs, [out])
+        else:
+            self.operator("PADV2", [*inputs, number], [out])
         return out
 
     # The file
 
     def finish(self) -> bytes:
+        """The file's bytes."""
         file = self.file
         entries = [
             file.table((0, "ref", file.string(name)), (1, "u32", self.buffer(data)))
@@ -227,10 +281,12 @@ class _Writer:
         return self.buffers.setdefault(data, len(self.buffers))
 
     def laid_buffer(self, data: bytes) -> Offset:
+        """A buffer with its bytes, which may lie there already."""
         laid = self.last.get(data) or (self.file.blob(data) if data else None)
         return self.file.table((0, "ref", laid))
 
     def operator_code(self, name: str, version: int) -> Offset:
+        """What an operator is, and its version."""
         code = OPERATORS[name][0]  # in both fields: readers disagree on which to trust
         return self.file.table((0, "i8", min(code, 127)), (2, "i32", version), (3, "i32", code))
 
@@ -240,112 +296,104 @@ def file_shape(shape: Shape) -> Shape:
     return (1, *shape[1:], shape[0])
 
 
-def _activation(node: Node) -> int:
-    return RELU if node.attributes.get("relu") else NO_ACTIVATION
-
-
-def _conv(writer: _Writer, node: Node) -> None:
-    weight = node.tensors["weight"]
+def _conv(writer: Writer, node: Node) -> None:
+    weight, groups = node.tensors["weight"], node.attributes["groups"]
     stride, padding = node.attributes["stride"], node.attributes["padding"]
-    kernel = weight.shape[2:]
-    same = stride == (1, 1) and all(2 * p == k - 1 for p, k in zip(padding, kernel, strict=True))
+    reach = zip(padding, span_of(node), strict=True)
+    same = stride == (1, 1) and all(2 * p == size - 1 for p, size in reach)
     is_plain = same or not any(padding)
     source = writer.value(node.inputs[0]) if is_plain else writer.padded(node, padding)
     options: list[Field] = [(0, "i8", SAME if same else VALID), (1, "i32", stride[1]),
                             (2, "i32", stride[0])]  # fmt: skip
-    if node.attributes["groups"] == 1:
-        name, axis, file_weight = "CONV_2D", 0, weight.transpose(0, 2, 3, 1)
-        options += [(3, "i8", _activation(node))]
-    else:
-        name, axis, file_weight = "DEPTHWISE_CONV_2D", 3, weight.transpose(1, 2, 3, 0)
-        options += [(3, "i32", 1), (4, "i8", _activation(node))]
-    tensors = writer.weights(node, file_weight, axis)
-    writer.operator(name, [source, *tensors], [writer.value(node.output)], *options)
+    depthwise = groups > 1 and weight.shape[1] == 1
+    name, axis, slot = ("DEPTHWISE_CONV_2D", 3, 4) if depthwise else ("CONV_2D", 0, 3)
+    if depthwise:
+        options += [(3, "i32", len(weight) // groups)]
+    down, along = dilation_of(node)
+    if (down, along) != (1, 1):
+        options += [(slot + 1, "i32", along), (slot + 2, "i32", down)]
+    order = (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
+    tensors = writer.weights(node, weight.transpose(order), axis)
+    writer.within_bounds(name, node, [source, *tensors], options, slot)
 
 
-def _linear(writer: _Writer, node: Node) -> None:
+def _linear(writer: Writer, node: Node) -> None:
     weight = node.tensors["weight"]
     flatten = writer.graph.producer(node.inputs[0])
-    if flatten is not None and flatten.op == "flatten":
+    if flatten is not None and flatten.op == "flatten" and moves.in_file_order(writer, flatten):
         shape = writer.shapes[flatten.inputs[0]]  # torch flattens [C, M, F], the file [M, F, C]
         weight = weight.reshape(-1, *shape).transpose(0, 2, 3, 1).reshape(len(weight), -1)
-    tensors = tuple(writer.weights(node, weight))
-    writer.emit("FULLY_CONNECTED", node, (0, "i8", _activation(node)), constants=tensors)
+    tensors = writer.weights(node, weight)
+    source = writer.value(node.inputs[0])
+    writer.within_bounds("FULLY_CONNECTED", node, [source, *tensors], [], 0)
 
 
-def _flatten(writer: _Writer, node: Node) -> None:
-    source, name = node.inputs[0], node.output
-    read_by_linear = all(node.op == "linear" for node in writer.graph.consumers(name))
-    if writer.shapes[source][1:] == (1, 1) and read_by_linear and not writer.graph.is_output(name):
-        writer.index[name] = writer.value(source)  # FULLY_CONNECTED flattens by itself
-        return
-    shape = np.array(file_shape(writer.shapes[name]), np.int32)
-    writer.emit("RESHAPE", node, constants=(writer.constant(shape),))
-
-
-def _max_pool(writer: _Writer, node: Node) -> None:
-    a = node.attributes
-    (high, wide), (down, along) = a["kernel"], a["stride"]  # mels, frames
-    halves = (high, wide, down, along) == (2, 2, 2, 2)
-    if any(a["padding"]) or (a["ceil"] and not halves):
-        raise ValueError(f"max pool {a}: no padding, and ceil mode only where 2 x 2 are halved")
-    sizes: tuple[Field, ...] = ((1, "i32", along), (2, "i32", down), (3, "i32", wide),
-                                (4, "i32", high))  # fmt: skip
-    writer.emit("MAX_POOL_2D", node, (0, "i8", SAME if a["ceil"] else VALID), *sizes)
-
-
-def _reduce(name: str, axes: tuple[int, ...]) -> Callable[[_Writer, Node], None]:
-    def emit(writer: _Writer, node: Node) -> None:
+def _reduce(name: str, axes: tuple[int, ...]) -> Callable[[Writer, Node], None]:
+    def emit(writer: Writer, node: Node) -> None:
         constant = writer.constant(np.array(axes, np.int32))
         writer.emit(name, node, (0, "bool", True), constants=(constant,))  # keep_dims
 
     return emit
 
 
-def _split(writer: _Writer, node: Node) -> None:
+def _split(writer: Writer, node: Node) -> None:
     rank = len(file_shape(writer.shapes[node.inputs[0]]))
     axis = writer.constant(np.array(rank - 1, np.int32))
     source, outputs = writer.value(node.inputs[0]), [writer.value(v) for v in node.outputs]
     writer.operator("SPLIT", [axis, source], outputs, (0, "i32", 2))
 
 
-def _transpose(writer: _Writer, node: Node) -> None:
-    order = writer.constant(np.array([0, 1, 3, 2], np.int32))
-    writer.emit("TRANSPOSE", node, constants=(order,))
-
-
-def _concat(writer: _Writer, node: Node) -> None:
+def _concat(writer: Writer, node: Node) -> None:
     is_vector = len(writer.shapes[node.output]) == 1
     axis = 1 if is_vector else FILE_AXIS[node.attributes["axis"]]
     writer.emit("CONCATENATION", node, (0, "i32", axis))
 
 
-def _plain(name: str) -> Callable[[_Writer, Node], None]:
+def _plain(name: str) -> Callable[[Writer, Node], None]:
     return lambda writer, node: writer.emit(name, node)
 
 
-def _fused(name: str) -> Callable[[_Writer, Node], None]:
-    return lambda writer, node: writer.emit(name, node, (0, "i8", _activation(node)))
+def _bounded(name: str) -> Callable[[Writer, Node], None]:
+    def emit(writer: Writer, node: Node) -> None:
+        writer.within_bounds(name, node, [writer.value(v) for v in node.inputs], [], 0)
+
+    return emit
 
 
-EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
+def _along_axis(name: str) -> Callable[[Writer, Node], None]:
+    def emit(writer: Writer, node: Node) -> None:
+        _reduce(name, (FILE_AXIS[node.attributes["axis"]],))(writer, node)
+
+    return emit
+
+
+EMITTERS: dict[str, Callable[[Writer, Node], None]] = {
     "conv": _conv,
     "linear": _linear,
-    "flatten": _flatten,
-    "max_pool": _max_pool,
+    "flatten": moves.flatten,
+    "unflatten": moves.unflatten,
+    "max_pool": moves.max_pool,
     "split": _split,
-    "transpose": _transpose,
+    "take": moves.take,
+    "pad": moves.pad,
+    "transpose": moves.transpose,
+    "clip": moves.clip,
     "concat": _concat,
     "max": _plain("MAXIMUM"),
+    "min": _plain("MINIMUM"),
     "sigmoid": _plain("LOGISTIC"),
     "relu": _plain("RELU"),
     "leaky_relu": lambda writer, node: writer.emit(
         "LEAKY_RELU", node, (0, "f32", node.attributes["slope"])
     ),
-    "l2_normalise": _fused("L2_NORMALIZATION"),
-    "add": _fused("ADD"),
-    "mul": _fused("MUL"),
+    "tanh": _plain("TANH"),
+    "hardswish": _plain("HARD_SWISH"),
+    "l2_normalise": _bounded("L2_NORMALIZATION"),
+    "add": _bounded("ADD"),
+    "mul": _bounded("MUL"),
     "global_mean": _reduce("MEAN", (1, 2)),
+    "axis_mean": _along_axis("MEAN"),
+    "axis_max": _along_axis("REDUCE_MAX"),
     "global_max": _reduce("REDUCE_MAX", (1, 2)),
     "channel_max": _reduce("REDUCE_MAX", (3,)),
 }

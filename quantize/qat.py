@@ -28,14 +28,18 @@ from edge_asc.graph.graph import (
     Graph,
     Grid,
     Node,
+    bounds_of,
     scale_groups,
 )
 from edge_asc.graph.integers import quantise_node
-from edge_asc.graph.network import GraphNetwork, module_name
+from edge_asc.graph.network import RELU, GraphNetwork, module_name
 from edge_asc.quantize.nncf_setup import import_nncf
 from edge_asc.quantize.ranges import Range, measure_ranges
 
 INPUT_HOOK = "x"  # NNCF names the input after forward's argument
+# Last function of ops that are not called like it.
+FUNCTION_OF = {"conv": "conv2d", "global_mean": "adaptive_avg_pool2d", "axis_mean": "mean",
+               "l2_normalise": "div"}  # fmt: skip
 
 
 def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwork:
@@ -174,11 +178,9 @@ def _hook_names(graph: Graph, group: set[str]) -> list[str]:
 
 
 def _last_function(node: Node) -> str:
-    if node.attributes.get("relu"):
-        return "relu"
-    return {"conv": "conv2d", "global_mean": "adaptive_avg_pool2d", "l2_normalise": "div"}.get(
-        node.op, node.op
-    )
+    if bounds := bounds_of(node):
+        return "relu" if bounds == RELU else "hardtanh"
+    return FUNCTION_OF.get(node.op, node.op)
 
 
 def _activation_quantiser(graph: Graph, group: set[str], value_range: Range) -> nn.Module:
@@ -238,7 +240,7 @@ def dummy_quantised(graph: Graph) -> Graph:
     for index, group in enumerate(scale_groups(quantised)):
         # No two alike, since equal grids are stored once; a relu's zero is the lowest number.
         producers = [node for node in quantised.nodes if set(node.outputs) & group]
-        starts_at_zero = any(node.attributes.get("relu") for node in producers)
+        starts_at_zero = any((bounds_of(node) or (-1,))[0] == 0 for node in producers)
         grid = Grid((1 + index / 1024) / 16, -128 if starts_at_zero else index % 100)
         grid = _fixed_grid(quantised, group) or grid
         quantised.grids.update(dict.fromkeys(group, grid))

@@ -160,7 +160,7 @@ def _settings_before(folder: Path) -> tuple[Config, list[str]] | None:
 
 def float_network(run: Path, description: Run) -> GraphNetwork:
     """The run's network, folded, as a module of its graph."""
-    graph = fold(trace(load_network(run), description.front_end().n_mels))
+    graph = fold(trace(load_network(run), description.front_end().n_mels, description.n_frames))
     return GraphNetwork(graph).eval()
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from edge_asc.runtime.metadata import Format, Precision
+    from edge_asc.training.augment.extra import Extra
 
     Model = nn.Module | Callable[..., nn.Module]
 
@@ -208,6 +209,7 @@ def train(
     fold: int | None = None,
     *,
     model: "Model | None" = None,
+    augment: "Extra | None" = None,
     out: str | PathLike[str] | None = None,
     name: str | None = None,
     init: Run | str | PathLike[str] | None = None,
@@ -230,6 +232,8 @@ def train(
             `model.abstract` is on; or a class or function that makes one (it is given `n_scenes`
             and `n_abstract` where it has such arguments). A class or function that can be imported
             is found by other processes and the command, too; an object only in this process.
+        augment: an augmentation of one's own: `augment(raw, rng)` gets raw features `[B, 1, M, F]`
+            and the step's numpy generator, and returns the changed batch.
         out: folder of the runs; None: `edge-asc-runs`.
         name: of the run; None: time and preset.
         init: a finished run to begin with: its weights, and the heads' where it names the same
@@ -271,6 +275,8 @@ def train(
     with removed_if_empty(folder):
         if model is not None:
             config = _with_model(config, dataset, model, folder if resume else None)
+        if augment is not None:
+            config = _with_augmentation(config, augment)
         from edge_asc.training.placement import Placement  # torch takes seconds
         from edge_asc.training.run import train as train_run
 
@@ -293,11 +299,19 @@ def train(
     return run
 
 
+def _with_augmentation(config: Config, augment: "Extra") -> Config:
+    from edge_asc.training.augment.extra import register
+
+    extra = msgspec.structs.replace(config.augment, extra=register(augment))
+    return msgspec.structs.replace(config, augment=extra)
+
+
 def _with_model(
     config: Config, dataset: SceneDataset, model: "Model", resumed: Path | None
 ) -> Config:
     """The settings with a network of one's own, after a look at what it makes of one input."""
-    from edge_asc.models.own import check_own, is_own, keep, register
+    from edge_asc.config.own_code import is_own
+    from edge_asc.models.own import check_own, keep, register
 
     abstract = config.model.abstract
     if resumed and (resumed / "run.json").is_file():

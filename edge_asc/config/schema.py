@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, field
 
 from edge_asc.config.base import base_in, completed
 from edge_asc.config.errors import did_you_mean, explain
+from edge_asc.config.own_code import agree, is_own
 from edge_asc.config.preset_files import PRESETS as PRESETS
 from edge_asc.config.preset_files import read_preset
 from edge_asc.frontend.front_end import FrontEnd
@@ -36,7 +37,7 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelConfig(Section, frozen=True):
-    """Which network, by its name in `edge_asc.models.MODELS`."""
+    """Which network: a name of `edge_asc.models.MODELS`, or `package.module:Class`."""
 
     name: str
     abstract: bool = False  # also train a head for the abstract classes
@@ -121,6 +122,7 @@ class AugmentConfig(Section, frozen=True):
     frequency_mask_mels: Whole = 0  # widest
     time_masks: Whole = 0
     time_mask_frames: Whole = 0  # widest
+    extra: str = ""  # package.module:function of one's own, on raw features
     per_clip: bool = True  # draw masks and mixup weight for every clip, else once per batch
 
 
@@ -202,7 +204,17 @@ def load_preset(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Conf
         OSError: the file cannot be read.
     """
     tables = read_preset(name_or_path)
-    return _overridden(tables, overrides, where=str(tables["name"]))
+    if any(_names_own_network(override) for override in overrides):
+        tables.get("model", {}).pop("options", None)  # they are another network's
+    config = _overridden(tables, overrides, where=str(tables["name"]))
+    for name in (config.model.name, config.augment.extra):
+        agree(name)
+    return config
+
+
+def _names_own_network(override: str) -> bool:
+    key, _, value = override.partition("=")
+    return key.strip() == "model.name" and is_own(value)
 
 
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:

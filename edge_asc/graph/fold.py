@@ -12,15 +12,18 @@ done on the graph before quantisation-aware training. With s, t the scale and sh
 - affine → global mean, flatten, max pool (s > 0): the two change places.
 - What is left becomes a depthwise 1 x 1 convolution: the same numbers, one op more.
 
-Also here: relu into the convolution before it, and means and average pools as convolutions with
-constant weights (exact to a tenth of a percent of the int8 steps, where TFLite's MEAN is not).
+Also here: relu and other bounds into the layer before them, zeros around a map into the
+convolution behind them, vectors that become maps again (`maps`), and means and average pools as
+convolutions with constant weights (exact to a tenth of a percent of the int8 steps, where TFLite's
+MEAN is not).
 """
 
 from copy import deepcopy
 
 import numpy as np
 
-from edge_asc.graph.graph import Graph, Node, per_channel
+from edge_asc.graph.graph import BOUNDED_OPS, Graph, Node, bounds_of, per_channel
+from edge_asc.graph.maps import vectors_as_maps
 
 
 def fold(graph: Graph) -> Graph:
@@ -41,16 +44,19 @@ def fold(graph: Graph) -> Graph:
     if graph.is_quantised:
         return graph
     graph = deepcopy(graph)
+    vectors_as_maps(graph, graph.shapes(n_frames=_FRAMES))
     shapes = graph.shapes(n_frames=_FRAMES)
     _means_as_convolutions(graph, {name: shape[0] for name, shape in shapes.items()})
-    rules = (_into_producer, _through_maximum, _into_consumers, _swap_with_consumer)
+    rules = (_into_affine, _into_producer, _through_maximum, _into_consumers, _swap_with_consumer)
     while any(rule(graph, node) for node in graph.nodes if node.op == "affine" for rule in rules):
         pass  # the first rule that fits, then from the beginning
     for node in list(graph.nodes):
         if node.op == "affine":
-            _as_depthwise(node, shapes[node.inputs[0]][0])
-        elif node.op == "relu":
-            _fold_relu(graph, node)
+            _as_depthwise(graph, node)
+        elif node.op in ("relu", "clip"):
+            _fold_bounds(graph, node)
+        elif node.op == "pad":
+            _fold_pad(graph, node)
     for node in graph.nodes:
         node.tensors = {k: np.asarray(v, np.float32) for k, v in node.tensors.items()}
     return graph
@@ -90,11 +96,24 @@ def _scale_outputs(node: Node, scale: np.ndarray, shift: np.ndarray) -> None:
     node.tensors["bias"] = bias * scale + shift
 
 
+def _into_affine(graph: Graph, affine: Node) -> bool:
+    producer = graph.producer(affine.inputs[0])
+    if producer is None or producer.op != "affine":
+        return False
+    if not _only_reader(graph, producer.output, affine):
+        return False
+    scale, shift = affine.tensors["scale"], affine.tensors["shift"]
+    before = producer.tensors
+    producer.tensors = {"scale": before["scale"] * scale, "shift": before["shift"] * scale + shift}
+    _bypass(graph, affine)
+    return True
+
+
 def _into_producer(graph: Graph, affine: Node) -> bool:
     producer = graph.producer(affine.inputs[0])
     if producer is None or producer.op not in ("conv", "linear"):
         return False
-    if producer.attributes.get("relu") or not _only_reader(graph, producer.output, affine):
+    if bounds_of(producer) or not _only_reader(graph, producer.output, affine):
         return False
     _scale_outputs(producer, *_scale_shift(affine, len(producer.tensors["weight"])))
     _bypass(graph, affine)
@@ -142,14 +161,16 @@ def _takes_affine(node: Node, shifts: bool) -> bool:
 
 
 def _scale_inputs(node: Node, affine: Node) -> None:
-    weight = node.tensors["weight"]
-    depthwise = node.attributes.get("groups", 1) > 1
-    channels = len(weight) if depthwise else weight.shape[1]
-    known = np.size(affine.tensors["scale"])
+    weight, groups = node.tensors["weight"], node.attributes.get("groups", 1)
+    channels = weight.shape[1] * groups
+    known = max(np.size(v) for v in affine.tensors.values())
     repeat = channels // known if node.op == "linear" and known > 1 else 1  # flattened [C, M, F]
-    scale, shift = (np.repeat(v, repeat) for v in _scale_shift(affine, channels // repeat))
-    leading = (-1, 1) if depthwise else (1, -1)
-    spread = (*leading, *[1] * (weight.ndim - 2))
+    per_filter = len(weight) // groups  # filters that read the same channels
+    scale, shift = (
+        np.repeat(np.repeat(v, repeat).reshape(groups, -1), per_filter, axis=0)
+        for v in _scale_shift(affine, channels // repeat)
+    )  # [out, in / groups]
+    spread = (*scale.shape, *[1] * (weight.ndim - 2))
     moved = (weight * shift.reshape(spread)).reshape(len(weight), -1).sum(1)
     node.tensors["bias"] = node.tensors["bias"] + moved
     node.tensors["weight"] = weight * scale.reshape(spread)
@@ -161,7 +182,9 @@ def _swap_with_consumer(graph: Graph, affine: Node) -> bool:
         return False
     (reader,) = readers
     positive = bool((affine.tensors["scale"] > 0).all())
-    if reader.op not in ("global_mean", "flatten") and not (reader.op == "max_pool" and positive):
+    if reader.op not in ("global_mean", "axis_mean", "flatten") and not (
+        reader.op == "max_pool" and positive
+    ):
         return False
     source, middle, result = affine.inputs[0], affine.output, reader.output
     behind = graph.consumers(result)
@@ -175,21 +198,45 @@ def _swap_with_consumer(graph: Graph, affine: Node) -> bool:
     return True
 
 
-def _as_depthwise(affine: Node, channels: int) -> None:
-    scale, shift = _scale_shift(affine, channels)
+def _as_depthwise(graph: Graph, affine: Node) -> None:
+    shape = graph.shapes(n_frames=_FRAMES)[affine.inputs[0]]
+    scale, shift = _scale_shift(affine, shape[0])
     affine.op = "conv"
-    affine.attributes = {"stride": (1, 1), "padding": (0, 0), "groups": channels}
+    affine.attributes = {"stride": (1, 1), "padding": (0, 0), "groups": shape[0]}
     affine.tensors = {"weight": scale.reshape(-1, 1, 1, 1), "bias": shift}
+    if len(shape) == 1:
+        (vector,), (result,) = affine.inputs, affine.outputs
+        affine.inputs, affine.outputs = (f"{result}_in",), (f"{result}_map",)
+        at = graph.nodes.index(affine)
+        graph.nodes.insert(at, Node("unflatten", (vector,), affine.inputs))
+        graph.nodes.insert(at + 2, Node("flatten", affine.outputs, (result,)))
 
 
-def _fold_relu(graph: Graph, relu: Node) -> None:
-    producer = graph.producer(relu.inputs[0])
-    if producer is None or producer.op not in ("conv", "linear", "add"):
+def _fold_bounds(graph: Graph, node: Node) -> None:
+    producer = graph.producer(node.inputs[0])
+    if producer is None or producer.op not in BOUNDED_OPS or bounds_of(producer):
         return
-    if _only_reader(graph, producer.output, relu):
-        producer.attributes["relu"] = True
-        producer.outputs = relu.outputs
-        graph.nodes.remove(relu)
+    if _only_reader(graph, producer.output, node):
+        if node.op == "relu":
+            producer.attributes["relu"] = True
+        else:
+            producer.attributes["clip"] = bounds_of(node)
+        producer.outputs = node.outputs
+        graph.nodes.remove(node)
+
+
+def _fold_pad(graph: Graph, pad: Node) -> None:
+    """As many zeros on both sides of mels and of frames are the convolution's own padding."""
+    channels, mels, frames = pad.attributes["widths"]
+    readers = graph.consumers(pad.output)
+    even = not any(channels) and mels[0] == mels[1] and frames[0] == frames[1]
+    if not even or not readers or graph.is_output(pad.output):
+        return
+    if all(reader.op == "conv" for reader in readers):
+        for reader in readers:
+            high, wide = reader.attributes["padding"]
+            reader.attributes["padding"] = (high + mels[0], wide + frames[0])
+        _bypass(graph, pad)
 
 
 def _means_as_convolutions(graph: Graph, channels: dict[str, int]) -> None:

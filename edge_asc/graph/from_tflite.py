@@ -4,6 +4,7 @@ So a file can be built upon where there is no torch: its last layer taken off, a
 Only what `to_tflite` writes is understood, in float32 and int8; names of inner values are gone.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,14 @@ from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgr
 from edge_asc.budget.tflite.shapes import SAME
 from edge_asc.graph.graph import Graph, Grid, Node
 
-RELU = 1  # schema.fbs: ActivationFunctionType
+# schema.fbs: ActivationFunctionType of bounds that operators take in
+FUSED_BOUNDS = {(0.0, math.inf): 1, (-1.0, 1.0): 2, (0.0, 6.0): 3}
 FILE_AXIS = {0: 3, 1: 1, 2: 2}  # graph axis [C, M, F] -> file axis [1, M, F, C]
 GRAPH_AXIS = {file_axis: axis for axis, file_axis in FILE_AXIS.items()}
-PLAIN = {"MAXIMUM": "max", "LOGISTIC": "sigmoid", "RELU": "relu", "SPLIT": "split",
-         "L2_NORMALIZATION": "l2_normalise",
-         "TRANSPOSE": "transpose", "RESHAPE": "flatten"}  # fmt: skip
+PLAIN = {"LOGISTIC": "sigmoid", "RELU": "relu", "SPLIT": "split", "TANH": "tanh",
+         "HARD_SWISH": "hardswish", "L2_NORMALIZATION": "l2_normalise"}  # fmt: skip
 FUSED = {"ADD": "add", "MUL": "mul"}
+BOUNDS = {code: bounds for bounds, code in FUSED_BOUNDS.items()}
 
 
 def from_tflite(data: bytes) -> tuple[Graph, int]:
@@ -53,8 +55,8 @@ class _Reader:
         if operator.name in PLAIN:
             return self.add(PLAIN[operator.name], operator)
         if operator.name in FUSED:
-            relu = operator.option(0, "b") == RELU
-            return self.add(FUSED[operator.name], operator, **({"relu": True} if relu else {}))
+            taken = bounds_taken(operator, 0)
+            return self.add(FUSED[operator.name], operator, **taken)
         if operator.name not in READERS:
             raise ValueError(f"operator {operator.name}: none of those that edge-asc writes")
         return READERS[operator.name](self, operator)
@@ -121,10 +123,25 @@ class _Reader:
         return Graph(self.nodes, self.name(source), n_mels, outputs, grids), n_frames
 
 
+def bounds_taken(operator: Operator, slot: int) -> dict[str, Any]:
+    """The attribute for bounds that an operator has taken in."""
+    code = operator.option(slot, "b")
+    if code == FUSED_BOUNDS[0.0, math.inf]:
+        return {"relu": True}
+    return {"clip": BOUNDS[code]} if code in BOUNDS else {}
+
+
 def _pad(reader: _Reader, operator: Operator) -> None:
-    source, widths = operator.inputs
-    _, (mels, _), (frames, _), _ = reader.numbers(widths).tolist()
-    reader.padded[operator.outputs[0]] = source, (mels, frames)
+    """Zeros of a convolution, or what lies around a maximum, or an op of its own."""
+    source, result = operator.inputs[0], operator.outputs[0]
+    widths = reader.numbers(operator.inputs[1]).tolist()
+    _, mels, frames, channels = map(tuple, widths)
+    readers = [o.name for o in reader.file.operators if result in o.inputs]
+    even = mels[0] == mels[1] and frames[0] == frames[1] and channels == (0, 0)
+    if operator.name == "PADV2" or (even and all(name in CONVOLUTIONS for name in readers)):
+        reader.padded[result] = source, (mels[0], frames[0])
+    else:
+        reader.add("pad", operator, widths=(channels, mels, frames))
 
 
 def _conv(reader: _Reader, operator: Operator) -> None:
@@ -132,15 +149,18 @@ def _conv(reader: _Reader, operator: Operator) -> None:
     source, padding = reader.padded.get(operator.inputs[0], (operator.inputs[0], (0, 0)))
     order = (3, 0, 1, 2) if depthwise else (0, 3, 1, 2)
     tensors, attributes = reader.weights(operator, lambda w: w.transpose(order), source)
-    weight = tensors["weight"]
+    weight, slot = tensors["weight"], 4 if depthwise else 3
+    dilation = tuple(operator.positive(slot + n, default=1) for n in (2, 1))
     if operator.option(0, "b") == SAME:
-        high, wide = weight.shape[2:]
-        padding = (high - 1) // 2, (wide - 1) // 2
+        sizes = zip(weight.shape[2:], dilation, strict=True)
+        padding = tuple((size - 1) * apart // 2 for size, apart in sizes)
+    n_channels = reader.file.tensors[source].shape[-1]
     attributes |= {
         "stride": (operator.positive(2), operator.positive(1)),
         "padding": padding,
-        "groups": len(weight) if depthwise else 1,
-        "relu": operator.option(4 if depthwise else 3, "b") == RELU,
+        "groups": n_channels // weight.shape[1],
+        **({"dilation": dilation} if dilation != (1, 1) else {}),
+        **bounds_taken(operator, slot),
     }
     names = (reader.name(source),), (reader.name(operator.outputs[0]),)
     reader.nodes.append(Node("conv", *names, attributes, tensors))
@@ -159,29 +179,34 @@ def _linear(reader: _Reader, operator: Operator) -> None:
         return weight.reshape(-1, *shape).transpose(0, 3, 1, 2).reshape(len(weight), -1)
 
     tensors, attributes = reader.weights(operator, layout, source)
-    attributes["relu"] = operator.option(0, "b") == RELU
+    attributes |= bounds_taken(operator, 0)
     reader.nodes.append(
         Node("linear", (value,), (reader.name(operator.outputs[0]),), attributes, tensors)
     )
 
 
 def _max_pool(reader: _Reader, operator: Operator) -> None:
-    reader.add(
-        "max_pool",
-        operator,
-        kernel=(operator.positive(4), operator.positive(3)),
-        stride=(operator.positive(2), operator.positive(1)),
-        padding=(0, 0),
-        ceil=operator.option(0, "b") == SAME,
-    )
+    source, padding = reader.padded.get(operator.inputs[0], (operator.inputs[0], (0, 0)))
+    kernel = operator.positive(4), operator.positive(3)
+    stride = operator.positive(2), operator.positive(1)
+    same = operator.option(0, "b") == SAME
+    ceil = same and stride != (1, 1)
+    if same and not ceil:
+        padding = (kernel[0] - 1) // 2, (kernel[1] - 1) // 2
+    attributes = {"kernel": kernel, "stride": stride, "padding": padding, "ceil": ceil}
+    names = (reader.name(source),), (reader.name(operator.outputs[0]),)
+    reader.nodes.append(Node("max_pool", *names, attributes))
 
 
-def _reduce(ops: dict[tuple[int, ...], str]) -> Callable[[_Reader, Operator], None]:
+def _reduce(ops: dict[tuple[int, ...], str], along: str) -> Callable[[_Reader, Operator], None]:
     def read(reader: _Reader, operator: Operator) -> None:
         axes = tuple(np.atleast_1d(reader.numbers(operator.inputs[1])).tolist())
-        if axes not in ops:
+        if axes in ops:
+            reader.add(ops[axes], operator)
+        elif axes in ((1,), (2,)):
+            reader.add(along, operator, axis=axes[0])
+        else:
             raise ValueError(f"{operator.name} over axes {axes}: not written by edge-asc")
-        reader.add(ops[axes], operator)
 
     return read
 
@@ -198,14 +223,74 @@ def _leaky_relu(reader: _Reader, operator: Operator) -> None:
     reader.add("leaky_relu", operator, slope=slope)
 
 
+def _between(op: str, side: str) -> Callable[[_Reader, Operator], None]:
+    """The larger or smaller of two values, or of one and a bound."""
+
+    def read(reader: _Reader, operator: Operator) -> None:
+        bound = reader.file.tensors[operator.inputs[1]]
+        if bound.data is None:
+            return reader.add(op, operator)
+        number, grid = (
+            float(reader.numbers(operator.inputs[1]).item()),
+            reader.grid(operator.inputs[1]),
+        )
+        if grid is not None:
+            number = grid.scale * (number - grid.zero_point)
+        return reader.add(
+            "clip", operator, **({"low": -math.inf, "high": math.inf} | {side: number})
+        )
+
+    return read
+
+
+def _clip(bounds: tuple[float, float]) -> Callable[[_Reader, Operator], None]:
+    low, high = bounds
+    return lambda reader, operator: reader.add("clip", operator, low=low, high=high)
+
+
+def _reshape(reader: _Reader, operator: Operator) -> None:
+    is_map = len(reader.file.tensors[operator.outputs[0]].shape) == 4
+    reader.add("unflatten" if is_map else "flatten", operator)
+
+
+def _transpose(reader: _Reader, operator: Operator) -> None:
+    order = reader.numbers(operator.inputs[1]).tolist()
+    turn = tuple(GRAPH_AXIS[order[FILE_AXIS[axis]]] for axis in range(3))
+    reader.add("transpose", operator, order=turn)
+
+
+def _gather(reader: _Reader, operator: Operator) -> None:
+    indices = tuple(reader.numbers(operator.inputs[1]).tolist())
+    _take(reader, operator, operator.option(0), indices)
+
+
+def _slice(reader: _Reader, operator: Operator) -> None:
+    begin, end = (reader.numbers(tensor).tolist() for tensor in operator.inputs[1:3])
+    (axis,) = (axis for axis in range(len(begin)) if not operator.option(0) >> axis & 1)
+    _take(reader, operator, axis, tuple(range(begin[axis], end[axis])))
+
+
+def _take(reader: _Reader, operator: Operator, axis: int, indices: tuple[int, ...]) -> None:
+    is_vector = len(reader.file.tensors[operator.inputs[0]].shape) == 2
+    reader.add("take", operator, axis=0 if is_vector else GRAPH_AXIS[axis], indices=indices)
+
+
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 READERS: dict[str, Callable[[_Reader, Operator], None]] = {
-    "PAD": _pad,
-    "CONV_2D": _conv,
-    "DEPTHWISE_CONV_2D": _conv,
+    **dict.fromkeys(("PAD", "PADV2"), _pad),
+    **dict.fromkeys(CONVOLUTIONS, _conv),
     "FULLY_CONNECTED": _linear,
     "MAX_POOL_2D": _max_pool,
-    "MEAN": _reduce({(1, 2): "global_mean"}),
-    "REDUCE_MAX": _reduce({(1, 2): "global_max", (3,): "channel_max"}),
+    "MEAN": _reduce({(1, 2): "global_mean"}, "axis_mean"),
+    "REDUCE_MAX": _reduce({(1, 2): "global_max", (3,): "channel_max"}, "axis_max"),
+    "MAXIMUM": _between("max", "low"),
+    "MINIMUM": _between("min", "high"),
+    "RELU6": _clip((0.0, 6.0)),
+    "RELU_N1_TO_1": _clip((-1.0, 1.0)),
+    "RESHAPE": _reshape,
+    "TRANSPOSE": _transpose,
+    "GATHER": _gather,
+    "STRIDED_SLICE": _slice,
     "CONCATENATION": _concat,
     "LEAKY_RELU": _leaky_relu,
 }

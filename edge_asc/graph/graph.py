@@ -5,6 +5,7 @@ A float graph holds float32 weights; a quantised one holds int8 weights with one
 int32 biases, and a `Grid` for every value. Writers read this list and know nothing of torch.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,27 +17,37 @@ Shape = tuple[int, ...]
 # Ops whose outputs hold only numbers of their inputs: input and output share one grid, so they run
 # on the int8 numbers themselves and lose nothing. TFLite gives wrong results silently otherwise.
 ORDER_OPS = frozenset(
-    {"split", "max", "max_pool", "global_max", "channel_max", "concat", "flatten", "transpose"}
-)
+    {"split", "take", "max", "min", "max_pool", "global_max", "axis_max", "channel_max", "concat",
+     "flatten", "unflatten", "transpose", "pad"}
+)  # fmt: skip
 
 # The leaky ReLU too: XNNPACK scales by multiples of 1/256, which between two grids fits neither
-# side; on one grid what is positive stays as it is.
-SAME_GRID_OPS = ORDER_OPS | {"leaky_relu"}
+# side; on one grid what is positive stays as it is. And bounds that no layer before them takes in.
+SAME_GRID_OPS = ORDER_OPS | {"leaky_relu", "clip"}
 
-OPS = SAME_GRID_OPS | {
-    "conv",  # weight [out, in / groups, kh, kw], bias [out]; stride, padding, groups, relu
-    "linear",  # weight [out, in], bias [out]; relu
-    "global_mean",  # [C, M, F] -> [C, 1, 1]
-    "add",
-    "mul",  # broadcasts [C, 1, 1] and [1, M, F]
-    "sigmoid",
-    "l2_normalise",  # [C] or [C, 1, 1], divided by the root of its sum of squares
-    "relu",
-    # Only before folding:
-    "affine",  # scale [C], shift [C]: batch norm in eval mode, or a constant factor
+UNFOLDED_OPS = frozenset({
+    "affine",  # scale [C], shift [C]: batch norm in eval mode, or constant factors
     "channel_mean",  # [C, M, F] -> [1, M, F]
     "avg_pool",  # kernel, stride, padding; zeros of the padding count
-}
+})  # fmt: skip
+
+OPS = (
+    SAME_GRID_OPS
+    | UNFOLDED_OPS
+    | {
+        "conv",  # weight [out, in / groups, kh, kw], bias [out]; stride, padding, groups, dilation
+        "linear",  # weight [out, in], bias [out]
+        "global_mean",  # [C, M, F] -> [C, 1, 1]
+        "axis_mean",  # over axis 1 or 2, which stays with one number
+        "add",  # both broadcast [C, 1, 1], [1, M, F], [C, 1, F]
+        "mul",
+        "sigmoid",
+        "tanh",
+        "hardswish",
+        "l2_normalise",  # [C] or [C, 1, 1], divided by the root of its sum of squares
+        "relu",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -55,9 +66,20 @@ class Grid:
         """The real numbers of its ends."""
         return self.scale * (-128 - self.zero_point), self.scale * (127 - self.zero_point)
 
+    def nearest(self, number: float) -> int:
+        """The int8 number next to a real one, which may lie beyond the ends."""
+        return int(np.rint(np.clip(number / self.scale + self.zero_point, -128, 127)))
 
-# The only grids that TFLite's LOGISTIC and L2_NORMALIZATION accept.
-FIXED_GRIDS = {"sigmoid": Grid(1 / 256, -128), "l2_normalise": Grid(1 / 128, 0)}
+
+# The only grids that TFLite's LOGISTIC, TANH and L2_NORMALIZATION accept.
+FIXED_GRIDS = {
+    "sigmoid": Grid(1 / 256, -128),
+    "tanh": Grid(1 / 128, 0),
+    "l2_normalise": Grid(1 / 128, 0),
+}
+
+# Ops that may hold the bounds of what they compute: `relu`, or `clip` with two numbers.
+BOUNDED_OPS = frozenset({"conv", "linear", "add", "mul"})
 
 
 @dataclass
@@ -104,7 +126,12 @@ class Graph:
         return bool(self.grids)
 
     def check_writable(self) -> None:
-        """Raise ValueError for a float graph with roundings, which no float file has."""
+        """Raise ValueError for a float graph with roundings, which no float file has.
+
+        Also for one that is not folded: batch norm by itself has no form in a file.
+        """
+        if any(node.op in UNFOLDED_OPS for node in self.nodes):
+            raise ValueError("the graph is not folded: fold(graph) is what can be written")
         if self.known_grids and not self.is_quantised:
             raise ValueError("a network on an int8 base has int8 files alone: quantise it first")
 
@@ -129,10 +156,10 @@ class Graph:
         return shapes
 
     def has_fixed_length(self, n_frames: int) -> bool:
-        """Whether some layer flattens mels and frames, and so needs just this number of frames."""
-        shapes = self.shapes(n_frames)
-        flattened = [node.inputs[0] for node in self.nodes if node.op == "flatten"]
-        return any(shapes[value][1:] != (1, 1) for value in flattened)
+        """Whether some layer reads as many numbers as there are frames, and so needs this many."""
+        shapes, longer = self.shapes(n_frames), self.shapes(3 * n_frames + 64)
+        layers = [node.inputs[0] for node in self.nodes if node.op in ("conv", "linear")]
+        return any(shapes[v][0] != longer[v][0] for v in (*layers, *self.outputs.values()))
 
     def arithmetic_values(self) -> Iterator[str]:
         """Values that are computed with, or leave the graph, each once.
@@ -141,6 +168,15 @@ class Graph:
         """
         read = [v for node in self.nodes if node.op not in ORDER_OPS for v in node.inputs]
         yield from dict.fromkeys([*read, *self.outputs.values()])
+
+
+def bounds_of(node: Node) -> tuple[float, float] | None:
+    """Bounds of a node's numbers, infinite on a side that has none; None: none on either."""
+    if node.attributes.get("relu") or node.op == "relu":
+        return 0.0, math.inf
+    if node.op == "clip":
+        return node.attributes["low"], node.attributes["high"]
+    return node.attributes.get("clip")
 
 
 def per_channel(values: np.ndarray, ndim: int) -> np.ndarray:
@@ -160,6 +196,13 @@ def output_shape(node: Node, inputs: list[Shape]) -> Shape:
         return (x[0], 1, 1)
     if node.op in ("channel_mean", "channel_max"):
         return (1, *x[1:])
+    if node.op in ("axis_mean", "axis_max"):
+        return tuple(1 if axis == node.attributes["axis"] else n for axis, n in enumerate(x))
+    if node.op == "take":
+        axis = node.attributes["axis"]
+        return (*x[:axis], len(node.attributes["indices"]), *x[axis + 1 :])
+    if node.op == "pad":
+        return tuple(n + a + b for n, (a, b) in zip(x, node.attributes["widths"], strict=True))
     if node.op == "split":
         return (x[0] // 2, *x[1:])
     if node.op == "concat":
@@ -167,14 +210,26 @@ def output_shape(node: Node, inputs: list[Shape]) -> Shape:
         return (*x[:axis], sum(shape[axis] for shape in inputs), *x[axis + 1 :])
     if node.op == "flatten":
         return (int(np.prod(x)),)
+    if node.op == "unflatten":
+        return (*x, 1, 1)
     if node.op == "transpose":
-        return x[::-1]  # channels and frames change places
+        return tuple(x[axis] for axis in turn_of(node))
     return tuple(int(n) for n in np.broadcast_shapes(*inputs))
+
+
+def turn_of(node: Node) -> tuple[int, ...]:
+    """The axes of a transpose's input in the order of its output."""
+    return node.attributes.get("order", (2, 1, 0))  # channels and frames change places
+
+
+def dilation_of(node: Node) -> tuple[int, int]:
+    """How far apart a convolution's weights lie on the map."""
+    return node.attributes.get("dilation", (1, 1))
 
 
 def window_shape(node: Node, size: Shape) -> Shape:
     """Size `[M, F]` after a convolution or pooling."""
-    kernel = node.tensors["weight"].shape[2:] if node.op == "conv" else node.attributes["kernel"]
+    kernel = span_of(node) if node.op == "conv" else node.attributes["kernel"]
     stride, padding = node.attributes["stride"], node.attributes["padding"]
     up = [s - 1 if node.attributes.get("ceil") else 0 for s in stride]
     axes = zip(size, padding, kernel, up, strict=True)
@@ -182,6 +237,13 @@ def window_shape(node: Node, size: Shape) -> Shape:
     if min(spans) < 0:
         raise ValueError(f"input of {size[0]} mels x {size[1]} frames is too short for the network")
     return tuple(span // s + 1 for span, s in zip(spans, stride, strict=True))
+
+
+def span_of(node: Node) -> tuple[int, int]:
+    """Mels and frames that a convolution's kernel reaches over, its gaps included."""
+    high, wide = node.tensors["weight"].shape[2:]
+    down, along = dilation_of(node)
+    return (high - 1) * down + 1, (wide - 1) * along + 1
 
 
 def scale_groups(graph: Graph) -> list[set[str]]:

@@ -4,15 +4,17 @@ Every node is a module of its own (`n0`, `n1`, …) that calls one torch functio
 its ops after nodes and the way back from a trained module to the graph is a table look-up.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_asc.graph.graph import Graph, Grid, Node, per_channel
+from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, per_channel, turn_of
 
 
 def module_name(index: int) -> str:
@@ -74,6 +76,9 @@ class GraphNetwork(nn.Module):
         return graph
 
 
+RELU = (0.0, math.inf)
+
+
 def l2_normalise(x: Tensor) -> Tensor:
     """Divide `[B, C, …]` by its length along C; zeros stay."""
     return torch.div(x, torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp_min(1e-12))
@@ -92,17 +97,24 @@ class Convolution(nn.Module):
         trainable = not node.attributes.get("constant")
         self.weight = nn.Parameter(weight, requires_grad=trainable)
         self.bias = nn.Parameter(bias, requires_grad=trainable)
-        self.window = {k: node.attributes[k] for k in ("stride", "padding", "groups")
+        self.window = {k: node.attributes[k] for k in ("stride", "padding", "groups", "dilation")
                        if k in node.attributes}  # fmt: skip
-        self.relu = bool(node.attributes.get("relu"))
+        self.bounds = bounds_of(node)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve, then clip at zero where the node holds the relu."""
+        """Convolve, then keep within the bounds that the node holds."""
         if self.window:
             y = F.conv2d(x, self.weight, self.bias, **self.window)
         else:
             y = F.linear(x, self.weight, self.bias)
-        return F.relu(y) if self.relu else y
+        return within(y, self.bounds)
+
+
+def within(x: Tensor, bounds: tuple[float, float] | None) -> Tensor:
+    """The numbers, none beyond the bounds."""
+    if bounds is None:
+        return x
+    return F.relu(x) if bounds == RELU else F.hardtanh(x, *bounds)
 
 
 def dequantised(node: Node) -> tuple[np.ndarray, np.ndarray]:
@@ -126,10 +138,13 @@ def as_float(graph: Graph) -> Graph:
     return graph
 
 
+TensorFunction = Callable[..., Tensor | Sequence[Tensor]]
+
+
 class Function(nn.Module):
     """A node without tensors."""
 
-    def __init__(self, function: Callable[..., Tensor | Sequence[Tensor]]) -> None:
+    def __init__(self, function: TensorFunction) -> None:
         super().__init__()
         self.function = function
 
@@ -146,20 +161,49 @@ def make_module(node: Node) -> nn.Module:
         kernel, stride, padding = (node.attributes[k] for k in ("kernel", "stride", "padding"))
         ceil = node.attributes["ceil"]
         return Function(lambda x: F.max_pool2d(x, kernel, stride, padding, ceil_mode=ceil))
-    if node.op == "concat":
-        axis = node.attributes["axis"] + 1  # the batch axis comes first
-        return Function(lambda *parts: torch.cat(parts, dim=axis))
-    if node.op == "leaky_relu":
-        slope = node.attributes["slope"]
-        return Function(lambda x: F.leaky_relu(x, slope))
-    if node.op == "add" and node.attributes.get("relu"):
-        return Function(lambda a, b: F.relu(torch.add(a, b)))
-    return Function(FUNCTIONS[node.op])
+    if node.op in MADE:
+        return Function(MADE[node.op](node))
+    function, bounds = FUNCTIONS[node.op], bounds_of(node)
+    if node.op in ("add", "mul") and bounds:
+        return Function(lambda a, b: within(cast(Tensor, function(a, b)), bounds))
+    return Function(function)
 
 
-FUNCTIONS: dict[str, Callable[..., Tensor | Sequence[Tensor]]] = {
+def _axis(node: Node) -> int:
+    return node.attributes["axis"] + 1  # the batch axis comes first
+
+
+def _take(node: Node) -> TensorFunction:
+    axis, indices = _axis(node), torch.tensor(node.attributes["indices"])
+    return lambda x: x.index_select(axis, indices.to(x.device))
+
+
+def _pad(node: Node) -> TensorFunction:
+    widths = [width for axis in reversed(node.attributes["widths"]) for width in axis]
+    return lambda x: F.pad(x, widths)
+
+
+def _transpose(node: Node) -> TensorFunction:
+    order = [0, *(axis + 1 for axis in turn_of(node))]
+    return lambda x: torch.permute(x, order)
+
+
+# Functions of a node's attributes.
+MADE: dict[str, Callable[[Node], TensorFunction]] = {
+    "concat": lambda node: lambda *parts: torch.cat(parts, dim=_axis(node)),
+    "leaky_relu": lambda node: lambda x: F.leaky_relu(x, node.attributes["slope"]),
+    "clip": lambda node: lambda x: within(x, bounds_of(node)),
+    "axis_mean": lambda node: lambda x: torch.mean(x, dim=_axis(node), keepdim=True),
+    "axis_max": lambda node: lambda x: torch.amax(x, dim=_axis(node), keepdim=True),
+    "take": _take,
+    "pad": _pad,
+    "transpose": _transpose,
+}
+
+FUNCTIONS: dict[str, TensorFunction] = {
     "split": lambda x: torch.chunk(x, 2, dim=1),
     "max": torch.max,
+    "min": torch.min,
     "add": torch.add,
     "mul": torch.mul,
     "sigmoid": torch.sigmoid,
@@ -169,5 +213,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor | Sequence[Tensor]]] = {
     "global_max": lambda x: F.adaptive_max_pool2d(x, 1),
     "channel_max": lambda x: torch.max(x, dim=1, keepdim=True)[0],
     "flatten": lambda x: torch.flatten(x, 1),
-    "transpose": lambda x: torch.transpose(x, 1, 3),
+    "unflatten": lambda x: x[:, :, None, None],
+    "tanh": torch.tanh,
+    "hardswish": F.hardswish,
 }

@@ -5,10 +5,11 @@ from typing import Any
 
 from torch import nn
 
+from edge_asc.config.own_code import is_own
 from edge_asc.graph.pretrained import Pretrained
 from edge_asc.models.baselines import DCASE2024Baseline
 from edge_asc.models.compact import CompactAMFM
-from edge_asc.models.own import build_own, is_own
+from edge_asc.models.own import build_own
 from edge_asc.models.paper import ConventionalAMFM, FullAMFM, SequentialAMFM, SingleAMFM
 from edge_asc.models.resnet import ResNetLight
 from edge_asc.models.slim import SlimAMFM

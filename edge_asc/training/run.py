@@ -10,11 +10,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from edge_asc.config.own_code import is_own
 from edge_asc.config.schema import Config, config_from_dict
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.files import atomic_write, write_json
 from edge_asc.models import build
+from edge_asc.models.own import check_heads
 from edge_asc.models.tta import SeveralViews
+from edge_asc.training.augment.extra import find
 from edge_asc.training.callbacks.average import snapshot
 from edge_asc.training.callbacks.loggers import check_loggers
 from edge_asc.training.fit import Fitted, fit_material
@@ -80,6 +83,8 @@ def train(
     check_loggers(loggers)
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, found {seed}")
+    if config.augment.extra:
+        find(config.augment.extra)  # what is not there is said before anything is made ready
     base = describe_base(config)
     check_processes(config, placement)
     dataset = labelled(config, dataset)
@@ -169,6 +174,9 @@ def _new_network(
     torch.manual_seed(seed)
     network = build(config.model.name, config.model.options, n_scenes, n_abstract)
     shape = (1, 1, material.frontend.n_mels, material.n_frames)
+    if is_own(config.model.name):
+        sizes = [n_scenes, *([n_abstract] if n_abstract else [])]
+        check_heads(network, config.model.name, shape, sizes)
     try:
         with torch.no_grad():
             network.eval()(torch.zeros(shape))

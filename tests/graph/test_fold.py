@@ -104,26 +104,6 @@ def test_folding_leaves_its_input_alone() -> None:
     assert before == [(node.op, node.inputs, node.outputs) for node in graph.nodes]
 
 
-class Turned(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.transpose(2, 3)
-
-
-@pytest.mark.parametrize(
-    ("layer", "message"),
-    [
-        (nn.Conv2d(4, 4, 3, groups=2), "groups must be 1"),
-        (nn.Conv2d(1, 4, 3, dilation=2), "only plain zero-padded"),
-        (nn.GELU(), "GELU has no op in the graph"),
-        (nn.AvgPool2d(3, count_include_pad=False), "must count its padding"),
-        (Turned(), r"only transpose\(1, 3\) has an op in the graph"),
-    ],
-)
-def test_what_the_graph_has_no_op_for_is_said(layer: nn.Module, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        trace(small(layer), 9)
-
-
 def test_too_short_input_is_said() -> None:
     graph: Graph = trace(small(nn.Conv2d(1, 4, 7)), 9)
     with pytest.raises(ValueError, match="9 mels x 3 frames is too short"):

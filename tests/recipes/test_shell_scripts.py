@@ -33,7 +33,7 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "views.sh": ([DATA, DATA], {"NAMES": "esc50"}),
     "zoo.sh": ([DATA, "128k", "32k", "taught"], {}),
 }
-WITHOUT = {"live.sh", "teach_pi.sh"}  # call bench/ and tests/pi/
+WITHOUT = {"faults.sh", "live.sh", "teach_pi.sh"}  # call bench/ and tests/pi/
 
 # Stands for `edge-asc` and `python`: notes how it was called, refuses a file that is not there, and
 # makes (empty) what the real one would make under the name it would have.

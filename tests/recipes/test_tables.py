@@ -26,6 +26,11 @@ TABLES = {  # page, name between the markers: script below recipes/, its argumen
     ("RESULTS.md", "ablation"): ["ablation_table.py", "table", ESC10 / "ablation.json"],
     ("RESULTS.md", "small-trunks"): ["small_tables.py", "trunks", SMALL],
     ("RESULTS.md", "small-joint"): ["small_tables.py", "joint", SMALL],
+    ("RESULTS.md", "own-networks"): [
+        "own_networks_table.py",
+        "table",
+        ARTIFACTS / "own-networks/results.json",
+    ],
     ("RESULTS.md", "encoder"): ["encoder/rows.py", ARTIFACTS / "encoder/results.json"],
     ("RESULTS.md", "beside"): ["teach/beside_rows.py", ARTIFACTS / "teach/beside.json"],
     ("docs/teach.md", "beside"): ["teach/beside_rows.py", ARTIFACTS / "teach/beside.json"],

@@ -33,19 +33,19 @@ NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 # Operations by what they do per element.
 PER_OUTPUT = words("""
-_log_softmax _softmax abs add add_ clamp clamp_min div elu exp gelu hardsigmoid hardswish hardtanh
-leaky_relu log maximum minimum mish mul mul_ neg pow prelu relu relu_ rsqrt sigmoid silu softplus
-sqrt sub tanh where
+_log_softmax _prelu_kernel _softmax abs add clamp clamp_max clamp_min div elu exp gelu hardsigmoid
+hardswish hardtanh leaky_relu log maximum minimum mish mul native_batch_norm neg pow prelu relu
+rsqrt rsub sigmoid silu softplus sqrt sub tanh where
 """)
 PER_INPUT = words("""
 _adaptive_avg_pool2d adaptive_max_pool2d amax amin max mean min sum var var_mean
 """)
 POOLS = frozenset({"avg_pool2d", "max_pool2d_with_indices"})
 MOVES = words("""
-_reshape_alias _to_copy _unsafe_view alias arange cat clone constant_pad_nd copy_ detach empty
-expand flip full index index_select lift_fresh ones ones_like permute reflection_pad1d
-reflection_pad2d repeat roll select slice split split_with_sizes squeeze stack t transpose unbind
-unsqueeze view zeros zeros_like
+_reshape_alias _to_copy _unsafe_view alias arange cat channel_shuffle clone constant_pad_nd copy
+detach empty expand flip full index index_select lift_fresh linspace ones ones_like permute
+reflection_pad1d reflection_pad2d repeat roll select slice split split_with_sizes squeeze stack t
+transpose unbind unsqueeze view zeros zeros_like
 """)
 
 

@@ -61,7 +61,7 @@ def watch(network: nn.Module, input_shape: Shape) -> Watched:
     copied = copy.deepcopy(network).eval().to("meta")
     recorder = _Recorder(copied)
     x = torch.empty(input_shape, device="meta")
-    with torch.no_grad(), recorder:
+    with torch.no_grad(), torch.device("meta"), recorder:  # also what the network makes anew
         outputs = copied(x)
     kept = frozenset(recorder.storage(tensor) for tensor in tensors_in(outputs))
     return Watched(recorder.events, recorder.elements, kept)
@@ -112,6 +112,8 @@ class _Recorder(TorchDispatchMode):
         """Called by torch for each operation."""
         result = func(*args, **(kwargs or {}))
         kind = func.overloadpacket.__name__
+        if not kind.startswith("_"):
+            kind = kind.rstrip("_")  # in place is the same work
         reads, makes = tensors_in((args, kwargs)), tensors_in(result)
         self.alive += [*reads, *makes]
         if kind in IN_PLACE and reads and makes:

@@ -11,6 +11,7 @@ _RECURRENT: dict[int, Role] = {1: "weight", 2: "weight", 3: "bias", 7: "weight"}
 # Where an op's constants are not told by their type alone.
 ROLES: dict[str, dict[int, Role]] = {
     "BatchNormalization": {1: "norm", 2: "norm", 3: "statistics", 4: "statistics"},
+    "Clip": {1: "graph", 2: "graph"},  # bounds
     "Conv": {1: "weight", 2: "bias"},
     "ConvInteger": {1: "weight"},
     "ConvTranspose": {1: "weight", 2: "bias"},
@@ -24,6 +25,7 @@ ROLES: dict[str, dict[int, Role]] = {
     "DynamicQuantizeMatMul": {1: "weight", 4: "bias"},
     "MatMulIntegerToFloat": {0: "weight", 1: "weight", 6: "bias"},
     "MatMulInteger": {0: "weight", 1: "weight"},
+    "Pad": {2: "graph"},  # what stands around
     "QGemm": {3: "weight", 6: "bias"},
     "QLinearConv": {3: "weight", 8: "bias"},
     "QLinearMatMul": {0: "weight", 3: "weight"},

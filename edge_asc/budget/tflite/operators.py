@@ -70,6 +70,9 @@ UNPACK VAR_HANDLE WHERE ZEROS_LIKE
 # A constant that goes through one of these is the same weight, unpacked when the file is loaded.
 UNPACKING = frozenset({"DEQUANTIZE", "DENSIFY"})
 
+# Bounds, and what stands around a map: no trained numbers.
+GRAPH_INPUTS = {"MAXIMUM": (1,), "MINIMUM": (1,), "PADV2": (2,)}
+
 BIAS_INPUTS: dict[str, tuple[int, ...]] = {
     "CONV_2D": (2,),
     "DEPTHWISE_CONV_2D": (2,),

@@ -15,6 +15,7 @@ from edge_asc.budget.inventory import (
 from edge_asc.budget.length import Length, length_of
 from edge_asc.budget.tflite.operators import (
     BIAS_INPUTS,
+    GRAPH_INPUTS,
     MATRIX_INPUTS,
     MOVES,
     PER_INPUT,
@@ -154,7 +155,7 @@ class _Counter:
             role: Role = "weight"
             if position in BIAS_INPUTS.get(op.name, ()):
                 role = "bias"
-            elif tensor.dtype in STEERING:
+            elif tensor.dtype in STEERING or position in GRAPH_INPUTS.get(op.name, ()):
                 role = "graph"
             yield self.constant(tensor, role)
 

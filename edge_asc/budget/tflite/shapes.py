@@ -169,6 +169,34 @@ def _slice(shapes: Shapes, op: Operator) -> Shape | None:
     return _legal(op, [n - start if size == -1 else size for n, start, size in triples])
 
 
+def _strided_slice(shapes: Shapes, op: Operator) -> Shape | None:
+    """Pieces of some axes and all of the others, as masks of their ends say."""
+    x, numbers = shapes.input(op, 0), [shapes.numbers(op, position) for position in (1, 2, 3)]
+    if any(n is None or len(n) != len(x) for n in numbers) or any(
+        op.option(slot) for slot in (2, 3, 4)
+    ):
+        return None
+    begins, ends, strides = (n or [] for n in numbers)
+    if any(stride != 1 for stride in strides):
+        return None
+    sizes = []
+    for axis, size in enumerate(x):
+        begin = 0 if op.option(0) >> axis & 1 else begins[axis]
+        end = size if op.option(1) >> axis & 1 else ends[axis]
+        if begin < 0 or end < 0:  # counted from the end
+            return None
+        sizes.append(min(end, size) - begin)
+    return _legal(op, sizes)
+
+
+def _gather(shapes: Shapes, op: Operator) -> Shape | None:
+    x, indices = shapes.input(op, 0), shapes.input(op, 1)
+    if op.option(1):  # axes that both have
+        return None
+    axis = _axis(op, op.option(0), len(x))
+    return (*x[:axis], *indices, *x[axis + 1 :])
+
+
 def _reshape(shapes: Shapes, op: Operator) -> Shape | None:
     total = prod(shapes.input(op, 0))
     wanted = shapes.numbers(op, 1) if len(op.inputs) > 1 else None
@@ -210,6 +238,8 @@ RULES: dict[str, ShapeRule] = {
     "SPLIT": _split,
     "CONCATENATION": _concatenate,
     "SLICE": _slice,
+    "STRIDED_SLICE": _strided_slice,
+    "GATHER": _gather,
     "RESHAPE": _reshape,
     "TRANSPOSE": _transpose,
 }

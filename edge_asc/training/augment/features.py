@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from edge_asc.config.schema import AugmentConfig
+from edge_asc.training.augment.extra import applied, find
 from edge_asc.training.augment.sound import add_noise, gain, mix_sounds, response
 
 RESPONSE_POINTS = 6  # a response that changes slowly: every 20 of 128 mels
@@ -72,9 +73,9 @@ def mask(x: Tensor, start: Tensor, width: Tensor, dim: int) -> Tensor:
 class Augmenter:
     """Raw features and labels in, normalised and augmented batch out.
 
-    Order: gain, response, noise, roll, sounds mixed (raw) → normalise → frequency mixstyle →
-    mixup, where sounds were not mixed → masks, so that masked areas hold the mean of normalised
-    features, 0.
+    Order: gain, response, noise, roll, one's own, sounds mixed (raw) → normalise → frequency
+    mixstyle → mixup, where sounds were not mixed → masks, so that masked areas hold the mean of
+    normalised features, 0.
 
     Args:
         config: what to do and how strongly.
@@ -88,6 +89,7 @@ class Augmenter:
         self.config = config
         self.normalize = normalize
         self.log = log
+        self.extra = find(config.extra) if config.extra else None
 
     def as_recorded(self) -> "Augmenter":
         """The same without what stands for other microphones: responses and noise."""
@@ -100,6 +102,8 @@ class Augmenter:
         """Return features `[B, 1, M, F]` and the targets `[B, classes]` after mixing."""
         c = self.config
         raw = self._shift(self._noise(self._response(self._gain(raw, rng), rng), rng), rng)
+        if self.extra is not None:
+            raw = applied(c.extra, self.extra, raw, rng)
         as_sounds = c.sound_mix == 1 or bool(c.sound_mix and rng.random() < c.sound_mix)
         if as_sounds:
             raw, targets = mix_sounds(raw, targets, *self._pairs(raw, rng), self.log)

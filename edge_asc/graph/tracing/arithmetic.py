@@ -1,0 +1,119 @@
+"""Readers of operations on two tensors, or on a tensor and constants."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from edge_asc.graph.tracing.layers import affine
+from edge_asc.graph.tracing.recorder import Reader, Recorder
+
+
+def add(
+    recorder: Recorder, result: Tensor, a: Any, b: Any, alpha: float = 1, sign: float = 1.0
+) -> None:
+    """`a + alpha · b`; either may be a constant."""
+    factor = float(alpha) * sign
+    if not recorder.is_live(b):
+        _with_constant(recorder, result, a, 1.0, _numbers(b) * factor)
+    elif not recorder.is_live(a):
+        _with_constant(recorder, result, b, factor, _numbers(a))
+    else:
+        _binary(recorder, result, "add", a, b, factor)
+
+
+def subtract(recorder: Recorder, result: Tensor, a: Any, b: Any, alpha: float = 1) -> None:
+    """`a - alpha · b`."""
+    add(recorder, result, a, b, alpha, -1.0)
+
+
+def subtract_from(recorder: Recorder, result: Tensor, a: Any, b: Any, alpha: float = 1) -> None:
+    """`b - a` with a constant b."""
+    if alpha != 1 or recorder.is_live(b):
+        recorder.refuse("rsub")
+    _with_constant(recorder, result, a, -1.0, _numbers(b))
+
+
+def multiply(recorder: Recorder, result: Tensor, a: Any, b: Any) -> None:
+    """`a · b`; either may be a constant."""
+    if not recorder.is_live(b):
+        _with_constant(recorder, result, a, _numbers(b), 0.0)
+    elif not recorder.is_live(a):
+        _with_constant(recorder, result, b, _numbers(a), 0.0)
+    else:
+        _binary(recorder, result, "mul", a, b)
+
+
+def divide(recorder: Recorder, result: Tensor, a: Any, b: Any, rounding_mode: Any = None) -> None:
+    """`a / b` with a constant b, or by the length of a."""
+    if id(b) in recorder.lengths and recorder.is_live(a):
+        _by_length(recorder, result, a, recorder.lengths[id(b)])
+    elif recorder.is_live(b) or rounding_mode is not None:
+        recorder.refuse("division by computed numbers")
+    else:
+        _with_constant(recorder, result, a, 1 / _numbers(b), 0.0)
+
+
+def negate(recorder: Recorder, result: Tensor, x: Tensor) -> None:
+    """`-x`."""
+    affine(recorder, result, x, -1.0, 0.0)
+
+
+def between(op: str) -> Reader:
+    """The larger or the smaller of two."""
+    return lambda recorder, result, a, b: _binary(recorder, result, op, a, b)
+
+
+def _binary(
+    recorder: Recorder, result: Tensor, op: str, a: Tensor, b: Tensor, factor: float = 1.0
+) -> None:
+    if a.ndim != b.ndim:
+        recorder.refuse(f"{op} of tensors with {a.ndim} and {b.ndim} dims")
+    (left, right), axes = recorder.together([a, b])
+    if factor != 1.0:
+        line = {"scale": np.full(1, factor), "shift": np.zeros(1)}
+        right = recorder.emit("affine", right, tensors=line)
+    recorder.hold(result, recorder.emit(op, left, right), axes)
+
+
+def _numbers(constant: Any) -> np.ndarray:
+    if isinstance(constant, Tensor):
+        return constant.detach().double().cpu().numpy()
+    return np.asarray(constant, np.float64)
+
+
+def _with_constant(recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any) -> None:
+    """A line through constants, which differ along one dim at most."""
+    scale, shift = np.asarray(scale, np.float64), np.asarray(shift, np.float64)
+    size = max(scale.size, shift.size)
+    if size == 1:
+        affine(recorder, result, x, scale.reshape(-1), shift.reshape(-1))
+        return
+    many = scale if scale.size > 1 else shift
+    dims = [d - many.ndim + x.ndim for d, n in enumerate(many.shape) if n > 1]
+    if len(dims) != 1 or dims[0] < 1 or many.size != x.shape[dims[0]] or result.shape != x.shape:
+        recorder.refuse("a constant that differs along several dims")
+    affine(recorder, result, x, scale.reshape(-1), shift.reshape(-1), dims[0])
+
+
+def length(
+    recorder: Recorder,
+    result: Tensor,
+    x: Tensor,
+    order: float = 2,
+    dim: Sequence[int] | None = None,
+    keepdim: bool = False,
+    dtype: Any = None,
+) -> None:
+    """The length along the second dim, by which `divide` divides."""
+    if order != 2 or not dim or [d % x.ndim for d in dim] != [1] or not keepdim:
+        recorder.refuse("linalg_vector_norm")
+    recorder.lengths[id(result)] = x
+
+
+def _by_length(recorder: Recorder, result: Tensor, x: Tensor, measured: Tensor) -> None:
+    if x is not measured:
+        recorder.refuse("division by computed numbers")
+    (value,), axes = recorder.together([x])
+    recorder.hold(result, recorder.emit("l2_normalise", value), axes)

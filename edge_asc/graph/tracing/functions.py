@@ -1,0 +1,86 @@
+"""Readers of operations on each number of a tensor by itself: activations and bounds."""
+
+import math
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from edge_asc.graph.tracing.arguments import array
+from edge_asc.graph.tracing.recorder import Reader, Recorder
+
+
+def unary(op: str, **attributes: Any) -> Reader:
+    """A reader of an op that has no other inputs."""
+
+    def read(recorder: Recorder, result: Tensor, x: Tensor, *_: Any, **__: Any) -> None:
+        elementwise(recorder, result, x, op, **attributes)
+
+    return read
+
+
+def elementwise(recorder: Recorder, result: Tensor, x: Tensor, op: str, **attributes: Any) -> None:
+    """Emit an op of each number by itself."""
+    (value,), axes = recorder.together([x])
+    recorder.hold(result, recorder.emit(op, value, attributes=attributes), axes)
+
+
+def clip(recorder: Recorder, result: Tensor, x: Tensor, low: Any = None, high: Any = None) -> None:
+    """Bounds, infinite or None where there is none."""
+    if id(x) in recorder.lengths:  # so that nothing is divided by zero
+        recorder.lengths[id(result)] = recorder.lengths[id(x)]
+        return
+    if isinstance(low, Tensor) or isinstance(high, Tensor):
+        recorder.refuse("clamp")
+    low = -math.inf if low is None else float(low)
+    high = math.inf if high is None else float(high)
+    if (low, high) == (0.0, math.inf):
+        elementwise(recorder, result, x, "relu")
+    else:
+        elementwise(recorder, result, x, "clip", low=low, high=high)
+
+
+def clamp(recorder: Recorder, result: Tensor, x: Tensor, min: Any = None, max: Any = None) -> None:
+    """Bounds by torch's names of them."""
+    clip(recorder, result, x, min, max)
+
+
+def hard_tanh(
+    recorder: Recorder, result: Tensor, x: Tensor, low: float = -1.0, high: float = 1.0
+) -> None:
+    """Bounds as layers have them."""
+    clip(recorder, result, x, low, high)
+
+
+def hard_sigmoid(recorder: Recorder, result: Tensor, x: Tensor) -> None:
+    """A line within 0 and 1."""
+    (value,), axes = recorder.together([x])
+    line = {"scale": np.full(1, 1 / 6), "shift": np.full(1, 0.5)}
+    value = recorder.emit("affine", value, tensors=line)
+    bounds = {"low": 0.0, "high": 1.0}
+    recorder.hold(result, recorder.emit("clip", value, attributes=bounds), axes)
+
+
+def silu(recorder: Recorder, result: Tensor, x: Tensor) -> None:
+    """`x · sigmoid(x)`."""
+    (value,), axes = recorder.together([x])
+    recorder.hold(result, recorder.emit("mul", value, recorder.emit("sigmoid", value)), axes)
+
+
+def leaky_relu(recorder: Recorder, result: Tensor, x: Tensor, slope: float = 0.01) -> None:
+    """A flatter line below zero."""
+    elementwise(recorder, result, x, "leaky_relu", slope=float(slope))
+
+
+def prelu(recorder: Recorder, result: Tensor, x: Tensor, weight: Tensor) -> None:
+    """The same with a slope that was learnt, or one for each channel."""
+    slopes = array(weight).reshape(-1)
+    if slopes.min() < 0 or slopes.max() > 1:
+        recorder.refuse("a slope outside 0 to 1")
+    if len(set(slopes.tolist())) == 1:
+        leaky_relu(recorder, result, x, float(slopes[0]))
+        return
+    (value,), axes = recorder.together([x])  # the larger of x and slope · x
+    line = {"scale": slopes.astype(np.float64), "shift": np.zeros(1)}
+    flat = recorder.emit("affine", value, tensors=line)
+    recorder.hold(result, recorder.emit("max", value, flat), axes)

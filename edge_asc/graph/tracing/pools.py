@@ -1,0 +1,154 @@
+"""Readers of means, maxima and pools."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_asc.graph.tracing.arguments import CHANNELS, FRAMES, MELS, WHOLE_MAP, pair
+from edge_asc.graph.tracing.layers import affine
+from edge_asc.graph.tracing.layout import filled
+from edge_asc.graph.tracing.recorder import Reader, Recorder
+
+
+def reduction(one_number: str, along: str, over_channels: str) -> Reader:
+    """A mean or maximum over any dims; results with indices give the numbers first."""
+
+    def read(
+        recorder: Recorder,
+        result: Any,
+        x: Tensor,
+        dim: int | Sequence[int] | None = None,
+        keepdim: bool = False,
+        **_: Any,
+    ) -> None:
+        numbers = result if isinstance(result, Tensor) else result[0]
+        dims = [dim] if isinstance(dim, int) else list(dim or ())
+        reduced = sorted({d % x.ndim for d in dims})
+        if not reduced or 0 in reduced:
+            recorder.refuse("a mean or maximum over all clips")
+        whole = recorder.joined(x)
+        if whole is not None and reduced == [2]:
+            value, places, gone = whole, (CHANNELS, MELS), set(WHOLE_MAP)
+        else:
+            value, axes = recorder.picked(x)
+            places = filled(axes)
+            value = recorder.arranged(value, axes, places)
+            gone = {places[d - 1] for d in reduced if axes[d - 1] is not None}
+        value = _reduced(recorder, value, gone, (one_number, along, over_channels))
+        kept = [places[d - 1] for d in range(1, x.ndim) if keepdim or d not in reduced]
+        recorder.hold(numbers, value, tuple(kept))
+
+    return read
+
+
+def _reduced(recorder: Recorder, value: str, axes: set[int], ops: tuple[str, str, str]) -> str:
+    if len(recorder.shapes[value]) == 1:
+        value = recorder.once("unflatten", value)
+    one_number, along, over_channels = ops
+    if CHANNELS in axes:
+        value = recorder.emit(over_channels, value)
+    axes = axes - {CHANNELS}
+    _, n_mels, _ = recorder.shapes[value]
+    if axes == set(WHOLE_MAP) or (axes == {FRAMES} and n_mels == 1):
+        return recorder.emit(one_number, value)
+    for axis in sorted(axes):
+        value = recorder.emit(along, value, attributes={"axis": axis})
+    return value
+
+
+def total(
+    recorder: Recorder, result: Tensor, x: Tensor, dim: Any = None, *rest: Any, **more: Any
+) -> None:
+    """So many times the mean, where the number is known: not over frames."""
+    dims = [dim] if isinstance(dim, int) else list(dim or ())
+    size = math.prod(x.shape[d] for d in dims)
+    _, axes = recorder.picked(x)
+    if any(axes[d % x.ndim - 1] == FRAMES for d in dims if d % x.ndim):
+        recorder.refuse("a sum over frames")
+    mean = torch.empty_like(result)
+    recorder.kept.append(mean)
+    MEAN(recorder, mean, x, dim, *rest, **more)
+    affine(recorder, result, mean, float(size), 0.0)
+
+
+def max_pool(
+    recorder: Recorder,
+    result: Sequence[Tensor],
+    x: Tensor,
+    kernel: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> None:
+    """The largest number of each window."""
+    if pair(dilation) != (1, 1):
+        recorder.refuse("pooling with dilation")
+    window = _window(kernel, stride, padding)
+    attributes = window | {"ceil": ceil_mode}
+    if ceil_mode and window != _window(2, 2, 0):
+        recorder.refuse("a maximum that rounds up")
+    name = recorder.emit("max_pool", recorder.map(x), attributes=attributes)
+    recorder.hold(result[0], name, (0, 1, 2))
+
+
+def avg_pool(
+    recorder: Recorder,
+    result: Tensor,
+    x: Tensor,
+    kernel: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> None:
+    """The mean of each window; of one as large as the map the global mean."""
+    value, window = recorder.map(x), _window(kernel, stride, padding)
+    padded = any(window["padding"])
+    if window["kernel"] == recorder.shapes[value][1:] and not padded:
+        recorder.hold(result, recorder.emit("global_mean", value), (0, 1, 2))
+        return
+    if ceil_mode or divisor_override is not None or (padded and not count_include_pad):
+        recorder.refuse("average pooling that rounds up or leaves its padding out")
+    recorder.hold(result, recorder.emit("avg_pool", value, attributes=window), (0, 1, 2))
+
+
+def _window(kernel: Any, stride: Any, padding: Any) -> dict[str, tuple[int, int]]:
+    return {"kernel": pair(kernel), "stride": pair(stride or kernel), "padding": pair(padding)}
+
+
+def adaptive(one_number: str, along: str, pool: str) -> Reader:
+    """To one number along mels, frames or both; mels also to a part of what they are."""
+
+    def read(recorder: Recorder, result: Any, x: Tensor, size: Any) -> None:
+        numbers = result if isinstance(result, Tensor) else result[0]
+        value = recorder.map(x)
+        _, n_mels, n_frames = recorder.shapes[value]
+        mels, frames = pair(size)
+        if (mels, frames) == (1, 1):
+            value = recorder.emit(one_number, value)
+        elif frames not in (1, n_frames) or n_mels % mels:
+            recorder.refuse("adaptive pooling to such a size")
+        else:
+            if mels == 1 < n_mels:
+                value = recorder.emit(along, value, attributes={"axis": MELS})
+            elif mels < n_mels:
+                value = recorder.emit(pool, value, attributes=_by_mels(pool, n_mels // mels))
+            if frames == 1 < n_frames:
+                value = recorder.emit(along, value, attributes={"axis": FRAMES})
+        recorder.hold(numbers, value, (0, 1, 2))
+
+    return read
+
+
+def _by_mels(pool: str, size: int) -> dict[str, Any]:
+    window: dict[str, Any] = {"kernel": (size, 1), "stride": (size, 1), "padding": (0, 0)}
+    return window | {"ceil": False} if pool == "max_pool" else window
+
+
+MEAN = reduction("global_mean", "axis_mean", "channel_mean")
+MAXIMUM = reduction("global_max", "axis_max", "channel_max")

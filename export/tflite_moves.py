@@ -1,0 +1,150 @@
+"""Operators of a .tflite file that only move numbers, and those that keep them within bounds."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_asc.budget.tflite.shapes import SAME, VALID
+from edge_asc.graph.from_tflite import FILE_AXIS, FUSED_BOUNDS
+from edge_asc.graph.graph import Grid, Node, bounds_of, turn_of
+
+if TYPE_CHECKING:
+    from edge_asc.export.to_tflite import Writer
+
+LOWEST = float(np.finfo(np.float32).min)
+
+
+def flatten(writer: "Writer", node: Node) -> None:
+    """`[1, M, F, C]` → `[1, N]`; only linear layers can read it in the file's order."""
+    source, name = node.inputs[0], node.output
+    read_by_linear = all(reader.op == "linear" for reader in writer.graph.consumers(name))
+    of_one_place = writer.shapes[source][1:] == (1, 1)
+    if of_one_place and read_by_linear and not writer.graph.is_output(name):
+        writer.index[name] = writer.value(source)  # FULLY_CONNECTED flattens by itself
+        return
+    tensor = writer.value(source)
+    if not (of_one_place or in_file_order(writer, node)):
+        c, m, f = writer.shapes[source]
+        turned = writer.activation((f, c, m), writer.graph.grids.get(source))  # in a file 1 C M F
+        order = writer.constant(np.array([0, 3, 1, 2], np.int32))
+        writer.operator("TRANSPOSE", [tensor, order], [turned])
+        tensor = turned
+    _reshape(writer, tensor, node)
+
+
+def in_file_order(writer: "Writer", node: Node) -> bool:
+    """Whether a vector is laid out as the file flattens maps, M F C, which linear layers heed."""
+    readers = writer.graph.consumers(node.output)
+    return all(reader.op == "linear" for reader in readers) and not writer.graph.is_output(
+        node.output
+    )
+
+
+def unflatten(writer: "Writer", node: Node) -> None:
+    """`[1, C]` → `[1, 1, 1, C]`."""
+    _reshape(writer, writer.value(node.inputs[0]), node)
+
+
+def _reshape(writer: "Writer", tensor: int, node: Node) -> None:
+    shape = writer.constant(np.array(writer.file_shape_of(node.output), np.int32))
+    writer.operator("RESHAPE", [tensor, shape], [writer.value(node.output)])
+
+
+def transpose(writer: "Writer", node: Node) -> None:
+    """Axes of `[C, M, F]` in another order."""
+    order = [0, 0, 0, 0]
+    for axis, came_from in enumerate(turn_of(node)):
+        order[FILE_AXIS[axis]] = FILE_AXIS[came_from]
+    writer.emit("TRANSPOSE", node, constants=(writer.constant(np.array(order, np.int32)),))
+
+
+def take(writer: "Writer", node: Node) -> None:
+    """Some numbers along an axis: a piece, or any in any order."""
+    indices = node.attributes["indices"]
+    shape = writer.file_shape_of(node.inputs[0])
+    axis = 1 if len(shape) == 2 else FILE_AXIS[node.attributes["axis"]]
+    if indices == tuple(range(indices[0], indices[0] + len(indices))):
+        begin, end, stride = [0] * len(shape), [0] * len(shape), [1] * len(shape)
+        begin[axis], end[axis] = indices[0], indices[0] + len(indices)
+        ends = [writer.constant(np.array(v, np.int32)) for v in (begin, end, stride)]
+        others = 2 ** len(shape) - 1 - 2**axis  # of these all is taken
+        writer.emit("STRIDED_SLICE", node, (0, "i32", others), (1, "i32", others),
+                    constants=tuple(ends))  # fmt: skip
+    else:
+        chosen = writer.constant(np.array(indices, np.int32))
+        writer.emit("GATHER", node, (0, "i32", axis), constants=(chosen,))
+
+
+def pad(writer: "Writer", node: Node) -> None:
+    """Zeros around."""
+    widths = np.zeros((4, 2), np.int32)
+    for axis, both in enumerate(node.attributes["widths"]):
+        widths[FILE_AXIS[axis]] = both
+    result = writer.value(node.output)
+    writer.operator("PAD", [writer.value(node.inputs[0]), writer.constant(widths)], [result])
+
+
+def max_pool(writer: "Writer", node: Node) -> None:
+    """The largest of each window; what lies around the map is never the largest."""
+    a = node.attributes
+    (high, wide), (down, along) = a["kernel"], a["stride"]  # mels, frames
+    halves = (high, wide, down, along) == (2, 2, 2, 2)
+    if a["ceil"] and (any(a["padding"]) or not halves):
+        raise ValueError(f"max pool {a}: ceil mode only where 2 x 2 are halved, without padding")
+    same = (down, along) == (1, 1) and all(
+        2 * p == k - 1 for p, k in zip(a["padding"], a["kernel"], strict=True)
+    )
+    source = writer.value(node.inputs[0])
+    if any(a["padding"]) and not same:
+        source = _padded_for_maximum(writer, node)
+    scheme = SAME if same or a["ceil"] else VALID
+    options = ((0, "i8", scheme), (1, "i32", along), (2, "i32", down), (3, "i32", wide),
+               (4, "i32", high))  # fmt: skip
+    writer.operator("MAX_POOL_2D", [source], [writer.value(node.output)], *options)
+
+
+def _padded_for_maximum(writer: "Writer", node: Node) -> int:
+    """Zeros, where nothing is below them; else the lowest number."""
+    source = node.inputs[0]
+    producer = writer.graph.producer(source)
+    bounds = None if producer is None else bounds_of(producer)
+    if bounds and bounds[0] >= 0:
+        return writer.padded(node, node.attributes["padding"])
+    grid = writer.graph.grids.get(source)
+    lowest = LOWEST if grid is None else grid.scale * (-128 - grid.zero_point)
+    return writer.padded(node, node.attributes["padding"], writer.scalar(lowest, grid, rank=1))
+
+
+def clip(writer: "Writer", node: Node) -> None:
+    """Bounds that no layer has taken in; in int8 on the grid of what they bound."""
+    bounds = bounds_of(node)
+    assert bounds is not None  # an op of this kind has them
+    limit(writer, writer.value(node.inputs[0]), node, bounds)
+
+
+def limit(writer: "Writer", source: int, node: Node, bounds: tuple[float, float]) -> None:
+    """Keep a tensor within bounds; what comes of it is the node's result."""
+    if bounds in FUSED_BOUNDS:
+        name = {1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}[FUSED_BOUNDS[bounds]]
+        writer.operator(name, [source], [writer.value(node.output)])
+        return
+    grid, shape = writer.graph.grids.get(node.output), writer.shapes[node.output]
+    rank = len(writer.file_shape_of(node.output))
+    sides = [(name, bound) for name, bound in zip(("MAXIMUM", "MINIMUM"), bounds, strict=True)
+             if math.isfinite(bound)]  # fmt: skip
+    for name, bound in sides:
+        is_last = bound == sides[-1][1]
+        out = writer.value(node.output) if is_last else writer.activation(shape, grid)
+        if (name, bound) == ("MAXIMUM", 0.0):
+            writer.operator("RELU", [source], [out])
+        else:
+            writer.operator(name, [source, writer.scalar(bound, grid, rank)], [out])
+        source = out
+
+
+def is_within(grid: Grid | None, bounds: tuple[float, float]) -> bool:
+    """Whether a grid has no number beyond the bounds, so that its ends are the bounds."""
+    if grid is None:
+        return False
+    return grid.nearest(bounds[0]) == -128 and grid.nearest(bounds[1]) == 127
