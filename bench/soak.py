@@ -68,6 +68,7 @@ class Watch:
         self.worst_s = 0.0  # largest distance of a decision from where it was due
         self.rss: list[tuple[float, int]] = []  # seconds of audio, bytes
         self.last: dict[str, Any] = {}
+        self.notices: list[str] = []
         self._first_s = 0.0
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -80,6 +81,8 @@ class Watch:
                 self._decision(event["position_s"])
             elif event["event"] == "health":
                 self.last = event
+            elif event["event"] == "notice":
+                self.notices.append(event["text"])
 
     def _decision(self, position_s: float) -> None:
         if not self.n:
@@ -90,14 +93,33 @@ class Watch:
             self.rss.append((position_s, usage(self._program.pid).rss_bytes))
 
 
-def soak(model: Path, hours: float, log: bool) -> dict[str, Any]:
-    """Run it; the figures."""
+# Another disk in the place of a folder, seen by one process and its children alone.
+_MOUNT = 'mount -t tmpfs -o size="$0" none "$1" && shift && exec "$@"'
+
+
+def soak(
+    model: Path, hours: float, log: bool, keep: bool = False, disk_bytes: int | None = None
+) -> dict[str, Any]:
+    """Run it; the figures.
+
+    Args:
+        model: which hears.
+        hours: of audio.
+        log: whether every decision is logged.
+        keep: whether clips are kept, one for each ten minutes.
+        disk_bytes: of the disk that log and clips are on; None: the temporary folder's.
+    """
     n_samples, scenes = round(3600 * hours * RATE_HZ), audio()
     command = [sys.executable, "-m", "edge_asc", "live", "--model", str(model)]
     command += ["--source", "-", "--raw", str(RATE_HZ), "--json", "--hop", str(HOP_S)]
     with tempfile.TemporaryDirectory() as folder:
         if log:
             command += ["--log", str(Path(folder) / "soak.jsonl"), "--log-every", "decision"]
+        if keep:
+            command += ["--keep", str(Path(folder) / "kept"), "--keep-when", "every 10m"]
+            command += ["--keep-mb", "20"]
+        if disk_bytes is not None:
+            command = ["unshare", "-rm", "sh", "-c", _MOUNT, str(disk_bytes), folder, *command]
         started = time.monotonic()
         pipe = subprocess.PIPE
         program = subprocess.Popen(command, stdin=pipe, stdout=pipe)
@@ -123,6 +145,7 @@ def soak(model: Path, hours: float, log: bool) -> dict[str, Any]:
         "rss_warm_bytes": warm,
         "rss_growth_bytes": max(rss for _, rss in watch.rss) - warm,
         "log_bytes": log_bytes,
+        "notices": watch.notices,
     }
 
 

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from edge_asc.files import inert
+
 UNSURE = "unsure"  # shown instead of a scene; never a label of a model
 SILENCE_DBFS = -120.0  # below the noise of any microphone, and finite: JSON has no infinity
 
@@ -73,7 +75,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
 
 def json_text(value: Any) -> str:
     """An event, or what holds events, as JSON on one line."""
-    return msgspec.json.encode(value).decode()
+    return inert(msgspec.json.encode(value).decode())
 
 
 def rounded(value: Any, digits: int = 4) -> Any:

@@ -23,6 +23,7 @@ The packages, each of which imports only those before it:
 - `config`, `data`, `budget`: presets, data sets, size rules
 - `models`, `graph`, `training`, `evaluation`: torch networks, their graphs, runs and figures
 - `quantize`, `export`: int8, and the files' writers
+- `research`: comparisons of several models, as papers ask for them
 - `teaching`: a head for sounds of one's own, without torch
 - `api`: what joins several of these for the names above
 - `report`, `search`, `cli`: the report, the search for networks, the command `edge-asc`

@@ -141,8 +141,12 @@ def as_json(value: Any) -> str:
     """
     plain = _finite(msgspec.to_builtins(value, enc_hook=_number))
     text = _NUMBERS.sub(_on_one_line, json.dumps(plain, indent=2, ensure_ascii=False))
-    # What would act on a terminal that shows the JSON, JSON may escape.
-    return _ACTS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return inert(text)
+
+
+def inert(json_text: str) -> str:
+    """JSON in which what would act on a terminal that shows it is escaped, as JSON may."""
+    return _ACTS.sub(lambda found: f"\\u{ord(found.group()):04x}", json_text)
 
 
 def utf8(name: str) -> str:

@@ -5,12 +5,14 @@ matplotlib is imported by the first picture: what draws none needs no matplotlib
 
 import os
 import tempfile
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from edge_asc.files import atomic_write
 from edge_asc.install import add_package
+from edge_asc.shown import shown_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,4 +83,17 @@ def save_figure(figure: "Figure", path: Path | str, dpi: int = DPI) -> None:
     """
     ending = Path(path).suffix[1:].lower()
     with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=dpi, format=ending if ending in KINDS else KINDS[0])
+        write_figure(figure, temporary, ending if ending in KINDS else KINDS[0], dpi)
+
+
+def write_figure(figure: "Figure", to: Path | BinaryIO, kind: str, dpi: int = DPI) -> None:
+    """Draw a picture of one of `KINDS`, in which text from outside does nothing."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_text(shown_text(text.get_text()))
+    with warnings.catch_warnings():
+        # A box stands in the picture for what no font has; nobody can do more about it.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(to, dpi=dpi, format=kind)

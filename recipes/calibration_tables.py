@@ -72,10 +72,10 @@ def known(table: Path, out: Path) -> None:
 def predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities `[N, S]` and truth `[N]`."""
     with path.open(newline="") as file:
-        header, *rows = csv.reader(file)
-    labels = [name.removeprefix("p_") for name in header[3:]]
-    probabilities = np.array([[float(p) for p in row[3:]] for row in rows])
-    return probabilities, np.array([labels.index(row[1]) for row in rows])
+        rows = list(csv.DictReader(file))
+    columns = [name for name in rows[0] if name.startswith("p_")]
+    probabilities = np.array([[float(row[column]) for column in columns] for row in rows])
+    return probabilities, np.array([columns.index(f"p_{row['label']}") for row in rows])
 
 
 def with_mean(numbers: dict[str, list[float]], forms: Sequence[Form]) -> list[list[str]]:

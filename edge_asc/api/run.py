@@ -235,7 +235,8 @@ def train(
             and the step's numpy generator, and returns the changed batch.
         out: folder of the runs; None: `edge-asc-runs`.
         name: of the run; None: time and preset.
-        init: a finished run to begin with: its weights, but for the heads.
+        init: a finished run to begin with: its weights, and the heads' where it names the same
+            classes.
         base: a model file to begin with in place of the preset's: a name of the zoo, as "encoder",
             or an int8 .tflite file. It goes with a preset whose network has one, as
             `encoder-base`; front end and window become the file's.

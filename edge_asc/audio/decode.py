@@ -23,8 +23,10 @@ import numpy as np
 from edge_asc.audio.channels import Balance
 from edge_asc.audio.ffmpeg import converted
 from edge_asc.audio.formats.container import shortfall
+from edge_asc.audio.formats.lame import check_music
 from edge_asc.audio.formats.part import Damaged, Part, PartFile
 from edge_asc.audio.formats.parts import parts_of
+from edge_asc.audio.formats.samples_md5 import SamplesMd5
 from edge_asc.audio.full_scale import FullScale
 from edge_asc.audio.resampler import Resampler
 from edge_asc.audio.samples import Floats, Samples, check_channel, checked_audio, mono
@@ -45,6 +47,7 @@ class AudioError(ValueError):
 
 
 T = TypeVar("T")
+Use = Callable[["SoundFile", Part], Iterator[T]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def probe(path: Path | str) -> AudioInfo:
         AudioError: missing, a directory, empty, truncated or damaged (as far as the container
             tells), sampled too slowly for sound, or in no format libsndfile knows.
     """
-    found = list(_each_sound(Path(path), _infos))
+    found = list(_each_sound(Path(path), _infos, to_its_end=False))
     duration_s = sum(info.duration_s for info in found)
     first = found[0]
     return AudioInfo(duration_s, first.sample_rate_hz, first.channels, first.subtype)
@@ -120,9 +123,9 @@ def blocks(
         raise ValueError(f"block_s is {block_s}, must be above 0")
     path = Path(path)
 
-    def resampled(file: "SoundFile") -> Iterator[Floats]:
+    def resampled(file: "SoundFile", part: Part) -> Iterator[Floats]:
         n = _frames_at_once(file, block_s)
-        parts = _mono_blocks(path, file, n, channel)
+        parts = _mono_blocks(path, file, n, channel, SamplesMd5(part.md5, file.subtype))
         return _resampled(parts, Resampler(file.samplerate, sample_rate_hz))
 
     yield from (block for block in _each_sound(path, resampled) if len(block))
@@ -135,7 +138,7 @@ def fit_length(audio: Floats, n: int) -> Floats:
     return np.concatenate([audio, np.zeros(n - len(audio), audio.dtype)])
 
 
-def _each_sound(path: Path, use: Callable[["SoundFile"], Iterator[T]]) -> Iterator[T]:
+def _each_sound(path: Path, use: Use[T], to_its_end: bool = True) -> Iterator[T]:
     """What is made of each of the sounds in a file, one opened after the other."""
     _check(path)
     with _readable(path), _source(path) as source, source.open("rb") as file:
@@ -143,8 +146,11 @@ def _each_sound(path: Path, use: Callable[["SoundFile"], Iterator[T]]) -> Iterat
         for part in parts_of(file, n_bytes):
             if missing := _missing(file, part):
                 raise Damaged(f"truncated: {missing}")
+            if to_its_end:
+                check_music(file, part, n_bytes)
             is_whole = part.is_all_of(n_bytes)
-            yield from _one_sound(os.fsencode(source) if is_whole else PartFile(file, part), use)
+            opened = os.fsencode(source) if is_whole else PartFile(file, part)
+            yield from _one_sound(opened, part, use)
 
 
 def _source(path: Path) -> AbstractContextManager[Path]:
@@ -152,14 +158,14 @@ def _source(path: Path) -> AbstractContextManager[Path]:
     return converted(path) if path.suffix.lower() in FFMPEG_SUFFIXES else nullcontext(path)
 
 
-def _one_sound(source: bytes | PartFile, use: Callable[["SoundFile"], Iterator[T]]) -> Iterator[T]:
+def _one_sound(source: bytes | PartFile, part: Part, use: Use[T]) -> Iterator[T]:
     import soundfile
 
     with soundfile.SoundFile(source) as opened:
         if opened.samplerate < MIN_RATE_HZ:
             rate = f"sampled at {opened.samplerate} Hz"
             raise Damaged(f"{rate}, sound needs at least {MIN_RATE_HZ} Hz")
-        yield from use(opened)
+        yield from use(opened, part)
 
 
 def _missing(file: BinaryIO, part: Part) -> str | None:
@@ -201,7 +207,7 @@ def _check(path: Path) -> None:
         raise AudioError(f"{path}: headerless audio cannot be decoded")
 
 
-def _infos(file: "SoundFile") -> Iterator[AudioInfo]:
+def _infos(file: "SoundFile", part: Part) -> Iterator[AudioInfo]:
     rate_hz = file.samplerate
     yield AudioInfo(file.frames / rate_hz, rate_hz, file.channels, file.subtype)
 
@@ -211,7 +217,7 @@ def _frames_at_once(file: "SoundFile", block_s: float) -> int:
 
 
 def _mono_blocks(
-    path: Path, file: "SoundFile", n: int, channel: int | Mixing | None
+    path: Path, file: "SoundFile", n: int, channel: int | Mixing | None, md5: SamplesMd5
 ) -> Iterator[Floats]:
     """Yield at most n frames at a time, as one channel; check what only decoding shows."""
     done, scale = 0, FullScale()
@@ -220,6 +226,7 @@ def _mono_blocks(
         frames = file.read(n, dtype="float32", always_2d=True)
         mix = channel if callable(channel) else _mixing(file, channel, frames)
         while len(frames):
+            md5.add(frames)
             samples = checked_audio(mix(frames), done)
             if has_scale:
                 scale.add(samples)
@@ -234,6 +241,7 @@ def _mono_blocks(
     if done < file.frames:
         counts = f"header promises {file.frames} frames, {done} are there"
         raise AudioError(f"{path}: truncated: {counts}")
+    md5.end()
 
 
 def _mixing(file: "SoundFile", channel: int | None, first: Floats) -> Mixing:

@@ -9,6 +9,7 @@ import typer
 from edge_asc.cli import complete
 from edge_asc.suggest import no_such
 
+ALL_FOLDS = "all"
 OR_NAME = "or a name of `edge-asc models`; a file of that name comes first"
 
 
@@ -25,6 +26,7 @@ def one_of(known: Callable[[], Iterable[str]]) -> Callable[[str | None], str | N
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Data = Annotated[Path, typer.Option("--data", metavar="PATH", help="Data set.")]
+DataOrNone = Annotated[Path | None, typer.Option("--data", metavar="PATH", help="Data set.")]
 Columns = Annotated[
     str | None,
     typer.Option(
@@ -32,10 +34,12 @@ Columns = Annotated[
         help="Columns of a table with other names: path=filename,label=class,fold=fold,group=fsID.",
     ),
 ]
-Preset = Annotated[
-    str,
+PresetOrNone = Annotated[
+    str | None,
     typer.Argument(
-        metavar="PRESET", help="Name of a preset, or a .toml file.", autocompletion=complete.presets
+        metavar="[PRESET]",
+        help="Name of a preset, or a .toml file.",
+        autocompletion=complete.presets,
     ),
 ]
 Overrides = Annotated[
@@ -93,6 +97,21 @@ Crops = Annotated[
         autocompletion=complete.crops,
     ),
 ]
+FoldOrAll = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|all",
+        help="Test fold [the one held out in training]; all: every clip, of a set that no"
+        " training has seen.",
+    ),
+]
+ForDevice = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DEVICE=FILE|RUN",
+        help="This model answers for clips of that recording device; again.",
+    ),
+]
 RuleOrAll = Annotated[
     str,
     typer.Option(
@@ -102,3 +121,25 @@ RuleOrAll = Annotated[
         autocompletion=complete.rules,
     ),
 ]
+
+
+def fold_of(text: str | None) -> int | str | None:
+    """A fold as `evaluate` takes it; another word is wrong usage."""
+    if text in (None, ALL_FOLDS):
+        return text
+    if not str(text).isdecimal():
+        raise typer.BadParameter(f"--fold is a number or {ALL_FOLDS}, not {text!r}")
+    return int(str(text))
+
+
+def models_of(texts: list[str] | None) -> dict[str, Path]:
+    """Models by recording device, as `--for-device` is typed; another form is wrong usage."""
+    found: dict[str, Path] = {}
+    for text in texts or ():
+        device, equals, path = text.partition("=")
+        if not (device and equals and path):
+            raise typer.BadParameter(f"--for-device takes DEVICE=FILE, not {text!r}")
+        if device in found:
+            raise typer.BadParameter(f"--for-device names {device} twice")
+        found[device] = Path(path)
+    return found

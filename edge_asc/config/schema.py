@@ -51,6 +51,8 @@ class DataConfig(Section, frozen=True):
     target: Literal["scene", "abstract"] = "scene"  # abstract: coarser classes are the labels
     crop_s: Positive | None = 5.0  # training sees random crops of this length; None: whole clips
     views: Views = 1  # a finished network hears each window so often, shifted in time, and averages
+    train_list: str | None = None  # only these training clips: a list's path, or name in the data
+    devices: tuple[str, ...] = ()  # only clips of these recording devices; (): of all
     val_fraction: Half = 0.1  # of the training folds, by recording; 0: no validation
     speeds: tuple[Speed, ...] = (1.0,)  # training clips are played at one of these, pitch and all
     microphones: Microphones = 0  # heard through one of so many simulated ones, or none
@@ -106,6 +108,7 @@ class AugmentConfig(Section, frozen=True):
     """Random changes to a batch; 0 or false turns one off."""
 
     gain_db: NonNegative = 0.0  # uniform in +- this, before normalisation
+    impulse_responses: str | None = None  # folder of recorded ones, for data.microphones
     response_db: NonNegative = 0.0  # frequency response, uniform in +- this at points along mels
     response_points: Count = 6  # most of them; how many, each batch draws anew from 6 on
     noise_probability: Fraction = 0.0  # of a batch to be heard above coloured noise
@@ -295,6 +298,10 @@ def _check_together(config: Config) -> None:
         )
     if 1.0 not in config.data.speeds or len(set(config.data.speeds)) < len(config.data.speeds):
         raise ValueError("data.speeds must differ, with 1.0 among them, as clips are tested")
+    if config.augment.impulse_responses is not None and not config.data.microphones:
+        raise ValueError(
+            "augment.impulse_responses needs data.microphones above 0: how many hear each clip"
+        )
     if config.data.target == "abstract" and config.model.abstract:
         raise ValueError("data.target = 'abstract' needs model.abstract = false")
     if train.select == "best" and config.data.val_fraction == 0:

@@ -22,6 +22,7 @@ import numpy as np
 
 from edge_asc.audio.decode import AudioError, fit_length, load_audio
 from edge_asc.audio.microphones.choice import microphone_for
+from edge_asc.audio.microphones.recorded import Responses
 from edge_asc.audio.pieces import excerpts
 from edge_asc.audio.samples import Floats
 from edge_asc.data.cache_files import CachedFeatures, header, is_whole
@@ -34,6 +35,7 @@ Job = tuple[tuple[Clip, Path], ...]  # pieces of one recording, and their cache 
 
 FILE_VERSION = 2  # raise when decoding or resampling changes its numbers
 MICROPHONES_VERSION = 1  # raise when simulated microphones do
+RESPONSES_VERSION = 1  # raise when what is made of recorded responses does
 HINT = "; `edge-asc data check` lists all bad files"
 MIN_CLIPS_FOR_POOL = 64  # below, starting processes takes longer than the work
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -57,6 +59,7 @@ class FeatureCache:
         workers: processes that compute; None means one per core.
         speed: how fast the clips are played, as a tape is: pitch and length change together.
         heard: which of each clip's seen microphones hears it (`microphone_for`); None: none.
+        responses: recorded ones that stand for these microphones.
 
     Raises:
         ValueError: clip_s is too short for the front end, or 0.
@@ -70,9 +73,10 @@ class FeatureCache:
         workers: int | None = None,
         speed: float = 1.0,
         heard: int | None = None,
+        responses: Responses | None = None,
     ) -> None:
         self.frontend, self.clip_s, self.workers = frontend, clip_s, workers
-        self.speed, self.heard = speed, heard
+        self.speed, self.heard, self.responses = speed, heard, responses
         if clip_s <= 0:  # what `SceneDataset.clip_s` says when it could read no file
             raise ValueError(f"length of the clips is not known: no file could be read{HINT}")
         self.n_samples = round(clip_s * frontend.sample_rate_hz)
@@ -81,7 +85,10 @@ class FeatureCache:
             raise ValueError(f"clip_s must be at least one window, {least_s:g} s, not {clip_s:g}")
         self.shape = (frontend.n_mels, frontend.n_frames(self.n_samples))
         name = f"{frontend.key()}-{clip_s:g}" + ("" if speed == 1 else f"-x{speed:g}")
-        name += "" if heard is None else f"-microphone{MICROPHONES_VERSION}-{heard}"
+        if heard is not None and responses is not None:
+            name += f"-response{RESPONSES_VERSION}-{responses.digest}-{heard}"
+        elif heard is not None:
+            name += f"-microphone{MICROPHONES_VERSION}-{heard}"
         self.folder = Path(folder or cache_folder()) / name
 
     def path_of(self, clip: Clip) -> Path:
@@ -186,6 +193,8 @@ class FeatureCache:
         """What the recording's microphone makes of a piece."""
         if self.heard is None:
             return audio
+        if self.responses is not None:
+            return self.responses.response_for(name, self.heard).hear(audio, rate_hz)
         return microphone_for(name, self.heard).hear(audio, rate_hz, piece)
 
 

@@ -148,10 +148,11 @@ def _facts(clips: Sequence[Clip], workers: int) -> Iterator[list[FileFacts]]:
     starts = range(0, len(clips), _CLIPS_PER_TASK)
     parts = (clips[start : start + _CLIPS_PER_TASK] for start in starts)
     with ThreadPoolExecutor(workers) as pool:  # threads do: decoding runs outside the interpreter
-        yield from pool.map(lambda part: [_check_file(clip) for clip in part], parts)
+        yield from pool.map(lambda part: [check_file(clip) for clip in part], parts)
 
 
-def _check_file(clip: Clip) -> FileFacts:
+def check_file(clip: Clip) -> FileFacts:
+    """Decode a clip to its end; what is wrong with it is told, not raised."""
     try:
         info = probe(clip.path)
         # Block by block: a recording of a day does not fit into memory.

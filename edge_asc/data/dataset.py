@@ -6,6 +6,8 @@ half seen the others. Everything here depends on clips alone, never on audio, an
 answer on every machine: the order comes from names and `random.Random(seed)`, never from sets.
 """
 
+import hashlib
+import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -111,6 +113,14 @@ class SceneDataset:
             side = "test" if not test else "training"
             raise ValueError(f"{self.name}: fold {fold} leaves no {side} clips")
         return train, test
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that stand for the list of clips, not for their sound."""
+        rows = sorted(
+            f"{os.path.relpath(clip.path, self.root)}\t{clip.label}\t{clip.fold}\t{clip.device}"
+            for clip in self.clips
+        )
+        return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def scene_index(self, scene: str) -> int:
         """Position of a scene among `labels`."""

@@ -6,6 +6,7 @@
 | ESC-10, ESC-50 | `meta.csv` or `meta/esc50.csv` with target, category | src_file | none |
 | UrbanSound8K | `metadata/UrbanSound8K.csv`, or its columns | fsID | none |
 | table | a CSV, or a folder's `meta.csv` or only one, with path, label | group or stem | device |
+| evaluation set | `fold1_evaluate.csv`, no training list | identifier | source_label |
 | folder per class | folders of audio, alone or in folds or splits | sub-folder, or file | none |
 
 Audio is not needed to open a data set: `check_dataset` lists what is missing.
@@ -19,11 +20,19 @@ from pathlib import Path
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.data.layouts.columns import parse_columns, renamed, suggestion
 from edge_asc.data.layouts.esc import ESC_COLUMNS, open_esc
-from edge_asc.data.layouts.find_table import table_of
+from edge_asc.data.layouts.find_table import describing, table_of
 from edge_asc.data.layouts.folders import open_folders
 from edge_asc.data.layouts.listed import PLAIN_COLUMNS, open_plain_csv
 from edge_asc.data.layouts.table import read_columns, table_error
 from edge_asc.data.layouts.tau import TRAIN_LIST, open_tau
+from edge_asc.data.layouts.test_set import (
+    has_no_classes,
+    is_list,
+    open_list,
+    open_loose,
+    open_test_set,
+    test_list_of,
+)
 from edge_asc.data.layouts.urbansound import URBANSOUND_COLUMNS, open_urbansound
 
 log = logging.getLogger(__name__)
@@ -66,6 +75,8 @@ def _open(
     if columns is None and (path / TRAIN_LIST).exists():
         log.info("data set %s: the lists of TAU", path)
         return open_tau(path, None if train_list is None else Path(train_list))
+    if columns is None and path.is_dir() and (tests := test_list_of(path)):
+        return _labelled(open_test_set(path, tests), tests)
     if train_list is not None:
         raise ValueError(f"{path}: a training list goes with TAU data alone ({TRAIN_LIST})")
     table = path if path.is_file() else table_of(path, columns)
@@ -78,6 +89,41 @@ def _open(
             f"{table or path}: no clips found; expected TAU ({TRAIN_LIST}), ESC (meta.csv), a CSV"
             f" with columns {', '.join(PLAIN_COLUMNS)}, or one folder of audio files per class"
         )
+    return found
+
+
+def open_recordings(
+    path: Path | str, columns: Mapping[str, str] | str | None = None
+) -> SceneDataset:
+    """Open what is to be named: a data set of any layout, or recordings without labels.
+
+    Those are an evaluation set whose list has no labels, a list of names, or a folder of files.
+    Their clips have the label "", and the data set has no labels.
+
+    Raises:
+        ValueError: a layout that is not known, or one line naming file, line and problem.
+        OSError: the path or a list cannot be read.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no recordings at {path}: no such file or folder")
+    found = None if columns is not None else _unlabelled(path)
+    return open_dataset(path, columns=columns) if found is None else found
+
+
+def _unlabelled(path: Path) -> SceneDataset | None:
+    if path.is_file():
+        return open_list(path) if is_list(path) else None
+    if tests := test_list_of(path):
+        return open_test_set(path, tests)
+    if (path / TRAIN_LIST).exists() or describing(path) or not has_no_classes(path):
+        return None
+    return open_loose(path)
+
+
+def _labelled(found: SceneDataset, table: Path) -> SceneDataset:
+    if not found.labels:
+        raise ValueError(f"{table}: no scene_label; `edge-asc predict` names recordings without")
     return found
 
 

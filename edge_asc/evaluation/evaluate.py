@@ -1,7 +1,7 @@
 """How good a model is on the test clips of a fold: a file in its runtime, or a run in torch."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,7 +16,6 @@ from edge_asc.evaluation.by_microphone import simulated_figures
 from edge_asc.evaluation.confidence import above, coverage
 from edge_asc.evaluation.confidence_plot import save_confidence
 from edge_asc.evaluation.interval import add_intervals
-from edge_asc.evaluation.joint import JointScorer
 from edge_asc.evaluation.metrics import abstract_metrics, device_metrics, reliability, scene_metrics
 from edge_asc.evaluation.predictors import (
     FileScorer,
@@ -29,6 +28,8 @@ from edge_asc.evaluation.predictors import (
     open_scorer,
     truth_of,
 )
+from edge_asc.evaluation.scorers.by_device import by_device
+from edge_asc.evaluation.scorers.joint import JointScorer
 from edge_asc.evaluation.unknown import measure_unknown
 from edge_asc.files import atomic_write, utf8, write_json
 from edge_asc.frontend.windows import CROPS
@@ -39,6 +40,7 @@ from edge_asc.runtime.zoo.models import model_path
 from edge_asc.training.plots import save_confusion
 
 ALL_FOLDS = "all"
+CHANCE = "p_"  # begins the name of a column of predictions.csv that holds a scene's probability
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,12 @@ class Evaluation:
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.writer(file)
-            writer.writerow(["path", "label", "predicted", *(f"p_{s}" for s in self.labels)])
+            chances = (f"{CHANCE}{scene}" for scene in self.labels)
+            writer.writerow(["path", "label", "predicted", *chances, "device", "recording"])
             for clip, row in zip(self.clips, self.scene, strict=True):
-                predicted = self.labels[int(row.argmax())]
-                chances = (f"{p:.6g}" for p in row)
-                writer.writerow([utf8(str(clip.path)), clip.label, predicted, *chances])
+                named = [utf8(str(clip.path)), clip.label, self.labels[int(row.argmax())]]
+                heard = [clip.device, utf8(clip.recording)]
+                writer.writerow([*named, *(f"{p:.6g}" for p in row), *heard])
 
 
 def evaluate(
@@ -87,6 +90,7 @@ def evaluate(
     runtime: str | None = None,
     joint: bool = False,
     joint_with: Path | None = None,
+    for_device: Mapping[str, Path] | None = None,
     unknown: Path | None = None,
     microphones: Sequence[SimulatedMicrophone] = (),
     on_progress: OnProgress = lambda done, total: None,
@@ -104,8 +108,9 @@ def evaluate(
         views: how often each window is heard (`edge_asc.runtime.tta`); None: as the model says.
         runtime: for a file, a key of `RUNTIMES`.
         joint: let the model's own abstract head be the prior of its scenes
-            (`edge_asc.evaluation.joint`).
+            (`edge_asc.evaluation.scorers.joint`).
         joint_with: a model file or run whose abstract classes are that prior.
+        for_device: models that answer in its place for the clips of their recording device.
         unknown: sounds that the model was not taught (`edge_asc.evaluation.unknown`); for a file.
         microphones: simulated microphones through which the clips are heard as well.
         on_progress: called after each clip, with every microphone.
@@ -136,9 +141,12 @@ def evaluate(
     truth = truth_of((clip.label for clip in test), scorer.labels)
     if unknown and not isinstance(scorer, FileScorer):
         raise ValueError(f"{target}: --unknown goes with a model file")
-    models = [scorer, *([open_scorer(joint_with)] if joint_with else [])]
+    others = [joint_with, *(for_device or {}).values()]
+    models = [scorer, *(open_scorer(path) for path in others if path)]
+    if for_device:
+        scorer = by_device(scorer, for_device, dataset, runtime, views)
     if joint or joint_with:
-        scorer = JointScorer(scorer, models[-1], dataset)
+        scorer = JointScorer(scorer, models[1] if joint_with else scorer, dataset)
     clip_s = clip_s or dataset.clip_s
     paths, n_samples = [clip.path for clip in test], n_samples_of(scorer, clip_s)
     on_clip = counted(on_progress, (1 + len(microphones)) * len(test))

@@ -15,6 +15,7 @@ from edge_asc.evaluation.explain.figures import ExplainedBlock
 from edge_asc.evaluation.explain.plots import DPI, picture
 from edge_asc.evaluation.report import percent
 from edge_asc.files import atomic_write
+from edge_asc.plotting import write_figure
 from edge_asc.report.parts import LAST_PARTS, PARTS, headline
 from edge_asc.report.sources import Missing, Sources, read_sources
 
@@ -101,7 +102,7 @@ def _first_test_clip(sources: Sources) -> Clip:
 
 def _figure(shown: ExplainedBlock, what: str = "") -> dict[str, str]:
     content = io.BytesIO()
-    picture(shown).savefig(content, dpi=DPI, format="png")
+    write_figure(picture(shown), content, "png", DPI)
     kept = shown.figures()["kept_share"]
     share = "" if kept is None else f" The unattended value was kept at {percent(kept)}."
     return {

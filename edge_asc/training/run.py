@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,29 @@ from edge_asc.training.fit import Fitted, fit_material
 from edge_asc.training.inputs.examples import save_examples
 from edge_asc.training.inputs.load import Material, abstract_labels, labelled, prepare
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
+from edge_asc.training.losses.answers import GivenAnswers
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.plots import save_confusion, save_curves
-from edge_asc.training.run_folder import Run, only_one, provenance, read_run
+from edge_asc.training.run_folder import (
+    PACKAGE_LIST,
+    Run,
+    all_packages,
+    only_one,
+    provenance,
+    read_run,
+)
 from edge_asc.training.start_from.base import check_processes, describe_base, keep_base
-from edge_asc.training.start_from.transfer import Transfer, begin_with, check_untested
+from edge_asc.training.start_from.transfer import (
+    Transfer,
+    begin_with,
+    check_untested,
+    keep_statistics,
+)
 from edge_asc.training.validate import by_recording, predict, score
+
+# What decides a run beside its configuration: fields of its description.
+DECIDE = ("fold", "seed", "dataset", "init", "base", "teachers", "answers")
 
 
 def train(
@@ -41,6 +58,7 @@ def train(
     data: str = "",
     init: Path | None = None,
     teachers: Sequence[Path | str] = (),
+    answers: Path | None = None,
     seed: int = 0,
     resume: bool = False,
     placement: Placement = HERE,
@@ -73,17 +91,32 @@ def train(
     if init is not None:
         check_untested(init, dataset, fold)
     labels = abstract_labels(config, dataset)
-    material = prepare(config, dataset, fold, seed, progress and is_main_process(), cache)
+    if answers is not None and teachers:
+        raise ValueError("give teachers or their answers, not both")
+    given = None if answers is None else GivenAnswers.read(answers, dataset.labels)
+    shown = progress and is_main_process()
+    material = prepare(config, dataset, fold, seed, shown, cache, given)
     if is_main_process():
         for note in material.notes:
             print(f"note: {note}", file=sys.stderr)
     network = _new_network(config, len(dataset.labels), len(labels), material, seed)
-    begun = None if init is None else begin_with(network, init)
+    begun = None if init is None else begin_with(network, init, dataset.labels, labels)
+    if init is not None:
+        material = replace(material, frontend=keep_statistics(material.frontend, init))
     if begun and is_main_process():
         print(f"began with {begun}", file=sys.stderr)
     asked = {"data": data or str(dataset.root), "fold": fold, "seed": seed}
+    told = given.describe() if given else {}
     run = _describe(
-        config, dataset, labels, material, begun, **asked, base=base, teachers=[*map(str, teachers)]
+        config,
+        dataset,
+        labels,
+        material,
+        begun,
+        **asked,
+        base=base,
+        teachers=[*map(str, teachers)],
+        answers=told,
     )
     taught_by = load_teachers(teachers, run, dataset)
     with only_one(folder, "trains") if is_main_process() else nullcontext():
@@ -115,7 +148,7 @@ def _describe(
     **asked: Any,
 ) -> Run:
     """What run.json says; `asked` are those of its fields that the caller of `train` gave."""
-    made_by = provenance() | {"data_licence": dataset.license_note}
+    made_by = provenance() | {"data_licence": dataset.license_note, "clips": dataset.digest()}
     return Run(
         config=config.to_dict(),
         dataset=dataset.name,
@@ -164,20 +197,31 @@ def _open_folder(folder: Path, run: Run, resume: bool) -> None:
     """
     if not (folder / "run.json").exists():
         keep_base(folder, run.settings())
+        with atomic_write(folder / PACKAGE_LIST) as temporary:
+            temporary.write_text(all_packages(), encoding="utf-8")
         write_json(folder / "run.json", run)
         return
     if not resume:
         raise ValueError(f"{folder} holds a run already; resume it or name another folder")
+    check_as_before(folder, run.config, **{key: getattr(run, key) for key in DECIDE})
+
+
+def check_as_before(folder: Path, config: dict[str, Any], **decided: Any) -> None:
+    """See that a run is the one that is asked for.
+
+    Args:
+        folder: its folder.
+        config: all settings asked for, as tables.
+        decided: what was asked for beside them, by names of `DECIDE`.
+
+    Raises:
+        ValueError: it was another one; the first difference is named.
+    """
     before = read_run(folder)
     old = config_from_dict(before.config, where=f"{folder}/run.json").to_dict()
-    for key, was, now in _differences(old | _decided(before), run.config | _decided(run)):
+    old |= {key: getattr(before, key) for key in decided}
+    for key, was, now in _differences(old, config | decided):
         raise ValueError(f"{folder} was started with {key} = {was!r}, not {now!r}")
-
-
-def _decided(run: Run) -> dict[str, Any]:
-    """What decides a run beside its configuration."""
-    keys = ("fold", "seed", "dataset", "init", "base", "teachers")
-    return {key: getattr(run, key) for key in keys}
 
 
 def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:

@@ -1,7 +1,7 @@
 """A run folder: what was trained, on what, by which versions; and how to find and load it.
 
-`run.json` (written first), `last.ckpt` (to resume), `metrics.csv`, then `weights.pt` (a plain
-state dict), `metrics.json`, `curves.png`, `confusion.png`.
+`run.json` (written first), `packages.txt`, `last.ckpt` (to resume), `metrics.csv`, `weights.pt` (a
+plain state dict), `metrics.json`, `curves.png`, `confusion.png`.
 """
 
 import csv
@@ -10,9 +10,10 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from importlib.metadata import distributions
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,9 @@ DEFAULT_ROOT = Path("edge-asc-runs")
 QUANTISED = "quantized"  # folder in a run's, of its int8 network
 BASE = "base.tflite"  # copy in a run's folder of the model file it began with
 TIME_STAMP = re.compile(r"\d{8}-\d{6}-")  # begins the name of a run that was given none
+PACKAGE_LIST = "packages.txt"
+CODE = ("edge_asc", "quantize", "export", "demo")  # folders of a checkout
+CHANGES = "+changes"  # behind a commit: its code is not all that ran
 SCHEMA = 1
 PACKAGES = ("torch", "torchaudio", "lightning", "nncf", "numpy", "soundfile", "soxr", "msgspec")
 
@@ -55,6 +59,7 @@ class Run(msgspec.Struct, frozen=True):
         init: run folder whose trunk it began with; "" where all weights were new.
         base: name, file and SHA-256 of the model file whose weights it began with; empty without.
         teachers: run folders that taught it.
+        answers: file and SHA-256 of the answers that taught it; empty without.
         columns: our names of the table's columns, where the table has others.
         schema: version of this description.
     """
@@ -73,6 +78,7 @@ class Run(msgspec.Struct, frozen=True):
     init: str = ""
     base: dict[str, str] = {}
     teachers: list[str] = []
+    answers: dict[str, str] = {}
     columns: dict[str, str] = {}
     schema: int = SCHEMA
 
@@ -214,7 +220,8 @@ def provenance(command: Sequence[str] = ()) -> dict[str, Any]:
         "edge_asc": __version__,
         "python": platform.python_version(),
         "versions": {name: v for name in PACKAGES if (v := version_of(name))},
-        "git": git_commit(),
+        "git": (commit := git_commit()),
+        "clean": is_clean({"git": commit}),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
@@ -223,8 +230,9 @@ def provenance(command: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout this package runs from, with `+changes` where files differ.
+    """Commit of the checkout this package runs from, with `+changes` where it holds other code.
 
+    That is where files of the commit differ, or modules and presets lie there that it has not.
     None where the package does not run from a checkout.
     """
     root = Path(edge_asc.__file__).resolve().parents[1]
@@ -232,7 +240,21 @@ def git_commit() -> str | None:
         return None
     commit = _git(root, "rev-parse", "HEAD")
     changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    return commit and commit + ("+changes" if changed else "")
+    added = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *CODE)
+    is_same = changed == "" and added == ""  # None: nobody could tell
+    return commit and commit + ("" if is_same else CHANGES)
+
+
+def is_clean(made_by: Mapping[str, Any]) -> bool:
+    """Whether the code that made a run is known to be that of a commit, and no other."""
+    commit = made_by.get("git")
+    return bool(commit) and not str(commit).endswith(CHANGES)
+
+
+def all_packages() -> str:
+    """Every installed package with its version, as `pip install -r` takes them."""
+    found = {(d.metadata["Name"] or "").lower(): d.version for d in distributions()}
+    return "".join(f"{name}=={found[name]}\n" for name in sorted(found) if name)
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -87,11 +87,14 @@ class SceneModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one augmented batch."""
-        x, targets = self.augmented(batch)
+        x, targets, answers = self.augmented(batch)
         logits = self.run_network(x)
         losses = task_losses(logits, targets, self.config.label_smoothing)
         if self.teachers is not None:
-            losses = self.taught(self.teachers, losses, logits, x)
+            soft = self.teachers(x)
+            losses = self.taught(losses, logits, soft, self.teachers.temperature)
+        elif answers:
+            losses = self.taught(losses, logits, answers, self.config.distill_temperature)
         stacked = torch.stack(losses)
         loss = (self.loss_weights.to(stacked) * stacked).sum()
         if self.gradnorm is not None:
@@ -99,25 +102,38 @@ class SceneModule(L.LightningModule):
         self.losses.append(loss.detach())
         return loss
 
-    def augmented(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Features `[B, 1, M, F]` as the network sees them, and targets `[B, classes]`."""
-        raw, labels = batch
+    def augmented(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Features as the network sees them `[B, 1, M, F]`, targets, and answers that were given.
+
+        Both are distributions `[B, classes]`, mixed alike; of answers there is one at most.
+        """
+        raw, known = batch
         classes = self.epochs.store.n_classes
-        targets = tuple(F.one_hot(y, n).float() for y, n in zip(labels, classes, strict=True))
+        n = len(classes)
+        targets = tuple(F.one_hot(y, c).float() for y, c in zip(known[:n], classes, strict=True))
+        softened = [(y / self.config.distill_temperature).softmax(1) for y in known[n:]]
         is_plain = self.epochs.is_plain(self.epochs.epoch)
         augment = self.as_recorded if is_plain else self.augmenter
-        x, targets = augment(raw, targets, self.generator(AUGMENT))
+        x, mixed = augment(raw, (*targets, *softened), self.generator(AUGMENT))
         if self.config.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        return x, targets
+        return x, mixed[:n], mixed[n:]
 
     def taught(
-        self, teachers: Teachers, losses: list[Tensor], logits: Sequence[Tensor], x: Tensor
+        self,
+        losses: list[Tensor],
+        logits: Sequence[Tensor],
+        soft: Sequence[Tensor],
+        temperature: float,
     ) -> list[Tensor]:
-        """The losses, part of each now the distance from what the teachers answer."""
-        soft = soft_losses(logits, teachers(x), teachers.temperature)
-        part = self.config.distill_weight
-        return [(1 - part) * hard + part * s for hard, s in zip(losses, soft, strict=True)]
+        """The losses, part of each now the distance from what teachers answer.
+
+        Label sets of which they say nothing, behind those that they know, keep their loss.
+        """
+        n, part = len(soft), self.config.distill_weight
+        distances = soft_losses(logits[:n], soft, temperature)
+        taught = [(1 - part) * x + part * s for x, s in zip(losses[:n], distances, strict=True)]
+        return [*taught, *losses[n:]]
 
     @property
     def loss_weights(self) -> Tensor:

@@ -53,6 +53,8 @@ QUICK = (
         "classify",
         "embed",
         "evaluate",
+        "compare",
+        "predict",
         "calibrate",
         "info",
         "live",
@@ -67,7 +69,7 @@ SHORTENED = {  # what makes seconds of minutes, for a data set that the page its
     "export": [],
 }
 WAITS = {"--realtime", "--follow", "--web", "--mqtt", "--metrics", "--install-service"}
-OUTPUTS = {"--out", "--log", "--keep", "--plot", "--curve", "--copy"}
+OUTPUTS = {"--out", "--log", "--keep", "--plot", "--curve", "--copy", "--csv", "--latex"}
 NO_PATHS = {"--set", "--name", "--rule", "--microphones", "--only", "--space"}
 OVER_BUDGET = 3  # exit code of `budget`, which is no failure
 TEACHES = "docs/teach.md"  # a head for each recording left out: with few classes and recordings
@@ -221,7 +223,7 @@ def test_commands_in_the_text_are_known(page: Path) -> None:
         ("edge-asc classify a.wav --modell b.tflite", "--modell"),
         ("edge-asc clasify a.wav", "clasify"),
         ("sudo edge-asc live --hop often | head", "--hop"),
-        ("edge-asc train nano && edge-asc info", "--data"),
+        ("edge-asc evaluate nano && edge-asc info", "--data"),
         ("edge-asc search show --no", "--no"),
     ],
 )

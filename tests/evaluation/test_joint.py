@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from command import Cli
 from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.evaluate import evaluate
-from edge_asc.evaluation.joint import joint_probabilities
+from edge_asc.evaluation.scorers.joint import joint_probabilities
 from small_run import train_run
 
 ROUNDING = 1e-12  # of a few products and sums in float64

@@ -30,6 +30,7 @@ LAZY = (
     "data",
     "budget",
     "evaluation",
+    "research",
     "teaching",
     "api",
     "report",

@@ -15,7 +15,7 @@ LINKED = ("quantize", "export", "demo")
 ORDER = (
     *("files", "install", "suggest", "shown", "plotting"),
     *("audio", "frontend", "runtime", "demo", "config", "data", "budget", "graph"),
-    *("models", "training", "evaluation", "quantize", "export", "teaching", "api"),
+    *("models", "training", "evaluation", "quantize", "export", "research", "teaching", "api"),
     *("report", "search", "cli"),
 )
 # The live demo stands beside the training half and sees the runtime half alone.

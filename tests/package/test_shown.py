@@ -10,7 +10,10 @@ from typer.testing import CliRunner
 
 from edge_asc.cli.app import app
 from edge_asc.cli.console import tables
+from edge_asc.demo.events import Notice, json_text
+from edge_asc.demo.outputs.log.format import FORMATS, Entry
 from edge_asc.files import as_json
+from edge_asc.plotting import new_figure, save_figure
 from edge_asc.shown import shown, shown_text
 from tiny_models import write_model, write_tone
 
@@ -38,6 +41,26 @@ def test_json_is_harmless_and_the_same(text: str) -> None:
     printed = as_json({"name": text})
     assert json.loads(printed) == {"name": text}
     assert shown_text(printed) == printed
+
+
+@given(st.text())
+def test_what_listening_tells_is_harmless_and_the_same(text: str) -> None:
+    printed = json_text(Notice(time_s=0.0, text=text))
+    assert json.loads(printed)["text"] == text
+    assert shown_text(printed) == printed
+    for form in FORMATS.values():
+        line = form.to_line(
+            Entry(time="2026-01-01T00:00:00+00:00", event="notice", state="listening", text=text)
+        ).decode()
+        assert shown_text(line) == line and line.count("\n") == 1
+
+
+def test_a_picture_has_text_of_others_without_its_power(tmp_path: Path) -> None:
+    figure = new_figure(2, 1)
+    figure.suptitle(EVIL)
+    figure.text(0, 0, "公園 of which a font may have no glyph")
+    save_figure(figure, tmp_path / "a.svg")  # a warning would be an error here
+    assert figure.get_suptitle() == shown_text(EVIL)
 
 
 def test_verbs_show_a_file_of_somebody_else(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ DATA = "DATA"  # a folder that every script takes for its data set
 SCRIPTS = {  # script: arguments that make it short, and variables
     "ablation.sh": ([DATA], {"FOLDS": "1"}),
     "calibration.sh": ([DATA, DATA], {}),
+    "differences.sh": ([DATA, DATA], {}),
     "encoder.sh": ([DATA, DATA], {}),
     "esc10.sh": ([DATA, "1"], {}),
     "esc50.sh": ([DATA, "1"], {}),
@@ -26,13 +27,14 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "paper-small.sh": ([DATA, DATA], {"SEEDS10": "0"}),
     "paper.sh": (["2", DATA], {}),
     "quickstart.sh": (["work"], {}),
+    "researchers_day.sh": ([DATA, "work"], {}),
     "search.sh": ([DATA, "3"], {}),
     "seeds.sh": ([DATA, "1"], {}),
     "teach.sh": ([DATA, DATA, DATA], {}),
     "views.sh": ([DATA, DATA], {"NAMES": "esc50"}),
     "zoo.sh": ([DATA, "128k", "32k", "taught"], {}),
 }
-WITHOUT = {"live.sh", "teach_pi.sh"}  # call bench/ and tests/pi/
+WITHOUT = {"faults.sh", "live.sh", "teach_pi.sh"}  # call bench/ and tests/pi/
 
 # Stands for `edge-asc` and `python`: notes how it was called, refuses a file that is not there, and
 # makes (empty) what the real one would make under the name it would have.
@@ -65,8 +67,13 @@ if program == "python":
     if words[0].endswith("encoder/train.py"):
         make(*(Path(words[1], name) for name in ("student.ckpt", "log.csv", "table.csv")))
 else:
-    [need(w) for w in words if w.endswith((".tflite", ".onnx")) and w != after("--out")]
-if words[0] == "train":
+    models = [w for w in words if w.endswith((".tflite", ".onnx")) and w != after("--out")]
+    [need(w.removeprefix("a=")) for w in models]  # --for-device a=FILE
+if words[0] == "train" and "--seeds" in words:
+    for seed in after("--seeds").split(","):
+        made = f"fold{{after('--fold')}}-seed{{seed}}"
+        make(Path(after("--out"), after("--name"), made, "weights.pt"))
+elif words[0] == "train":
     make(Path(after("--out"), after("--name"), "weights.pt"))
 elif words[0] == "quantize":
     need(Path(words[1], "weights.pt"))

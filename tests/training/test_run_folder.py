@@ -94,7 +94,9 @@ def run(config: Config, dataset: SceneDataset, folder: Path, **settings: Any) ->
 def test_run_folder_holds_everything(config: Config, dataset: SceneDataset, tmp_path: Path) -> None:
     folder = run(config, dataset, tmp_path / "run", data="as/given", seed=3)
     names = {"run.json", "last.ckpt", "metrics.csv", "metrics.json", "weights.pt", "examples.npy"}
-    assert {p.name for p in folder.iterdir()} == names | {"curves.png", "confusion.png"}
+    assert {p.name for p in folder.iterdir()} == names | {
+        *("curves.png", "confusion.png", "packages.txt")
+    }
     for name in ("curves.png", "confusion.png"):
         assert (folder / name).read_bytes().startswith(PNG)
     found = read_run(folder)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from edge_asc.demo.events import State
+from edge_asc.demo.events import State, json_text
 from edge_asc.shown import shown
 
 HEARTBEAT_S = 60.0  # a line is written at least this often, so that quiet is told from dead
@@ -94,7 +94,7 @@ FORMATS = {
     ".jsonl": Format(
         b"",
         (),
-        lambda entry: msgspec.json.encode(entry) + b"\n",
+        lambda entry: json_text(entry).encode() + b"\n",
         msgspec.json.Decoder(Entry).decode,
     ),
     ".csv": Format(

@@ -35,9 +35,8 @@ def mirrored_table(polynomial: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def crc_mirrored(content: bytes, of: Sequence[int]) -> int:
-    """Of bytes, from 0 on; `of` is `mirrored_table`'s."""
-    register = 0
+def crc_mirrored(content: bytes, of: Sequence[int], register: int = 0) -> int:
+    """Of bytes, from `register` on; `of` is `mirrored_table`'s."""
     for byte in content:
         register = (register >> 8) ^ of[(register ^ byte) & 0xFF]
     return register

@@ -10,7 +10,8 @@ from edge_asc.audio.formats.crc import crc, crc_table
 from edge_asc.audio.formats.part import Damaged, Data, Part, after_id3, before_id3v1
 
 _MAGIC = b"fLaC"
-_HEADER_BYTES = 26  # up to the length: magic, block header, sizes, rate, channels, bits, length
+_LENGTH_END = 26  # magic, block header, sizes, rate, channels, bits, length
+_HEADER_BYTES = 42  # and the MD5 of all samples
 _LEAST_TAIL_BYTES = 1 << 17  # where the last frame is looked for
 _MAX_TAIL_BYTES = 1 << 23
 _MAX_TRIES = 16  # frames, or what looks like one, from the end: each costs a checksum
@@ -25,13 +26,13 @@ class _Header:
     block: int  # samples of a frame, where all have as many
     most_bytes: int  # of a frame; 0 where it is not known
     total: int  # samples of the sound; 0 where it is not known
+    md5: bytes  # of them; empty where it is not known
 
     @classmethod
     def of(cls, content: bytes) -> "_Header":
         total = int.from_bytes(content[21:26], "big") & _TOTAL_BITS
-        return cls(
-            int.from_bytes(content[8:10], "big"), int.from_bytes(content[15:18], "big"), total
-        )
+        block, most = (int.from_bytes(content[i:j], "big") for i, j in ((8, 10), (15, 18)))
+        return cls(block, most, total, md5=content[26:42] if any(content[26:42]) else b"")
 
 
 def flac_parts(data: Data) -> list[Part]:
@@ -52,9 +53,10 @@ def flac_parts(data: Data) -> list[Part]:
         if there is not None and there < header.total:
             raise Damaged(f"truncated: header promises {header.total} frames, {there} are there")
         if there in (None, header.total):
-            parts.append(Part(((0 if start == starts[0] else start, stop),)))
+            parts.append(Part(((0 if start == starts[0] else start, stop),), md5=header.md5))
         else:
-            parts.append(Part(((start + _HEADER_BYTES, stop),), _with_total(content, there or 0)))
+            head = _with_total(content, there or 0)
+            parts.append(Part(((start + _LENGTH_END, stop),), head, header.md5))
     return parts
 
 

@@ -5,10 +5,16 @@ frame's bit rate. A header of our own is then put in front.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from edge_asc.audio.formats.crc import crc_mirrored, mirrored_table
+from edge_asc.audio.formats.lame import (
+    COUNTING_BYTES,
+    TAGS,
+    Tag,
+    check_no_tag_lost,
+    said_of_music,
+)
 from edge_asc.audio.formats.part import Damaged, Data, Part, after_id3, before_id3v1
 
 _KBPS = {
@@ -18,8 +24,6 @@ _KBPS = {
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _LAYER_3, _MONO = 1, 3
 _MAX_JUNK_BYTES = 1 << 16  # in front of the first frame
-_LAME_AT, _LAME_BYTES = 120, 34  # behind "Xing"; up to its checksum
-_COUNTING_BYTES = 200  # of a frame, with all that is read of it
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class _Stretch:
 
     first: _Header
     head: bytes  # the first frame's four bytes
-    told: int | None = None  # frames, as the first one has it
+    tag: Tag
     silent: tuple[int, int] | None = None  # that first frame, which holds no sound
     frames: list[tuple[int, int]] = field(default_factory=list)
 
@@ -60,20 +64,34 @@ def mp3_parts(data: Data) -> list[Part] | None:
     Raises:
         Damaged: the last frame is cut off, frames are fewer than told, or other bytes lie between.
     """
-    parts = [_part(stretch, data) for stretch in _stretches(data)]
+    stretches = list(_stretches(data))
+    if stretches and not stretches[0].silent:
+        _check_beginning(data, stretches[0].frames[0][0])
+    parts = [_part(stretch) for stretch in stretches]
     if len(parts) == 1 and not parts[0].head and len(parts[0].ranges) == 1:
-        return [Part(((0, len(data)),))]
+        return [replace(parts[0], ranges=((0, len(data)),))]
     return parts or None
 
 
-def _part(stretch: _Stretch, data: Data) -> Part:
-    count = len(stretch.frames)
-    if stretch.told is not None and stretch.told > count + 1:  # some count the first one, too
-        told = f"header promises {stretch.told} MP3 frames, {count} are there"
+def _check_beginning(data: Data, first: int) -> None:
+    """Raise Damaged where bytes in front of the first frame were one."""
+    check_no_tag_lost(data, first)
+    start = after_id3(data)
+    if start < first and _header(int.from_bytes(data[start : start + 4], "big")):
+        raise Damaged("damaged: no MP3 frame follows where the first one ends")
+
+
+def _part(stretch: _Stretch) -> Part:
+    count, tag = len(stretch.frames), stretch.tag
+    if tag.frames is not None and tag.frames > count + 1:  # some count the first one, too
+        told = f"header promises {tag.frames} MP3 frames, {count} are there"
         raise Damaged(f"truncated: {told}")
-    if stretch.silent and stretch.told in (count, count + 1):
-        return Part(_joined([stretch.silent, *stretch.frames]))
-    return Part(_joined(stretch.frames), _xing(stretch.head, count))
+    if not stretch.silent or tag.frames not in (count, count + 1):
+        return Part(_joined(stretch.frames), _xing(stretch.head, count))
+    ranges = _joined([stretch.silent, *stretch.frames])
+    if tag.music_bytes != sum(end - start for start, end in ranges):
+        return Part(ranges)
+    return Part(ranges, crc16=tag.crc16, covered=_joined(stretch.frames))
 
 
 def _joined(frames: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -91,39 +109,30 @@ def _stretches(data: Data) -> Iterator[_Stretch]:
     current: _Stretch | None = None
     for at, header in _frames(data):
         frame = at, at + header.n_bytes
-        is_silent, told = _counted(data[at : at + _COUNTING_BYTES], header)
+        tag = _tag(data[at : at + COUNTING_BYTES], header)
         kind = header.rate_hz, header.is_mono
-        if current is None or is_silent or kind != (current.first.rate_hz, current.first.is_mono):
+        if current is None or tag or kind != (current.first.rate_hz, current.first.is_mono):
             if current is not None and current.frames:
                 yield current
-            current = _Stretch(header, data[at : at + 4], told, frame if is_silent else None)
-        if not is_silent:
+            silent = frame if tag else None
+            current = _Stretch(header, data[at : at + 4], tag or Tag(), silent)
+        if not tag:
             current.frames.append(frame)
     if current is not None and current.frames:
         yield current
 
 
-def _counted(frame: bytes, header: _Header) -> tuple[bool, int | None]:
-    """Whether a frame holds a count in place of sound, and the count where it is told."""
+def _tag(frame: bytes, header: _Header) -> Tag | None:
+    """What a frame says that holds a count in place of sound; None: it holds sound."""
     crc_bytes = 0 if frame[1] & 1 else 2
     if frame[36:40] == b"VBRI":
-        return True, None
+        return Tag()
     for at in {4 + header.side_bytes, 4 + crc_bytes + header.side_bytes}:
-        if frame[at : at + 4] in (b"Xing", b"Info"):
-            _check_tag(frame, at + _LAME_AT)
+        if frame[at : at + 4] in TAGS:
             has_count = frame[at + 7] & 1
-            return True, int.from_bytes(frame[at + 8 : at + 12], "big") if has_count else None
-    return False, None
-
-
-def _check_tag(frame: bytes, at: int) -> None:
-    """What LAME adds at a byte says what to cut off both ends; its checksum comes last."""
-    end = at + _LAME_BYTES
-    told = int.from_bytes(frame[end : end + 2], "big")
-    if frame[at : at + 4] != b"LAME" or not told:
-        return
-    if crc_mirrored(frame[:end], mirrored_table(0xA001)) != told:
-        raise Damaged("damaged: the MP3 header frame has another checksum")
+            count = int.from_bytes(frame[at + 8 : at + 12], "big") if has_count else None
+            return Tag(count, *said_of_music(frame, at))
+    return None
 
 
 def _frames(data: Data) -> Iterator[tuple[int, _Header]]:

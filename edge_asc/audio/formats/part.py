@@ -53,10 +53,16 @@ class Part:
     Attributes:
         ranges: first byte and the one behind the last.
         head: a header that says how long the sound is, where the file's own does not.
+        md5: of its samples once they are decoded, as its header has it; empty: it has none.
+        crc16: LAME's checksum of the bytes in `covered`, where it left one.
+        covered: ranges of the file's bytes.
     """
 
     ranges: tuple[tuple[int, int], ...]
     head: bytes = b""
+    md5: bytes = b""
+    crc16: int | None = None
+    covered: tuple[tuple[int, int], ...] = ()
 
     def is_all_of(self, n_bytes: int) -> bool:
         """Whether it is the whole file of that size, as it is."""

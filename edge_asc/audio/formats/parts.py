@@ -4,6 +4,7 @@ from typing import BinaryIO
 
 from edge_asc.audio.formats.container import container_parts
 from edge_asc.audio.formats.flac import flac_parts
+from edge_asc.audio.formats.lame import check_no_tag_lost
 from edge_asc.audio.formats.mp3 import mp3_parts
 from edge_asc.audio.formats.ogg import ogg_parts
 from edge_asc.audio.formats.part import Data, FileData, Part, after_id3
@@ -34,4 +35,5 @@ def _parts(data: Data) -> list[Part] | None:
         return container_parts(data)
     if start or (len(magic) > 1 and magic[0] == 0xFF and magic[1] >= 0xE0):
         return mp3_parts(data)
+    check_no_tag_lost(data, 0)  # a decoder would take what follows for the whole
     return None

@@ -7,7 +7,19 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, print_text, progress_bar, tables
-from edge_asc.cli.options import AsJson, Columns, Crops, Data, FileOrRun, RuntimeName, Views
+from edge_asc.cli.options import (
+    AsJson,
+    Columns,
+    Crops,
+    Data,
+    FileOrRun,
+    FoldOrAll,
+    ForDevice,
+    RuntimeName,
+    Views,
+    fold_of,
+    models_of,
+)
 from edge_asc.cli.verbosity import notice
 
 EXAMPLES = {
@@ -19,6 +31,7 @@ EXAMPLES = {
         "edge-asc evaluate model.tflite --data DIR --curve confidence.png --unknown OTHER",
         "edge-asc evaluate edge-asc-runs/scenes --data DIR --joint-with edge-asc-runs/groups",
         "edge-asc evaluate model.tflite --data DIR --fold 1 --microphones clean,seen:5,unseen:5",
+        "edge-asc evaluate all.tflite --data TAU --for-device a=a.tflite --for-device b=b.tflite",
     ),
     "microphones": (
         "edge-asc microphones",
@@ -33,14 +46,7 @@ def evaluate(
     target: FileOrRun,
     data: Data,
     columns: Columns = None,
-    fold: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|all",
-            help="Test fold [the one held out in training]; all: every clip, of a set that no"
-            " training has seen.",
-        ),
-    ] = None,
+    fold: FoldOrAll = None,
     crops: Crops = "3",
     clip_s: Annotated[
         float | None,
@@ -61,6 +67,7 @@ def evaluate(
             autocompletion=complete.models,
         ),
     ] = None,
+    for_device: ForDevice = None,
     microphones: Annotated[
         str,
         typer.Option(metavar="LIST", help="Also through simulated microphones: seen:5,unseen:5."),
@@ -85,14 +92,12 @@ def evaluate(
     """
     from edge_asc.audio.microphones.choice import parse_microphones
     from edge_asc.data.open import open_dataset
-    from edge_asc.evaluation.evaluate import ALL_FOLDS
     from edge_asc.evaluation.evaluate import evaluate as measure
     from edge_asc.plotting import can_draw, check_drawable
     from edge_asc.runtime.zoo.models import model_path
 
     heard_by = parse_microphones(microphones)
-    if fold not in (None, ALL_FOLDS) and not (fold or "").isdecimal():
-        raise typer.BadParameter(f"--fold is a number or {ALL_FOLDS}, not {fold!r}")
+    tested_on = fold_of(fold)
     if curve:
         check_drawable()
     if joint and joint_with:
@@ -101,13 +106,14 @@ def evaluate(
         result = measure(
             model_path(target),
             open_dataset(data, columns=columns),
-            fold=int(fold) if fold and fold != ALL_FOLDS else fold,
+            fold=tested_on,
             crops=crops,
             clip_s=clip_s,
             views=views,
             runtime=runtime,
             joint=joint,
             joint_with=joint_with and model_path(joint_with),
+            for_device=models_of(for_device),
             unknown=unknown,
             microphones=heard_by,
             on_progress=on_progress,

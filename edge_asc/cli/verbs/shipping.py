@@ -24,6 +24,7 @@ from edge_asc.cli.verbosity import is_quiet
 from edge_asc.cli.verbs.training import print_trained
 
 if TYPE_CHECKING:
+    from edge_asc.budget.inventory import Inventory
     from edge_asc.runtime.metadata import Precision
 
 FORMATS = {"tflite": ["tflite"], "onnx": ["onnx"], "all": ["tflite", "onnx"]}
@@ -52,6 +53,7 @@ EXAMPLES = {
         "edge-asc budget model.tflite esc10-32k --rule all",
         "edge-asc budget amfm-full --rule dcase2021a --json",
         "edge-asc budget other.onnx --frames 16000 --seconds 1 --rule dcase2024",
+        "edge-asc budget a.tflite b.tflite compact-int8 --summary --latex sizes.tex",
     ),
 }
 
@@ -263,6 +265,15 @@ def budget(
         float | None,
         typer.Option(metavar="S", help="Of sound in a file's input [as its metadata say]."),
     ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="A row for each, with every rule.")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write these rows.")
+    ] = None,
+    latex: Annotated[
+        Path | None, typer.Option("--latex", metavar="FILE", help="Write them for a paper.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count bytes and operations, judge by size rules.
@@ -275,6 +286,7 @@ def budget(
 
     rules = rules_named(rule)
     reports: list[dict[str, Any]] = []
+    counted: list[Inventory] = []
     n_unreadable = 0
     for target in targets:
         try:
@@ -286,12 +298,31 @@ def budget(
             n_unreadable += 1
             continue
         for inventory in inventories:
+            counted.append(inventory)
             reports.append(report(inventory, rules))
-            if not as_json:
+            if not as_json and not summary:
                 print_report(inventory, rules, tables())
+    if counted:
+        write_sizes(counted, summary and not as_json, csv, latex)
     if as_json:
         print_json(reports)
     if n_unreadable:
         raise typer.Exit(ERROR)
     if not all(entry["ok"] for entry in reports):
         raise typer.Exit(OverBudget.exit_code)
+
+
+def write_sizes(
+    counted: "list[Inventory]", shown: bool, csv: Path | None, latex: Path | None
+) -> None:
+    """Print and write a row for each model."""
+    from edge_asc.research.size_table import save_sizes, size_grid
+    from edge_asc.research.written import print_grid, write_latex
+
+    grid = size_grid(counted)
+    if shown:
+        print_grid(grid, tables())
+    if csv:
+        save_sizes(counted, csv)
+    if latex:
+        write_latex(latex, [grid])

@@ -1,5 +1,6 @@
 """The verbs that make runs: train, import-public."""
 
+import json
 import os
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, print_text
-from edge_asc.cli.options import AsJson, Columns, Data, Overrides, Preset, Teacher
+from edge_asc.cli.options import AsJson, Columns, DataOrNone, Overrides, PresetOrNone, Teacher
 from edge_asc.cli.verbosity import is_quiet, notice
 
 RUN_FOLDER = "EDGE_ASC_RUN_FOLDER"  # tells the processes of one training where its run is
@@ -22,7 +23,11 @@ EXAMPLES = {
         "edge-asc train my.toml --data recordings.csv --devices 2",
         "edge-asc train compact-int8 --data DIR --fold 1 --init edge-asc-runs/pre-trained",
         "edge-asc train compact-int8 --data DIR --fold 1 --teacher edge-asc-runs/wide",
+        "edge-asc train dcase2025/compact --data TAU --fold 1 --train-list split25.csv",
+        "edge-asc train dcase2025/device --data TAU --fold 1 --init RUN --only-device a",
         "edge-asc train encoder-base --data DIR --fold 1 --base encoder",
+        "edge-asc train nano --data DIR --name nano --folds all --seeds 0,1,2",
+        "edge-asc train --like edge-asc-runs/fold1 --name again",
     ),
     "import-public": (
         "edge-asc import-public best.pt --out edge-asc-runs/public",
@@ -32,8 +37,8 @@ EXAMPLES = {
 
 
 def train(
-    preset: Preset,
-    data: Data,
+    preset: PresetOrNone = None,
+    data: DataOrNone = None,
     columns: Columns = None,
     fold: Annotated[
         int | None, typer.Option(metavar="N", help="Test fold, held out [train on everything].")
@@ -43,8 +48,23 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run [time and preset].")] = None,
     overrides: Overrides = None,
+    train_list: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Train on this list's clips only, such as split25.csv; data.train_list.",
+        ),
+    ] = None,
+    only_device: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEVICE", help="Train and test on its clips only; again."),
+    ] = None,
     init: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Begin with its weights, but the heads'.")
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Begin with its weights, and its heads' where the scenes are the same.",
+        ),
     ] = None,
     base: Annotated[
         str | None,
@@ -55,7 +75,23 @@ def train(
         ),
     ] = None,
     teacher: Teacher = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Learn from these answers too: logits by clip, NPZ, CSV."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N,N…", help="Train from each of these seeds.")
+    ] = None,
+    folds: Annotated[
+        str | None, typer.Option(metavar="N,N…|all", help="Hold out each of these folds.")
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Make this run again: all but --data, --out and --name."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     devices: Annotated[int, typer.Option(metavar="N", help="Processes or GPUs here.")] = 1,
     num_nodes: Annotated[int, typer.Option(metavar="N", help="Machines.")] = 1,
@@ -67,41 +103,87 @@ def train(
     """Train a network and write a run folder.
 
     --resume goes on with the run that --name names (and starts it when there is none), or with the
-    newest one.
+    newest one. --seeds and --folds make a folder of runs; what is missing is trained, whatever was
+    interrupted goes on.
     """
     from edge_asc.config.schema import load_preset
     from edge_asc.config.settings import begun_with
     from edge_asc.data.open import open_dataset
 
-    config = load_preset(preset, overrides or [])
-    if base is not None:
-        config = begun_with(config, base, init)
-    dataset = open_dataset(data, columns=columns)
+    if fold is not None and folds is not None:
+        raise typer.BadParameter("give one of --fold, --folds")
+    if (seeds or folds) and (devices > 1 or num_nodes > 1):
+        raise typer.BadParameter("--seeds and --folds train in one process, one run after another")
+    chosen = data_settings(train_list, only_device)
+    if like is not None:
+        given = [preset, columns, fold, base, init, seed or None, seeds, folds, *chosen]
+        if teacher or answers or overrides or any(value is not None for value in given):
+            raise typer.BadParameter("--like RUN takes all from the run but --data, --out, --name")
+        from edge_asc.research.again import recipe_of
+
+        recipe = recipe_of(like, data)
+        config, data, fold, seed = recipe.config, recipe.data, recipe.fold, recipe.seed
+        init, teacher, answers = recipe.init, [*recipe.teachers], recipe.answers
+        dataset = open_dataset(data, columns=recipe.columns)
+    elif preset is None or data is None:
+        raise typer.BadParameter(f"Missing {'PRESET' if preset is None else 'option --data'}")
+    else:
+        config = load_preset(preset, [*(overrides or []), *chosen])
+        if base is not None:
+            config = begun_with(config, base, init)
+        dataset = open_dataset(data, columns=columns)
     from edge_asc.training.placement import (  # after what may be wrong: torch
         Placement,
         is_main_process,
     )
     from edge_asc.training.run import train as train_run
-    from edge_asc.training.run_folder import removed_if_empty
+    from edge_asc.training.run_folder import DEFAULT_ROOT, removed_if_empty
 
-    folder = run_folder(config.name, out, name, resume, num_nodes)
-    with removed_if_empty(folder):
-        train_run(
-            config,
-            dataset,
-            fold,
-            folder,
-            data=str(data),
-            init=init,
-            teachers=teacher or (),
-            seed=seed,
-            resume=resume,
-            placement=Placement(devices, num_nodes),
-            loggers=logger or (),
-            progress=not is_quiet(),
+    def train_one(fold: int | None, seed: int, folder: Path, resume: bool = True) -> None:
+        with removed_if_empty(folder):
+            train_run(
+                config,
+                dataset,
+                fold,
+                folder,
+                data=str(data),
+                init=init,
+                teachers=teacher or (),
+                answers=answers,
+                seed=seed,
+                resume=resume,
+                placement=Placement(devices, num_nodes),
+                loggers=logger or (),
+                progress=not is_quiet(),
+            )
+
+    if seeds is not None or folds is not None:
+        from edge_asc.research.many import Asked, many_text, parse_folds, parse_seeds, train_many
+
+        found = train_many(
+            (out or DEFAULT_ROOT) / (name or config.name.replace("/", "-")),
+            [fold] if folds is None else parse_folds(folds, dataset),
+            [seed] if seeds is None else parse_seeds(seeds),
+            Asked(config, dataset.name, init, tuple(teacher or ()), answers),
+            train_one,
         )
-    if is_main_process():
+        print_json(found) if as_json else print_text(many_text(found))
+        return
+    folder = run_folder(config.name, out, name, resume, num_nodes)
+    train_one(fold, seed, folder, resume)
+    if like is not None and is_main_process():
+        from edge_asc.research.again import again_text, compare_again
+
+        result = compare_again(like, folder)
+        print_json(result) if as_json else print_text(again_text(result))
+    elif is_main_process():
         print_trained(folder, as_json)
+
+
+def data_settings(train_list: str | None, devices: list[str] | None) -> list[str]:
+    """The settings that the options for training clips stand for."""
+    settings = {"data.train_list": train_list, "data.devices": devices}
+    return [f"{key}={json.dumps(value)}" for key, value in settings.items() if value]
 
 
 def run_folder(preset: str, out: Path | None, name: str | None, resume: bool, nodes: int) -> Path:

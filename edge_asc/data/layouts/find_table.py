@@ -38,6 +38,11 @@ def table_of(folder: Path, columns: Mapping[str, str] | None = None) -> Path | N
     return _other(folder, tables)
 
 
+def describing(folder: Path) -> list[Path]:
+    """Tables of a folder that list clips with labels, in the columns of a known layout."""
+    return [table for table in _tables(folder) if _fits(table, None)]
+
+
 def _tables(folder: Path) -> list[Path]:
     places = (folder, folder / "meta", folder / "metadata")
     found = [path for place in places for path in sorted(place.glob("*.[ct]sv"))]

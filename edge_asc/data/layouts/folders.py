@@ -44,7 +44,7 @@ def open_folders(root: Path) -> SceneDataset | None:
     """
     found = _Found()
     inner = _looked_into(root, found)
-    tops = _folders_with_audio(inner)
+    tops = folders_with_audio(inner)
     folds = folds_of([top.name for top in tops])
     if folds is None:
         _check_mixed(inner, tops)
@@ -72,7 +72,7 @@ def open_folders(root: Path) -> SceneDataset | None:
 def recordings_by_class(root: Path) -> dict[str, int]:
     """How many recordings each folder in a folder holds, whatever its name."""
     counts = {}
-    for top in _folders_with_audio(root):
+    for top in folders_with_audio(root):
         names = {_recording(path, top) for path in audio_in(top)}
         counts[composed(top.name)] = len(names)
     return counts
@@ -80,7 +80,7 @@ def recordings_by_class(root: Path) -> dict[str, int]:
 
 def has_class_folders(root: Path) -> bool:
     """Whether folders in a folder hold recordings."""
-    return root.is_dir() and bool(_folders_with_audio(root))
+    return root.is_dir() and bool(folders_with_audio(root))
 
 
 def passed_over(root: Path) -> dict[str, int]:
@@ -95,9 +95,9 @@ def passed_over(root: Path) -> dict[str, int]:
 
 def _looked_into(root: Path, found: _Found) -> Path:
     """The folder that holds the class folders: this one, or a single one with such a name."""
-    tops = _folders_with_audio(root)
+    tops = folders_with_audio(root)
     while len(tops) == 1 and is_wrapper(tops[0].name):
-        inner = _folders_with_audio(tops[0])
+        inner = folders_with_audio(tops[0])
         if not inner:
             _refuse_unsorted(root, tops)
         found.notes.append(f"the folders in {tops[0].name}/ are taken for classes or folds")
@@ -108,7 +108,7 @@ def _looked_into(root: Path, found: _Found) -> Path:
 
 def _add_sides(root: Path, tops: list[Path], folds: dict[str, int | None], found: _Found) -> None:
     """Class folders inside folders of folds or splits."""
-    inner = {top: _folders_with_audio(top) for top in tops}
+    inner = {top: folders_with_audio(top) for top in tops}
     if not any(inner.values()):
         _refuse_unsorted(root, tops)
     for top in tops:
@@ -135,7 +135,8 @@ def _recording(path: Path, class_folder: Path) -> str:
     return parts[0] if len(parts) > 1 else path.stem
 
 
-def _folders_with_audio(folder: Path) -> list[Path]:
+def folders_with_audio(folder: Path) -> list[Path]:
+    """Folders in a folder that hold recordings, in order."""
     visible = (path for path in sorted(folder.iterdir()) if is_visible(path.name))
     return [path for path in visible if path.is_dir() and _has_audio(path)]
 
@@ -158,7 +159,7 @@ def _leave_out_unreadable(root: Path, found: _Found) -> None:
 def _check_mixed(root: Path, tops: list[Path]) -> None:
     """Refuse folders of a split among others that are no side of one."""
     sides = [top for top in tops if is_side(top.name)]
-    shared = [{folder.name for folder in _folders_with_audio(side)} for side in sides]
+    shared = [{folder.name for folder in folders_with_audio(side)} for side in sides]
     if len(sides) > 1 and (common := sorted(set.intersection(*shared))):
         others = ", ".join(top.name for top in tops if top not in sides)
         raise ValueError(
@@ -169,7 +170,7 @@ def _check_mixed(root: Path, tops: list[Path]) -> None:
 
 def _note_same_folders(root: Path, tops: list[Path], found: _Found) -> None:
     """Say where the scenes may be one level further down."""
-    inner = [{folder.name for folder in _folders_with_audio(top)} for top in tops]
+    inner = [{folder.name for folder in folders_with_audio(top)} for top in tops]
     names = ", ".join(top.name for top in tops[:3])
     if len(tops) == 1 and len(inner[0]) > 1:
         where = f"give {tops[0]} if the folders in it are the scenes"

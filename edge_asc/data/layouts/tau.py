@@ -13,6 +13,7 @@ from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.labels import TAU_ABSTRACT, TAU_GROUPS, TAU_SCENES
 from edge_asc.data.layouts.splits import TEST_FOLD, TRAIN_FOLD
 from edge_asc.data.layouts.table import Row, by_unique, read_table
+from edge_asc.data.train_list import read_names
 
 TRAIN_LIST = "evaluation_setup/fold1_train.csv"
 TEST_LISTS = ("evaluation_setup/fold1_evaluate.csv", "evaluation_setup/fold1_test.csv")
@@ -32,8 +33,8 @@ def open_tau(root: Path, train_list: Path | None) -> SceneDataset:
             follow the pattern, a listed name that `meta.csv` lacks or that is on both sides.
         OSError: a list is missing.
     """
-    train = _read_list(root / TRAIN_LIST)
-    test = _read_list(_test_list(root))
+    train = read_names(root / TRAIN_LIST)
+    test = read_names(_test_list(root))
     rows = _meta(root) or {**test, **train}
     _check_lists(rows, train, test)
     if train_list is not None:
@@ -61,13 +62,6 @@ def _test_list(root: Path) -> Path:
     raise FileNotFoundError(f"{root / TEST_LISTS[0]}: no such file, it holds the test list")
 
 
-def _read_list(path: Path) -> dict[str, Row]:
-    rows = by_unique(read_table(path, ("filename",)), "filename")
-    if not rows:
-        raise ValueError(f"{path}: lists no clips")
-    return rows
-
-
 def _meta(root: Path) -> dict[str, Row]:
     if not (root / "meta.csv").is_file():
         return {}
@@ -87,7 +81,7 @@ def _check_lists(rows: dict[str, Row], train: dict[str, Row], test: dict[str, Ro
 
 
 def _part(train: dict[str, Row], train_list: Path) -> dict[str, Row]:
-    part = _read_list(train_list)
+    part = read_names(train_list)
     for file, row in part.items():
         if file not in train:
             raise row.error(f"{file} is not a training clip of fold 1")
@@ -107,6 +101,14 @@ def _parts(row: Row) -> list[str]:
             f"{row['filename']!r} does not read scene-city-location-segment[-piece]-device"
         )
     return parts
+
+
+def place_and_device(path: Path) -> tuple[str, str]:
+    """Recording and device, as far as a file of any data set is named like TAU's; else "" twice."""
+    parts = path.stem.split("-")
+    if len(parts) not in NAME_PARTS or parts[0] not in TAU_ABSTRACT:
+        return "", ""
+    return f"{parts[1]}-{parts[2]}", parts[-1]
 
 
 def _clip(row: Row, root: Path, fold: int | None) -> Clip:

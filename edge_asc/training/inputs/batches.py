@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Batch = tuple[Tensor, tuple[Tensor, ...]]  # raw features [B, 1, M, F], labels [B] per label set
+# Raw features [B, 1, M, F]; labels [B] per label set, and teachers' logits [B, S] where given.
+Batch = tuple[Tensor, tuple[Tensor, ...]]
 
 
 class FeatureStore:
@@ -28,6 +29,7 @@ class FeatureStore:
         n_versions: of each clip.
         n_plain: how many of these, the first ones, go through no simulated microphone; None: all.
         recordings: number of the recording `[N]` that each clip is a piece of; None: each is one.
+        answers: teachers' logits `[N, S]` of each clip; None without.
 
     Raises:
         ValueError: no clips, or clips of different shapes.
@@ -42,6 +44,7 @@ class FeatureStore:
         n_versions: int = 1,
         n_plain: int | None = None,
         recordings: Sequence[int] | None = None,
+        answers: np.ndarray | None = None,
     ) -> None:
         shapes = {tuple(a.shape) for a in arrays}
         if len(shapes) != 1:
@@ -49,6 +52,7 @@ class FeatureStore:
         self.n_mels, self.n_frames = shapes.pop()
         self.labels = tuple(torch.as_tensor(list(x), dtype=torch.int64) for x in labels)
         self.n_classes = tuple(n_classes)
+        self.answers = None if answers is None else torch.from_numpy(answers)
         self.arrays, self.n_versions = arrays, n_versions
         self.n_plain = n_plain or n_versions
         self.recordings = torch.as_tensor(
@@ -83,8 +87,9 @@ class FeatureStore:
         return windows[torch.from_numpy(rows), :, torch.from_numpy(starts)][:, None]
 
     def batch(self, rows: np.ndarray, starts: np.ndarray, n_frames: int) -> Batch:
-        """Return features as `raw` does, and the clips' labels."""
-        return self.raw(rows, starts, n_frames), tuple(x[rows % len(self)] for x in self.labels)
+        """Return features as `raw` does, and what is known of the clips: see `Batch`."""
+        known = self.labels if self.answers is None else (*self.labels, self.answers)
+        return self.raw(rows, starts, n_frames), tuple(x[rows % len(self)] for x in known)
 
     def statistics(
         self, prepare: Callable[[np.ndarray], np.ndarray] = np.asarray

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_asc.audio.microphones.recorded import Responses
 from edge_asc.config.schema import Config, DataConfig
 from edge_asc.data.cache import FeatureCache
 from edge_asc.data.cache_files import joined
 from edge_asc.data.dataset import Clip, SceneDataset, split_validation
 from edge_asc.data.lengths import in_pieces, length_notes, lengths_s
+from edge_asc.data.train_list import find_list, listed
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.inputs.batches import FeatureStore
+from edge_asc.training.losses.answers import GivenAnswers
 
 Version = tuple[float, int | None]  # speed, and which of a clip's microphones hears it
 AS_IT_IS: Version = (1.0, None)
@@ -73,6 +76,7 @@ def prepare(
     seed: int,
     progress: bool = True,
     cache: Path | None = None,
+    answers: GivenAnswers | None = None,
 ) -> Material:
     """Split, compute or read features, and take statistics of the training clips alone.
 
@@ -83,20 +87,26 @@ def prepare(
     """
     frontend = config.front_end()
     clip_s = config.clip_s_of(dataset.clip_s)
-    clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
+    clips, test = chosen(config.data, dataset, fold)
+    recorded = config.augment.impulse_responses
+    responses = Responses.of(Path(recorded), config.data.microphones) if recorded else None
     _check_labels(dataset, clips)
     train_clips, val = split_validation(clips, config.data.val_fraction, seed)
     known = [*clips, *test]
     lengths = dict(zip((c.path for c in known), lengths_s(dataset, known), strict=True))
 
     def store(
-        clips: Sequence[Clip], versions: Sequence[Version] = (AS_IT_IS,)
+        clips: Sequence[Clip],
+        versions: Sequence[Version] = (AS_IT_IS,),
+        given: GivenAnswers | None = None,
     ) -> FeatureStore | None:
         if not clips:
             return None
         numbers = {name: i for i, name in enumerate(dict.fromkeys(c.path for c in clips))}
         clips = in_pieces(clips, [lengths[clip.path] for clip in clips], clip_s)
-        caches = [FeatureCache(frontend, clip_s, cache, None, *version) for version in versions]
+        caches = [
+            FeatureCache(frontend, clip_s, cache, None, *version, responses) for version in versions
+        ]
         return FeatureStore(
             joined([c.load(clips, progress) for c in caches]),
             *_classes(clips, dataset, config.model.abstract),
@@ -104,9 +114,10 @@ def prepare(
             len(versions),
             sum(microphone is None for _, microphone in versions),
             [numbers[clip.path] for clip in clips],
+            None if given is None else given.of(clips, dataset.root),
         )
 
-    train_store = store(train_clips, versions_of(config.data))
+    train_store = store(train_clips, versions_of(config.data), answers)
     assert train_store is not None  # the splits leave no training set empty
     if frontend.normalization == "dataset" and not frontend.mean:  # a base has its own
         frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))
@@ -118,6 +129,35 @@ def prepare(
     return Material(
         train_store, store(val), store(test), frontend, n_frames, crop_s, recordings, notes
     )
+
+
+def chosen(
+    data: DataConfig, dataset: SceneDataset, fold: int | None
+) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    """Training and test clips: of a list and of some devices, where the settings name them.
+
+    Raises:
+        ValueError: nothing is left of a side, or a list without a test fold.
+        OSError: there is no such list.
+    """
+    clips, test = (dataset.clips, ()) if fold is None else dataset.split(fold)
+    if data.train_list is not None:
+        if fold is None:
+            raise ValueError(
+                "a training list goes with a test fold, --fold: its clips are beside it"
+            )
+        clips = listed(clips, dataset.root, find_list(data.train_list, dataset.root))
+    if data.devices:
+        clips, test = (
+            tuple(clip for clip in side if clip.device in data.devices) for side in (clips, test)
+        )
+        if not clips or (fold is not None and not test):
+            there = ", ".join(sorted({clip.device for clip in dataset.clips} - {""})) or "none"
+            wanted, side = ", ".join(data.devices), "test" if clips else "training"
+            raise ValueError(
+                f"{dataset.name}: no {side} clip of device {wanted} (devices: {there})"
+            )
+    return clips, test
 
 
 def _check_labels(dataset: SceneDataset, clips: Sequence[Clip]) -> None:

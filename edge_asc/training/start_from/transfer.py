@@ -1,12 +1,14 @@
 """Begin a run with another run's trunk, such as one that was pre-trained on abstract classes."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from edge_asc.data.dataset import SceneDataset
+from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.run_folder import load_network, read_run
 
 HEADS = ("scene", "abstract", "head")  # how networks name what belongs to one set of labels
@@ -42,17 +44,30 @@ def _parts(names: list[str]) -> list[str]:
     return list(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
-def begin_with(network: nn.Module, run: Path) -> Transfer:
-    """Copy a run's weights into a network: all but the heads, where name and shape are the same.
+def begin_with(
+    network: nn.Module, run: Path, labels: Sequence[str] = (), abstract: Sequence[str] = ()
+) -> Transfer:
+    """Copy a run's weights into a network, where name and shape are the same.
+
+    Heads are copied where the run names the same classes, as one for another recording device does;
+    else they stay new.
+
+    Args:
+        network: what to begin; changed.
+        run: a finished run.
+        labels: scenes that the network is to name.
+        abstract: its abstract classes.
 
     Raises:
         ValueError: no finished run, or nothing of it fits.
     """
     theirs, ours = load_network(run).state_dict(), network.state_dict()
+    before = read_run(run)
+    goes_on = (before.labels, before.abstract_labels) == ([*labels], [*abstract])
     fitting = {
         name: theirs[name]
         for name, value in ours.items()
-        if name.partition(".")[0] not in HEADS
+        if (goes_on or name.partition(".")[0] not in HEADS)
         and name in theirs
         and theirs[name].shape == value.shape
     }
@@ -60,6 +75,16 @@ def begin_with(network: nn.Module, run: Path) -> Transfer:
         raise ValueError(f"{run}: no weights but the heads' fit this network")
     network.load_state_dict(ours | fitting)
     return Transfer(str(run), list(fitting), [name for name in ours if name not in fitting])
+
+
+def keep_statistics(frontend: FrontEnd, run: Path) -> FrontEnd:
+    """The front end with the statistics of the run to begin with, where it is the same one.
+
+    Its weights were found behind these.
+    """
+    before = read_run(run).front_end()
+    same = replace(before, mean=(), std=()) == replace(frontend, mean=(), std=())
+    return before if same else frontend
 
 
 def check_untested(run: Path, dataset: SceneDataset, fold: int | None) -> None:

@@ -79,10 +79,12 @@ def metadata(**changes: Any) -> Metadata:
     return Metadata(**{**fields, **changes})
 
 
-def write_model(path: Path, fixed_frames: int | None = None, **changes: Any) -> Path:
+def write_model(
+    path: Path, fixed_frames: int | None = None, scene: Head | None = None, **changes: Any
+) -> Path:
     """Write the model in the format of the suffix; `changes` are fields of its metadata."""
     described = metadata(**changes)
-    heads = {"scene": scene_head()}
+    heads = {"scene": scene or scene_head()}
     if described.abstract_labels:
         heads["abstract"] = abstract_head()
     write = _write_tflite if path.suffix == ".tflite" else _write_onnx

@@ -1,6 +1,7 @@
 """Pre-training and fine-tuning: abstract classes as labels, and a run that begins with another."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from edge_asc.data.labels import ESC10_SCENES
 from edge_asc.data.open import open_dataset
 from edge_asc.models import build
 from edge_asc.training.run_folder import load_network, read_run
-from edge_asc.training.start_from.transfer import begin_with, check_untested
+from edge_asc.training.start_from.transfer import begin_with, check_untested, keep_statistics
 from small_run import SMALL, train_run
 from tiny_models import write_tone
 
@@ -58,6 +59,23 @@ def test_all_but_the_heads_is_taken(groups_run: Path) -> None:
         "run": str(groups_run), "loaded": ["trunk"], "fresh": ["scene", "abstract"]
     }  # fmt: skip
     assert str(transfer).endswith(f"tensors from {groups_run} (trunk), new: scene, abstract")
+
+
+def test_heads_of_the_same_classes_are_taken(groups_run: Path) -> None:
+    model, before = load_preset("nano").model, read_run(groups_run)
+    network = build(model.name, model.options, n_scenes=3)
+    transfer = begin_with(network, groups_run, before.labels, before.abstract_labels)
+    theirs = load_network(groups_run).state_dict()
+    assert all(torch.equal(value, theirs[name]) for name, value in network.state_dict().items())
+    assert transfer.fresh == []
+
+
+def test_statistics_go_with_the_weights(groups_run: Path) -> None:
+    before = read_run(groups_run).front_end()
+    other = before.with_statistics([1.0] * before.n_mels, [2.0] * before.n_mels)
+    assert keep_statistics(other, groups_run) == before
+    elsewhere = replace(other, hop_length=other.hop_length + 1)
+    assert keep_statistics(elsewhere, groups_run) == elsewhere
 
 
 def test_a_head_of_the_same_size_is_not_taken(groups_run: Path) -> None:

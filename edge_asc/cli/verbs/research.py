@@ -1,0 +1,158 @@
+"""The verbs of papers and challenges: compare, predict."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_asc.cli import complete
+from edge_asc.cli.console import print_json, print_text, progress_bar, tables
+from edge_asc.cli.options import (
+    AsJson,
+    Columns,
+    Crops,
+    Data,
+    FileOrRun,
+    FoldOrAll,
+    ForDevice,
+    RuntimeName,
+    Views,
+    fold_of,
+    models_of,
+    one_of,
+)
+from edge_asc.cli.verbosity import notice
+
+METRICS = ("accuracy", "macro-accuracy", "log-loss")
+
+EXAMPLES = {
+    "compare": (
+        "edge-asc compare evaluations/baseline evaluations/compact",
+        "edge-asc compare baseline.tflite compact.tflite --data DIR --fold 1 --plot figure.pdf",
+        "edge-asc compare baseline=edge-asc-runs/base ours=edge-asc-runs/ours --latex table.tex",
+        "edge-asc compare 'int8=fold?-int8.tflite' 'fp16=fold?-float16.tflite' --data DIR --json",
+    ),
+    "predict": (
+        "edge-asc predict model.tflite --data EVALUATION --out submission.csv",
+        "edge-asc predict edge-asc-runs/ours --data recordings/ --out answers.csv",
+        "edge-asc predict model.tflite --data DIR --fold 1 --out output.csv --bare-names",
+        "edge-asc predict all.tflite --data EVALUATION --out o.csv --for-device a=a.tflite",
+    ),
+}
+
+
+def compare(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]WHAT…",
+            help="Runs, model files, folders that evaluate --out wrote, folders of these;"
+            " several with commas or * are one network's folds and seeds.",
+            autocompletion=complete.models,
+        ),
+    ],
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Data set to ask models about [the run's].")
+    ] = None,
+    columns: Columns = None,
+    fold: FoldOrAll = None,
+    metric: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(METRICS),
+            callback=one_of(lambda: METRICS),
+            help="What is compared.",
+            autocompletion=complete.one_of(*METRICS),
+        ),
+    ] = METRICS[0],
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write every figure.")
+    ] = None,
+    latex: Annotated[
+        Path | None, typer.Option("--latex", metavar="FILE", help="Write the tables for a paper.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="PNG", help="Draw intervals and differences.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare networks that answered the same clips.
+
+    Which differences are more than chance: 95 % intervals, and p by McNemar's exact test on clips,
+    or by draws of recordings where clips share them, seeds differ, or it is another metric.
+    """
+    if len(targets) < 2:
+        raise typer.BadParameter("give two or more to compare")
+    from edge_asc.plotting import check_drawable
+    from edge_asc.research.compare import compare as measure
+    from edge_asc.research.targets import Targets
+
+    if plot:
+        check_drawable()
+    with progress_bar("clips") as on_progress:
+        systems = Targets(data, fold_of(fold), columns, on_progress).open(targets)
+    found = measure(systems, metric)
+    for warning in found["warnings"]:
+        notice(f"warning: {warning}")
+    from edge_asc.research.compare_tables import grids, print_comparison, save_csv
+
+    if csv:
+        save_csv(found, csv)
+    if latex:
+        from edge_asc.research.written import write_latex
+
+        write_latex(latex, grids(found))
+    if plot:
+        from edge_asc.research.compare_plot import save_comparison
+
+        save_comparison(found, plot)
+    print_json(found) if as_json else print_comparison(found, tables())
+
+
+def predict(
+    target: FileOrRun,
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Table to write.")],
+    columns: Columns = None,
+    fold: Annotated[
+        str | None, typer.Option(metavar="N|all", help="Only the clips of this fold [all].")
+    ] = None,
+    for_device: ForDevice = None,
+    crops: Crops = "3",
+    views: Views = None,
+    runtime: RuntimeName = None,
+    bare_names: Annotated[
+        bool, typer.Option("--bare-names", help="Write names of files without their folder.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name the scene of every clip, in the DCASE tasks' table.
+
+    Tabs between filename, scene_label and a column of probabilities for each scene. The clips may
+    have labels or none: an evaluation set, a list of names, a folder of recordings, any data set.
+    """
+    from edge_asc.data.open import open_recordings
+    from edge_asc.research.submission import predict as name_all
+    from edge_asc.runtime.zoo.models import model_path
+
+    asked = models_of(for_device)
+    with progress_bar("clips") as on_progress:
+        found = name_all(
+            model_path(target),
+            open_recordings(data, columns=columns),
+            fold=fold_of(fold),
+            for_device={device: model_path(path) for device, path in asked.items()},
+            crops=crops,
+            views=views,
+            runtime=runtime,
+            bare_names=bare_names,
+            on_progress=on_progress,
+        )
+    found.save(out)
+    counts = {label: found.named.count(label) for label in found.labels}
+    if as_json:
+        print_json({"file": str(out), "clips": len(found.names), "named": counts})
+        return
+    print_text(f"{out}: {len(found.names)} clips")
+    for label, n in counts.items():
+        print_text(f"  {label:20} {n:>6}")

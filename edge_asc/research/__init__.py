@@ -1,0 +1,1 @@
+"""What papers and challenges ask of several runs: comparisons, many trainings, submissions."""

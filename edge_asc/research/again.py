@@ -1,0 +1,111 @@
+"""A run made again from its own description, and whether what made both was the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_asc.config.schema import Config
+from edge_asc.training.run_folder import Run, is_clean, read_run
+
+SHOWN = 5  # packages of other versions that are named
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run was asked for."""
+
+    config: Config
+    data: Path
+    columns: Mapping[str, str] | None
+    fold: int | None
+    seed: int
+    init: Path | None
+    teachers: tuple[Path, ...]
+    answers: Path | None
+
+
+def recipe_of(folder: Path, data: Path | None = None) -> Recipe:
+    """What a run was made of; `data` stands in for a data set that has moved.
+
+    Raises:
+        ValueError: no run, or one that was imported and not trained.
+    """
+    run = read_run(folder)
+    if "imported" in run.provenance or not (data or run.data):
+        raise ValueError(f"{folder} was imported: it cannot be trained again")
+    return Recipe(
+        config=run.settings(),
+        data=data or Path(run.data),
+        columns=run.columns or None,
+        fold=run.fold,
+        seed=run.seed,
+        init=Path(run.init) if run.init else None,
+        teachers=tuple(map(Path, run.teachers)),
+        answers=Path(run.answers["file"]) if run.answers else None,
+    )
+
+
+def compare_again(before: Path, after: Path) -> dict[str, Any]:
+    """What differs between a run and the one made like it.
+
+    Returns:
+        same_weights, clean (both were made by a commit without changes), differences (in words),
+        accuracy (test accuracies of both, None without a test).
+    """
+    from edge_asc.files import read_json
+
+    figures = [read_json(folder / "metrics.json").get("test") for folder in (before, after)]
+    old, new = read_run(before), read_run(after)
+    return {
+        "run": str(after),
+        "like": str(before),
+        "same_weights": same_weights(before, after),
+        "clean": is_clean(old.provenance) and is_clean(new.provenance),
+        "differences": origin_differences(old, new),
+        "accuracy": [found and found["accuracy"] for found in figures],
+    }
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    """Whether two runs ended with the same numbers."""
+    import torch
+
+    first, second = (
+        torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+        for folder in (one, other)
+    )
+    return first.keys() == second.keys() and all(
+        torch.equal(v, second[k]) for k, v in first.items()
+    )
+
+
+def origin_differences(old: Run, new: Run) -> list[str]:
+    """In what the makings of two runs differ: commit, packages, Python, processors, data."""
+    then, now = old.provenance, new.provenance
+    lines = [
+        f"{what}: {then.get(key) or 'unknown'} then, {now.get(key) or 'unknown'} now"
+        for key, what in (("git", "commit"), ("python", "Python"), ("clips", "list of clips"),
+                          ("platform", "platform"), ("cpus", "processors"))
+        if then.get(key) != now.get(key)
+    ]  # fmt: skip
+    packages = {**then.get("versions", {}), **now.get("versions", {})}
+    other = [
+        f"{name} {then['versions'].get(name)} → {now['versions'].get(name)}"
+        for name in packages
+        if then.get("versions", {}).get(name) != now.get("versions", {}).get(name)
+    ]
+    more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
+    return [*lines, *([f"packages: {', '.join(other[:SHOWN])}{more}"] if other else [])]
+
+
+def again_text(found: Mapping[str, Any]) -> str:
+    """What came of making a run again, for people."""
+    then, now = found["accuracy"]
+    tests = "" if then is None else f", test accuracy {now:.2%} (was {then:.2%})"
+    weights = "the same weights" if found["same_weights"] else "other weights"
+    lines = [f"made again like {found['like']}: {weights}{tests}"]
+    lines += [f"  {line}" for line in found["differences"]]
+    if not found["clean"]:
+        lines.append("  not clean: a run was made by files that no commit holds, or nobody knows")
+    return "\n".join(lines)

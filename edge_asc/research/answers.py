@@ -1,0 +1,122 @@
+"""What a model said of each clip, from an evaluation at hand or one that was saved.
+
+Letters: N clips, S scenes.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_asc.evaluation.evaluate import CHANCE, Evaluation
+from edge_asc.evaluation.metrics import SMALLEST_PROBABILITY
+from edge_asc.files import read_json
+
+PREDICTIONS, METRICS = "predictions.csv", "metrics.json"
+NEEDED = ("path", "label", "predicted")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model, or one on each fold, said of clips.
+
+    Attributes:
+        where: whence they are, as errors name it.
+        clips: names of the clips.
+        labels: their true scenes.
+        right: whether each answer was right, bool `[N]`.
+        loss: -ln of the true scene's probability, in nats, `[N]`.
+        devices: recording devices, "" where unknown.
+        recordings: what the clips were cut from.
+        facts: of each model that answered, as an evaluation tells them.
+    """
+
+    where: str
+    clips: tuple[str, ...]
+    labels: tuple[str, ...]
+    right: np.ndarray
+    loss: np.ndarray
+    devices: tuple[str, ...]
+    recordings: tuple[str, ...]
+    facts: tuple[Mapping[str, Any], ...] = field(default=())
+
+
+def answers_of(result: Evaluation, where: str) -> Answers:
+    """The answers of an evaluation that was just made."""
+    number = {label: i for i, label in enumerate(result.labels)}
+    truth = np.array([number[clip.label] for clip in result.clips])
+    return Answers(
+        where,
+        tuple(str(clip.path) for clip in result.clips),
+        tuple(clip.label for clip in result.clips),
+        result.scene.argmax(1) == truth,
+        _loss(result.scene[np.arange(len(truth)), truth]),
+        tuple(clip.device for clip in result.clips),
+        tuple(clip.recording for clip in result.clips),
+        (result.figures,),
+    )
+
+
+def read_answers(path: Path) -> Answers:
+    """The answers that `evaluate --out` saved: its folder, or its predictions.csv.
+
+    A table without the column `recording`, as of other programs, has a recording for each clip.
+
+    Raises:
+        ValueError: no such table; says what is wrong with it, and in which line.
+        OSError: it cannot be read.
+    """
+    table = path / PREDICTIONS if path.is_dir() else path
+    with table.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{table} line 1: no column {missing[0]!r}; no table of predictions")
+        rows = list(reader)
+    if not rows:
+        raise ValueError(f"{table}: no clips")
+    figures = table.parent / METRICS
+    return Answers(
+        str(path),
+        tuple(row["path"] for row in rows),
+        tuple(row["label"] for row in rows),
+        np.array([row["label"] == row["predicted"] for row in rows]),
+        _loss(np.array([_chance(row, table, line) for line, row in enumerate(rows, 2)])),
+        tuple(row.get("device") or "" for row in rows),
+        tuple(row.get("recording") or row["path"] for row in rows),
+        (read_json(figures, dict[str, Any]),) if figures.is_file() else (),
+    )
+
+
+def pooled(parts: Sequence[Answers]) -> Answers:
+    """The answers of models on clips of their own, such as those of the folds, as one."""
+    first, *others = parts
+    if not others:
+        return first
+
+    def joined(name: str) -> Any:
+        return tuple(value for part in parts for value in getattr(part, name))
+
+    return Answers(
+        first.where,
+        *(joined(name) for name in ("clips", "labels")),
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("right", "loss")),
+        *(joined(name) for name in ("devices", "recordings", "facts")),
+    )
+
+
+def _chance(row: Mapping[str, str], table: Path, line: int) -> float:
+    """The probability of the true scene; NaN where the table has none."""
+    text = row.get(CHANCE + row["label"])
+    try:
+        return float(text) if text else float("nan")
+    except ValueError:
+        raise ValueError(f"{table} line {line}: {text!r} is no probability") from None
+
+
+def _loss(of_truth: np.ndarray) -> np.ndarray:
+    found: np.ndarray = -np.log(np.maximum(of_truth, SMALLEST_PROBABILITY))
+    return found

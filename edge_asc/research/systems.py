@@ -1,0 +1,107 @@
+"""What is compared: networks, each with its trainings on folds and from seeds."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+import numpy as np
+
+from edge_asc.research.answers import Answers, pooled
+
+SHOWN = 2  # clips that an error names
+
+
+@dataclass(frozen=True)
+class System:
+    """A network under a name, and the answers of its trainings.
+
+    Attributes:
+        name: as tables show it.
+        seeds: of each seed the answers to all clips.
+    """
+
+    name: str
+    seeds: tuple[Answers, ...]
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether each answer was right, float `[K, N]`."""
+        return np.stack([seed.right for seed in self.seeds]).astype(float)
+
+    @property
+    def loss(self) -> np.ndarray:
+        """Loss of each answer in nats, `[K, N]`."""
+        return np.stack([seed.loss for seed in self.seeds])
+
+
+def system_of(name: str, parts: Sequence[Answers]) -> System:
+    """A network of its trainings: those on other clips are folds, those on the same ones seeds."""
+    seeds: list[list[Answers]] = []
+    for part in parts:
+        asked = set(part.clips)
+        if len(asked) < len(part.clips):
+            raise ValueError(f"{part.where}: a clip is listed twice")
+        fitting = (seed for seed in seeds if not any(asked & set(p.clips) for p in seed))
+        if (free := next(fitting, None)) is None:
+            seeds.append([part])
+        else:
+            free.append(part)
+    return System(name, tuple(pooled(seed) for seed in seeds))
+
+
+def aligned(systems: Sequence[System]) -> list[System]:
+    """The same systems with all clips in one order, named without the folder they lie in.
+
+    Raises:
+        ValueError: two were not asked the same clips, or have other labels for one.
+    """
+    named = [replace(s, seeds=tuple(_shortened(seed) for seed in s.seeds)) for s in systems]
+    order = named[0].seeds[0]
+    whose = named[0].name
+    for system in named:
+        for seed in system.seeds:
+            _check_same(whose, order, system.name, seed)
+    return [replace(s, seeds=tuple(_ordered(seed, order) for seed in s.seeds)) for s in named]
+
+
+def _shortened(answers: Answers) -> Answers:
+    """The clips by their paths below the folder that holds them all."""
+    paths = [PurePath(clip) for clip in answers.clips]
+    try:
+        root = os.path.commonpath([path.parent for path in paths])
+    except ValueError:  # absolute paths among others
+        return answers
+    return replace(answers, clips=tuple(path.relative_to(root).as_posix() for path in paths))
+
+
+def _check_same(whose: str, order: Answers, other: str, answers: Answers) -> None:
+    ours, theirs = dict(zip(order.clips, order.labels, strict=True)), {*answers.clips}
+    lacking = [clip for clip in order.clips if clip not in theirs]
+    further = [clip for clip in answers.clips if clip not in ours]
+    if lacking or further:
+        found = [_told(len(lacking), whose, lacking), _told(len(further), other, further)]
+        where = f"{whose} and {other}" if whose != other else f"trainings of {whose}"
+        told = ", ".join(filter(None, found))
+        raise ValueError(f"{where} were not asked the same clips: {told}")
+    for clip, label in zip(answers.clips, answers.labels, strict=True):
+        if ours[clip] != label:
+            raise ValueError(f"{clip} is {ours[clip]!r} for {whose} and {label!r} for {other}")
+
+
+def _told(n: int, whose: str, clips: Sequence[str]) -> str:
+    return f"{n} only of {whose} ({', '.join(clips[:SHOWN])})" if n else ""
+
+
+def _ordered(answers: Answers, order: Answers) -> Answers:
+    place = {clip: i for i, clip in enumerate(answers.clips)}
+    chosen = [place[clip] for clip in order.clips]
+    return replace(
+        answers,
+        clips=order.clips,
+        labels=order.labels,
+        right=answers.right[chosen],
+        loss=answers.loss[chosen],
+        devices=tuple(answers.devices[i] for i in chosen),
+        recordings=tuple(answers.recordings[i] for i in chosen),
+    )

@@ -1,0 +1,151 @@
+"""What `compare` is given, as systems: runs, model files, saved evaluations, folders of these."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge_asc.data.dataset import SceneDataset
+from edge_asc.data.open import open_dataset
+from edge_asc.evaluation.evaluate import evaluate
+from edge_asc.evaluation.predictors import OnProgress
+from edge_asc.files import read_json
+from edge_asc.research.answers import PREDICTIONS, Answers, answers_of, read_answers
+from edge_asc.research.systems import System, system_of
+from edge_asc.runtime.zoo.models import model_path, zoo_names
+
+MODEL_SUFFIXES = (".tflite", ".onnx")
+RUN = "run.json"
+
+
+class Targets:
+    """Opens what is compared, each data set once.
+
+    Args:
+        data: the data set; None: a run's own.
+        fold: whose clips to test on, as of `evaluate`.
+        columns: as of `open_dataset`.
+        on_progress: called after each clip that is heard.
+    """
+
+    def __init__(
+        self,
+        data: Path | None = None,
+        fold: int | str | None = None,
+        columns: str | None = None,
+        on_progress: OnProgress = lambda done, total: None,
+    ) -> None:
+        self._data, self._fold, self._columns = data, fold, columns
+        self._on_progress = on_progress
+        self._opened: dict[Path, SceneDataset] = {}
+
+    def open(self, targets: Sequence[str]) -> list[System]:
+        """A system for each `[NAME=]PATH[,PATH…]`.
+
+        Several paths are trainings of one network: on folds, where their clips differ, and from
+        seeds, where these are the same. So are what lies in a folder.
+
+        Raises:
+            ValueError: nothing to compare there, no data set to ask a model about, or one name for
+                two systems.
+            OSError: a file cannot be read.
+        """
+        given = [named(target) for target in targets]
+        for name, _ in given:
+            if sum(name == other for other, _ in given) > 1:
+                raise ValueError(f"two are called {name}; give names: ours={name} theirs=…")
+        return [system_of(name, [*self._answers(paths)]) for name, paths in given]
+
+    def _answers(self, paths: Sequence[Path]) -> Iterator[Answers]:
+        parts = [part for path in paths for part in parts_of(path)]
+        for number, part in enumerate(parts):
+            answers = read_answers(part) if is_saved(part) else self._ask(part)
+            if number == 0:  # trainings of one network cost the same
+                answers = replace(answers, facts=tuple(map(with_macs, answers.facts)))
+            yield answers
+
+    def _ask(self, model: Path) -> Answers:
+        asked = evaluate(
+            model, self._dataset(model), fold=self._fold, on_progress=self._on_progress
+        )
+        return answers_of(asked, str(model))
+
+    def _dataset(self, model: Path) -> SceneDataset:
+        path, columns = self._data, self._columns
+        if path is None and (model / RUN).is_file():
+            run = read_json(model / RUN)
+            path, columns = Path(run["data"]), run.get("columns") or None
+        if path is None:
+            raise ValueError(f"{model}: a model is asked about clips: --data PATH")
+        if path not in self._opened:
+            self._opened[path] = open_dataset(path, columns=columns)
+        return self._opened[path]
+
+
+def with_macs(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """An evaluation's figures, and the work of its model."""
+    return {**facts, "macs_per_s": macs_per_s(str(facts.get("file", "")))}
+
+
+def named(target: str) -> tuple[str, list[Path]]:
+    """The name of a target and its paths; a path may have `=`, `,` and `*` in it."""
+    if Path(target).exists() or target in zoo_names():
+        return _short(Path(target)), [Path(target)]
+    name, equals, rest = target.partition("=")
+    texts = (rest if equals else target).split(",")
+    paths = [path for text in texts for path in _matching(text)]
+    return name if equals else _short(paths[0]), paths
+
+
+def _short(path: Path) -> str:
+    return path.stem if path.suffix in (*MODEL_SUFFIXES, ".csv") else path.resolve().name
+
+
+def _matching(text: str) -> list[Path]:
+    """The path, or what it matches with `*` and `?` in it."""
+    path = Path(text)
+    if path.exists() or not any(c in text for c in "*?["):
+        return [path]
+    root = Path(path.anchor)
+    found = sorted(root.glob(str(path.relative_to(root))))
+    if not found:
+        raise FileNotFoundError(f"{text}: nothing of that name")
+    return found
+
+
+def parts_of(path: Path) -> list[Path]:
+    """The trainings that a path stands for: itself, or those that lie in the folder.
+
+    Raises:
+        ValueError: a folder that holds none.
+    """
+    if not path.is_dir() or is_part(path):
+        return [path if path.exists() else model_path(path)]
+    found = [inner for inner in sorted(path.iterdir()) if is_part(inner)]
+    if not found:
+        raise ValueError(
+            f"{path}: no run, no evaluation that `evaluate --out` saved, and no folder of such"
+        )
+    return found
+
+
+def is_part(folder: Path) -> bool:
+    """Whether a folder is a finished run or a saved evaluation."""
+    return (folder / PREDICTIONS).is_file() or (folder / "weights.pt").is_file()
+
+
+def is_saved(path: Path) -> bool:
+    """Whether a path holds answers, rather than what can give some."""
+    return path.suffix == ".csv" or (path / PREDICTIONS).is_file()
+
+
+def macs_per_s(model: str) -> int | None:
+    """Multiply-accumulates of a model file or run for a second of sound; None where it is gone."""
+    from edge_asc.export.count import budget_of
+
+    with suppress(ValueError, OSError, ImportError):
+        if Path(model).exists():
+            (found,) = budget_of(model, "float32" if Path(model).is_dir() else None)
+            return found.per_second(found.macs)
+    return None
