@@ -76,7 +76,9 @@ def table(path: Path) -> None:
 
 def _difference(file: dict[str, Any]) -> str:
     steps = file["largest_difference_steps"]
-    return f"{file['largest_difference_relative']:.0e}" if steps is None else f"{steps:.0f} steps"
+    if steps is None:
+        return f"{file['largest_difference_relative']:.0e}"
+    return "1 step" if round(steps) == 1 else f"{steps:.0f} steps"
 
 
 def main(arguments: list[str]) -> None:

@@ -23,6 +23,7 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "esc50.sh": ([DATA, "1"], {}),
     "folds.sh": (["esc10", DATA, "esc10/32k", "1", "all"], {"TRAIN": "--seed 1"}),
     "microphones.sh": ([DATA, "1"], {}),
+    "own_networks.sh": (["work"], {}),
     "paper-small.sh": ([DATA, DATA], {"SEEDS10": "0"}),
     "paper.sh": (["2", DATA], {}),
     "quickstart.sh": (["work"], {}),
