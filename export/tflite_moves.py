@@ -81,11 +81,23 @@ def split(writer: "Writer", node: Node) -> None:
 
 
 def _piece(writer: "Writer", source: str, out: str, axis: int, first: int, count: int) -> None:
-    rank = len(writer.file_shape_of(source))
-    begin, size = [0] * rank, [-1] * rank  # -1: all there are
-    begin[axis], size[axis] = first, count
-    ends = [writer.constant(np.array(v, np.int32)) for v in (begin, size)]
-    writer.operator("SLICE", [writer.value(source), *ends], [writer.value(out)])
+    """Masks say where a piece begins or ends with its axis, so that two halves share a constant."""
+    shape, end = writer.file_shape_of(source), first + count
+    starts, ends = first == 0 and end < shape[axis], first > 0 and end == shape[axis]
+    whole = 2 ** len(shape) - 1
+    others = whole - 2**axis
+    begin_at, end_at = (end, end) if starts else (first, first) if ends else (first, end)
+    places = [_place(writer, len(shape), axis, at) for at in (begin_at, end_at)]
+    stride = writer.constant(np.ones(len(shape), np.int32))
+    masks = (0, "i32", whole if starts else others), (1, "i32", whole if ends else others)
+    tensors = [writer.value(source), *places, stride]
+    writer.operator("STRIDED_SLICE", tensors, [writer.value(out)], *masks)
+
+
+def _place(writer: "Writer", rank: int, axis: int, at: int) -> int:
+    place = np.zeros(rank, np.int32)
+    place[axis] = at
+    return writer.constant(place)
 
 
 def pad(writer: "Writer", node: Node) -> None:

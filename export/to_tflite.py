@@ -48,7 +48,7 @@ OPERATORS = {
     "PADV2": (60, 0, 2),
     "REDUCE_MAX": (82, 27, 2),
     "LEAKY_RELU": (98, 75, 2),
-    "SLICE": (65, 0, 2),
+    "STRIDED_SLICE": (45, 32, 2),
     "HARD_SWISH": (117, 0, 1),
 }
 # Tensors have names, since official counters of sizes read them; shared ones, since a name of its

@@ -269,10 +269,14 @@ def _gather(reader: _Reader, operator: Operator) -> None:
 
 
 def _slice(reader: _Reader, operator: Operator) -> None:
-    begin, size = (reader.numbers(tensor).tolist() for tensor in operator.inputs[1:3])
-    (axis,) = (axis for axis, n in enumerate(size) if n != -1)
-    indices = tuple(range(begin[axis], begin[axis] + size[axis]))
-    _take(reader, operator, axis, indices)
+    """A piece along the axis that masks do not leave whole."""
+    shape = reader.file.tensors[operator.inputs[0]].shape
+    begins, ends = (reader.numbers(tensor).tolist() for tensor in operator.inputs[1:3])
+    free, open_end = operator.option(0), operator.option(1)
+    (axis,) = (axis for axis in range(len(shape)) if not free & open_end & 1 << axis)
+    begin = 0 if free & 1 << axis else begins[axis]
+    end = shape[axis] if open_end & 1 << axis else ends[axis]
+    _take(reader, operator, axis, tuple(range(begin, end)))
     _join_halves(reader)
 
 
@@ -309,7 +313,7 @@ READERS: dict[str, Callable[[_Reader, Operator], None]] = {
     "RESHAPE": _reshape,
     "TRANSPOSE": _transpose,
     "GATHER": _gather,
-    "SLICE": _slice,
+    "STRIDED_SLICE": _slice,
     "CONCATENATION": _concat,
     "LEAKY_RELU": _leaky_relu,
 }
