@@ -65,15 +65,27 @@ def take(writer: "Writer", node: Node) -> None:
     shape = writer.file_shape_of(node.inputs[0])
     axis = 1 if len(shape) == 2 else FILE_AXIS[node.attributes["axis"]]
     if indices == tuple(range(indices[0], indices[0] + len(indices))):
-        begin, end, stride = [0] * len(shape), [0] * len(shape), [1] * len(shape)
-        begin[axis], end[axis] = indices[0], indices[0] + len(indices)
-        ends = [writer.constant(np.array(v, np.int32)) for v in (begin, end, stride)]
-        others = 2 ** len(shape) - 1 - 2**axis  # of these all is taken
-        writer.emit("STRIDED_SLICE", node, (0, "i32", others), (1, "i32", others),
-                    constants=tuple(ends))  # fmt: skip
+        _piece(writer, node.inputs[0], node.output, axis, indices[0], len(indices))
     else:
         chosen = writer.constant(np.array(indices, np.int32))
         writer.emit("GATHER", node, (0, "i32", axis), constants=(chosen,))
+
+
+def split(writer: "Writer", node: Node) -> None:
+    """Two halves of the channels: an operator each, which official counters of sizes ask for."""
+    source = node.inputs[0]
+    shape = writer.file_shape_of(source)
+    half = shape[-1] // 2
+    for number, name in enumerate(node.outputs):
+        _piece(writer, source, name, len(shape) - 1, number * half, half)
+
+
+def _piece(writer: "Writer", source: str, out: str, axis: int, first: int, count: int) -> None:
+    rank = len(writer.file_shape_of(source))
+    begin, size = [0] * rank, [-1] * rank  # -1: all there are
+    begin[axis], size[axis] = first, count
+    ends = [writer.constant(np.array(v, np.int32)) for v in (begin, size)]
+    writer.operator("SLICE", [writer.value(source), *ends], [writer.value(out)])
 
 
 def pad(writer: "Writer", node: Node) -> None:

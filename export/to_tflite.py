@@ -43,15 +43,17 @@ OPERATORS = {
     "GATHER": (36, 23, 1),
     "TRANSPOSE": (39, 26, 2),
     "MEAN": (40, 27, 2),
-    "STRIDED_SLICE": (45, 32, 2),
-    "SPLIT": (49, 35, 2),
     "MAXIMUM": (55, 0, 2),
     "MINIMUM": (57, 0, 2),
     "PADV2": (60, 0, 2),
     "REDUCE_MAX": (82, 27, 2),
     "LEAKY_RELU": (98, 75, 2),
+    "SLICE": (65, 0, 2),
     "HARD_SWISH": (117, 0, 1),
 }
+# Tensors have names, since official counters of sizes read them; shared ones, since a name of its
+# own for each would take 2 % of a file: equal tensors then lie there once.
+CONSTANT, INNER = "constant", "inner"
 UNBOUNDED, RELU = (-math.inf, math.inf), (0.0, math.inf)
 
 
@@ -117,7 +119,7 @@ class Writer:
             (0, "ref", self.file.numbers("i32", shape)),
             (1, "i8", dtype),
             (2, "u32", self.buffer(data)),
-            (3, "ref", self.file.string(name) if name else None),
+            (3, "ref", self.file.string(name or (CONSTANT if data else INNER))),
             (4, "ref", quantisation),
             (7, "ref", self.file.numbers("i32", signature) if signature else None),
         ]
@@ -336,13 +338,6 @@ def _reduce(name: str, axes: tuple[int, ...]) -> Callable[[Writer, Node], None]:
     return emit
 
 
-def _split(writer: Writer, node: Node) -> None:
-    rank = len(file_shape(writer.shapes[node.inputs[0]]))
-    axis = writer.constant(np.array(rank - 1, np.int32))
-    source, outputs = writer.value(node.inputs[0]), [writer.value(v) for v in node.outputs]
-    writer.operator("SPLIT", [axis, source], outputs, (0, "i32", 2))
-
-
 def _concat(writer: Writer, node: Node) -> None:
     is_vector = len(writer.shapes[node.output]) == 1
     axis = 1 if is_vector else FILE_AXIS[node.attributes["axis"]]
@@ -373,7 +368,7 @@ EMITTERS: dict[str, Callable[[Writer, Node], None]] = {
     "flatten": moves.flatten,
     "unflatten": moves.unflatten,
     "max_pool": moves.max_pool,
-    "split": _split,
+    "split": moves.split,
     "take": moves.take,
     "pad": moves.pad,
     "transpose": moves.transpose,

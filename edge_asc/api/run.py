@@ -215,6 +215,7 @@ def train(
     init: Run | str | PathLike[str] | None = None,
     base: str | PathLike[str] | None = None,
     teachers: tuple[Run | str | PathLike[str], ...] = (),
+    answers: str | PathLike[str] | None = None,
     seed: int = 0,
     resume: bool = False,
     progress: bool = True,
@@ -241,6 +242,7 @@ def train(
             or an int8 .tflite file. It goes with a preset whose network has one, as
             `encoder-base`; front end and window become the file's.
         teachers: finished runs that it learns from as well.
+        answers: a file of teachers' logits by clip (`.npz` or a table) in place of teachers.
         seed: of everything random, 0 or more.
         resume: go on with the run of that name, or the newest one, where it stopped.
         progress: show progress on standard error.
@@ -286,6 +288,7 @@ def train(
             data=str(dataset.source or dataset.root),
             init=None if init is None else Path(init),
             teachers=[Path(teacher) for teacher in teachers],
+            answers=None if answers is None else Path(answers),
             seed=seed,
             resume=resume,
             placement=Placement(accelerator=accelerator),

@@ -71,6 +71,10 @@ class _Reader:
         """Of the value that lies in a tensor."""
         return f"v{tensor}"
 
+    def channels(self, value: str) -> int:
+        """How many a value has."""
+        return self.file.tensors[int(value.removeprefix("v"))].shape[-1]
+
     def numbers(self, tensor: int) -> np.ndarray:
         """A constant, in the file's layout."""
         found: Tensor = self.file.tensors[tensor]
@@ -265,9 +269,24 @@ def _gather(reader: _Reader, operator: Operator) -> None:
 
 
 def _slice(reader: _Reader, operator: Operator) -> None:
-    begin, end = (reader.numbers(tensor).tolist() for tensor in operator.inputs[1:3])
-    (axis,) = (axis for axis in range(len(begin)) if not operator.option(0) >> axis & 1)
-    _take(reader, operator, axis, tuple(range(begin[axis], end[axis])))
+    begin, size = (reader.numbers(tensor).tolist() for tensor in operator.inputs[1:3])
+    (axis,) = (axis for axis, n in enumerate(size) if n != -1)
+    indices = tuple(range(begin[axis], begin[axis] + size[axis]))
+    _take(reader, operator, axis, indices)
+    _join_halves(reader)
+
+
+def _join_halves(reader: _Reader) -> None:
+    """Two pieces that are the halves of a value's channels were one split."""
+    first, second = reader.nodes[-2:] if len(reader.nodes) > 1 else (None, reader.nodes[-1])
+    if first is None or first.op != "take" or first.inputs != second.inputs:
+        return
+    both = (*first.attributes["indices"], *second.attributes["indices"])
+    channels = reader.channels(second.inputs[0])
+    halves = 2 * len(first.attributes["indices"]) == len(both)
+    axes = (first.attributes["axis"], second.attributes["axis"])
+    if halves and axes == (0, 0) and both == tuple(range(channels)):
+        reader.nodes[-2:] = [Node("split", first.inputs, first.outputs + second.outputs)]
 
 
 def _take(reader: _Reader, operator: Operator, axis: int, indices: tuple[int, ...]) -> None:
@@ -290,7 +309,7 @@ READERS: dict[str, Callable[[_Reader, Operator], None]] = {
     "RESHAPE": _reshape,
     "TRANSPOSE": _transpose,
     "GATHER": _gather,
-    "STRIDED_SLICE": _slice,
+    "SLICE": _slice,
     "CONCATENATION": _concat,
     "LEAKY_RELU": _leaky_relu,
 }
