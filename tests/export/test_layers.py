@@ -27,7 +27,12 @@ from layers import LAYERS, with_layer
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore:Using padding='same':UserWarning"
+    ),  # torch's, of even kernels
+]
 
 N_MELS, N_FRAMES = 12, 61
 FLOAT = 1e-5  # of the largest logit: float32 sums in another order

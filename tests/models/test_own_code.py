@@ -109,7 +109,7 @@ def test_the_verbs_find_a_network_of_the_current_folder_again(
     ("name", "says"),
     [
         ("{}:Nott", "no Nott in "),
-        ("{}x:Net", "no module {}x; looked for where Python looks (PYTHONPATH) and in "),
+        ("{}x:Net", "no module {}x, nor is it in "),
         ("{}:", "expected package.module:Name"),
         ("{}:Broken", "cannot be built: KeyError: 'nothing' ({}.py:15)"),
         ("{}:louder", "neither a class of torch modules nor a function of n_scenes"),
