@@ -15,7 +15,7 @@ from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.by_microphone import simulated_figures
 from edge_asc.evaluation.confidence import above, coverage
 from edge_asc.evaluation.confidence_plot import save_confidence
-from edge_asc.evaluation.interval import add_intervals
+from edge_asc.evaluation.interval import add_intervals, interval, macro_interval, wilson
 from edge_asc.evaluation.metrics import abstract_metrics, device_metrics, reliability, scene_metrics
 from edge_asc.evaluation.predictors import (
     FileScorer,
@@ -175,7 +175,7 @@ def evaluate(
             *fitted_here(dataset, chosen, scorer.calibration),
         ],
     }
-    _add_intervals(figures, scene.argmax(1) == truth, truth, test, scorer.labels)
+    _add_intervals(figures, scene, truth, test, scorer.labels, seen)
     if unknown and isinstance(models[0], FileScorer):
         figures["unknown"] = measure_unknown(models[0], unknown, crops, on_progress)
     return Evaluation(figures, tuple(scorer.labels), tuple(test), scene)
@@ -183,17 +183,32 @@ def evaluate(
 
 def _add_intervals(
     figures: dict[str, Any],
-    right: np.ndarray,
+    scene: np.ndarray,
     truth: np.ndarray,
     test: Sequence[Clip],
     labels: Sequence[str],
+    seen: frozenset[str],
 ) -> None:
     """Say of each accuracy how far it can be believed."""
-    devices = np.array([clip.device for clip in test])
+    right, devices = scene.argmax(1) == truth, np.array([clip.device for clip in test])
+    recordings = np.array([clip.recording for clip in test])
     parts = {"per_class": {label: truth == i for i, label in enumerate(labels)}}
     if "per_device" in figures:
         parts["per_device"] = {name: devices == name for name in figures["per_device"]}
-    add_intervals(figures, right, [clip.recording for clip in test], parts)
+    add_intervals(figures, right, recordings.tolist(), parts)
+    is_seen = np.isin(devices, sorted(seen))
+    rows = {"seen_devices": is_seen, "unseen_devices": ~is_seen}
+    if kept := figures.get("above_threshold"):
+        rows["above_threshold"] = scene.max(1) >= kept["threshold"]
+    for name in rows.keys() & figures.keys():
+        figures[name]["interval"] = interval(right[rows[name]], recordings[rows[name]])
+    figures["macro_accuracy_interval"] = macro_interval(
+        figures["macro_accuracy"], truth, recordings
+    )
+    if abstract := figures.get("abstract_accuracy"):
+        n = len(set(recordings.tolist()))
+        ends = {name: list(wilson(share, n)) for name, share in abstract.items()}
+        figures["abstract_accuracy_interval"] = ends
 
 
 def as_labelled(dataset: SceneDataset, labels: Sequence[str]) -> SceneDataset:

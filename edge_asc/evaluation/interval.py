@@ -12,7 +12,7 @@ import numpy as np
 Z_95 = 1.96  # standard deviations that hold 95 % of a normal distribution
 
 
-def wilson(share: float, n: int) -> tuple[float, float]:
+def wilson(share: float, n: float) -> tuple[float, float]:
     """The 95 % interval of a share of n (E. B. Wilson, 1927)."""
     z2 = Z_95**2 / n
     middle = (share + z2 / 2) / (1 + z2)
@@ -30,6 +30,21 @@ def interval(right: np.ndarray, recordings: np.ndarray) -> list[float] | None:
     if not len(right):
         return None
     return list(wilson(float(np.mean(right)), len(set(recordings.tolist()))))
+
+
+def macro_interval(share: float, truth: np.ndarray, recordings: np.ndarray) -> list[float]:
+    """The same of a mean over classes: Wilson's, of as many recordings as count alike.
+
+    A class of few recordings, which weighs as much as any, makes all less sure: C classes of n_c
+    recordings have the variance of C² / Σ(1 / n_c) recordings drawn from all.
+
+    Args:
+        share: mean over the classes that occur.
+        truth: class of each clip, `[N]`.
+        recordings: which each clip was cut from, `[N]`.
+    """
+    sizes = [len(set(recordings[truth == c].tolist())) for c in np.unique(truth)]
+    return list(wilson(share, len(sizes) ** 2 / sum(1 / n for n in sizes)))
 
 
 def interval_text(ends: Sequence[float] | None) -> str:

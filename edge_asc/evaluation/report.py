@@ -1,6 +1,6 @@
 """An evaluation's figures for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -37,22 +37,24 @@ def _summary(figures: dict[str, Any]) -> Table:
     table = Table(show_header=False, box=None)
     table.add_row("accuracy", f"{percent(figures['accuracy'])}  ({figures['correct']} clips)")
     if ends := figures.get("accuracy_interval"):
-        table.add_row(
-            "", f"95 % interval {interval_text(ends)}, {figures['recordings']} recordings"
-        )
+        told = f"95 % interval {interval_text(ends)}, {figures['recordings']} recordings"
+        table.add_row("", told)
     if "joint_with" in figures:
         table.add_row("joint with", escape(figures["joint_with"]))
-    table.add_row("macro accuracy", percent(figures["macro_accuracy"]))
+    ends = figures.get("macro_accuracy_interval")
+    table.add_row("macro accuracy", _believed(figures["macro_accuracy"], ends))
     table.add_row("log loss", f"{figures['log_loss']:.4f} nats")
     table.add_row("calibration error", percent(figures["calibration_error"]))
     for name, value in _confidence(figures):
         table.add_row(name, value)
     for name, value in figures.get("abstract_accuracy", {}).items():
-        table.add_row(f"abstract, {name.replace('_', ' ')}", percent(value))
+        ends = figures.get("abstract_accuracy_interval", {}).get(name)
+        table.add_row(f"abstract, {name.replace('_', ' ')}", _believed(value, ends))
     for name in ("seen_devices", "unseen_devices"):
         row = figures.get(name)
         if row and row["clips"]:
-            table.add_row(name.replace("_", " "), f"{percent(row['accuracy'])}  of {row['clips']}")
+            told = f"{_believed(row['accuracy'], row.get('interval'))} of {row['clips']}"
+            table.add_row(name.replace("_", " "), told)
     if "window_latency_ms" in figures:
         table.add_row("one window", f"{figures['window_latency_ms']:.2f} ms on one thread")
     return table
@@ -63,7 +65,8 @@ def _confidence(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "temperature" in figures:
         yield "temperature", f"{figures['temperature']:.3f}"
     if kept := figures.get("above_threshold"):
-        named = f"{percent(kept['coverage'])} of the clips, {percent(kept['accuracy'])} right"
+        right = _believed(kept["accuracy"], kept.get("interval"))
+        named = f"{percent(kept['coverage'])} of the clips, right {right}"
         yield f"above {percent(kept['threshold'])}", named
     if found := figures.get("unknown"):
         left_out = f", without {', '.join(found['left_out'])}" if found["left_out"] else ""
@@ -103,6 +106,11 @@ def _simulated(figures: dict[str, Any]) -> Table:
 
 def _points(share: float) -> str:
     return f"{100 * share:.1f}"
+
+
+def _believed(share: float | None, ends: Sequence[float] | None) -> str:
+    """A share, and its interval where there is one."""
+    return f"{percent(share)}  ({interval_text(ends)})" if ends else percent(share)
 
 
 def percent(share: float | None) -> str:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from edge_asc.evaluation.calibrate import Answers, evidence
-from edge_asc.evaluation.interval import add_intervals, interval, interval_text, wilson
+from edge_asc.evaluation.interval import (
+    add_intervals,
+    interval,
+    interval_text,
+    macro_interval,
+    wilson,
+)
 from edge_asc.runtime.metadata import Calibration
 
 
@@ -34,6 +40,20 @@ def test_every_row_gets_its_own() -> None:
     rows = figures["per_class"]
     assert rows["a"]["interval"] == list(wilson(1.0, 1))
     assert rows["b"]["interval"] == list(wilson(0.5, 2)) and rows["c"]["interval"] is None
+
+
+def test_a_small_class_makes_a_mean_over_classes_less_sure() -> None:
+    """As its variance says: of classes equally good, with so many recordings each."""
+    sizes, share = np.array([50, 50, 5]), 0.8
+    truth = np.repeat(np.arange(3), sizes)
+    alone = np.arange(len(truth)).astype(str)
+    n = share * (1 - share) / (share * (1 - share) / sizes / len(sizes) ** 2).sum()
+    assert macro_interval(share, truth, alone) == pytest.approx(list(wilson(share, n)))
+    assert n < 40  # of 105 clips
+    even = np.arange(90) % 3
+    assert macro_interval(share, even, np.arange(90).astype(str)) == pytest.approx(
+        list(wilson(share, 90))
+    )
 
 
 @pytest.mark.parametrize("n", [10, 400])
