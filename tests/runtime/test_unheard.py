@@ -39,6 +39,14 @@ def test_nothing_has_no_name(model: str, name: str, cli: Cli, tmp_path: Path) ->
     assert f"{why}: nothing to name" in out and "%" not in out
 
 
+@pytest.mark.parametrize("rate_hz", [44_100, 192_000])
+def test_what_is_less_than_a_sample_of_the_model_is_too_short(rate_hz: int, tmp_path: Path) -> None:
+    path = tmp_path / "click.wav"
+    soundfile.write(path, np.full(1, 0.25), rate_hz, subtype="FLOAT")
+    assert ea.load("esc10-taught")(path).unheard == "too short"
+    assert ea.load("encoder").embed(path).shape == (384,)
+
+
 def test_silence_around_a_sound_takes_no_part() -> None:
     """The answer is that of the windows in which there is sound."""
     classifier = ea.load("esc10-32k")

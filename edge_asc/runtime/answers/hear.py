@@ -68,7 +68,7 @@ def sound(
     if isinstance(audio, str | PathLike):
         if sample_rate_hz is not None:
             raise ValueError(f"{audio}: a file has its own rate; sample_rate_hz goes with samples")
-        return model_rate_hz, blocks(Path(audio), model_rate_hz, BLOCK_S)
+        return model_rate_hz, _some(blocks(Path(audio), model_rate_hz, BLOCK_S))
     samples = np.asarray(audio)
     if sample_rate_hz is None:
         raise ValueError("samples need their sample_rate_hz")
@@ -77,3 +77,13 @@ def sound(
     if samples.ndim == 2:
         samples = samples.mean(1)  # channels, averaged as those of a file
     return sample_rate_hz, iter([samples])
+
+
+def _some(parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The same blocks; of a sound that is shorter than one sample of the model, one of silence."""
+    is_empty = True
+    for part in parts:
+        is_empty = is_empty and not len(part)
+        yield part
+    if is_empty:
+        yield np.zeros(1, np.float32)
