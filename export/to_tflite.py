@@ -77,7 +77,7 @@ def to_tflite(
         >>> ea.to_tflite(ea.fold(ea.trace(net, n_mels=64)), n_frames=100)[4:8]
         b'TFL3'
     """
-    graph.check_writable()
+    graph.check_writable(n_frames)
     writer = Writer(graph, n_frames, half, metadata or {})
     for node in graph.nodes:
         EMITTERS[node.op](writer, node)

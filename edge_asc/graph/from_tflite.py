@@ -126,7 +126,7 @@ class _Reader:
     def finish(self) -> tuple[Graph, int]:
         """The graph with the grids of all its values."""
         (source,) = self.file.inputs
-        _, n_mels, n_frames, _ = self.file.tensors[source].shape
+        _, n_mels, n_frames, _ = shape = self.file.tensors[source].shape
         outputs = {self.file.tensors[i].name: self.name(i) for i in self.file.outputs}
         used = {v for node in self.nodes for v in (*node.inputs, *node.outputs)}
         grids = {}
@@ -136,7 +136,10 @@ class _Reader:
                 grids[self.name(tensor)] = grid
                 if tensor in self.flat:
                     grids[self.flat[tensor]] = grid
-        return Graph(self.nodes, self.name(source), n_mels, outputs, grids), n_frames
+        graph = Graph(self.nodes, self.name(source), n_mels, outputs, grids, n_frames=n_frames)
+        declared = self.file.tensors[source].signature == shape
+        graph.one_length = declared and not graph.has_fixed_length()  # which its layers don't show
+        return graph, n_frames
 
 
 def bounds_taken(operator: Operator, slot: int) -> dict[str, Any]:
