@@ -76,11 +76,9 @@ def trace(network: nn.Module, n_mels: int, n_frames: int | None = None) -> Graph
 
 def _first_reading(network: nn.Module, n_mels: int, n_frames: int | None) -> Graph:
     """At the length that is said; a network of ours at the nominal one, if it takes that."""
-    lengths = [n_frames or NOMINAL_FRAMES]
-    if _is_ours(network):
-        lengths.insert(0, NOMINAL_FRAMES)
+    said = n_frames or NOMINAL_FRAMES
     problem = ""
-    for length in lengths:
+    for length in dict.fromkeys((NOMINAL_FRAMES, said) if _is_ours(network) else (said,)):
         try:
             return _written_down(network, n_mels, length)
         except MISFITS as error:
@@ -189,7 +187,8 @@ def _checked(network: nn.Module, graph: Graph, is_said: bool) -> Graph:
 
 def _other_readings(network: nn.Module, graph: Graph) -> Iterator[Graph]:
     """Windows that are as large as a map by chance, and maps that are one frame long by chance."""
-    yield _written_down(network, graph.n_mels, graph.n_frames, OF_WINDOWS)
+    with suppress(ValueError):
+        yield _written_down(network, graph.n_mels, graph.n_frames, OF_WINDOWS)
     longer = max(2 * graph.n_frames + 3, NOMINAL_FRAMES)
     with suppress(*MISFITS, ValueError):
         yield _written_down(network, graph.n_mels, longer)
