@@ -51,6 +51,20 @@ def _reshape(writer: "Writer", tensor: int, node: Node) -> None:
     writer.operator("RESHAPE", [tensor, shape], [writer.value(node.output)])
 
 
+def outputs(writer: "Writer") -> list[int]:
+    """The tensors that leave the file: a value with two names lies in two, for readers of names."""
+    tensors: list[int] = []
+    for name, value in writer.graph.outputs.items():
+        tensor = writer.value(value)
+        if tensor in tensors:
+            first, grid = tensor, writer.graph.grids.get(value)
+            tensor = writer.activation(writer.shapes[value], grid, name)
+            shape = writer.constant(np.array(writer.file_shape_of(value), np.int32))
+            writer.operator("RESHAPE", [first, shape], [tensor])
+        tensors.append(tensor)
+    return tensors
+
+
 def transpose(writer: "Writer", node: Node) -> None:
     """Axes of `[C, M, F]` in another order."""
     order = [0, 0, 0, 0]

@@ -42,7 +42,7 @@ def to_onnx(
         >>> len(ea.to_onnx(ea.fold(ea.trace(net, n_mels=64)), n_frames=100)) > 320
         True
     """
-    graph.check_writable()
+    graph.check_writable(n_frames)
     writer = _Writer(graph, n_frames, half)
     for node in graph.nodes:
         EMITTERS[node.op](writer, node)

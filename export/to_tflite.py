@@ -77,7 +77,7 @@ def to_tflite(
         >>> ea.to_tflite(ea.fold(ea.trace(net, n_mels=64)), n_frames=100)[4:8]
         b'TFL3'
     """
-    graph.check_writable()
+    graph.check_writable(n_frames)
     writer = Writer(graph, n_frames, half, metadata or {})
     for node in graph.nodes:
         EMITTERS[node.op](writer, node)
@@ -129,8 +129,8 @@ class Writer:
     def value(self, name_in_graph: str, name: str = "", dynamic: bool = False) -> int:
         """The tensor of a graph value; made on first use."""
         if name_in_graph not in self.index:
-            names = {value: output for output, value in self.graph.outputs.items()}
-            name = name or names.get(name_in_graph, "")
+            names = (n for n, value in self.graph.outputs.items() if value == name_in_graph)
+            name = name or next(names, "")
             shape, grid = self.shapes[name_in_graph], self.graph.grids.get(name_in_graph)
             self.index[name_in_graph] = self.activation(shape, grid, name, dynamic)
         return self.index[name_in_graph]
@@ -257,12 +257,11 @@ class Writer:
 
     def finish(self) -> bytes:
         """The file's bytes."""
-        file = self.file
+        file, outputs = self.file, moves.outputs(self)
         entries = [
             file.table((0, "ref", file.string(name)), (1, "u32", self.buffer(data)))
             for name, data in self.metadata.items()
         ]
-        outputs = [self.value(v) for v in self.graph.outputs.values()]
         subgraph = file.table(
             (0, "ref", file.tables(self.tensors)),
             (1, "ref", file.numbers("i32", [self.input])),

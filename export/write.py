@@ -19,7 +19,6 @@ from edge_asc.quantize.half import round_to_half
 from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
 
 SCENE = "scene"  # the head that labels name
-NOMINAL_FRAMES = 100  # that an input is declared with where the network takes any number
 
 
 def write_tflite(
@@ -44,7 +43,8 @@ def write_tflite(
         labels: scenes, in the order of the logits; for a network with one head.
         frontend: the features that the network was trained on, with their statistics.
         window_s: seconds of sound in its input.
-        n_frames: frames of the input; needed where the network takes one length alone.
+        n_frames: frames of the input; needed where the network takes one length alone, unless
+            `trace` was given it.
         half: store a float graph's weights as float16.
         examples: real inputs `[N, 1, M, F]`: the file must compute on them what the graph does.
             They go with `labels`.
@@ -123,9 +123,9 @@ def _write(
     features = None if examples is None else _features(examples, graph, metadata)
     if frontend and window_s and n_frames is None:
         n_frames = frontend.frames_in(window_s)
-    if n_frames is None and graph.has_fixed_length(NOMINAL_FRAMES):
+    if n_frames is None and graph.has_fixed_length() and not graph.one_length:
         raise ValueError("the network takes one length of input alone: say n_frames")
-    n_frames = n_frames or NOMINAL_FRAMES
+    n_frames = n_frames or graph.n_frames
     if labels is not None and frontend is not None:
         _check_fit(graph, n_frames, labels, frontend)
     data = WRITERS[file_format](graph, n_frames, metadata, half=half)

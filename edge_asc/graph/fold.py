@@ -44,8 +44,8 @@ def fold(graph: Graph) -> Graph:
     if graph.is_quantised:
         return graph
     graph = deepcopy(graph)
-    vectors_as_maps(graph, graph.shapes(n_frames=_FRAMES))
-    shapes = graph.shapes(n_frames=_FRAMES)
+    vectors_as_maps(graph, graph.shapes())
+    shapes = graph.shapes()
     _means_as_convolutions(graph, {name: shape[0] for name, shape in shapes.items()})
     rules = (_into_affine, _into_producer, _through_maximum, _into_consumers, _swap_with_consumer)
     while any(rule(graph, node) for node in graph.nodes if node.op == "affine" for rule in rules):
@@ -60,9 +60,6 @@ def fold(graph: Graph) -> Graph:
     for node in graph.nodes:
         node.tensors = {k: np.asarray(v, np.float32) for k, v in node.tensors.items()}
     return graph
-
-
-_FRAMES = 251  # any length will do: only channels are read off
 
 
 def _scale_shift(affine: Node, channels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +196,7 @@ def _swap_with_consumer(graph: Graph, affine: Node) -> bool:
 
 
 def _as_depthwise(graph: Graph, affine: Node) -> None:
-    shape = graph.shapes(n_frames=_FRAMES)[affine.inputs[0]]
+    shape = graph.shapes()[affine.inputs[0]]
     scale, shift = _scale_shift(affine, shape[0])
     affine.op = "conv"
     affine.attributes = {"stride": (1, 1), "padding": (0, 0), "groups": shape[0]}

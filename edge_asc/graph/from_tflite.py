@@ -23,6 +23,7 @@ PLAIN = {"LOGISTIC": "sigmoid", "RELU": "relu", "SPLIT": "split", "TANH": "tanh"
          "HARD_SWISH": "hardswish", "L2_NORMALIZATION": "l2_normalise"}  # fmt: skip
 FUSED = {"ADD": "add", "MUL": "mul"}
 BOUNDS = {code: bounds for bounds, code in FUSED_BOUNDS.items()}
+CHANNELS_FIRST = [0, 3, 1, 2]  # file axes as the graph flattens them
 
 
 def from_tflite(data: bytes) -> tuple[Graph, int]:
@@ -49,6 +50,8 @@ class _Reader:
     nodes: list[Node] = field(default_factory=list)
     padded: dict[int, tuple[int, tuple[int, int]]] = field(default_factory=dict)
     flat: dict[int, str] = field(default_factory=dict)
+    turned: dict[int, int] = field(default_factory=dict)  # half a flatten: tensor -> its source
+    same: dict[int, int] = field(default_factory=dict)  # a copy, for a second name -> the first
 
     def take(self, operator: Operator) -> None:
         """Add what an operator stands for."""
@@ -69,7 +72,16 @@ class _Reader:
 
     def name(self, tensor: int) -> str:
         """Of the value that lies in a tensor."""
-        return f"v{tensor}"
+        return f"v{self.same.get(tensor, tensor)}"
+
+    def readers(self, tensor: int) -> list[Operator]:
+        """The operators that read a tensor."""
+        return [operator for operator in self.file.operators if tensor in operator.inputs]
+
+    def in_file_order(self, vector: int) -> bool:
+        """Whether a flattened map is M F C: only linear layers read it, whose weights heed that."""
+        linear = all(reader.name == "FULLY_CONNECTED" for reader in self.readers(vector))
+        return linear and vector not in self.file.outputs
 
     def channels(self, value: str) -> int:
         """How many a value has."""
@@ -114,7 +126,7 @@ class _Reader:
     def finish(self) -> tuple[Graph, int]:
         """The graph with the grids of all its values."""
         (source,) = self.file.inputs
-        _, n_mels, n_frames, _ = self.file.tensors[source].shape
+        _, n_mels, n_frames, _ = shape = self.file.tensors[source].shape
         outputs = {self.file.tensors[i].name: self.name(i) for i in self.file.outputs}
         used = {v for node in self.nodes for v in (*node.inputs, *node.outputs)}
         grids = {}
@@ -124,7 +136,10 @@ class _Reader:
                 grids[self.name(tensor)] = grid
                 if tensor in self.flat:
                     grids[self.flat[tensor]] = grid
-        return Graph(self.nodes, self.name(source), n_mels, outputs, grids), n_frames
+        graph = Graph(self.nodes, self.name(source), n_mels, outputs, grids, n_frames=n_frames)
+        declared = self.file.tensors[source].signature == shape
+        graph.one_length = declared and not graph.has_fixed_length()  # which its layers don't show
+        return graph, n_frames
 
 
 def bounds_taken(operator: Operator, slot: int) -> dict[str, Any]:
@@ -140,7 +155,7 @@ def _pad(reader: _Reader, operator: Operator) -> None:
     source, result = operator.inputs[0], operator.outputs[0]
     widths = reader.numbers(operator.inputs[1]).tolist()
     _, mels, frames, channels = map(tuple, widths)
-    readers = [o.name for o in reader.file.operators if result in o.inputs]
+    readers = [o.name for o in reader.readers(result)]
     even = mels[0] == mels[1] and frames[0] == frames[1] and channels == (0, 0)
     if operator.name == "PADV2" or (even and all(name in CONVOLUTIONS for name in readers)):
         reader.padded[result] = source, (mels[0], frames[0])
@@ -174,7 +189,7 @@ def _linear(reader: _Reader, operator: Operator) -> None:
     source = operator.inputs[0]
     value = reader.flattened(source)
     maker = next((o for o in reader.file.operators if source in o.outputs), None)
-    reshaped = maker is not None and maker.name == "RESHAPE"
+    reshaped = maker is not None and maker.name == "RESHAPE" and reader.in_file_order(source)
     shape = reader.file.tensors[maker.inputs[0]].shape[1:] if maker and reshaped else None
 
     def layout(weight: np.ndarray) -> np.ndarray:  # the file flattens [M, F, C], torch [C, M, F]
@@ -253,14 +268,34 @@ def _clip(bounds: tuple[float, float]) -> Callable[[_Reader, Operator], None]:
 
 
 def _reshape(reader: _Reader, operator: Operator) -> None:
-    is_map = len(reader.file.tensors[operator.outputs[0]].shape) == 4
-    reader.add("unflatten" if is_map else "flatten", operator)
+    source, result = operator.inputs[0], operator.outputs[0]
+    before, after = (len(reader.file.tensors[tensor].shape) for tensor in (source, result))
+    if before == after:
+        reader.same[result] = source
+    elif source in reader.turned:
+        names = (reader.name(reader.turned[source]),), (reader.name(result),)
+        reader.nodes.append(Node("flatten", *names))
+    else:
+        reader.add("unflatten" if after == 4 else "flatten", operator)
 
 
 def _transpose(reader: _Reader, operator: Operator) -> None:
     order = reader.numbers(operator.inputs[1]).tolist()
+    if order == CHANNELS_FIRST and _is_half_a_flatten(reader, operator):
+        reader.turned[operator.outputs[0]] = operator.inputs[0]
+        return
     turn = tuple(GRAPH_AXIS[order[FILE_AXIS[axis]]] for axis in range(3))
     reader.add("transpose", operator, order=turn)
+
+
+def _is_half_a_flatten(reader: _Reader, operator: Operator) -> bool:
+    """Whether the channels come first because what flattens them is read in the graph's order."""
+    source, turned = operator.inputs[0], operator.outputs[0]
+    if reader.file.tensors[source].shape[1:3] == (1, 1) or turned in reader.file.outputs:
+        return False
+    readers = reader.readers(turned)
+    vectors = [one.outputs[0] for one in readers if one.name == "RESHAPE"]
+    return len(readers) == len(vectors) == 1 and not reader.in_file_order(vectors[0])
 
 
 def _gather(reader: _Reader, operator: Operator) -> None:

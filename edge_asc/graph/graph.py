@@ -71,6 +71,8 @@ class Grid:
         return int(np.rint(np.clip(number / self.scale + self.zero_point, -128, 127)))
 
 
+NOMINAL_FRAMES = 131  # where nobody says how many
+
 # The only grids that TFLite's LOGISTIC, TANH and L2_NORMALIZATION accept.
 FIXED_GRIDS = {
     "sigmoid": Grid(1 / 256, -128),
@@ -111,6 +113,9 @@ class Graph:
     `abstract`) to values; `grids` is empty for a float graph. `known_grids` are those of a float
     graph that began as an int8 one and still computes with its roundings: int8 training cuts off
     what is large and rare, and without these cuts the same weights compute something else.
+
+    `n_frames` is a length of input that the network takes; with `one_length` it was asked for, and
+    the graph is the network at this length alone.
     """
 
     nodes: list[Node]
@@ -119,17 +124,23 @@ class Graph:
     outputs: dict[str, str]
     grids: dict[str, Grid] = field(default_factory=dict)
     known_grids: dict[str, Grid] = field(default_factory=dict)
+    n_frames: int = NOMINAL_FRAMES
+    one_length: bool = False
 
     @property
     def is_quantised(self) -> bool:
         """Whether values are int8."""
         return bool(self.grids)
 
-    def check_writable(self) -> None:
+    def check_writable(self, n_frames: int) -> None:
         """Raise ValueError for a float graph with roundings, which no float file has.
 
-        Also for one that is not folded: batch norm by itself has no form in a file.
+        Also for one that is not folded: batch norm by itself has no form in a file; and for a file
+        of another length than the only one.
         """
+        if self.one_length and n_frames != self.n_frames:
+            asked = f"traced for {self.n_frames} frames alone, not for {n_frames}"
+            raise ValueError(f"the network is {asked}: trace it with n_frames={n_frames}")
         if any(node.op in UNFOLDED_OPS for node in self.nodes):
             raise ValueError("the graph is not folded: fold(graph) is what can be written")
         if self.known_grids and not self.is_quantised:
@@ -147,17 +158,25 @@ class Graph:
         """Whether a value leaves the graph."""
         return value in self.outputs.values()
 
-    def shapes(self, n_frames: int) -> dict[str, Shape]:
-        """Shape `[C, M, F]` of every value when the input has this many frames."""
+    def shapes(self, n_frames: int | None = None) -> dict[str, Shape]:
+        """Shape `[C, M, F]` of every value; None: of an input of `self.n_frames`."""
+        n_frames = n_frames or self.n_frames
         shapes: dict[str, Shape] = {self.input: (1, self.n_mels, n_frames)}
         for node in self.nodes:
             out = output_shape(node, [shapes[name] for name in node.inputs])
             shapes.update(dict.fromkeys(node.outputs, out))
         return shapes
 
-    def has_fixed_length(self, n_frames: int) -> bool:
+    def has_fixed_length(self, n_frames: int | None = None) -> bool:
         """Whether some layer reads as many numbers as there are frames, and so needs this many."""
-        shapes, longer = self.shapes(n_frames), self.shapes(3 * n_frames + 64)
+        if self.one_length:
+            return True
+        n_frames = n_frames or self.n_frames
+        shapes = self.shapes(n_frames)
+        try:
+            longer = self.shapes(3 * n_frames + 64)
+        except ValueError:  # maps of different lengths meet
+            return True
         layers = [node.inputs[0] for node in self.nodes if node.op in ("conv", "linear")]
         return any(shapes[v][0] != longer[v][0] for v in (*layers, *self.outputs.values()))
 

@@ -5,20 +5,27 @@ torch computes counts. Dropout and Identity vanish; what the graph has no op for
 names the layer, its line of source and what would do. The graph is then run beside the network.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from edge_asc.graph.fold import fold
-from edge_asc.graph.graph import Graph, Node
+from edge_asc.graph.graph import NOMINAL_FRAMES, Graph, Node
 from edge_asc.graph.network import GraphNetwork
-from edge_asc.graph.tracing.length import MISFITS, NOMINAL, frames_that_fit, one_line
+from edge_asc.graph.tracing.length import (
+    MISFITS,
+    frames_that_fit,
+    no_such_input,
+    one_line,
+    other_lengths,
+)
 from edge_asc.graph.tracing.place import Whereabouts, unwrapped
-from edge_asc.graph.tracing.readers import READERS
-from edge_asc.graph.tracing.recorder import Recorder
+from edge_asc.graph.tracing.readers import OF_WINDOWS, READERS
+from edge_asc.graph.tracing.recorder import Reader, Recorder
 
 OUTPUT_NAMES = ("scene", "abstract")
 N_CLIPS = 2  # so that the clips' axis is told from one of a single number
@@ -41,7 +48,8 @@ def trace(network: nn.Module, n_mels: int, n_frames: int | None = None) -> Graph
     Args:
         network: `[B, 1, M, F] ->` logits `[B, S]`, or a tuple of logits; left as it is.
         n_mels: M.
-        n_frames: F, for a network that takes one length alone; None: it is looked for.
+        n_frames: F. A network that is another one at another length is read as it is at F, and
+            written for F alone. None: such a network is refused, and an F that fits looked for.
 
     Raises:
         ValueError: an op that the graph does not have, or a network that takes no such input.
@@ -58,15 +66,26 @@ def trace(network: nn.Module, n_mels: int, n_frames: int | None = None) -> Graph
     if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
         raise ValueError("a scripted network says no longer what it is: trace the Python module")
     with evaluating(network):
-        tried = NOMINAL
-        try:
-            graph = _written_down(network, n_mels, tried)
-        except MISFITS as error:
-            tried = frames_that_fit(network, n_mels, n_frames, one_line(error))
-            graph = _written_down(network, n_mels, tried)
+        graph = _first_reading(network, n_mels, n_frames)
+        graph.n_frames = n_frames or graph.n_frames
         if not _is_ours(network):
-            _check_same(network, graph, (tried, tried - tried // 4))
+            graph = _checked(network, graph, is_said=n_frames is not None)
+        graph.one_length |= n_frames is not None and graph.has_fixed_length()
     return graph
+
+
+def _first_reading(network: nn.Module, n_mels: int, n_frames: int | None) -> Graph:
+    """At the length that is said; a network of ours at the nominal one, if it takes that."""
+    said = n_frames or NOMINAL_FRAMES
+    problem = ""
+    for length in dict.fromkeys((NOMINAL_FRAMES, said) if _is_ours(network) else (said,)):
+        try:
+            return _written_down(network, n_mels, length)
+        except MISFITS as error:
+            problem = one_line(error)
+    if n_frames is not None:
+        raise no_such_input(network, n_mels, n_frames, problem)
+    return _written_down(network, n_mels, frames_that_fit(network, n_mels, problem))
 
 
 def _is_ours(network: nn.Module) -> bool:
@@ -75,17 +94,19 @@ def _is_ours(network: nn.Module) -> bool:
     return place.startswith("edge_asc.models.") and place != "edge_asc.models.own"
 
 
-def _written_down(network: nn.Module, n_mels: int, n_frames: int) -> Graph:
+def _written_down(
+    network: nn.Module, n_mels: int, n_frames: int, readers: dict[str, Reader] = READERS
+) -> Graph:
     x = features(network, n_mels, n_frames)
     where = Whereabouts(network)
-    recorder = Recorder(x, where, READERS)
+    recorder = Recorder(x, where, readers)
     with where.follow(), recorder:
         heads = _as_heads(network(x))
         outputs = [recorder.vector(head) for head in _live(recorder, heads)]
     if len(outputs) > len(OUTPUT_NAMES):
         raise ValueError(f"the network returns {len(outputs)} tensors: scene logits, or two")
     names = dict(zip(OUTPUT_NAMES, outputs, strict=False))
-    return Graph(_needed(recorder.nodes, outputs), "x", n_mels, names)
+    return Graph(_needed(recorder.nodes, outputs), "x", n_mels, names, n_frames=n_frames)
 
 
 @contextmanager
@@ -135,29 +156,63 @@ def _needed(nodes: list[Node], outputs: list[str]) -> list[Node]:
     return kept[::-1]
 
 
-def _check_same(network: nn.Module, graph: Graph, lengths: tuple[int, int]) -> None:
-    """Run both on other features, also on shorter ones where the network takes them.
+def _checked(network: nn.Module, graph: Graph, is_said: bool) -> Graph:
+    """The graph that computes what the network does, at all lengths that it takes or at one.
 
     Raises:
         ValueError: they compute different numbers.
     """
+    name = type(unwrapped(network)).__name__
+    if _where_they_differ(network, graph, [graph.n_frames]):
+        raise ValueError(
+            f"{name} computes something else on other input of {graph.n_frames} frames: what it"
+            " does may not hang on the numbers of its input, on chance or on numpy"
+        )
+    others = other_lengths(graph.n_frames)
+    other = _where_they_differ(network, graph, others)
+    if other is None:
+        return graph
+    for reading in _other_readings(network, graph):
+        if _where_they_differ(network, reading, [graph.n_frames, *others]) is None:
+            return replace(reading, n_frames=graph.n_frames)
+    if not is_said:
+        raise ValueError(
+            f"{name} computes something else at {other} frames than at {graph.n_frames}: what it"
+            " does may hang on shapes only where any number of frames gives the same layers; with"
+            " n_frames it is read for one length alone"
+        )
+    graph.one_length = True
+    return graph
+
+
+def _other_readings(network: nn.Module, graph: Graph) -> Iterator[Graph]:
+    """Windows that are as large as a map by chance, and maps that are one frame long by chance."""
+    with suppress(ValueError):
+        yield _written_down(network, graph.n_mels, graph.n_frames, OF_WINDOWS)
+    longer = max(2 * graph.n_frames + 3, NOMINAL_FRAMES)
+    with suppress(*MISFITS, ValueError):
+        yield _written_down(network, graph.n_mels, longer)
+
+
+def _where_they_differ(network: nn.Module, graph: Graph, lengths: Sequence[int]) -> int | None:
+    """The first length at which both compute different numbers on other features."""
     written = GraphNetwork(fold(graph)).eval()
     for n_frames in lengths:
         x = -features(network, graph.n_mels, n_frames)
         try:
             theirs = [head.float().cpu() for head in _as_heads(network(x.clone()))]
         except (*MISFITS, ValueError):
-            continue  # it takes one length alone
-        ours = written(x.float().cpu())
-        for a, b in zip(ours, theirs, strict=True):
-            if a.shape != b.shape or not _close(a, b):
-                raise ValueError(
-                    f"{type(unwrapped(network)).__name__} computes something else on other input of"
-                    f" {n_frames} frames: what it does may hang on shapes only where any number of"
-                    " frames gives the same layers, and not on the numbers of its input, on chance"
-                    " or on numpy"
-                )
+            continue  # it does not take this length
+        try:
+            ours = written(x.float().cpu())
+        except MISFITS:
+            return n_frames
+        if not all(map(_close, ours, theirs)):
+            return n_frames
+    return None
 
 
 def _close(a: Tensor, b: Tensor) -> bool:
+    if a.shape != b.shape:
+        return False
     return bool((a - b).abs().max() <= TOLERANCE * b.abs().max().clamp_min(TOLERANCE))

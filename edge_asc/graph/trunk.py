@@ -3,7 +3,7 @@
 An encoder's file ends there. Of a classifier's file the last layer is taken off.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_asc.graph.from_tflite import from_tflite
@@ -67,12 +67,12 @@ def without_head(graph: Graph, name: str = "model") -> Graph:
         raise ValueError(f"{name}: its last layer is not linear, so it cannot be taken off")
     (value,) = last.inputs
     before = graph.producer(value)
-    if before is not None and before.op == "flatten" and graph.has_fixed_length(1_000):
+    if before is not None and before.op == "flatten" and graph.has_fixed_length():
         raise ValueError(f"{name}: its last layer reads mels and frames; it takes one length alone")
     kept = _upstream(graph, value)
     used = {v for node in kept for v in (*node.inputs, *node.outputs)}
     grids = {v: grid for v, grid in graph.grids.items() if v in used}
-    return Graph(kept, graph.input, graph.n_mels, {SCENE: value}, grids)
+    return replace(graph, nodes=kept, outputs={SCENE: value}, grids=grids)
 
 
 def _upstream(graph: Graph, value: str) -> list[Node]:

@@ -1,22 +1,31 @@
 """What is read back from a file is the graph it was written from."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
+from ai_edge_litert.interpreter import Interpreter
+from torch import Tensor, nn
 
 from edge_asc.export.to_tflite import OPERATORS, to_tflite
 from edge_asc.graph.fold import fold
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph, Node
+from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
 from edge_asc.runtime.formats.rewrite import with_metadata
 from edge_asc.runtime.metadata import METADATA_KEY, entries_of, metadata_from_json
+from edge_asc.runtime.sessions import TFLiteSession
 from edge_asc.runtime.zoo.models import zoo_models
 from networks import CASES, Case
 from own_networks import UnitLength
 
+FLOAT = 1e-5  # float32 sums in another order, of logits of about 1
 METADATA = {"edge_asc": '{"labels":["Straße"]}'.encode()}
 
 
@@ -79,3 +88,56 @@ def test_an_operator_that_nobody_of_us_writes_is_named(monkeypatch: pytest.Monke
     file = to_tflite(Graph(nodes, "x", 2, {"scene": "y"}), 2, METADATA)
     with pytest.raises(ValueError, match="SOFTMAX"):
         from_tflite(file)
+
+
+class Flattened(nn.Module):
+    """A map that lies frame by frame in a file, and number by number in the graph."""
+
+    def __init__(self, behind: Callable[[Tensor, nn.Module], Any], n_read: int) -> None:
+        super().__init__()
+        self.stem, self.behind, self.head = nn.Conv2d(1, 4, 3, 4, 1), behind, nn.Linear(n_read, 3)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.behind(self.stem(x), self.head)
+
+
+N_MELS, N_FRAMES = 8, 21  # the stem leaves [4, 2, 6]
+MAP, COLUMN = 4 * 2 * 6, 4 * 2
+FLATTENED: dict[str, tuple[Callable[[Tensor, nn.Module], Any], int]] = {
+    "linear": (lambda y, head: head(y.flatten(1)), MAP),
+    "relu": (lambda y, head: head(y.flatten(1).relu()), MAP),
+    "two readers": (lambda y, head: head(y.flatten(1)) + head(y.flatten(1).relu()), MAP),
+    "logits": (lambda y, head: (head(y.flatten(1)), y.flatten(1)), MAP),
+    "turned": (lambda y, head: head(y.permute(0, 3, 1, 2).flatten(1)), MAP),
+    "turned, relu": (lambda y, head: head(y.permute(0, 3, 1, 2).flatten(1).relu()), MAP),
+    "column": (lambda y, head: head(F.normalize(y.amax(3).flatten(1))), COLUMN),
+    "column of logits": (lambda y, head: y.amax(3).flatten(1), COLUMN),
+    "the same head twice": (lambda y, head: (head(y.flatten(1)),) * 2, MAP),
+    "the same column twice": (lambda y, head: (y.amax(3).flatten(1),) * 2, COLUMN),
+}
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("name", FLATTENED)
+def test_what_is_flattened_is_read_in_its_order(name: str, precision: str) -> None:
+    """Two round trips give the same bytes, and the same answers as the network's."""
+    torch.manual_seed(0)
+    network = Flattened(*FLATTENED[name]).eval()
+    graph = fold(trace(network, N_MELS, N_FRAMES))
+    graph = qat.dummy_quantised(graph) if precision == "int8" else graph
+    file = to_tflite(graph, N_FRAMES, METADATA)
+    once, n_frames = from_tflite(file)
+    assert to_tflite(once, n_frames, METADATA) == file
+    twice, _ = from_tflite(to_tflite(once, n_frames, METADATA))
+    x = torch.randn(3, 1, N_MELS, N_FRAMES)
+    with torch.no_grad():
+        first = GraphNetwork(graph).eval()(x)
+        heads = network(x) if isinstance(network(x), tuple) else (network(x),)
+        for read in (once, twice):
+            assert list(read.outputs) == list(graph.outputs)
+            for ours, theirs in zip(GraphNetwork(read).eval()(x), first, strict=True):
+                assert torch.equal(ours, theirs)
+        if precision == "float32":
+            said = TFLiteSession(Interpreter, file, 1).run(x[0, 0].numpy())
+            for output, head in zip(graph.outputs, heads, strict=True):
+                np.testing.assert_allclose(said[output], head[0], rtol=FLOAT, atol=FLOAT)

@@ -8,7 +8,7 @@ from torch import nn
 
 from edge_asc.graph.tracing.place import unwrapped
 
-NOMINAL = 131
+SOME = (132, 264, 528, 1056)  # even ones, and longer ones, before the search
 MOST = 1 << 15
 # torch says: mat1 and mat2 shapes cannot be multiplied (2x768 and 732x3), or on the meta device
 # a and b must have same reduction dim, but got [2, 768] X [732, 3].
@@ -21,22 +21,22 @@ MISFITS = (RuntimeError, TypeError, IndexError, KeyError, AssertionError, Attrib
 
 
 @torch.no_grad()
-def frames_that_fit(network: nn.Module, n_mels: int, asked: int | None, problem: str) -> int:
-    """The number that the linear layer asks for which flattens mels and frames.
+def frames_that_fit(network: nn.Module, n_mels: int, problem: str) -> int:
+    """A longer or even number, or that which the linear layer asks for that flattens frames.
 
     Args:
-        network: that does not take the nominal number of frames, or those asked for.
+        network: that does not take the nominal number of frames.
         n_mels: of its input.
-        asked: the number that it takes; None: nobody knows.
         problem: what it said to the nominal number.
 
     Raises:
         ValueError: no number of frames does.
     """
     tried = deepcopy(network).to("meta")
-    if asked is not None and _problem(tried, n_mels, asked) is None:
-        return asked
-    low, high = (1, MOST) if asked is None else (1, 0)
+    for n_frames in SOME:
+        if _problem(tried, n_mels, n_frames) is None:
+            return n_frames
+    low, high = 1, MOST
     while low <= high:
         middle = (low + high) // 2
         found = _problem(tried, n_mels, middle)
@@ -47,10 +47,21 @@ def frames_that_fit(network: nn.Module, n_mels: int, asked: int | None, problem:
             high = middle - 1
         else:
             low = middle + 1
-    frames = "frames" if asked is None else asked
-    raise ValueError(
-        f"{type(unwrapped(network)).__name__} takes no input [B, 1, {n_mels}, {frames}]: {problem}"
-    )
+    raise no_such_input(network, n_mels, "frames", problem)
+
+
+def no_such_input(network: nn.Module, n_mels: int, n_frames: int | str, problem: str) -> ValueError:
+    """That a network does not take an input of this size, and what it said."""
+    name = type(unwrapped(network)).__name__
+    return ValueError(f"{name} takes no input [B, 1, {n_mels}, {n_frames}]: {problem}")
+
+
+def other_lengths(n_frames: int) -> list[int]:
+    """Even and odd ones, of other residues, shorter and longer: conditions tell some apart."""
+    longer = 2 * n_frames
+    shorter = n_frames - n_frames // 4 - 2, n_frames // 3
+    found = n_frames - 1, n_frames - 2, *shorter, longer, longer + 3
+    return [length for length in found if length > 0]
 
 
 def _problem(network: nn.Module, n_mels: int, n_frames: int) -> str | None:

@@ -106,15 +106,36 @@ def avg_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> None:
-    """The mean of each window; of one as large as the map the global mean."""
+    """The mean of each window."""
     value, window = recorder.map(x), _window(kernel, stride, padding)
     padded = any(window["padding"])
-    if window["kernel"] == recorder.shapes[value][1:] and not padded:
-        recorder.hold(result, recorder.emit("global_mean", value), (0, 1, 2))
-        return
     if ceil_mode or divisor_override is not None or (padded and not count_include_pad):
         recorder.refuse("average pooling that rounds up or leaves its padding out")
     recorder.hold(result, recorder.emit("avg_pool", value, attributes=window), (0, 1, 2))
+
+
+def avg_pool_or_mean(
+    recorder: Recorder, result: Tensor, x: Tensor, kernel: Any, *options: Any, **more: Any
+) -> None:
+    """The mean of each window; of one as large as the map the mean of any map.
+
+    A window that is this large by chance is told at another length, where the network differs.
+    """
+    value = recorder.map(x)
+    whole = pair(kernel) == recorder.shapes[value][1:] and result.shape[2:] == (1, 1)
+    if not whole or not _is_plain(*options, **more):
+        return avg_pool(recorder, result, x, kernel, *options, **more)
+    return recorder.hold(result, recorder.emit("global_mean", value), (0, 1, 2))
+
+
+def _is_plain(
+    stride: Any = (),
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> bool:
+    return not any(pair(padding)) and divisor_override is None
 
 
 def _window(kernel: Any, stride: Any, padding: Any) -> dict[str, tuple[int, int]]:

@@ -22,7 +22,15 @@ from edge_asc.graph.tracing.functions import (
 )
 from edge_asc.graph.tracing.joins import concatenate, halves, pad, stack
 from edge_asc.graph.tracing.layers import addmm, batch_norm, batch_norm_no_training, convolution, mm
-from edge_asc.graph.tracing.pools import MAXIMUM, MEAN, adaptive, avg_pool, max_pool, total
+from edge_asc.graph.tracing.pools import (
+    MAXIMUM,
+    MEAN,
+    adaptive,
+    avg_pool,
+    avg_pool_or_mean,
+    max_pool,
+    total,
+)
 from edge_asc.graph.tracing.recorder import Reader
 
 READERS: dict[str, Reader] = {
@@ -60,7 +68,7 @@ READERS: dict[str, Reader] = {
     "max": MAXIMUM,
     "sum": total,
     "max_pool2d_with_indices": max_pool,
-    "avg_pool2d": avg_pool,
+    "avg_pool2d": avg_pool_or_mean,
     "_adaptive_avg_pool2d": adaptive("global_mean", "axis_mean", "avg_pool"),
     "adaptive_max_pool2d": adaptive("global_max", "axis_max", "max_pool"),
     "constant_pad_nd": pad,
@@ -68,3 +76,6 @@ READERS: dict[str, Reader] = {
     "split_with_sizes": halves,
     "chunk": halves,
 }  # fmt: skip
+
+# Where a window is as large as a map by chance.
+OF_WINDOWS = READERS | {"avg_pool2d": avg_pool}
