@@ -115,5 +115,5 @@ def length(
 def _by_length(recorder: Recorder, result: Tensor, x: Tensor, measured: Tensor) -> None:
     if x is not measured:
         recorder.refuse("division by computed numbers")
-    (value,), axes = recorder.together([x])
+    value, axes = recorder.led(x)
     recorder.hold(result, recorder.emit("l2_normalise", value), axes)

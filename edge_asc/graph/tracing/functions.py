@@ -4,9 +4,11 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from edge_asc.graph.tracing.arguments import array
+from edge_asc.graph.tracing.layers import affine
 from edge_asc.graph.tracing.recorder import Reader, Recorder
 
 
@@ -80,7 +82,8 @@ def prelu(recorder: Recorder, result: Tensor, x: Tensor, weight: Tensor) -> None
     if len(set(slopes.tolist())) == 1:
         leaky_relu(recorder, result, x, float(slopes[0]))
         return
-    (value,), axes = recorder.together([x])  # the larger of x and slope · x
-    line = {"scale": slopes.astype(np.float64), "shift": np.zeros(1)}
-    flat = recorder.emit("affine", value, tensors=line)
-    recorder.hold(result, recorder.emit("max", value, flat), axes)
+    flat = torch.empty_like(x)
+    recorder.kept.append(flat)
+    affine(recorder, flat, x, slopes.astype(np.float64), 0.0)
+    (value, other), axes = recorder.together([x, flat])  # the larger of x and slope · x
+    recorder.hold(result, recorder.emit("max", value, other), axes)

@@ -6,7 +6,6 @@ from typing import Any
 from torch import Tensor
 
 from edge_asc.graph.graph import Node, output_shape
-from edge_asc.graph.tracing.arguments import CHANNELS
 from edge_asc.graph.tracing.layout import Live
 from edge_asc.graph.tracing.recorder import Recorder
 
@@ -19,6 +18,9 @@ def concatenate(
         recorder.refuse("reshaping")
     values, axes = recorder.together(tensors)
     axis = axes[dim % result.ndim - 1]
+    values = [
+        recorder.written_out(t, v, axes, values) for t, v in zip(tensors, values, strict=True)
+    ]
     name = recorder.emit("concat", *values, attributes={"axis": axis})
     recorder.hold(result, name, axes)
 
@@ -42,6 +44,7 @@ def pad(
     if value != 0 or min(widths) < 0:
         recorder.refuse("padding with other numbers than zero")
     (source,), axes = recorder.together([x])
+    source = recorder.written_out(x, source, axes)
     around = [(0, 0), (0, 0), (0, 0)]
     for position in range(len(widths) // 2):
         dim = x.ndim - 1 - position
@@ -54,9 +57,7 @@ def pad(
 
 def halves(recorder: Recorder, result: Sequence[Tensor], x: Tensor, *_: Any, **__: Any) -> None:
     """Channels in two halves; `Recorder.take` sends no other split."""
-    (value,), axes = recorder.together([x])
-    if axes[0] != CHANNELS:
-        recorder.refuse("reshaping")
+    value, axes = recorder.led(x)
     name = f"split_{len(recorder.nodes)}"
     node = Node("split", (value,), (f"{name}_a", f"{name}_b"))
     recorder.nodes.append(node)

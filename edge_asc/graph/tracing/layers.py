@@ -43,6 +43,7 @@ def convolution(
         stride, padding, dilation = (1, *stride), (0, *padding), (1, *dilation)
         value, axes = recorder.picked(x)
         value = recorder.arranged(value, axes, (CHANNELS, FRAMES))
+        value = recorder.written_out(x, value, (CHANNELS, FRAMES))
     else:
         value = recorder.map(x)
     attributes: dict[str, Any] = {
@@ -149,7 +150,7 @@ def affine(
         return
     value, known = recorder.picked(x)
     axes = filled(known)
-    value = recorder.arranged(value, known, axes)
+    value = recorder.written_out(x, recorder.arranged(value, known, axes), axes)
     along = axes[dim - 1]
     if along == FRAMES:
         recorder.refuse("a constant for each frame")

@@ -7,6 +7,7 @@ writes them. What only moves numbers is followed by `layout`; the rest are `READ
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -14,9 +15,9 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from edge_asc.budget.inventory import words
 from edge_asc.graph.graph import Node, Shape, output_shape
-from edge_asc.graph.tracing.layout import Live, filled, laid, numbered, recognise
+from edge_asc.graph.tracing.layout import Live, agreed, filled, laid, numbered, overlap, recognise
 from edge_asc.graph.tracing.place import Place, Whereabouts
-from edge_asc.graph.tracing.refusals import CHANCE, refuse
+from edge_asc.graph.tracing.refusals import CHANCE, Refused, refuse
 
 Axes = tuple[int, ...]
 Reader = Callable[..., Any]
@@ -73,13 +74,17 @@ class Recorder(TorchDispatchMode):
             if id(tensor) in self.stale:
                 refuse(self.where.now(), "changed in place", str(self.stale[id(tensor)]))
         changed = name.endswith("_") and not name.startswith("_")
-        before = self.sharing(args[0]) if changed else []
         result = func(*args, **kwargs)
         self.kept += [given, result]
-        self.take(func, name.rstrip("_") if changed else name, args, kwargs, result)
-        for tensor, old in before:
-            if not torch.equal(tensor, old):
-                self.stale[id(tensor)] = self.where.now()
+        name = name.rstrip("_") if changed else name
+        try:
+            self.take(func, name, args, kwargs, result)
+        except Refused:
+            raise
+        except Exception as error:  # torch runs it: whatever it is, it is not the network's fault
+            refuse(self.where.now(), "not followed", name, error)
+        for tensor in self.sharing(args[0]) if changed else []:
+            self.stale[id(tensor)] = self.where.now()
         return result
 
     def take(self, func: Any, name: str, args: tuple, kwargs: dict, result: Any) -> None:
@@ -103,13 +108,11 @@ class Recorder(TorchDispatchMode):
             id(tensor) in self.live or id(tensor) in self.lengths
         )
 
-    def sharing(self, changed: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Other tensors that hang on the input and lie in the same memory, and copies of them."""
-        storage = changed.untyped_storage()._cdata
+    def sharing(self, changed: Tensor) -> list[Tensor]:
+        """Other tensors that hang on the input and have numbers in the same memory."""
         others = [t for t in tree_flatten(self.kept)[0] if isinstance(t, Tensor)]
-        return [(t, t.clone()) for t in {id(t): t for t in others}.values()
-                if t is not changed and self.is_live(t)
-                and t.untyped_storage()._cdata == storage]  # fmt: skip
+        return [t for t in {id(t): t for t in others}.values()
+                if t is not changed and self.is_live(t) and overlap(t, changed)]  # fmt: skip
 
     def is_split_in_halves(self, name: str, args: tuple, result: Any) -> bool:
         """Whether channels are cut in two halves, for which the graph has an op of its own."""
@@ -130,7 +133,9 @@ class Recorder(TorchDispatchMode):
         source = self.live[id(args[0])]
         if source.index is not None and args[0].ndim == 4 and self.is_vector(result):
             source = Live(self.map(args[0]))  # each axis is picked before all become one
-        index = self.index_of(source)
+        index = self.index_of(source).contiguous()  # torch lets one view only what lies so
+        if func.overloadpacket.__name__ == "as_strided":
+            index = self.index_in_memory(args[0], index)
         options = {k: v for k, v in kwargs.items() if k != "dtype"}
         moved = tree_map(lambda t: index if t is args[0] else t, args)
         results = func(*moved, **options)
@@ -139,6 +144,12 @@ class Recorder(TorchDispatchMode):
             same = numbers.shape == whole.shape and torch.equal(numbers, whole)
             self.live[id(tensor)] = Live(source.value, None if same else numbers)
             self.moved[id(tensor)] = self.where.now()
+
+    def index_in_memory(self, tensor: Tensor, index: Tensor) -> Tensor:
+        """The index at the start of memory of its own, as the tensor must lie in its."""
+        if tensor.storage_offset() or not tensor.is_contiguous():
+            self.refuse("reshaping")
+        return index.clone(memory_format=torch.contiguous_format)
 
     def is_vector(self, result: Any) -> bool:
         """Whether an operation gave `[B, N]`."""
@@ -169,6 +180,9 @@ class Recorder(TorchDispatchMode):
 
     def picked(self, tensor: Tensor) -> tuple[str, tuple[int | None, ...]]:
         """A value that holds the numbers of a tensor, and the axis of it that each dim runs along.
+
+        A dim of a single number, or of one that is repeated (`expand`), has None; ops of two
+        values broadcast it, `written_out` repeats it.
 
         Raises:
             ValueError: more axes in a dim, or more dims in an axis, than a value has.
@@ -219,37 +233,67 @@ class Recorder(TorchDispatchMode):
         if tensor.ndim != 4:
             self.refuse(f"a tensor of {tensor.ndim} dims in the place of [B, C, M, F]")
         value, axes = self.picked(tensor)
-        return self.arranged(value, axes, (0, 1, 2))
+        value = self.arranged(value, axes, (0, 1, 2))
+        return self.written_out(tensor, value, (0, 1, 2))
 
     def vector(self, tensor: Tensor) -> str:
         """The value `[N]` of a tensor `[B, N]`."""
         if tensor.ndim != 2:
             self.refuse(f"a tensor of {tensor.ndim} dims in the place of [B, N]")
         value, axes = self.picked(tensor)
-        if len(self.shapes[value]) == 1:
-            return value
-        return self.once("flatten", self.arranged(value, axes, (0,)))
+        value = self.written_out(tensor, self.arranged(value, axes, (0,)), (0,))
+        return value if len(self.shapes[value]) == 1 else self.once("flatten", value)
+
+    def led(self, tensor: Tensor) -> tuple[str, Axes]:
+        """A value whose channels are the second dim of a tensor, and the axes of its dims."""
+        value, axes = self.picked(tensor)
+        wanted = filled((0, *(None if axis == 0 else axis for axis in axes[1:])))
+        value = self.arranged(value, axes, wanted)
+        return self.written_out(tensor, value, wanted), wanted
+
+    def written_out(self, tensor: Tensor, value: str, axes: Axes, like: Sequence[str] = ()) -> str:
+        """The value with the numbers that a tensor repeats along its dims.
+
+        Frames are repeated only as often as another value has them: by adding zeros to each of its.
+        """
+        for axis, size in zip(axes, tensor.shape[1:], strict=True):
+            if self.shapes[value][axis] == size:
+                continue
+            if axis < 2 or len(self.shapes[value]) == 1:
+                value = self.once("take", value, axis=axis, indices=(0,) * size)
+                continue
+            long = [v for v in like if self.shapes[v][2:] == (size,)]
+            if not long:
+                self.refuse("repeating along the frames", self.moved.get(id(tensor)))
+            value = self.emit("add", self.zeros(long[0]), value)
+        return value
+
+    def zeros(self, value: str) -> str:
+        """A zero for each frame of a value, `[1, 1, F]`."""
+        value = self.once("axis_mean", self.once("channel_mean", value), axis=1)
+        return self.emit("affine", value, tensors={"scale": np.zeros(1), "shift": np.zeros(1)})
 
     def together(self, tensors: Sequence[Tensor]) -> tuple[list[str], Axes]:
-        """Values of tensors with as many dims each, which lie alike, and the axes of the dims."""
+        """Values of tensors with as many dims each, which lie alike, and the axes of the dims.
+
+        They lie as the one lies that has the most axes. What is repeated is not written out.
+        """
         found = [self.picked(tensor) for tensor in tensors]
         n_dims = tensors[0].ndim - 1
         if n_dims == 1 and any(len(self.shapes[value]) == 1 for value, _ in found):
             return [self.vector(tensor) for tensor in tensors], (0,)
-        if n_dims == 3:
-            wanted: Axes = (0, 1, 2)
-        elif n_dims in (1, 2):
-            known: tuple[int | None, ...] = (None,) * n_dims
-            for _, axes in found:
-                known = tuple(a if a is not None else b for a, b in zip(known, axes, strict=True))
-            wanted = filled(known)
-        else:
+        if n_dims not in (1, 2, 3):
             self.refuse(f"a tensor of {n_dims + 1} dims")
+        wanted = agreed([axes for _, axes in found])
         return [self.arranged(value, axes, wanted) for value, axes in found], wanted
 
     def hold(self, tensor: Tensor, value: str, axes: Axes) -> None:
-        """Note that a tensor is a value whose axes its dims run along."""
-        self.live[id(tensor)] = Live(value, laid(self.n_clips, self.shapes[value], axes))
+        """Note that a tensor is a value whose axes its dims run along, or repeat its one number."""
+        index = laid(self.n_clips, self.shapes[value], axes)
+        whole = numbered(self.n_clips, self.shapes[value]) if index is None else index
+        if whole.shape != tensor.shape:
+            index = whole.expand(tensor.shape)
+        self.live[id(tensor)] = Live(value, index)
 
 
 def _flat(values: Any) -> list[Tensor]:

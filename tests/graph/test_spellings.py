@@ -1,0 +1,104 @@
+"""How networks spell what they compute: the graph computes the same, whatever torch calls it."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edge_asc.graph.fold import fold
+from edge_asc.graph.network import GraphNetwork
+from edge_asc.graph.trace import trace
+from layers import Call, with_layer
+
+N_MELS = 12
+FLOAT = 1e-5  # of the largest logit: float32 sums in another order
+
+Layer = Callable[[], nn.Module]
+
+
+def pooled(x: Tensor) -> Tensor:
+    return x.mean((2, 3), keepdim=True)
+
+
+def two_linears() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 4))
+
+
+REPEATED: dict[str, Layer] = {
+    "expand": lambda: Call(lambda x, c: c(x[:, :1].expand(-1, 3, -1, -1)), nn.Conv2d(3, 5, 3)),
+    "repeat": lambda: Call(lambda x, c: c(x[:, :1].repeat(1, 3, 1, 1)), nn.Conv2d(3, 5, 3)),
+    "repeat many": lambda: Call(lambda x, c: c(x.repeat(1, 2, 1, 1)), nn.Conv2d(8, 5, 3)),
+    "computed on": lambda: Call(
+        lambda x, c: c(F.relu(x[:, :1].expand(-1, 3, -1, -1) - 0.1)), nn.Conv2d(3, 5, 3)
+    ),
+    "mels": lambda: Call(
+        lambda x, c: c(x.mean(2, keepdim=True).expand_as(x)), nn.Conv2d(4, 5, (12, 1))
+    ),
+    "pyramid": lambda: Call(lambda x: torch.cat([x, pooled(x).expand_as(x)], 1)),
+    "pyramid, convolved": lambda: Call(
+        lambda x, a, b: b(torch.cat([x, F.relu(a(pooled(x))).expand(-1, -1, 12, x.shape[3])], 1)),
+        nn.Conv2d(4, 3, 1), nn.Conv2d(7, 5, 3),
+    ),
+    "gate": lambda: Call(lambda x: x * torch.sigmoid(pooled(x)).expand_as(x)),
+    "sum": lambda: Call(lambda x: x[:, :1].expand(-1, 4, -1, -1).sum(1, keepdim=True) + x),
+    "mean": lambda: Call(lambda x: pooled(x).expand_as(x).mean(3, keepdim=True) + x),
+    "for each channel": lambda: Call(
+        lambda x: x[:, :1].expand(-1, 4, -1, -1) * torch.arange(1.0, 5).view(1, 4, 1, 1)
+    ),
+    "vector": lambda: Call(lambda x: x.mean((1, 2, 3))[:, None].expand(-1, 4)),
+}  # fmt: skip
+
+AT_EACH_PLACE: dict[str, Layer] = {
+    "over frames": lambda: Call(
+        lambda x, m: m(x.mean(2).transpose(1, 2)).mean(1), two_linears()
+    ),
+    "over the map": lambda: Call(lambda x, m: m(x.permute(0, 2, 3, 1)).mean((1, 2)), two_linears()),
+    "back": lambda: Call(
+        lambda x, m: x + m(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), two_linears()
+    ),
+}  # fmt: skip
+
+TURNED: dict[str, Layer] = {
+    "swish": lambda: Call(
+        lambda x: (lambda y: y * torch.sigmoid(y))(x.permute(0, 3, 1, 2)).mean(1).flatten(1)
+    ),
+    "a bound": lambda: Call(lambda x: F.relu(x.permute(0, 3, 2, 1) - 0.1).mean((1, 2))),
+    "a sum": lambda: Call(lambda x: F.relu(x.permute(0, 3, 2, 1)).sum(3).mean(1)),
+    "a gate": lambda: Call(
+        lambda x: F.relu(x.permute(0, 3, 2, 1) * torch.sigmoid(x.mean((2, 3)))[:, None, None])
+        .mean((1, 2))
+    ),
+    "two orders": lambda: Call(
+        lambda x, a: F.relu(x[:, :, :4] + a(x)[:, :, :4].transpose(1, 2)), nn.Conv2d(4, 4, 1)
+    ),
+    "PReLU": lambda: Call(
+        lambda x: F.prelu(x.transpose(1, 2), torch.linspace(0, 0.9, 12)).transpose(1, 2)
+    ),
+    "length": lambda: Call(lambda x: F.normalize(x.permute(0, 2, 1, 3)).transpose(1, 2)),
+    "length over mels": lambda: Call(lambda x: F.normalize(x.mean(3).transpose(1, 2))[:, :, 0]),
+    "halves": lambda: Call(lambda x: torch.mul(*x.transpose(1, 2).chunk(2, 1)).transpose(1, 2)),
+    "joined": lambda: Call(
+        lambda x: torch.cat([x.permute(0, 2, 3, 1)] * 2, 3).permute(0, 3, 1, 2)
+    ),
+    "padded": lambda: Call(lambda x: F.pad(x.permute(0, 2, 3, 1), (1, 0)).permute(0, 3, 1, 2)),
+}  # fmt: skip
+
+EACH = {
+    f"{group}: {name}": layer
+    for group, layers in [
+        ("repeated", REPEATED), ("at each place", AT_EACH_PLACE), ("turned", TURNED)
+    ]
+    for name, layer in layers.items()
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_the_graph_computes_what_the_network_does(name: str) -> None:
+    network = with_layer(EACH[name])
+    graph = fold(trace(network, N_MELS))
+    x = torch.randn(3, 1, N_MELS, 47, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        ours, theirs = GraphNetwork(graph)(x)[0], network(x)
+    assert (ours - theirs).abs().max() <= FLOAT * theirs.abs().max()
