@@ -85,11 +85,45 @@ TURNED: dict[str, Layer] = {
     "padded": lambda: Call(lambda x: F.pad(x.permute(0, 2, 3, 1), (1, 0)).permute(0, 3, 1, 2)),
 }  # fmt: skip
 
+
+def by_inference(x: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return F.conv2d(x, torch.full((2, 4, 1, 1), 0.3)).reshape(len(x), 1, 2, 12, -1).squeeze(1)
+
+
+COMPUTED: dict[str, Layer] = {
+    "GLU": lambda: nn.GLU(1),
+    "GLU over mels": lambda: Call(lambda x: F.glu(x, 2)),
+    "squared": lambda: Call(lambda x: x**2 + x.square()),
+    "to the third": lambda: Call(lambda x: x.pow(3)),
+    "bounded by a tensor": lambda: Call(lambda x: torch.maximum(x, torch.zeros(1))),
+    "bounded from above": lambda: Call(lambda x: torch.minimum(torch.tensor(0.1), x)),
+    "a bound for each channel": lambda: Call(
+        lambda x: torch.maximum(x, torch.linspace(-0.3, 0.3, 4)[:, None, None])
+    ),
+    "a lower one for each channel": lambda: Call(
+        lambda x: torch.minimum(x, torch.linspace(-0.3, 0.3, 4)[:, None, None])
+    ),
+    "sum of a stack": lambda: Call(
+        lambda x, a: torch.stack([x, a(x), x]).sum(0), nn.Conv2d(4, 4, 1)
+    ),
+    "mean of a stack": lambda: Call(
+        lambda x, a: torch.stack([x, a(x)], 1).mean(1), nn.Conv2d(4, 4, 1)
+    ),
+    "maximum of a stack": lambda: Call(
+        lambda x, a: torch.stack([x, a(x)], -1).max(-1).values, nn.Conv2d(4, 4, 1)
+    ),
+    "maxima of vectors": lambda: Call(
+        lambda x: torch.stack([x.mean((2, 3)), x.amax((2, 3))]).amax(0)
+    ),
+    "inference": lambda: Call(by_inference),
+}  # fmt: skip
+
 EACH = {
     f"{group}: {name}": layer
-    for group, layers in [
-        ("repeated", REPEATED), ("at each place", AT_EACH_PLACE), ("turned", TURNED)
-    ]
+    for group, layers in {
+        "repeated": REPEATED, "at each place": AT_EACH_PLACE, "turned": TURNED, "computed": COMPUTED
+    }.items()
     for name, layer in layers.items()
 }  # fmt: skip
 
@@ -102,3 +136,11 @@ def test_the_graph_computes_what_the_network_does(name: str) -> None:
     with torch.no_grad():
         ours, theirs = GraphNetwork(graph)(x)[0], network(x)
     assert (ours - theirs).abs().max() <= FLOAT * theirs.abs().max()
+
+
+def test_a_network_is_read_in_inference_mode() -> None:
+    with torch.inference_mode():
+        network = with_layer(lambda: Call(lambda x, c: c(x).relu_(), nn.Conv2d(4, 4, 1)))
+        graph = fold(trace(network, N_MELS))
+        x = torch.randn(2, 1, N_MELS, 47)
+        assert torch.allclose(GraphNetwork(graph)(x)[0], network(x), atol=FLOAT)

@@ -49,6 +49,7 @@ class Recorder(TorchDispatchMode):
         self.shapes: dict[str, Shape] = {"x": tuple(x.shape[1:])}
         self.live: dict[int, Live] = {id(x): Live("x")}
         self.lengths: dict[int, Tensor] = {}  # of a tensor with lengths: what they are lengths of
+        self.stacks: dict[int, tuple[int, Sequence[Tensor]]] = {}  # dim and parts, not yet joined
         self.stale: dict[int, Place] = {}  # tensors that a change of another one has changed
         self.moved: dict[int, Place] = {}  # where a tensor was cut, turned or reshaped
         self.made: dict[tuple, str] = {}  # what a value was turned into already
@@ -70,6 +71,9 @@ class Recorder(TorchDispatchMode):
         given = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
         if name in FACTORIES or not any(self.is_live(t) for t in given):
             return func(*args, **kwargs)
+        if name not in MOVES and name not in self.readers and func._can_decompose():
+            with self:  # in inference mode torch leaves to us what it otherwise takes apart
+                return func.decompose(*args, **kwargs)
         for tensor in given:
             if id(tensor) in self.stale:
                 refuse(self.where.now(), "changed in place", str(self.stale[id(tensor)]))
@@ -105,7 +109,7 @@ class Recorder(TorchDispatchMode):
     def is_live(self, tensor: Any) -> bool:
         """Whether a tensor hangs on the input."""
         return isinstance(tensor, Tensor) and (
-            id(tensor) in self.live or id(tensor) in self.lengths
+            id(tensor) in self.live or id(tensor) in self.lengths or id(tensor) in self.stacks
         )
 
     def sharing(self, changed: Tensor) -> list[Tensor]:
@@ -130,6 +134,8 @@ class Recorder(TorchDispatchMode):
             return
         if not self.is_live(args[0]) or any(self.is_live(a) for a in tree_flatten(args[1:])[0]):
             self.refuse("chosen by computed numbers")
+        if id(args[0]) in self.stacks:
+            self.refuse("reshaping")
         source = self.live[id(args[0])]
         if source.index is not None and args[0].ndim == 4 and self.is_vector(result):
             source = Live(self.map(args[0]))  # each axis is picked before all become one
@@ -189,6 +195,8 @@ class Recorder(TorchDispatchMode):
         """
         if not self.is_live(tensor) or id(tensor) in self.lengths:
             self.refuse("a constant in the place of a value")
+        if id(tensor) in self.stacks:
+            self.refuse("reshaping")
         live = self.live[id(tensor)]
         if live.index is None:
             return live.value, tuple(range(len(self.shapes[live.value])))

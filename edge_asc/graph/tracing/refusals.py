@@ -31,7 +31,7 @@ bernoulli native_dropout normal normal_functional rand rand_like randn randn_lik
 OPERATIONS: dict[str, str] = {
     **dict.fromkeys(
         ("gelu", "elu", "celu", "selu", "mish", "softplus", "log_sigmoid_forward", "softshrink",
-         "hardshrink", "glu", "rrelu_with_noise", "erf", "softsign", "logit"),
+         "hardshrink", "rrelu_with_noise", "erf", "softsign", "logit"),
         "use ReLU, ReLU6, LeakyReLU, SiLU, Hardswish, Hardsigmoid, Sigmoid or Tanh",
     ),
     **dict.fromkeys(
@@ -45,7 +45,7 @@ OPERATIONS: dict[str, str] = {
         "both factors are computed; use layers with weights, or multiply number by number",
     ),
     **dict.fromkeys(
-        ("var", "var_mean", "std", "std_mean", "rsqrt", "sqrt", "pow", "square", "log", "log1p",
+        ("var", "var_mean", "std", "std_mean", "rsqrt", "sqrt", "pow", "log", "log1p",
          "exp", "reciprocal", "abs", "sin", "cos", "linalg_vector_norm", "norm", "cumsum"),
         "pool by mean and maximum (mean, amax), norm by BatchNorm2d or F.normalize(x)",
     ),
