@@ -116,6 +116,16 @@ COMPUTED: dict[str, Layer] = {
     "maxima of vectors": lambda: Call(
         lambda x: torch.stack([x.mean((2, 3)), x.amax((2, 3))]).amax(0)
     ),
+    "ones like it": lambda: Call(lambda x: x + torch.ones_like(x)),
+    "a constant that repeats": lambda: Call(
+        lambda x: x + torch.linspace(0, 1, 12)[:, None].expand_as(x)
+    ),
+    "means and ones": lambda: Call(lambda x: x * (pooled(x) + torch.ones_like(x))),
+    "clamped by a tensor": lambda: Call(lambda x: x.clamp(min=torch.tensor(0.1))),
+    "joined places": lambda: Call(lambda x: F.silu(x.flatten(2) / 2).mean(2)),
+    "groups": lambda: Call(
+        lambda x: F.hardsigmoid(x.reshape(len(x), 2, 2, 12, -1)).pow(2).flatten(1, 2)
+    ),
     "inference": lambda: Call(by_inference),
 }  # fmt: skip
 

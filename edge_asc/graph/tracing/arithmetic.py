@@ -93,9 +93,11 @@ def power(recorder: Recorder, result: Tensor, x: Tensor, exponent: Any) -> None:
     """A number times itself, a few times."""
     if exponent not in (2, 3, 4):
         recorder.refuse("pow")
-    (value,), axes = recorder.together([x])
-    product = reduce(lambda a, b: recorder.emit("mul", a, b), [value] * int(exponent))
-    recorder.hold(result, product, axes)
+
+    def compute(value: str) -> str:
+        return reduce(lambda a, b: recorder.emit("mul", a, b), [value] * int(exponent))
+
+    recorder.each(result, x, compute)
 
 
 def _binary(
@@ -111,9 +113,14 @@ def _binary(
 
 
 def _numbers(constant: Any) -> np.ndarray:
-    if isinstance(constant, Tensor):
-        return constant.detach().double().cpu().numpy()
-    return np.asarray(constant, np.float64)
+    """A constant, with one number along each dim along which all are the same."""
+    if not isinstance(constant, Tensor):
+        return np.asarray(constant, np.float64)
+    numbers: np.ndarray = constant.detach().double().cpu().numpy()
+    for axis in range(numbers.ndim):
+        first = numbers.take([0], axis)
+        numbers = first if (numbers == first).all() else numbers
+    return numbers
 
 
 def _with_constant(recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any) -> None:

@@ -145,8 +145,7 @@ def affine(
     tensors = {"scale": np.atleast_1d(np.asarray(scale, np.float64)),
                "shift": np.atleast_1d(np.asarray(shift, np.float64))}  # fmt: skip
     if max(map(np.size, tensors.values())) == 1:
-        (value,), axes = recorder.together([x])
-        recorder.hold(result, recorder.emit("affine", value, tensors=tensors), axes)
+        recorder.each(result, x, lambda value: recorder.emit("affine", value, tensors=tensors))
         return
     value, known = recorder.picked(x)
     axes = filled(known)

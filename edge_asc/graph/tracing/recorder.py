@@ -295,6 +295,17 @@ class Recorder(TorchDispatchMode):
         wanted = agreed([axes for _, axes in found])
         return [self.arranged(value, axes, wanted) for value, axes in found], wanted
 
+    def each(self, result: Tensor, x: Tensor, compute: Callable[[str], str]) -> None:
+        """Compute with each number of a tensor by itself, so that any layout stays as it is."""
+        live = self.live.get(id(x))
+        if live is not None and live.index is not None and (
+            x.ndim > 4 or recognise(live.index, self.shapes[live.value]) is None
+        ):  # fmt: skip
+            self.live[id(result)] = Live(compute(live.value), live.index.expand(result.shape))
+            return
+        (value,), axes = self.together([x])
+        self.hold(result, compute(value), axes)
+
     def hold(self, tensor: Tensor, value: str, axes: Axes) -> None:
         """Note that a tensor is a value whose axes its dims run along, or repeat its one number."""
         index = laid(self.n_clips, self.shapes[value], axes)

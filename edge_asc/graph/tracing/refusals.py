@@ -84,6 +84,7 @@ OPERATIONS: dict[str, str] = {
     "a convolution that is transposed or over three axes": "use Conv2d",
     "a mean or maximum over all clips": "pool over mels and frames: x.mean((2, 3))",
     "a sum over frames": "use their mean",
+    "bounds that are many or computed": "use torch.maximum and torch.minimum",
     "pooling with dilation": "use dilation=1",
     "a maximum that rounds up": "only MaxPool2d(2) can; use ceil_mode=False, or padding",
     "average pooling that rounds up or leaves its padding out":
