@@ -278,8 +278,12 @@ class Recorder(TorchDispatchMode):
 
     def zeros(self, value: str) -> str:
         """A zero for each frame of a value, `[1, 1, F]`."""
-        value = self.once("axis_mean", self.once("channel_mean", value), axis=1)
-        return self.emit("affine", value, tensors={"scale": np.zeros(1), "shift": np.zeros(1)})
+        weight = np.zeros((1, self.shapes[value][0], 1, 1), np.float32)
+        window = {"stride": (1, 1), "padding": (0, 0), "groups": 1, "constant": True}
+        tensors = {"weight": weight, "bias": np.zeros(1, np.float32)}
+        return self.once(
+            "axis_mean", self.emit("conv", value, attributes=window, tensors=tensors), axis=1
+        )
 
     def together(self, tensors: Sequence[Tensor]) -> tuple[list[str], Axes]:
         """Values of tensors with as many dims each, which lie alike, and the axes of the dims.
