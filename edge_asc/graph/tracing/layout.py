@@ -112,9 +112,11 @@ def overlap(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors have a number in the same place of memory."""
     if a.untyped_storage()._cdata != b.untyped_storage()._cdata or a.dtype != b.dtype:
         return False
-    held = torch.zeros(a.untyped_storage().nbytes() // a.element_size(), dtype=torch.bool)
-    held.as_strided(a.shape, a.stride(), a.storage_offset()).fill_(True)
-    return bool(held.as_strided(b.shape, b.stride(), b.storage_offset()).any())
+    places = torch.arange(a.untyped_storage().nbytes() // a.element_size())
+    ours, theirs = (places.as_strided(t.shape, t.stride(), t.storage_offset()) for t in (a, b))
+    held = torch.zeros(len(places), dtype=torch.bool)
+    held[ours.flatten()] = True
+    return bool(held[theirs.flatten()].any())
 
 
 def _steps(index: Tensor) -> list[Tensor] | None:
