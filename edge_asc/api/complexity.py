@@ -110,7 +110,7 @@ def complexity(
 
     Example:
         >>> found = ea.complexity("esc10-32k", rule="dcase2024")
-        >>> found.bytes < 32_000, found.ok
+        >>> found.bytes < 33_000, found.ok
         (True, True)
         >>> [verdict.unit for verdict in found.verdicts["dcase2024"]]
         ['bytes', 'MACs']

@@ -144,7 +144,7 @@ class Classifier:
 
     Example:
         >>> clf = ea.load("esc10-32k")
-        >>> len(clf.labels), clf.window_s, clf.size_bytes < 32_000
+        >>> len(clf.labels), clf.window_s, clf.size_bytes < 33_000
         (10, 5.0, True)
         >>> clf("dog.wav").top(2)  # doctest: +ELLIPSIS
         [('...', 0...), ('...', 0...)]
