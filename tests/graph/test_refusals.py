@@ -63,6 +63,14 @@ def changed_beside(x: Tensor) -> Tensor:
     return torch.cat([piece, x], 1)[:, :8]
 
 
+def joined_and_parted(x: Tensor) -> Tensor:
+    """Mels and frames one behind the other, as coordinate attention has them."""
+    mels, frames = x.shape[2:]
+    joined = torch.cat([x.mean(3, keepdim=True), x.mean(2, keepdim=True).transpose(2, 3)], 2)
+    a, b = torch.sigmoid(joined).split([mels, frames], 2)
+    return x * a * b.transpose(2, 3)
+
+
 CALLS = r"layer layer \(Call\), test_refusals.py:\d+"
 
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
@@ -110,6 +118,9 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "clips joined": (lambda: Call(lambda x: torch.cat([x, x])[:2]), CALLS),
     "around": (
         lambda: nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular"), "padding_mode='circular'"
+    ),
+    "mels and frames parted": (
+        lambda: Call(joined_and_parted), CALLS + ": a piece of the frames"
     ),
     "frames cut": (lambda: Call(lambda x: x[..., :9]), CALLS + ".*any number of frames"),
     "for each frame": (

@@ -70,6 +70,9 @@ TURNED: dict[str, Layer] = {
         lambda x: F.relu(x.permute(0, 3, 2, 1) * torch.sigmoid(x.mean((2, 3)))[:, None, None])
         .mean((1, 2))
     ),
+    "mels cut": lambda: Call(
+        lambda x, a: a(x.transpose(2, 3))[..., :5].transpose(2, 3), nn.Conv2d(4, 4, 3)
+    ),
     "two orders": lambda: Call(
         lambda x, a: F.relu(x[:, :, :4] + a(x)[:, :, :4].transpose(1, 2)), nn.Conv2d(4, 4, 1)
     ),

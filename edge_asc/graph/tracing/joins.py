@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge_asc.graph.graph import Node, output_shape
+from edge_asc.graph.graph import Node
 from edge_asc.graph.tracing.recorder import Reader, Recorder
 
 
@@ -99,8 +99,6 @@ def halves(recorder: Recorder, result: Sequence[Tensor], x: Tensor, *_: Any, **_
     value, axes = recorder.led(x)
     name = f"split_{len(recorder.nodes)}"
     node = Node("split", (value,), (f"{name}_a", f"{name}_b"))
-    recorder.nodes.append(node)
-    shape = output_shape(node, [recorder.shapes[value]])
+    recorder.add(node)
     for half, tensor in zip(node.outputs, result, strict=True):
-        recorder.shapes[half] = shape
         recorder.hold(tensor, half, axes)

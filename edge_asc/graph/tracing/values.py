@@ -29,6 +29,8 @@ class Values:
         self.n_clips = len(x)
         self.nodes: list[Node] = []
         self.shapes: dict[str, Shape] = {"x": tuple(x.shape[1:])}
+        n_mels, n_frames = x.shape[2:]
+        self.longer: dict[str, Shape] = {"x": (1, n_mels, 3 * n_frames + 64)}  # of a longer input
         self.live: dict[int, Live] = {id(x): Live("x")}
         self.lengths: dict[int, Tensor] = {}  # of a tensor with lengths: what they are lengths of
         self.stacks: dict[int, tuple[int, Sequence[Tensor]]] = {}  # dim and parts, not yet joined
@@ -55,10 +57,23 @@ class Values:
     def emit(self, op: str, *inputs: str, **fields: Any) -> str:
         """Add a node; the name of its output."""
         name = f"{op}_{len(self.nodes)}"
-        node = Node(op, inputs, (name,), **fields)
-        self.shapes[name] = output_shape(node, [self.shapes[v] for v in inputs])
-        self.nodes.append(node)
+        self.add(Node(op, inputs, (name,), **fields))
         return name
+
+    def add(self, node: Node) -> None:
+        """Add a node, whose shapes must be some at any number of frames."""
+        shape = output_shape(node, [self.shapes[v] for v in node.inputs])
+        try:
+            longer = output_shape(node, [self.longer[v] for v in node.inputs])
+        except ValueError:
+            self.refuse("a piece of the frames")
+        self.shapes.update(dict.fromkeys(node.outputs, shape))
+        self.longer.update(dict.fromkeys(node.outputs, longer))
+        self.nodes.append(node)
+
+    def hangs_on_frames(self, value: str, axis: int) -> bool:
+        """Whether an axis of a value has another size at another number of frames."""
+        return self.shapes[value][axis] != self.longer[value][axis]
 
     def once(self, op: str, source: str, **attributes: Any) -> str:
         """A node that only moves numbers, added at its first use."""
@@ -90,7 +105,7 @@ class Values:
             return self.once("flatten", live.value), picks.axes
         value = live.value
         for axis, numbers in picks.taken.items():
-            if axis == 2 and len(self.shapes[value]) == 3:
+            if len(self.shapes[value]) == 3 and self.hangs_on_frames(value, axis):
                 self.refuse("a piece of the frames", self.moved.get(id(tensor)))
             value = self.once("take", value, axis=axis, indices=tuple(numbers))
         return value, picks.axes
