@@ -56,6 +56,21 @@ def zeroed(x: Tensor) -> Tensor:
     return x
 
 
+def changed_beside(x: Tensor) -> Tensor:
+    x = F.relu(x)
+    piece = x[:, :4]
+    x.clamp_(max=1e6)  # which changes none of the numbers that are traced
+    return torch.cat([piece, x], 1)[:, :8]
+
+
+def joined_and_parted(x: Tensor) -> Tensor:
+    """Mels and frames one behind the other, as coordinate attention has them."""
+    mels, frames = x.shape[2:]
+    joined = torch.cat([x.mean(3, keepdim=True), x.mean(2, keepdim=True).transpose(2, 3)], 2)
+    a, b = torch.sigmoid(joined).split([mels, frames], 2)
+    return x * a * b.transpose(2, 3)
+
+
 CALLS = r"layer layer \(Call\), test_refusals.py:\d+"
 
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
@@ -84,6 +99,29 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "larger": (lambda: nn.Upsample(scale_factor=2), r"\(Upsample\).*larger"),
     "mirrored": (lambda: nn.Conv2d(8, 8, 3, 1, 1, padding_mode="reflect"), "padding_mode='zeros'"),
     "written to": (lambda: Call(zeroed), r"test_refusals.py:\d+.*torch.cat"),
+    "changed beside": (
+        lambda: Call(changed_beside), CALLS + r": reads .* changed in place by .*:\d+"
+    ),
+    "into another": (
+        lambda: Call(lambda x: torch.clamp(x, max=6.0, out=x)), CALLS + ": clamp .* be followed"
+    ),
+    "frames repeated": (
+        lambda: Call(lambda x: F.conv2d(x[..., :1].expand_as(x), torch.ones(8, 8, 1, 1))), CALLS
+    ),
+    "means repeated": (
+        lambda: Call(
+            lambda x: F.conv2d(x.mean((2, 3), True).expand_as(x), torch.ones(8, 8, 1, 1))
+        ),
+        CALLS + ": repeating along the frames",
+    ),
+    "stacked": (lambda: Call(lambda x: torch.stack([x, x]).flatten(0, 1)[:2]), CALLS),
+    "clips joined": (lambda: Call(lambda x: torch.cat([x, x])[:2]), CALLS),
+    "around": (
+        lambda: nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular"), "padding_mode='circular'"
+    ),
+    "mels and frames parted": (
+        lambda: Call(joined_and_parted), CALLS + ": a piece of the frames"
+    ),
     "frames cut": (lambda: Call(lambda x: x[..., :9]), CALLS + ".*any number of frames"),
     "for each frame": (
         lambda: Call(lambda x: x + torch.arange(x.shape[3])), CALLS + ".*along mels"

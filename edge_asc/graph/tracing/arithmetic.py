@@ -1,11 +1,14 @@
 """Readers of operations on two tensors, or on a tensor and constants."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from edge_asc.graph.tracing.functions import clip
 from edge_asc.graph.tracing.layers import affine
 from edge_asc.graph.tracing.recorder import Reader, Recorder
 
@@ -61,8 +64,40 @@ def negate(recorder: Recorder, result: Tensor, x: Tensor) -> None:
 
 
 def between(op: str) -> Reader:
-    """The larger or the smaller of two."""
-    return lambda recorder, result, a, b: _binary(recorder, result, op, a, b)
+    """The larger or the smaller of two; either may be a constant."""
+
+    def read(recorder: Recorder, result: Tensor, a: Tensor, b: Tensor) -> None:
+        if recorder.is_live(a) and recorder.is_live(b):
+            _binary(recorder, result, op, a, b)
+        else:
+            x, constant = (a, b) if recorder.is_live(a) else (b, a)
+            _bounded(recorder, result, op, x, _numbers(constant))
+
+    return read
+
+
+def _bounded(recorder: Recorder, result: Tensor, op: str, x: Tensor, bound: np.ndarray) -> None:
+    """`relu(x - bound) + bound`, or one bound by itself."""
+    side = "low" if op == "max" else "high"
+    if bound.size == 1:
+        clip(recorder, result, x, **{side: float(bound.reshape(()))})
+        return
+    distance, kept = torch.empty_like(result), torch.empty_like(result)
+    recorder.kept += [distance, kept]
+    _with_constant(recorder, distance, x, 1.0, -bound)
+    clip(recorder, kept, distance, **{side: 0.0})
+    _with_constant(recorder, result, kept, 1.0, bound)
+
+
+def power(recorder: Recorder, result: Tensor, x: Tensor, exponent: Any) -> None:
+    """A number times itself, a few times."""
+    if exponent not in (2, 3, 4):
+        recorder.refuse("pow")
+
+    def compute(value: str) -> str:
+        return reduce(lambda a, b: recorder.emit("mul", a, b), [value] * int(exponent))
+
+    recorder.each(result, x, compute)
 
 
 def _binary(
@@ -78,9 +113,14 @@ def _binary(
 
 
 def _numbers(constant: Any) -> np.ndarray:
-    if isinstance(constant, Tensor):
-        return constant.detach().double().cpu().numpy()
-    return np.asarray(constant, np.float64)
+    """A constant, with one number along each dim along which all are the same."""
+    if not isinstance(constant, Tensor):
+        return np.asarray(constant, np.float64)
+    numbers: np.ndarray = constant.detach().double().cpu().numpy()
+    for axis in range(numbers.ndim):
+        first = numbers.take([0], axis)
+        numbers = first if (numbers == first).all() else numbers
+    return numbers
 
 
 def _with_constant(recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any) -> None:
@@ -115,5 +155,5 @@ def length(
 def _by_length(recorder: Recorder, result: Tensor, x: Tensor, measured: Tensor) -> None:
     if x is not measured:
         recorder.refuse("division by computed numbers")
-    (value,), axes = recorder.together([x])
+    value, axes = recorder.led(x)
     recorder.hold(result, recorder.emit("l2_normalise", value), axes)

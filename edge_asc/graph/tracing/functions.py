@@ -4,9 +4,11 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from edge_asc.graph.tracing.arguments import array
+from edge_asc.graph.tracing.layers import affine
 from edge_asc.graph.tracing.recorder import Reader, Recorder
 
 
@@ -21,8 +23,7 @@ def unary(op: str, **attributes: Any) -> Reader:
 
 def elementwise(recorder: Recorder, result: Tensor, x: Tensor, op: str, **attributes: Any) -> None:
     """Emit an op of each number by itself."""
-    (value,), axes = recorder.together([x])
-    recorder.hold(result, recorder.emit(op, value, attributes=attributes), axes)
+    recorder.each(result, x, lambda value: recorder.emit(op, value, attributes=attributes))
 
 
 def clip(recorder: Recorder, result: Tensor, x: Tensor, low: Any = None, high: Any = None) -> None:
@@ -30,8 +31,8 @@ def clip(recorder: Recorder, result: Tensor, x: Tensor, low: Any = None, high: A
     if id(x) in recorder.lengths:  # so that nothing is divided by zero
         recorder.lengths[id(result)] = recorder.lengths[id(x)]
         return
-    if isinstance(low, Tensor) or isinstance(high, Tensor):
-        recorder.refuse("clamp")
+    if any(isinstance(b, Tensor) and (b.numel() > 1 or recorder.is_live(b)) for b in (low, high)):
+        recorder.refuse("bounds that are many or computed")
     low = -math.inf if low is None else float(low)
     high = math.inf if high is None else float(high)
     if (low, high) == (0.0, math.inf):
@@ -54,17 +55,19 @@ def hard_tanh(
 
 def hard_sigmoid(recorder: Recorder, result: Tensor, x: Tensor) -> None:
     """A line within 0 and 1."""
-    (value,), axes = recorder.together([x])
     line = {"scale": np.full(1, 1 / 6), "shift": np.full(1, 0.5)}
-    value = recorder.emit("affine", value, tensors=line)
     bounds = {"low": 0.0, "high": 1.0}
-    recorder.hold(result, recorder.emit("clip", value, attributes=bounds), axes)
+
+    def compute(value: str) -> str:
+        value = recorder.emit("affine", value, tensors=line)
+        return recorder.emit("clip", value, attributes=bounds)
+
+    recorder.each(result, x, compute)
 
 
 def silu(recorder: Recorder, result: Tensor, x: Tensor) -> None:
     """`x · sigmoid(x)`."""
-    (value,), axes = recorder.together([x])
-    recorder.hold(result, recorder.emit("mul", value, recorder.emit("sigmoid", value)), axes)
+    recorder.each(result, x, lambda v: recorder.emit("mul", v, recorder.emit("sigmoid", v)))
 
 
 def leaky_relu(recorder: Recorder, result: Tensor, x: Tensor, slope: float = 0.01) -> None:
@@ -80,7 +83,8 @@ def prelu(recorder: Recorder, result: Tensor, x: Tensor, weight: Tensor) -> None
     if len(set(slopes.tolist())) == 1:
         leaky_relu(recorder, result, x, float(slopes[0]))
         return
-    (value,), axes = recorder.together([x])  # the larger of x and slope · x
-    line = {"scale": slopes.astype(np.float64), "shift": np.zeros(1)}
-    flat = recorder.emit("affine", value, tensors=line)
-    recorder.hold(result, recorder.emit("max", value, flat), axes)
+    flat = torch.empty_like(x)
+    recorder.kept.append(flat)
+    affine(recorder, flat, x, slopes.astype(np.float64), 0.0)
+    (value, other), axes = recorder.together([x, flat])  # the larger of x and slope · x
+    recorder.hold(result, recorder.emit("max", value, other), axes)

@@ -43,6 +43,7 @@ def convolution(
         stride, padding, dilation = (1, *stride), (0, *padding), (1, *dilation)
         value, axes = recorder.picked(x)
         value = recorder.arranged(value, axes, (CHANNELS, FRAMES))
+        value = recorder.written_out(x, value, (CHANNELS, FRAMES))
     else:
         value = recorder.map(x)
     attributes: dict[str, Any] = {
@@ -144,12 +145,11 @@ def affine(
     tensors = {"scale": np.atleast_1d(np.asarray(scale, np.float64)),
                "shift": np.atleast_1d(np.asarray(shift, np.float64))}  # fmt: skip
     if max(map(np.size, tensors.values())) == 1:
-        (value,), axes = recorder.together([x])
-        recorder.hold(result, recorder.emit("affine", value, tensors=tensors), axes)
+        recorder.each(result, x, lambda value: recorder.emit("affine", value, tensors=tensors))
         return
     value, known = recorder.picked(x)
     axes = filled(known)
-    value = recorder.arranged(value, known, axes)
+    value = recorder.written_out(x, recorder.arranged(value, known, axes), axes)
     along = axes[dim - 1]
     if along == FRAMES:
         recorder.refuse("a constant for each frame")

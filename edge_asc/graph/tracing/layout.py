@@ -4,6 +4,7 @@ Such movements are made twice, on the tensor and on the numbers of its elements;
 are recognised. Letters: B clips; a value is `[C, M, F]` or `[N]`; a tensor has any dims behind B.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import prod
@@ -30,7 +31,8 @@ class Picks:
     """What of each axis of a value a tensor holds, and which dim runs along it.
 
     Attributes:
-        axes: of each dim behind B the value's axis; None for one of a single number.
+        axes: of each dim behind B the value's axis; None for one of a single number, which may be
+            repeated.
         taken: the numbers of an axis that are left, where not all are.
         is_flat: all axes lie in one dim, in their order.
     """
@@ -91,6 +93,30 @@ def filled(axes: tuple[int | None, ...], wanted: tuple[int | None, ...] | None =
     known = [a if a is not None else w for a, w in zip(axes, wanted or axes, strict=True)]
     free = (axis for axis in count() if axis not in known)
     return tuple(next(free) if axis is None else axis for axis in known)
+
+
+def agreed(each: Sequence[tuple[int | None, ...]]) -> tuple[int, ...]:
+    """An axis for each dim, of tensors that are computed with together.
+
+    The tensor with the most axes comes first; what it leaves open is as the others have it.
+    """
+    known: list[int | None] = [None] * len(each[0])
+    for axes in sorted(each, key=lambda axes: axes.count(None)):
+        for dim, axis in enumerate(axes):
+            if known[dim] is None and axis not in known:
+                known[dim] = axis
+    return filled(tuple(known))
+
+
+def overlap(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors have a number in the same place of memory."""
+    if a.untyped_storage()._cdata != b.untyped_storage()._cdata or a.dtype != b.dtype:
+        return False
+    places = torch.arange(a.untyped_storage().nbytes() // a.element_size())
+    ours, theirs = (places.as_strided(t.shape, t.stride(), t.storage_offset()) for t in (a, b))
+    held = torch.zeros(len(places), dtype=torch.bool)
+    held[ours.flatten()] = True
+    return bool(held[theirs.flatten()].any())
 
 
 def _steps(index: Tensor) -> list[Tensor] | None:

@@ -7,6 +7,7 @@ from edge_asc.graph.tracing.arithmetic import (
     length,
     multiply,
     negate,
+    power,
     subtract,
     subtract_from,
 )
@@ -20,7 +21,7 @@ from edge_asc.graph.tracing.functions import (
     silu,
     unary,
 )
-from edge_asc.graph.tracing.joins import concatenate, halves, pad, stack
+from edge_asc.graph.tracing.joins import concatenate, glu, halves, of_stacked, pad, stack
 from edge_asc.graph.tracing.layers import addmm, batch_norm, batch_norm_no_training, convolution, mm
 from edge_asc.graph.tracing.pools import (
     MAXIMUM,
@@ -57,16 +58,18 @@ READERS: dict[str, Reader] = {
     "mul": multiply,
     "div": divide,
     "neg": negate,
+    "pow": power,
+    "glu": glu,
     "maximum": between("max"),
     "minimum": between("min"),
     "linalg_vector_norm": length,
     "cat": concatenate,
     "stack": stack,
     "concat": concatenate,
-    "mean": MEAN,
-    "amax": MAXIMUM,
-    "max": MAXIMUM,
-    "sum": total,
+    "mean": of_stacked("add", MEAN, is_mean=True),
+    "amax": of_stacked("max", MAXIMUM),
+    "max": of_stacked("max", MAXIMUM),
+    "sum": of_stacked("add", total),
     "max_pool2d_with_indices": max_pool,
     "avg_pool2d": avg_pool_or_mean,
     "_adaptive_avg_pool2d": adaptive("global_mean", "axis_mean", "avg_pool"),

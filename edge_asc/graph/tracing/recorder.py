@@ -4,8 +4,8 @@ torch hands each operation to a dispatch mode, in about a hundred spellings, how
 writes them. What only moves numbers is followed by `layout`; the rest are `READERS`' ops.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,12 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 from edge_asc.budget.inventory import words
-from edge_asc.graph.graph import Node, Shape, output_shape
-from edge_asc.graph.tracing.layout import Live, filled, laid, numbered, recognise
+from edge_asc.graph.tracing.layout import Live, numbered, overlap
 from edge_asc.graph.tracing.place import Place, Whereabouts
-from edge_asc.graph.tracing.refusals import CHANCE, refuse
+from edge_asc.graph.tracing.refusals import CHANCE, Refused, refuse
+from edge_asc.graph.tracing.values import Values
 
-Axes = tuple[int, ...]
 Reader = Callable[..., Any]
 
 # Numbers change their place and nothing else.
@@ -32,26 +31,13 @@ select slice split split_with_sizes squeeze t transpose unbind unfold unsqueeze 
 FACTORIES = words("empty_like full_like new_empty new_full new_ones new_zeros ones_like zeros_like")
 
 
-class Recorder(TorchDispatchMode):
-    """Collects nodes while a network runs.
-
-    Attributes:
-        nodes: in the order in which they are computed.
-        shapes: of each value.
-    """
+class Recorder(Values, TorchDispatchMode):
+    """Collects nodes while a network runs."""
 
     def __init__(self, x: Tensor, where: Whereabouts, readers: dict[str, Reader]) -> None:
-        super().__init__()
-        self.where, self.readers = where, readers
-        self.n_clips = len(x)
-        self.nodes: list[Node] = []
-        self.shapes: dict[str, Shape] = {"x": tuple(x.shape[1:])}
-        self.live: dict[int, Live] = {id(x): Live("x")}
-        self.lengths: dict[int, Tensor] = {}  # of a tensor with lengths: what they are lengths of
+        super().__init__(x, where)
+        self.readers = readers
         self.stale: dict[int, Place] = {}  # tensors that a change of another one has changed
-        self.moved: dict[int, Place] = {}  # where a tensor was cut, turned or reshaped
-        self.made: dict[tuple, str] = {}  # what a value was turned into already
-        self.kept: list[Any] = [x]  # tensors are told apart by their address: none may be freed
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -69,17 +55,24 @@ class Recorder(TorchDispatchMode):
         given = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
         if name in FACTORIES or not any(self.is_live(t) for t in given):
             return func(*args, **kwargs)
+        if name not in MOVES and name not in self.readers and func._can_decompose():
+            with self:  # in inference mode torch leaves to us what it otherwise takes apart
+                return func.decompose(*args, **kwargs)
         for tensor in given:
             if id(tensor) in self.stale:
                 refuse(self.where.now(), "changed in place", str(self.stale[id(tensor)]))
         changed = name.endswith("_") and not name.startswith("_")
-        before = self.sharing(args[0]) if changed else []
         result = func(*args, **kwargs)
         self.kept += [given, result]
-        self.take(func, name.rstrip("_") if changed else name, args, kwargs, result)
-        for tensor, old in before:
-            if not torch.equal(tensor, old):
-                self.stale[id(tensor)] = self.where.now()
+        name = name.rstrip("_") if changed else name
+        try:
+            self.take(func, name, args, kwargs, result)
+        except Refused:
+            raise
+        except Exception as error:  # torch runs it: whatever it is, it is not the network's fault
+            refuse(self.where.now(), "not followed", name, error)
+        for tensor in self.sharing(args[0]) if changed else []:
+            self.stale[id(tensor)] = self.where.now()
         return result
 
     def take(self, func: Any, name: str, args: tuple, kwargs: dict, result: Any) -> None:
@@ -91,25 +84,11 @@ class Recorder(TorchDispatchMode):
         else:
             refuse(self.where.now(), name)
 
-    def refuse(self, what: str, place: Place | None = None) -> NoReturn:
-        """Raise ValueError that says what cannot be written, and where."""
-        refuse(place or self.where.now(), what)
-
-    # Tensors
-
-    def is_live(self, tensor: Any) -> bool:
-        """Whether a tensor hangs on the input."""
-        return isinstance(tensor, Tensor) and (
-            id(tensor) in self.live or id(tensor) in self.lengths
-        )
-
-    def sharing(self, changed: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Other tensors that hang on the input and lie in the same memory, and copies of them."""
-        storage = changed.untyped_storage()._cdata
+    def sharing(self, changed: Tensor) -> list[Tensor]:
+        """Other tensors that hang on the input and have numbers in the same memory."""
         others = [t for t in tree_flatten(self.kept)[0] if isinstance(t, Tensor)]
-        return [(t, t.clone()) for t in {id(t): t for t in others}.values()
-                if t is not changed and self.is_live(t)
-                and t.untyped_storage()._cdata == storage]  # fmt: skip
+        return [t for t in {id(t): t for t in others}.values()
+                if t is not changed and self.is_live(t) and overlap(t, changed)]  # fmt: skip
 
     def is_split_in_halves(self, name: str, args: tuple, result: Any) -> bool:
         """Whether channels are cut in two halves, for which the graph has an op of its own."""
@@ -127,10 +106,14 @@ class Recorder(TorchDispatchMode):
             return
         if not self.is_live(args[0]) or any(self.is_live(a) for a in tree_flatten(args[1:])[0]):
             self.refuse("chosen by computed numbers")
+        if id(args[0]) in self.stacks:
+            self.refuse("reshaping")
         source = self.live[id(args[0])]
         if source.index is not None and args[0].ndim == 4 and self.is_vector(result):
             source = Live(self.map(args[0]))  # each axis is picked before all become one
-        index = self.index_of(source)
+        index = self.index_of(source).contiguous()  # torch lets one view only what lies so
+        if func.overloadpacket.__name__ == "as_strided":
+            index = self.index_in_memory(args[0], index)
         options = {k: v for k, v in kwargs.items() if k != "dtype"}
         moved = tree_map(lambda t: index if t is args[0] else t, args)
         results = func(*moved, **options)
@@ -140,116 +123,15 @@ class Recorder(TorchDispatchMode):
             self.live[id(tensor)] = Live(source.value, None if same else numbers)
             self.moved[id(tensor)] = self.where.now()
 
+    def index_in_memory(self, tensor: Tensor, index: Tensor) -> Tensor:
+        """The index at the start of memory of its own, as the tensor must lie in its."""
+        if tensor.storage_offset() or not tensor.is_contiguous():
+            self.refuse("reshaping")
+        return index.clone(memory_format=torch.contiguous_format)
+
     def is_vector(self, result: Any) -> bool:
         """Whether an operation gave `[B, N]`."""
         return isinstance(result, Tensor) and result.ndim == 2 and len(result) == self.n_clips
-
-    def index_of(self, live: Live) -> Tensor:
-        """Which elements of its value a tensor holds."""
-        if live.index is not None:
-            return live.index
-        return numbered(self.n_clips, self.shapes[live.value])
-
-    # Values
-
-    def emit(self, op: str, *inputs: str, **fields: Any) -> str:
-        """Add a node; the name of its output."""
-        name = f"{op}_{len(self.nodes)}"
-        node = Node(op, inputs, (name,), **fields)
-        self.shapes[name] = output_shape(node, [self.shapes[v] for v in inputs])
-        self.nodes.append(node)
-        return name
-
-    def once(self, op: str, source: str, **attributes: Any) -> str:
-        """A node that only moves numbers, added at its first use."""
-        key = (op, source, *((k, repr(v)) for k, v in attributes.items()))
-        if key not in self.made:
-            self.made[key] = self.emit(op, source, attributes=attributes)
-        return self.made[key]
-
-    def picked(self, tensor: Tensor) -> tuple[str, tuple[int | None, ...]]:
-        """A value that holds the numbers of a tensor, and the axis of it that each dim runs along.
-
-        Raises:
-            ValueError: more axes in a dim, or more dims in an axis, than a value has.
-        """
-        if not self.is_live(tensor) or id(tensor) in self.lengths:
-            self.refuse("a constant in the place of a value")
-        live = self.live[id(tensor)]
-        if live.index is None:
-            return live.value, tuple(range(len(self.shapes[live.value])))
-        picks = recognise(live.index, self.shapes[live.value])
-        if picks is None:
-            self.refuse("reshaping", self.moved.get(id(tensor)))
-        if picks.is_flat:
-            return self.once("flatten", live.value), picks.axes
-        value = live.value
-        for axis, numbers in picks.taken.items():
-            if axis == 2 and len(self.shapes[value]) == 3:
-                self.refuse("a piece of the frames", self.moved.get(id(tensor)))
-            value = self.once("take", value, axis=axis, indices=tuple(numbers))
-        return value, picks.axes
-
-    def joined(self, tensor: Tensor) -> str | None:
-        """The value `[C, M, F]` of a tensor `[B, C, M · F]`; None for any other tensor."""
-        live = self.live.get(id(tensor))
-        if live is None or live.index is None or tensor.ndim != 3:
-            return None
-        shape = self.shapes[live.value]
-        if len(shape) != 3 or 1 in shape[1:]:
-            return None
-        whole = numbered(self.n_clips, shape).flatten(2)
-        return live.value if torch.equal(live.index, whole) else None
-
-    def arranged(self, value: str, axes: tuple[int | None, ...], wanted: Axes) -> str:
-        """The value turned so that each dim runs along the wanted axis."""
-        if len(self.shapes[value]) == 1:
-            if max(wanted, default=0) == 0 and len(wanted) == 1:
-                return value
-            value = self.once("unflatten", value)
-        if len(set(wanted)) < len(wanted):
-            self.refuse("reshaping")
-        came = {to: at for to, at in zip(wanted, axes, strict=True) if at is not None}
-        free = iter(axis for axis in range(3) if axis not in came.values())
-        order = tuple(came[axis] if axis in came else next(free) for axis in range(3))
-        return value if order == (0, 1, 2) else self.once("transpose", value, order=order)
-
-    def map(self, tensor: Tensor) -> str:
-        """The value `[C, M, F]` of a tensor `[B, C, M, F]`."""
-        if tensor.ndim != 4:
-            self.refuse(f"a tensor of {tensor.ndim} dims in the place of [B, C, M, F]")
-        value, axes = self.picked(tensor)
-        return self.arranged(value, axes, (0, 1, 2))
-
-    def vector(self, tensor: Tensor) -> str:
-        """The value `[N]` of a tensor `[B, N]`."""
-        if tensor.ndim != 2:
-            self.refuse(f"a tensor of {tensor.ndim} dims in the place of [B, N]")
-        value, axes = self.picked(tensor)
-        if len(self.shapes[value]) == 1:
-            return value
-        return self.once("flatten", self.arranged(value, axes, (0,)))
-
-    def together(self, tensors: Sequence[Tensor]) -> tuple[list[str], Axes]:
-        """Values of tensors with as many dims each, which lie alike, and the axes of the dims."""
-        found = [self.picked(tensor) for tensor in tensors]
-        n_dims = tensors[0].ndim - 1
-        if n_dims == 1 and any(len(self.shapes[value]) == 1 for value, _ in found):
-            return [self.vector(tensor) for tensor in tensors], (0,)
-        if n_dims == 3:
-            wanted: Axes = (0, 1, 2)
-        elif n_dims in (1, 2):
-            known: tuple[int | None, ...] = (None,) * n_dims
-            for _, axes in found:
-                known = tuple(a if a is not None else b for a, b in zip(known, axes, strict=True))
-            wanted = filled(known)
-        else:
-            self.refuse(f"a tensor of {n_dims + 1} dims")
-        return [self.arranged(value, axes, wanted) for value, axes in found], wanted
-
-    def hold(self, tensor: Tensor, value: str, axes: Axes) -> None:
-        """Note that a tensor is a value whose axes its dims run along."""
-        self.live[id(tensor)] = Live(value, laid(self.n_clips, self.shapes[value], axes))
 
 
 def _flat(values: Any) -> list[Tensor]:

@@ -31,7 +31,7 @@ bernoulli native_dropout normal normal_functional rand rand_like randn randn_lik
 OPERATIONS: dict[str, str] = {
     **dict.fromkeys(
         ("gelu", "elu", "celu", "selu", "mish", "softplus", "log_sigmoid_forward", "softshrink",
-         "hardshrink", "glu", "rrelu_with_noise", "erf", "softsign", "logit"),
+         "hardshrink", "rrelu_with_noise", "erf", "softsign", "logit"),
         "use ReLU, ReLU6, LeakyReLU, SiLU, Hardswish, Hardsigmoid, Sigmoid or Tanh",
     ),
     **dict.fromkeys(
@@ -45,7 +45,7 @@ OPERATIONS: dict[str, str] = {
         "both factors are computed; use layers with weights, or multiply number by number",
     ),
     **dict.fromkeys(
-        ("var", "var_mean", "std", "std_mean", "rsqrt", "sqrt", "pow", "square", "log", "log1p",
+        ("var", "var_mean", "std", "std_mean", "rsqrt", "sqrt", "pow", "log", "log1p",
          "exp", "reciprocal", "abs", "sin", "cos", "linalg_vector_norm", "norm", "cumsum"),
         "pool by mean and maximum (mean, amax), norm by BatchNorm2d or F.normalize(x)",
     ),
@@ -84,6 +84,7 @@ OPERATIONS: dict[str, str] = {
     "a convolution that is transposed or over three axes": "use Conv2d",
     "a mean or maximum over all clips": "pool over mels and frames: x.mean((2, 3))",
     "a sum over frames": "use their mean",
+    "bounds that are many or computed": "use torch.maximum and torch.minimum",
     "pooling with dilation": "use dilation=1",
     "a maximum that rounds up": "only MaxPool2d(2) can; use ceil_mode=False, or padding",
     "average pooling that rounds up or leaves its padding out":
@@ -96,6 +97,8 @@ OPERATIONS: dict[str, str] = {
     "a constant for each frame": "any number of frames must do; it may differ along mels",
     "reshaping": "dims are cut and joined as no axes of [B, C, M, F] are; keep channels, mels and"
                  " frames apart",
+    "repeating along the frames": "any number of frames must do; join or compute it with what has"
+                                  " them",
     "a piece of the frames": "any number of frames must do; use stride or pooling over frames",
     "a constant in the place of a value": "use what is computed from the input",
 }  # fmt: skip
@@ -103,23 +106,34 @@ OPERATIONS: dict[str, str] = {
 MORE = "docs/own-networks.md says what can be"
 
 
-def refuse(place: Place, what: str, by: str = "") -> NoReturn:
+class Refused(ValueError):
+    """A network that cannot be exported."""
+
+
+def refuse(place: Place, what: str, by: str = "", reason: Exception | None = None) -> NoReturn:
     """Raise the line.
 
     Args:
         place: of the call.
         what: torch's name of an operation, or words.
-        by: the place of the change, for what was changed in place.
+        by: the place of the change, for what was changed in place; the operation, for what is not
+            followed.
+        reason: what went wrong, where an operation cannot be followed.
 
     Raises:
         ValueError: always.
     """
     if what == "changed in place":
-        raise ValueError(
-            f"{place}: reads a tensor that was changed in place by {by}; copy it first"
+        raise Refused(f"{place}: reads a tensor that was changed in place by {by}; copy it first")
+    if what == "not followed":
+        raise Refused(f"{place}: {by} of such tensors cannot be followed: {MORE}") from reason
+    if isinstance(place.module, nn.modules.conv._ConvNd) and place.module.padding_mode != "zeros":
+        mode = place.module.padding_mode
+        raise Refused(
+            f"{place}: padding_mode={mode!r} cannot be exported: use padding_mode='zeros'"
         )
     for kinds, advice in LAYERS:
         if isinstance(place.module, kinds):
-            raise ValueError(f"{place} cannot be exported: {advice}")
+            raise Refused(f"{place} cannot be exported: {advice}")
     named = what if " " in what else what.strip("_")
-    raise ValueError(f"{place}: {named} cannot be exported: {OPERATIONS.get(what, MORE)}")
+    raise Refused(f"{place}: {named} cannot be exported: {OPERATIONS.get(what, MORE)}")

@@ -219,6 +219,12 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "split, compute, shuffle": lambda: Call(
         unit, nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2), nn.ReLU())
     ),
+    "one channel repeated": lambda: Call(
+        lambda x, conv: conv(x[:, :1].expand(-1, 3, -1, -1)), nn.Conv2d(3, 4, 3)
+    ),
+    "means beside the map": lambda: Call(
+        lambda x: torch.cat([x, x.mean((2, 3), keepdim=True).expand_as(x)], 1)
+    ),
     "flipped channels": lambda: Call(lambda x: x.flip(1)),
     "mels cut": lambda: Call(lambda x: x[:, :, 2:8]),
     "turned": lambda: Call(lambda x, conv: conv(x.transpose(2, 3)), nn.Conv2d(4, 4, (3, 1))),

@@ -1,0 +1,217 @@
+"""The values of a graph that is being written down, and which of their numbers tensors hold."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge_asc.graph.graph import Node, Shape, output_shape
+from edge_asc.graph.tracing.layout import Live, agreed, filled, laid, numbered, recognise
+from edge_asc.graph.tracing.place import Place, Whereabouts
+from edge_asc.graph.tracing.refusals import refuse
+
+Axes = tuple[int, ...]
+
+
+class Values:
+    """Nodes so far, and tensors that hang on the input.
+
+    Attributes:
+        nodes: in the order in which they are computed.
+        shapes: of each value.
+    """
+
+    def __init__(self, x: Tensor, where: Whereabouts) -> None:
+        super().__init__()
+        self.where = where
+        self.n_clips = len(x)
+        self.nodes: list[Node] = []
+        self.shapes: dict[str, Shape] = {"x": tuple(x.shape[1:])}
+        n_mels, n_frames = x.shape[2:]
+        self.longer: dict[str, Shape] = {"x": (1, n_mels, 3 * n_frames + 64)}  # of a longer input
+        self.live: dict[int, Live] = {id(x): Live("x")}
+        self.lengths: dict[int, Tensor] = {}  # of a tensor with lengths: what they are lengths of
+        self.stacks: dict[int, tuple[int, Sequence[Tensor]]] = {}  # dim and parts, not yet joined
+        self.moved: dict[int, Place] = {}  # where a tensor was cut, turned or reshaped
+        self.made: dict[tuple, str] = {}  # what a value was turned into already
+        self.kept: list[Any] = [x]  # tensors are told apart by their address: none may be freed
+
+    def refuse(self, what: str, place: Place | None = None) -> NoReturn:
+        """Raise ValueError that says what cannot be written, and where."""
+        refuse(place or self.where.now(), what)
+
+    def is_live(self, tensor: Any) -> bool:
+        """Whether a tensor hangs on the input."""
+        return isinstance(tensor, Tensor) and (
+            id(tensor) in self.live or id(tensor) in self.lengths or id(tensor) in self.stacks
+        )
+
+    def index_of(self, live: Live) -> Tensor:
+        """Which elements of its value a tensor holds."""
+        if live.index is not None:
+            return live.index
+        return numbered(self.n_clips, self.shapes[live.value])
+
+    def emit(self, op: str, *inputs: str, **fields: Any) -> str:
+        """Add a node; the name of its output."""
+        name = f"{op}_{len(self.nodes)}"
+        self.add(Node(op, inputs, (name,), **fields))
+        return name
+
+    def add(self, node: Node) -> None:
+        """Add a node, whose shapes must be some at any number of frames."""
+        shape = output_shape(node, [self.shapes[v] for v in node.inputs])
+        try:
+            longer = output_shape(node, [self.longer[v] for v in node.inputs])
+        except ValueError:
+            self.refuse("a piece of the frames")
+        self.shapes.update(dict.fromkeys(node.outputs, shape))
+        self.longer.update(dict.fromkeys(node.outputs, longer))
+        self.nodes.append(node)
+
+    def hangs_on_frames(self, value: str, axis: int) -> bool:
+        """Whether an axis of a value has another size at another number of frames."""
+        return self.shapes[value][axis] != self.longer[value][axis]
+
+    def once(self, op: str, source: str, **attributes: Any) -> str:
+        """A node that only moves numbers, added at its first use."""
+        key = (op, source, *((k, repr(v)) for k, v in attributes.items()))
+        if key not in self.made:
+            self.made[key] = self.emit(op, source, attributes=attributes)
+        return self.made[key]
+
+    def picked(self, tensor: Tensor) -> tuple[str, tuple[int | None, ...]]:
+        """A value that holds the numbers of a tensor, and the axis of it that each dim runs along.
+
+        A dim of a single number, or of one that is repeated (`expand`), has None; ops of two
+        values broadcast it, `written_out` repeats it.
+
+        Raises:
+            ValueError: more axes in a dim, or more dims in an axis, than a value has.
+        """
+        if not self.is_live(tensor) or id(tensor) in self.lengths:
+            self.refuse("a constant in the place of a value")
+        if id(tensor) in self.stacks:
+            self.refuse("reshaping")
+        live = self.live[id(tensor)]
+        if live.index is None:
+            return live.value, tuple(range(len(self.shapes[live.value])))
+        picks = recognise(live.index, self.shapes[live.value])
+        if picks is None:
+            self.refuse("reshaping", self.moved.get(id(tensor)))
+        if picks.is_flat:
+            return self.once("flatten", live.value), picks.axes
+        value = live.value
+        for axis, numbers in picks.taken.items():
+            if len(self.shapes[value]) == 3 and self.hangs_on_frames(value, axis):
+                self.refuse("a piece of the frames", self.moved.get(id(tensor)))
+            value = self.once("take", value, axis=axis, indices=tuple(numbers))
+        return value, picks.axes
+
+    def joined(self, tensor: Tensor) -> str | None:
+        """The value `[C, M, F]` of a tensor `[B, C, M · F]`; None for any other tensor."""
+        live = self.live.get(id(tensor))
+        if live is None or live.index is None or tensor.ndim != 3:
+            return None
+        shape = self.shapes[live.value]
+        if len(shape) != 3 or 1 in shape[1:]:
+            return None
+        whole = numbered(self.n_clips, shape).flatten(2)
+        return live.value if torch.equal(live.index, whole) else None
+
+    def arranged(self, value: str, axes: tuple[int | None, ...], wanted: Axes) -> str:
+        """The value turned so that each dim runs along the wanted axis."""
+        if len(self.shapes[value]) == 1:
+            if max(wanted, default=0) == 0 and len(wanted) == 1:
+                return value
+            value = self.once("unflatten", value)
+        if len(set(wanted)) < len(wanted):
+            self.refuse("reshaping")
+        came = {to: at for to, at in zip(wanted, axes, strict=True) if at is not None}
+        free = iter(axis for axis in range(3) if axis not in came.values())
+        order = tuple(came[axis] if axis in came else next(free) for axis in range(3))
+        return value if order == (0, 1, 2) else self.once("transpose", value, order=order)
+
+    def map(self, tensor: Tensor) -> str:
+        """The value `[C, M, F]` of a tensor `[B, C, M, F]`."""
+        if tensor.ndim != 4:
+            self.refuse(f"a tensor of {tensor.ndim} dims in the place of [B, C, M, F]")
+        value, axes = self.picked(tensor)
+        value = self.arranged(value, axes, (0, 1, 2))
+        return self.written_out(tensor, value, (0, 1, 2))
+
+    def vector(self, tensor: Tensor) -> str:
+        """The value `[N]` of a tensor `[B, N]`."""
+        if tensor.ndim != 2:
+            self.refuse(f"a tensor of {tensor.ndim} dims in the place of [B, N]")
+        value, axes = self.picked(tensor)
+        value = self.written_out(tensor, self.arranged(value, axes, (0,)), (0,))
+        return value if len(self.shapes[value]) == 1 else self.once("flatten", value)
+
+    def led(self, tensor: Tensor) -> tuple[str, Axes]:
+        """A value whose channels are the second dim of a tensor, and the axes of its dims."""
+        value, axes = self.picked(tensor)
+        wanted = filled((0, *(None if axis == 0 else axis for axis in axes[1:])))
+        value = self.arranged(value, axes, wanted)
+        return self.written_out(tensor, value, wanted), wanted
+
+    def written_out(self, tensor: Tensor, value: str, axes: Axes, like: Sequence[str] = ()) -> str:
+        """The value with the numbers that a tensor repeats along its dims.
+
+        Frames are repeated only as often as another value has them: by adding zeros to each of its.
+        """
+        for axis, size in zip(axes, tensor.shape[1:], strict=True):
+            if self.shapes[value][axis] == size:
+                continue
+            if axis < 2 or len(self.shapes[value]) == 1:
+                value = self.once("take", value, axis=axis, indices=(0,) * size)
+                continue
+            long = [v for v in like if self.shapes[v][2:] == (size,)]
+            if not long:
+                self.refuse("repeating along the frames", self.moved.get(id(tensor)))
+            value = self.emit("add", self.zeros(long[0]), value)
+        return value
+
+    def zeros(self, value: str) -> str:
+        """A zero for each frame of a value, `[1, 1, F]`."""
+        weight = np.zeros((1, self.shapes[value][0], 1, 1), np.float32)
+        window = {"stride": (1, 1), "padding": (0, 0), "groups": 1, "constant": True}
+        tensors = {"weight": weight, "bias": np.zeros(1, np.float32)}
+        return self.once(
+            "axis_mean", self.emit("conv", value, attributes=window, tensors=tensors), axis=1
+        )
+
+    def together(self, tensors: Sequence[Tensor]) -> tuple[list[str], Axes]:
+        """Values of tensors with as many dims each, which lie alike, and the axes of the dims.
+
+        They lie as the one lies that has the most axes. What is repeated is not written out.
+        """
+        found = [self.picked(tensor) for tensor in tensors]
+        n_dims = tensors[0].ndim - 1
+        if n_dims == 1 and any(len(self.shapes[value]) == 1 for value, _ in found):
+            return [self.vector(tensor) for tensor in tensors], (0,)
+        if n_dims not in (1, 2, 3):
+            self.refuse(f"a tensor of {n_dims + 1} dims")
+        wanted = agreed([axes for _, axes in found])
+        return [self.arranged(value, axes, wanted) for value, axes in found], wanted
+
+    def each(self, result: Tensor, x: Tensor, compute: Callable[[str], str]) -> None:
+        """Compute with each number of a tensor by itself, so that any layout stays as it is."""
+        live = self.live.get(id(x))
+        if live is not None and live.index is not None and (
+            x.ndim > 4 or recognise(live.index, self.shapes[live.value]) is None
+        ):  # fmt: skip
+            self.live[id(result)] = Live(compute(live.value), live.index.expand(result.shape))
+            return
+        (value,), axes = self.together([x])
+        self.hold(result, compute(value), axes)
+
+    def hold(self, tensor: Tensor, value: str, axes: Axes) -> None:
+        """Note that a tensor is a value whose axes its dims run along, or repeat its one number."""
+        index = laid(self.n_clips, self.shapes[value], axes)
+        whole = numbered(self.n_clips, self.shapes[value]) if index is None else index
+        if whole.shape != tensor.shape:
+            index = whole.expand(tensor.shape)
+        self.live[id(tensor)] = Live(value, index)
