@@ -8,6 +8,7 @@ from pathlib import PurePath
 import numpy as np
 
 from edge_asc.research.answers import Answers, pooled
+from edge_asc.research.known import devices_of, recordings_of
 
 SHOWN = 2  # clips that an error names
 
@@ -53,8 +54,11 @@ def system_of(name: str, parts: Sequence[Answers]) -> System:
 def aligned(systems: Sequence[System]) -> list[System]:
     """The same systems with all clips in one order, named without the folder they lie in.
 
+    Devices and recordings are those that any of them knows; a clip of a recording that nobody
+    knows is one by itself.
+
     Raises:
-        ValueError: two were not asked the same clips, or have other labels for one.
+        ValueError: two were not asked the same clips, or have other labels, devices or recordings.
     """
     named = [replace(s, seeds=tuple(_shortened(seed) for seed in s.seeds)) for s in systems]
     order = named[0].seeds[0]
@@ -62,6 +66,13 @@ def aligned(systems: Sequence[System]) -> list[System]:
     for system in named:
         for seed in system.seeds:
             _check_same(whose, order, system.name, seed)
+    of_all = [(system.name, seed) for system in named for seed in system.seeds]
+    devices, recordings = devices_of(of_all), recordings_of(of_all)
+    order = replace(
+        order,
+        devices=tuple(devices.get(clip, "") for clip in order.clips),
+        recordings=tuple(recordings.get(clip, clip) for clip in order.clips),
+    )
     return [replace(s, seeds=tuple(_ordered(seed, order) for seed in s.seeds)) for s in named]
 
 
@@ -102,6 +113,6 @@ def _ordered(answers: Answers, order: Answers) -> Answers:
         labels=order.labels,
         right=answers.right[chosen],
         loss=answers.loss[chosen],
-        devices=tuple(answers.devices[i] for i in chosen),
-        recordings=tuple(answers.recordings[i] for i in chosen),
+        devices=order.devices,
+        recordings=order.recordings,
     )
