@@ -3,6 +3,7 @@
 Letters: N clips, S scenes.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from edge_asc.evaluation.metrics import SMALLEST_PROBABILITY
 from edge_asc.files import read_json
 
 PREDICTIONS, METRICS = "predictions.csv", "metrics.json"
+_SEED = re.compile(r"(?:^|-)seed(\d{1,20})(?:$|-)")  # as `train --seeds` names its runs
 NEEDED = ("path", "label", "predicted")
 
 
@@ -42,6 +44,16 @@ class Answers:
     devices: tuple[str, ...]
     recordings: tuple[str, ...]
     facts: tuple[Mapping[str, Any], ...] = field(default=())
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the training, as its evaluation or else the folder's name says."""
+        known = [of_model.get("seed") for of_model in self.facts[:1]]
+        if known and isinstance(known[0], int):
+            return known[0]
+        path = Path(self.where)
+        named = _SEED.search(path.parent.name if path.name == PREDICTIONS else path.stem)
+        return int(named[1]) if named else None
 
 
 def answers_of(result: Evaluation, where: str) -> Answers:

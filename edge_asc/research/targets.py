@@ -38,6 +38,7 @@ class Targets:
     ) -> None:
         self._data, self._fold, self._columns = data, fold, columns
         self._on_progress = on_progress
+        self.warnings: list[str] = []  # what was passed over
         self._opened: dict[Path, SceneDataset] = {}
 
     def open(self, targets: Sequence[str]) -> list[System]:
@@ -59,6 +60,9 @@ class Targets:
 
     def _answers(self, paths: Sequence[Path]) -> Iterator[Answers]:
         parts = [part for path in paths for part in parts_of(path)]
+        self.warnings += [
+            f"{run} is not finished and left out" for path in paths for run in unfinished(path)
+        ]
         for number, part in enumerate(parts):
             answers = read_answers(part) if is_saved(part) else self._ask(part)
             if number == 0:  # trainings of one network cost the same
@@ -128,6 +132,14 @@ def parts_of(path: Path) -> list[Path]:
             f"{path}: no run, no evaluation that `evaluate --out` saved, and no folder of such"
         )
     return found
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """Runs in a folder of trainings that have no weights yet."""
+    if not folder.is_dir() or is_part(folder):
+        return []
+    inside = sorted(folder.iterdir())
+    return [run for run in inside if (run / RUN).is_file() and not is_part(run)]
 
 
 def is_part(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """Tables of other programs: what they know, what they lack, and what is wrong with them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from edge_asc.research.answers import read_answers
 from edge_asc.research.compare import BOOTSTRAP, compare
 from edge_asc.research.compare_tables import grids
+from edge_asc.research.systems import system_of
 from edge_asc.research.targets import Targets
 
 DRAWS = 500
@@ -136,3 +138,37 @@ def test_tables_of_spreadsheets_are_read(tmp_path: Path, encoding: str, delimite
     text = "path,label,predicted\na.wav,x,x\nb.wav,x,y\n".replace(",", delimiter)
     path.write_bytes(text.encode(encoding))
     assert read_answers(path).right.tolist() == [True, False]
+
+
+def test_a_fold_of_another_seed_is_none_of_this_one(tmp_path: Path) -> None:
+    for name, first in (("fold1-seed0", 0), ("fold2-seed1", 10)):
+        (tmp_path / "ours" / name).mkdir(parents=True)
+        rows = [",".join((f"{first + i}.wav", "x", "x")) for i in range(10)]
+        write(tmp_path / "ours" / name / "predictions.csv", rows)
+    ours = Targets().open([str(tmp_path / "ours")])[0]
+    assert len(ours.seeds) == 2
+    with pytest.raises(ValueError, match="trainings of ours were not asked the same clips"):
+        compare([ours])
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [((0, 0), 1), ((0, 1), 2), ((None, 1), 1)])
+def test_an_evaluation_says_its_seed(
+    tmp_path: Path, seeds: tuple[int | None, int | None], expected: int
+) -> None:
+    for part, seed in enumerate(seeds):
+        folder = tmp_path / f"part{part}"
+        folder.mkdir()
+        write(folder / "predictions.csv", [f"{part}.wav,x,x"])
+        (folder / "metrics.json").write_text(json.dumps({"seed": seed}))
+    parts = [read_answers(tmp_path / f"part{part}") for part in range(2)]
+    assert len(system_of("n", parts).seeds) == expected
+
+
+def test_runs_that_are_not_finished_are_told(tmp_path: Path) -> None:
+    for name in ("fold1-seed0", "fold2-seed0"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "fold1-seed0" / "predictions.csv", ["a.wav,x,x"])
+    (tmp_path / "fold2-seed0" / "run.json").write_text("{}")
+    targets = Targets()
+    targets.open([str(tmp_path)])
+    assert targets.warnings == [f"{tmp_path / 'fold2-seed0'} is not finished and left out"]

@@ -90,8 +90,10 @@ def compare(
     if plot:
         check_drawable()
     with progress_bar("clips") as on_progress:
-        systems = Targets(data, fold_of(fold), columns, on_progress).open(targets)
+        opened = Targets(data, fold_of(fold), columns, on_progress)
+        systems = opened.open(targets)
     found = measure(systems, metric)
+    found["warnings"] = [*opened.warnings, *found["warnings"]]
     for warning in found["warnings"]:
         notice(f"warning: {warning}")
     from edge_asc.research.compare_tables import grids, print_comparison, save_csv
