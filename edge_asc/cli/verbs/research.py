@@ -21,6 +21,7 @@ from edge_asc.cli.options import (
     models_of,
     one_of,
 )
+from edge_asc.cli.outputs import check_outputs
 from edge_asc.cli.verbosity import notice
 
 METRICS = ("accuracy", "macro-accuracy", "log-loss")
@@ -133,15 +134,20 @@ def predict(
     Tabs between filename, scene_label and a column of probabilities for each scene. The clips may
     have labels or none: an evaluation set, a list of names, a folder of recordings, any data set.
     """
+    from edge_asc.data.layouts.test_set import lists_of
     from edge_asc.data.open import open_recordings
     from edge_asc.research.submission import predict as name_all
     from edge_asc.runtime.zoo.models import model_path
 
     asked = models_of(for_device)
+    check_outputs({"--out": out}, [data, *lists_of(data), target, *asked.values()])
+    dataset = open_recordings(data, columns=columns)
+    for note in dataset.notes:
+        notice(f"warning: {note}")
     with progress_bar("clips") as on_progress:
         found = name_all(
             model_path(target),
-            open_recordings(data, columns=columns),
+            dataset,
             fold=fold_of(fold),
             for_device={device: model_path(path) for device, path in asked.items()},
             crops=crops,
