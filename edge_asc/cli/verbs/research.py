@@ -86,14 +86,20 @@ def compare(
         raise typer.BadParameter("give two or more to compare")
     from edge_asc.plotting import check_drawable
     from edge_asc.research.compare import compare as measure
-    from edge_asc.research.targets import Targets
+    from edge_asc.research.targets import Targets, files_of
 
     if plot:
-        check_drawable()
+        check_drawable(plot)
+    outputs = {"--csv": csv, "--latex": latex, "--plot": plot}
+    check_outputs(outputs, [*files_of(targets), *([data] if data else [])])
     with progress_bar("clips") as on_progress:
         opened = Targets(data, fold_of(fold), columns, on_progress)
         systems = opened.open(targets)
     found = measure(systems, metric)
+    given = {"--data": data, "--fold": fold, "--columns": columns}
+    idle = [option for option, value in given.items() if value is not None]
+    if idle and not opened.has_asked:
+        notice(f"{', '.join(idle)} changed nothing: all answers were saved ones")
     found["warnings"] = [*opened.warnings, *found["warnings"]]
     for warning in found["warnings"]:
         notice(f"warning: {warning}")
