@@ -4,6 +4,7 @@ And JSON as all files and verbs write it.
 """
 
 import contextlib
+import errno
 import fcntl
 import functools
 import hashlib
@@ -12,7 +13,9 @@ import logging
 import math
 import os
 import re
+import shutil
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -44,25 +47,85 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     move wins with a whole file. When the block raises, nothing is left behind. What a process left
     that was killed meanwhile goes with the next one's first file in that folder.
 
+    A link stays one, and its target is written. A pipe or a device stays as well: all that was
+    written goes to it at once.
+
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written, or `path` is one; names `path`.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    asked = Path(path)
+    is_stream = _is_stream(asked)
+    path = Path(os.path.realpath(asked)) if asked.is_symlink() and not is_stream else asked
+    with contextlib.ExitStack() as stack:
+        with _naming(asked):
+            temporary = _beside_nothing(path, stack) if is_stream else _beside(path)
+        try:
+            with _naming(asked, temporary):
+                yield temporary
+                if is_stream:
+                    _pour(temporary, path)
+                else:
+                    temporary.chmod(0o644)  # mkstemp's 0600 would lock out others of a shared cache
+                    temporary.replace(path)
+            log.debug("wrote %s", path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path leads to no file: a pipe, a device, an open output of this process.
+
+    Raises:
+        OSError: it is a folder, or a link without end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    target = path.parent / (os.readlink(path) if path.is_symlink() else path.name)
+    return not stat.S_ISREG(mode) or os.path.realpath(target.parent).startswith("/proc/")
+
+
+def _beside(path: Path) -> Path:
+    """A new empty file in the same folder, which is made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
     if path.parent not in _looked_at:
         _looked_at.add(path.parent)
         remove_left(path.parent)
     prefix = f".{path.name}.{_here()}-{os.getpid()}-"
     handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
     os.close(handle)
-    temporary = Path(name)
+    return Path(name)
+
+
+def _beside_nothing(path: Path, stack: contextlib.ExitStack) -> Path:
+    """A new empty file among temporary files, of the name that is asked for."""
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-asc-"))
+    temporary = Path(folder) / path.name
+    temporary.touch()
+    return temporary
+
+
+def _pour(temporary: Path, stream: Path) -> None:
+    descriptor = os.open(stream, os.O_WRONLY | os.O_APPEND)
+    with temporary.open("rb") as source, os.fdopen(descriptor, "wb") as sink:
+        shutil.copyfileobj(source, sink)
+
+
+@contextmanager
+def _naming(asked: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Let errors name the file that was asked for, which is what people know."""
     try:
-        yield temporary
-        temporary.chmod(0o644)  # mkstemp's 0600 would lock out a second user of a shared cache
-        temporary.replace(path)
-        log.debug("wrote %s", path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if temporary is None or error.filename in (temporary, str(temporary)):
+            error.filename, error.filename2 = str(asked), None
+        raise
 
 
 @functools.cache

@@ -30,14 +30,17 @@ def can_draw() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def check_drawable() -> None:
+def check_drawable(path: Path | None = None) -> None:
     """Say before long work that its picture cannot be drawn.
 
     Raises:
         ImportError: there is no matplotlib; the message says what to do.
+        ValueError: the file's name ends like no picture that can be drawn.
     """
     if not can_draw():
         raise ImportError(_needed())
+    if path is not None and path.suffix and path.suffix[1:].lower() not in KINDS:
+        raise ValueError(f"{path}: a picture is one of {', '.join(KINDS)}, not {path.suffix}")
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Figure":

@@ -36,7 +36,7 @@ def rows(title: str, found: dict[str, Any]) -> Iterator[list[str]]:
         points = difference_text(pair["difference"], found["metric"])
         ends = difference_ends(pair["interval"], found["metric"])
         both = [p_text(pair["p"]), p_text(pair["p_holm"])]
-        certain = "yes" if pair["p_holm"] < LEVEL else "no"
+        certain = "yes" if pair["p_holm"] is not None and pair["p_holm"] < LEVEL else "no"
         yield [title, *networks, f"{points} ({ends})", *both, certain]
 
 

@@ -26,6 +26,8 @@ from edge_asc.data.layouts.listed import PLAIN_COLUMNS, open_plain_csv
 from edge_asc.data.layouts.table import read_columns, table_error
 from edge_asc.data.layouts.tau import TRAIN_LIST, open_tau
 from edge_asc.data.layouts.test_set import (
+    FOR_NAMES,
+    differing_lists,
     has_no_classes,
     is_list,
     open_list,
@@ -114,8 +116,9 @@ def open_recordings(
 def _unlabelled(path: Path) -> SceneDataset | None:
     if path.is_file():
         return open_list(path) if is_list(path) else None
-    if tests := test_list_of(path):
-        return open_test_set(path, tests)
+    if tests := test_list_of(path, FOR_NAMES):
+        found, differ = open_test_set(path, tests), differing_lists(tests)
+        return replace(found, notes=(differ,)) if differ else found
     if (path / TRAIN_LIST).exists() or describing(path) or not has_no_classes(path):
         return None
     return open_loose(path)

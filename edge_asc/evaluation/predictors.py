@@ -92,6 +92,7 @@ class FileScorer:
             "file": str(self._path),
             "file_bytes": classifier.file_bytes,
             "precision": classifier.metadata.precision,
+            "seed": classifier.metadata.provenance.get("seed"),
             "runtime": classifier.runtime,
             "runtime_version": classifier.runtime_version,
             "window_latency_ms": latency_ms(classifier),
@@ -143,7 +144,7 @@ class RunScorer:
         from edge_asc.training.run_folder import load_network, read_run
 
         run = read_run(folder)
-        self._folder, self._name = folder, run.settings().name
+        self._folder, self._name, self._seed = folder, run.settings().name, run.seed
         self.description = f"{self._name}, float32 in torch"
         self.labels: Sequence[str] = run.labels
         self.abstract_labels: Sequence[str] = run.abstract_labels
@@ -163,6 +164,7 @@ class RunScorer:
             "model": self._name,
             "file": str(self._folder),
             "precision": "float32",
+            "seed": self._seed,
             "runtime": "torch",
             "runtime_version": str(torch.__version__),
         }

@@ -3,7 +3,7 @@
 Letters: N clips, S scenes.
 """
 
-import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from edge_asc.data.layouts.table import Row, read_table
 from edge_asc.evaluation.evaluate import CHANCE, Evaluation
 from edge_asc.evaluation.metrics import SMALLEST_PROBABILITY
 from edge_asc.files import read_json
 
 PREDICTIONS, METRICS = "predictions.csv", "metrics.json"
+_SEED = re.compile(r"(?:^|-)seed(\d{1,20})(?:$|-)")  # as `train --seeds` names its runs
 NEEDED = ("path", "label", "predicted")
 
 
@@ -30,7 +32,7 @@ class Answers:
         right: whether each answer was right, bool `[N]`.
         loss: -ln of the true scene's probability, in nats, `[N]`.
         devices: recording devices, "" where unknown.
-        recordings: what the clips were cut from.
+        recordings: what the clips were cut from, "" where unknown.
         facts: of each model that answered, as an evaluation tells them.
     """
 
@@ -42,6 +44,16 @@ class Answers:
     devices: tuple[str, ...]
     recordings: tuple[str, ...]
     facts: tuple[Mapping[str, Any], ...] = field(default=())
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the training, as its evaluation or else the folder's name says."""
+        known = [of_model.get("seed") for of_model in self.facts[:1]]
+        if known and isinstance(known[0], int):
+            return known[0]
+        path = Path(self.where)
+        named = _SEED.search(path.parent.name if path.name == PREDICTIONS else path.stem)
+        return int(named[1]) if named else None
 
 
 def answers_of(result: Evaluation, where: str) -> Answers:
@@ -55,7 +67,7 @@ def answers_of(result: Evaluation, where: str) -> Answers:
         result.scene.argmax(1) == truth,
         _loss(result.scene[np.arange(len(truth)), truth]),
         tuple(clip.device for clip in result.clips),
-        tuple(clip.recording for clip in result.clips),
+        tuple(clip.group for clip in result.clips),
         (result.figures,),
     )
 
@@ -63,19 +75,15 @@ def answers_of(result: Evaluation, where: str) -> Answers:
 def read_answers(path: Path) -> Answers:
     """The answers that `evaluate --out` saved: its folder, or its predictions.csv.
 
-    A table without the column `recording`, as of other programs, has a recording for each clip.
+    A table without the column `recording`, as of other programs, does not know the recordings;
+    nor does a row that names its file there.
 
     Raises:
         ValueError: no such table; says what is wrong with it, and in which line.
         OSError: it cannot be read.
     """
     table = path / PREDICTIONS if path.is_dir() else path
-    with table.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{table} line 1: no column {missing[0]!r}; no table of predictions")
-        rows = list(reader)
+    rows = read_table(table, NEEDED)
     if not rows:
         raise ValueError(f"{table}: no clips")
     figures = table.parent / METRICS
@@ -84,11 +92,16 @@ def read_answers(path: Path) -> Answers:
         tuple(row["path"] for row in rows),
         tuple(row["label"] for row in rows),
         np.array([row["label"] == row["predicted"] for row in rows]),
-        _loss(np.array([_chance(row, table, line) for line, row in enumerate(rows, 2)])),
-        tuple(row.get("device") or "" for row in rows),
-        tuple(row.get("recording") or row["path"] for row in rows),
+        _loss(np.array([_chance(row) for row in rows])),
+        tuple(row.get("device") for row in rows),
+        tuple(_recording(row) for row in rows),
         (read_json(figures, dict[str, Any]),) if figures.is_file() else (),
     )
+
+
+def _recording(row: Row) -> str:
+    recording = row.get("recording")
+    return "" if recording == row["path"] else recording
 
 
 def pooled(parts: Sequence[Answers]) -> Answers:
@@ -108,13 +121,24 @@ def pooled(parts: Sequence[Answers]) -> Answers:
     )
 
 
-def _chance(row: Mapping[str, str], table: Path, line: int) -> float:
+def _chance(row: Row) -> float:
     """The probability of the true scene; NaN where the table has none."""
-    text = row.get(CHANCE + row["label"])
+    found = {
+        name: _probability(row, text)
+        for name, text in row.fields.items()
+        if name.startswith(CHANCE) and text
+    }
+    return found.get(CHANCE + row["label"], float("nan"))
+
+
+def _probability(row: Row, text: str) -> float:
     try:
-        return float(text) if text else float("nan")
+        value = float(text)
     except ValueError:
-        raise ValueError(f"{table} line {line}: {text!r} is no probability") from None
+        value = float("nan")
+    if not 0 <= value <= 1:
+        raise row.error(f"{text!r} is no probability")
+    return value
 
 
 def _loss(of_truth: np.ndarray) -> np.ndarray:

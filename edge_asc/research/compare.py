@@ -4,6 +4,7 @@ Letters: K seeds, N clips, G groups of clips, B resamples.
 """
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -27,20 +28,31 @@ from edge_asc.research.systems import System, aligned
 METRICS = ("accuracy", "macro-accuracy", "log-loss")
 MCNEMAR = "McNemar's exact test on clips"
 BOOTSTRAP = "bootstrap over recordings"
+FEWEST = 2  # recordings of which an interval or a test can be drawn
 COSTS = ("file_bytes", "macs_per_s", "window_latency_ms")  # of an evaluation's figures
 
 
 @dataclass(frozen=True)
 class _Groups:
-    """Clips by what they have in common: number of the group of each `[N]`, names by number."""
+    """Clips by what they have in common: number of the group of each `[N]`, names by number.
+
+    And of how many recordings each group's clips are, `[G]`.
+    """
 
     of_clip: np.ndarray
     names: tuple[str, ...]
+    recordings: tuple[int, ...]
 
     @classmethod
-    def by(cls, values: Sequence[str]) -> "_Groups":
+    def by(cls, values: Sequence[str], recordings: Sequence[str]) -> "_Groups":
         names, numbers = np.unique(np.array(values), return_inverse=True)
-        return cls(numbers, tuple(map(str, names)))
+        pairs = set(zip(numbers.tolist(), recordings, strict=True))
+        counts = Counter(number for number, _ in pairs)
+        return cls(numbers, tuple(map(str, names)), tuple(counts[i] for i in range(len(names))))
+
+    def varies(self, group: int) -> bool:
+        """Whether a group has recordings enough to tell what others might have given."""
+        return self.recordings[group] >= FEWEST
 
     def means(self, values: np.ndarray) -> np.ndarray:
         """Means of `[K, N]` in each group, `[K, G]`."""
@@ -78,7 +90,8 @@ def compare(
         metric, clips, recordings, test (how p was found), systems (name, value, its interval,
         seeds, sd over them, costs, per_class, per_device) and differences (a, b, difference: b's
         value less a's, interval, p, p_holm, and the same per class and device). Intervals hold
-        95 %. `p_holm` bounds false alarms among all differences of its list.
+        95 %; they and p are None of fewer than two recordings. `p_holm` bounds false alarms among
+        all differences of its list.
 
     Raises:
         ValueError: clips or labels differ, or predictions without probabilities have no loss.
@@ -142,8 +155,9 @@ def _pairs(
 
 
 def _groupings(clips: Answers) -> dict[str, _Groups]:
-    found = {"all": _Groups.by(["all"] * len(clips.clips)), "class": _Groups.by(clips.labels)}
-    return found | ({"device": _Groups.by(clips.devices)} if any(clips.devices) else {})
+    values = {"all": ["all"] * len(clips.clips), "class": clips.labels}
+    values |= {"device": clips.devices} if any(clips.devices) else {}
+    return {what: _Groups.by(of_clip, clips.recordings) for what, of_clip in values.items()}
 
 
 def _measure(values: np.ndarray, by: _Groups, drawn: Bootstrap, stream: int) -> _Measured:
@@ -158,7 +172,10 @@ def _differences(
     rows = {}
     for g, name in enumerate(by.names):
         draws = found[b].draws[:, g] - found[a].draws[:, g]
-        if rights is None:
+        p: float | None = None
+        if not by.varies(g):
+            draws = draws[:0]
+        elif rights is None:
             p = p_of_draws(draws)
         else:
             one, other = (rights[i][0, by.of_clip == g] for i in (a, b))
@@ -170,7 +187,10 @@ def _differences(
 
 def _correct(rows: Sequence[dict[str, Any]]) -> None:
     """Add p_holm to differences that are looked at together."""
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+    tested = [row for row in rows if row["p"] is not None]
+    for row in rows:
+        row["p_holm"] = None
+    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = p
 
 
@@ -193,7 +213,7 @@ def _system(
 
     def row(what: str, g: int) -> dict[str, Any]:
         of_seed, asked = found[what].means[:, g], by[what].of_clip == g
-        ends = percentiles(found[what].draws[:, g])
+        ends = percentiles(found[what].draws[:, g]) if by[what].varies(g) else None
         if metric == "accuracy":  # Wilson's, which evaluate prints
             ends = interval(np.full(int(asked.sum()), of_seed.mean()), recordings[asked])
         return {"clips": int(asked.sum()), "value": float(of_seed.mean()), "interval": ends}

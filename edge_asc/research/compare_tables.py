@@ -10,6 +10,7 @@ from edge_asc.evaluation.interval import interval_text
 from edge_asc.research.written import Grid, print_grid, write_csv
 
 SMALLEST_P = 0.0001
+NONE = "-"  # of too few recordings, or of answers that do not differ
 CSV_HEADER = (
     *("what", "system", "versus", "part", "clips", "value", "low", "high", "sd", "seeds"),
     *("p", "p_holm", "file_bytes_min", "file_bytes_max", "macs_per_s", "ms"),
@@ -102,7 +103,7 @@ def ends_text(ends: Sequence[float] | None, metric: str) -> str:
     """Both ends of an interval."""
     if metric == "log-loss" and ends:
         return f"{ends[0]:.4f} to {ends[1]:.4f}"
-    return interval_text(ends)
+    return interval_text(ends) if ends else NONE
 
 
 def difference_text(value: float, metric: str) -> str:
@@ -112,11 +113,13 @@ def difference_text(value: float, metric: str) -> str:
 
 def difference_ends(ends: Sequence[float] | None, metric: str) -> str:
     """Both ends of a difference's interval."""
-    return " to ".join(difference_text(end, metric) for end in ends or ())
+    return " to ".join(difference_text(end, metric) for end in ends) if ends else NONE
 
 
-def p_text(p: float) -> str:
+def p_text(p: float | None) -> str:
     """A p as tables show it."""
+    if p is None:
+        return NONE
     return f"<{SMALLEST_P}" if p < SMALLEST_P else f"{p:.4f}"
 
 

@@ -1,6 +1,7 @@
 """Many trainings of one network, on folds and from seeds: what is missing is made."""
 
 import logging
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from edge_asc.data.dataset import SceneDataset
 from edge_asc.files import read_json
 
 ALL = "all"
+LARGEST_SEED = 2**63 - 1  # torch has signed numbers of 64 bits
+SHOWN_BITS = 128
 log = logging.getLogger(__name__)
 TrainOne = Callable[[int | None, int, Path], Any]  # fold, seed, run folder: trains or goes on
 
@@ -55,9 +58,27 @@ def parse_seeds(text: str) -> list[int]:
     """Seeds as they are typed: `0,1,2`.
 
     Raises:
-        ValueError: another form, or one of them twice.
+        ValueError: another form, one of them twice, or one that is too large.
     """
-    return _numbers("--seeds", text, text.split(","))
+    seeds = _numbers("--seeds", text, text.split(","))
+    for seed in seeds:
+        check_seed(seed)
+    return seeds
+
+
+def check_seed(seed: int) -> None:
+    """Refuse seeds that random generators do not take.
+
+    Raises:
+        ValueError: it is below 0 or too large.
+    """
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"a seed is 0 to {LARGEST_SEED}, not {_short(seed)}")
+
+
+def _short(number: int) -> str:
+    bits = number.bit_length()
+    return str(number) if bits <= SHOWN_BITS else f"a number of {bits} bits"
 
 
 def parse_folds(text: str, dataset: SceneDataset) -> list[int]:
@@ -75,10 +96,12 @@ def parse_folds(text: str, dataset: SceneDataset) -> list[int]:
 
 
 def _numbers(option: str, text: str, parts: Sequence[str]) -> list[int]:
-    numbers = [part.strip() for part in parts]
-    if not all(number.isdecimal() for number in numbers) or len(set(numbers)) < len(numbers):
-        raise ValueError(f"{option} takes different whole numbers with commas, not {text!r}")
-    return [int(number) for number in numbers]
+    texts = [part.strip() for part in parts]
+    is_whole = all(re.fullmatch(r"\d{1,40}", text, re.ASCII) for text in texts)
+    numbers = [int(text) for text in texts] if is_whole else []
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(f"{option} takes different whole numbers with commas, not {text[:80]!r}")
+    return numbers
 
 
 def run_of(folder: Path, fold: int | None, seed: int) -> Path:

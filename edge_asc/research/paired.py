@@ -98,9 +98,11 @@ def over_seeds(means: np.ndarray, stream: int) -> np.ndarray:
 
 
 def percentiles(draws: np.ndarray) -> list[float] | None:
-    """Ends of the 95 % interval of draws `[B]`; None where none holds a clip."""
+    """Ends of the 95 % interval of draws `[B]`; None where none holds a clip, or all are alike."""
     known = draws[~np.isnan(draws)]
-    return [float(x) for x in np.quantile(known, [TAIL, 1 - TAIL])] if len(known) else None
+    if not len(known) or np.ptp(known) <= ROUNDING:
+        return None
+    return [float(x) for x in np.quantile(known, [TAIL, 1 - TAIL])]
 
 
 def p_of_draws(differences: np.ndarray) -> float:

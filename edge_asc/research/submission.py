@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,20 +82,23 @@ def predict(
         on_progress: called after each clip.
 
     Raises:
-        ValueError: an unknown fold, an unusable file, or a model for a device with other scenes.
+        ValueError: an unknown fold, an unusable file, a model for a device with other scenes, or
+            two files of one bare name.
         OSError: a file cannot be read.
     """
     if crops not in CROPS:
         raise ValueError(f"crops {crops!r} is not one of {', '.join(CROPS)}")
     clips = tested(dataset, ALL_FOLDS if fold is None else fold)[1]
+    names = [_name(clip.path, dataset.root) for clip in clips]
+    if bare_names:
+        names = _bare(names)
     scorer: Scorer = open_scorer(target, runtime, views)
     if for_device:
         scorer = by_device(scorer, for_device, dataset, runtime, views)
     hearing = Hearing(n_samples_of(scorer, dataset.clip_s), crops, counted(on_progress, len(clips)))
     found = scorer.predict([clip.path for clip in clips], hearing)
-    names = [_name(clip.path, dataset.root) for clip in clips]
     return Submission(
-        tuple(Path(name).name if bare_names else name for name in names),
+        tuple(names),
         tuple(scorer.labels),
         np.stack([prediction.scene for prediction in found]),
     )
@@ -105,3 +108,12 @@ def _name(path: Path, root: Path) -> str:
     """A file's path below its data set's folder, with slashes."""
     inside = os.path.relpath(path, root)
     return str(path) if inside.startswith("..") else Path(inside).as_posix()
+
+
+def _bare(names: Sequence[str]) -> list[str]:
+    """Names without their folder."""
+    found: dict[str, str] = {}
+    for name in names:
+        if (first := found.setdefault(Path(name).name, name)) != name:
+            raise ValueError(f"bare names: {first} and {name} would both be {Path(name).name}")
+    return [*found]

@@ -8,6 +8,7 @@ from pathlib import PurePath
 import numpy as np
 
 from edge_asc.research.answers import Answers, pooled
+from edge_asc.research.known import devices_of, recordings_of
 
 SHOWN = 2  # clips that an error names
 
@@ -36,25 +37,41 @@ class System:
 
 
 def system_of(name: str, parts: Sequence[Answers]) -> System:
-    """A network of its trainings: those on other clips are folds, those on the same ones seeds."""
+    """A network of its trainings: of one seed each, as they say, those on other clips are folds.
+
+    Where any does not know its seed, those on the same clips are of several.
+    """
+    of_seed: dict[int | None, list[Answers]] = {}
+    knows = all(part.seed is not None for part in parts)
+    for part in parts:
+        if len(set(part.clips)) < len(part.clips):
+            raise ValueError(f"{part.where}: a clip is listed twice")
+        of_seed.setdefault(part.seed if knows else None, []).append(part)
+    found = [seed for same in of_seed.values() for seed in _by_clips(same)]
+    return System(name, tuple(pooled(seed) for seed in found))
+
+
+def _by_clips(parts: Sequence[Answers]) -> list[list[Answers]]:
+    """Trainings on other clips together, those on the same ones apart."""
     seeds: list[list[Answers]] = []
     for part in parts:
         asked = set(part.clips)
-        if len(asked) < len(part.clips):
-            raise ValueError(f"{part.where}: a clip is listed twice")
         fitting = (seed for seed in seeds if not any(asked & set(p.clips) for p in seed))
         if (free := next(fitting, None)) is None:
             seeds.append([part])
         else:
             free.append(part)
-    return System(name, tuple(pooled(seed) for seed in seeds))
+    return seeds
 
 
 def aligned(systems: Sequence[System]) -> list[System]:
     """The same systems with all clips in one order, named without the folder they lie in.
 
+    Devices and recordings are those that any of them knows; a clip of a recording that nobody
+    knows is one by itself.
+
     Raises:
-        ValueError: two were not asked the same clips, or have other labels for one.
+        ValueError: two were not asked the same clips, or have other labels, devices or recordings.
     """
     named = [replace(s, seeds=tuple(_shortened(seed) for seed in s.seeds)) for s in systems]
     order = named[0].seeds[0]
@@ -62,6 +79,13 @@ def aligned(systems: Sequence[System]) -> list[System]:
     for system in named:
         for seed in system.seeds:
             _check_same(whose, order, system.name, seed)
+    of_all = [(system.name, seed) for system in named for seed in system.seeds]
+    devices, recordings = devices_of(of_all), recordings_of(of_all)
+    order = replace(
+        order,
+        devices=tuple(devices.get(clip, "") for clip in order.clips),
+        recordings=tuple(recordings.get(clip, clip) for clip in order.clips),
+    )
     return [replace(s, seeds=tuple(_ordered(seed, order) for seed in s.seeds)) for s in named]
 
 
@@ -80,7 +104,9 @@ def _check_same(whose: str, order: Answers, other: str, answers: Answers) -> Non
     lacking = [clip for clip in order.clips if clip not in theirs]
     further = [clip for clip in answers.clips if clip not in ours]
     if lacking or further:
-        found = [_told(len(lacking), whose, lacking), _told(len(further), other, further)]
+        names = (whose, other) if whose != other else (order.where, answers.where)
+        parts = zip(names, (lacking, further), strict=True)
+        found = [_told(len(clips), name, clips) for name, clips in parts]
         where = f"{whose} and {other}" if whose != other else f"trainings of {whose}"
         told = ", ".join(filter(None, found))
         raise ValueError(f"{where} were not asked the same clips: {told}")
@@ -102,6 +128,6 @@ def _ordered(answers: Answers, order: Answers) -> Answers:
         labels=order.labels,
         right=answers.right[chosen],
         loss=answers.loss[chosen],
-        devices=tuple(answers.devices[i] for i in chosen),
-        recordings=tuple(answers.recordings[i] for i in chosen),
+        devices=order.devices,
+        recordings=order.recordings,
     )

@@ -11,7 +11,7 @@ from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.evaluation.predictors import OnProgress
 from edge_asc.files import read_json
-from edge_asc.research.answers import PREDICTIONS, Answers, answers_of, read_answers
+from edge_asc.research.answers import METRICS, PREDICTIONS, Answers, answers_of, read_answers
 from edge_asc.research.systems import System, system_of
 from edge_asc.runtime.zoo.models import model_path, zoo_names
 
@@ -38,6 +38,8 @@ class Targets:
     ) -> None:
         self._data, self._fold, self._columns = data, fold, columns
         self._on_progress = on_progress
+        self.warnings: list[str] = []  # what was passed over
+        self.has_asked = False  # a model; else all answers were saved ones
         self._opened: dict[Path, SceneDataset] = {}
 
     def open(self, targets: Sequence[str]) -> list[System]:
@@ -59,6 +61,9 @@ class Targets:
 
     def _answers(self, paths: Sequence[Path]) -> Iterator[Answers]:
         parts = [part for path in paths for part in parts_of(path)]
+        self.warnings += [
+            f"{run} is not finished and left out" for path in paths for run in unfinished(path)
+        ]
         for number, part in enumerate(parts):
             answers = read_answers(part) if is_saved(part) else self._ask(part)
             if number == 0:  # trainings of one network cost the same
@@ -66,6 +71,7 @@ class Targets:
             yield answers
 
     def _ask(self, model: Path) -> Answers:
+        self.has_asked = True
         asked = evaluate(
             model, self._dataset(model), fold=self._fold, on_progress=self._on_progress
         )
@@ -89,13 +95,27 @@ def with_macs(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def named(target: str) -> tuple[str, list[Path]]:
-    """The name of a target and its paths; a path may have `=`, `,` and `*` in it."""
-    if Path(target).exists() or target in zoo_names():
+    """The name of a target and its paths; a path may have `=`, `,` and `*` in it.
+
+    Raises:
+        ValueError: the name or a path is empty.
+    """
+    if target and (Path(target).exists() or target in zoo_names()):
         return _short(Path(target)), [Path(target)]
     name, equals, rest = target.partition("=")
-    texts = (rest if equals else target).split(",")
+    texts = [text.strip() for text in (rest if equals else target).split(",")]
+    if not (all(texts) and name.strip()):
+        raise ValueError(f"{target!r}: an empty name; a target is [NAME=]PATH[,PATH…]")
     paths = [path for text in texts for path in _matching(text)]
     return name if equals else _short(paths[0]), paths
+
+
+def files_of(targets: Sequence[str]) -> Iterator[Path]:
+    """The files that are read for targets, of answers that were saved and of models."""
+    for target in targets:
+        for path in named(target)[1]:
+            for part in parts_of(path):
+                yield from (part, part / PREDICTIONS, part / METRICS)
 
 
 def _short(path: Path) -> str:
@@ -128,6 +148,14 @@ def parts_of(path: Path) -> list[Path]:
             f"{path}: no run, no evaluation that `evaluate --out` saved, and no folder of such"
         )
     return found
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """Runs in a folder of trainings that have no weights yet."""
+    if not folder.is_dir() or is_part(folder):
+        return []
+    inside = sorted(folder.iterdir())
+    return [run for run in inside if (run / RUN).is_file() and not is_part(run)]
 
 
 def is_part(folder: Path) -> bool:

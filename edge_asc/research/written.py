@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edge_asc.files import atomic_write, utf8
+from edge_asc.files import ACTS, atomic_write, utf8
 
 _SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -19,10 +19,14 @@ _SPECIAL = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
+    "[": "{[}",  # at a row's beginning, with * they would be an option of the row break above
+    "]": "{]}",
+    "*": "{*}",
     "<": "$<$",
     ">": "$>$",
 }
 _NUMBER = re.compile(r"[\d,.\s%±+</-]*(?:to[\d,.\s%+-]*)?")
+_CONTROL = re.compile(f"[\x00-\x1f{ACTS}]")
 _MINUS = re.compile(r"(?<![\w.])-(?=\d)")  # else a hyphen
 
 
@@ -68,12 +72,15 @@ def latex(grid: Grid) -> str:
     lines = [" & ".join(map(escaped, row)) + r" \\" for row in (grid.header, *grid.rows)]
     body = [lines[0], r"\midrule", *lines[1:]]
     begin, end = rf"\begin{{tabular}}{{{sides}}}", r"\end{tabular}"
-    return "\n".join([f"% {grid.title}", begin, r"\toprule", *body, r"\bottomrule", end, ""])
+    return "\n".join(
+        [f"% {_CONTROL.sub('', grid.title)}", begin, r"\toprule", *body, r"\bottomrule", end, ""]
+    )
 
 
 def escaped(text: str) -> str:
     """Text whose characters mean themselves to LaTeX."""
-    plain = "".join(_SPECIAL.get(character, character) for character in utf8(text))
+    inert = _CONTROL.sub("", " ".join(utf8(text).split()))
+    plain = "".join(_SPECIAL.get(character, character) for character in inert)
     return _MINUS.sub("$-$", plain)
 
 

@@ -85,6 +85,22 @@ def test_what_cannot_be_is_said(tau: Path) -> None:
         chosen(DataConfig(devices=("s1",)), no_s1, 1)
 
 
+def test_names_mean_clips_where_one_is_meant(tau: Path) -> None:
+    dataset = open_dataset(tau)
+    short = [str(tau / TRAIN[0]), Path(TRAIN[1]).name, f"/elsewhere/{TRAIN[2]}"]
+    write(tau / "short.csv", short)
+    assert names(chosen(DataConfig(train_list="short"), dataset, 1)[0]) == TRAIN[:3]
+    write(tau / "twice.csv", [TRAIN[1], Path(TRAIN[1]).name])
+    with pytest.raises(ValueError, match=r"twice.csv line 3: .* is listed twice .first in line 2"):
+        chosen(DataConfig(train_list="twice"), dataset, 1)
+
+
+def test_labels_that_contradict_are_refused(tau: Path) -> None:
+    (tau / "odd.csv").write_text(f"filename,scene_label\n{TRAIN[0]},tram\n")
+    with pytest.raises(ValueError, match=r"odd.csv line 2: .* is 'tram' here and 'bus'"):
+        chosen(DataConfig(train_list="odd"), open_dataset(tau), 1)
+
+
 @pytest.mark.parametrize("name", ["baseline", "compact"])
 def test_presets_of_the_task_name_its_list(name: str) -> None:
     for preset in (f"dcase2025/{name}", f"dcase2025/{name}-device"):

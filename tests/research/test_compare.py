@@ -212,3 +212,8 @@ def test_latex_means_what_stands_there() -> None:
     text = latex(Grid("t", ("a_b", "n"), [("50 % & more", "1,000"), ("x", "-2.0 ± 1")]))
     assert r"a\_b & n \\" in text and r"50 \% \& more & 1,000 \\" in text
     assert r"$-$2.0 $\pm$ 1" in text and r"\begin{tabular}{lr}" in text
+
+
+def test_latex_rows_begin_with_no_option() -> None:
+    text = latex(Grid("t\nx", ("a", "n"), [("[1]", "1"), ("*b\x00\x1b[0m\n", "2")]))
+    assert r"{[}1{]} & 1 \\" in text and r"{*}b{[}0m & 2 \\" in text and text.startswith("% tx\n")

@@ -60,9 +60,16 @@ def test_folds_and_seeds_as_they_are_typed(data: Path, cli: Cli) -> None:
     dataset = open_dataset(data)
     assert parse_folds("all", dataset) == [1, 2]
     assert parse_seeds("0, 3") == [0, 3]
-    for text in ("", "1,1", "a", "1,"):
+    for text in ("", "1,1", "0,00", "a", "1,", "²", "9" * 5000):
         with pytest.raises(ValueError, match="--seeds takes different whole numbers"):
             parse_seeds(text)
+    with pytest.raises(
+        ValueError, match="a seed is 0 to 9223372036854775807, not 92233720368547758"
+    ):
+        parse_seeds(f"{2**63}")
+    code, _, err = cli("train", "nano", "--data", data, "--seed", 2**70)
+    assert code == 1 and "a seed is 0 to" in err and len(err.splitlines()) == 1
+    assert cli("train", "nano", "--data", data, "--seed", 0, "--seeds", "1")[0] == 2
     with pytest.raises(ValueError, match="has no fold 7"):
         parse_folds("7", dataset)
     assert cli("train", "nano", "--data", data, "--fold", 1, "--folds", "1")[0] == 2

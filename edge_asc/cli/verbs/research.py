@@ -21,6 +21,7 @@ from edge_asc.cli.options import (
     models_of,
     one_of,
 )
+from edge_asc.cli.outputs import check_outputs
 from edge_asc.cli.verbosity import notice
 
 METRICS = ("accuracy", "macro-accuracy", "log-loss")
@@ -85,13 +86,21 @@ def compare(
         raise typer.BadParameter("give two or more to compare")
     from edge_asc.plotting import check_drawable
     from edge_asc.research.compare import compare as measure
-    from edge_asc.research.targets import Targets
+    from edge_asc.research.targets import Targets, files_of
 
     if plot:
-        check_drawable()
+        check_drawable(plot)
+    outputs = {"--csv": csv, "--latex": latex, "--plot": plot}
+    check_outputs(outputs, [*files_of(targets), *([data] if data else [])])
     with progress_bar("clips") as on_progress:
-        systems = Targets(data, fold_of(fold), columns, on_progress).open(targets)
+        opened = Targets(data, fold_of(fold), columns, on_progress)
+        systems = opened.open(targets)
     found = measure(systems, metric)
+    given = {"--data": data, "--fold": fold, "--columns": columns}
+    idle = [option for option, value in given.items() if value is not None]
+    if idle and not opened.has_asked:
+        notice(f"{', '.join(idle)} changed nothing: all answers were saved ones")
+    found["warnings"] = [*opened.warnings, *found["warnings"]]
     for warning in found["warnings"]:
         notice(f"warning: {warning}")
     from edge_asc.research.compare_tables import grids, print_comparison, save_csv
@@ -131,15 +140,20 @@ def predict(
     Tabs between filename, scene_label and a column of probabilities for each scene. The clips may
     have labels or none: an evaluation set, a list of names, a folder of recordings, any data set.
     """
+    from edge_asc.data.layouts.test_set import lists_of
     from edge_asc.data.open import open_recordings
     from edge_asc.research.submission import predict as name_all
     from edge_asc.runtime.zoo.models import model_path
 
     asked = models_of(for_device)
+    check_outputs({"--out": out}, [data, *lists_of(data), target, *asked.values()])
+    dataset = open_recordings(data, columns=columns)
+    for note in dataset.notes:
+        notice(f"warning: {note}")
     with progress_bar("clips") as on_progress:
         found = name_all(
             model_path(target),
-            open_recordings(data, columns=columns),
+            dataset,
             fold=fold_of(fold),
             for_device={device: model_path(path) for device, path in asked.items()},
             crops=crops,

@@ -24,7 +24,7 @@ EXAMPLES = {
         "edge-asc train compact-int8 --data DIR --fold 1 --init edge-asc-runs/pre-trained",
         "edge-asc train compact-int8 --data DIR --fold 1 --teacher edge-asc-runs/wide",
         "edge-asc train dcase2025/compact --data TAU --fold 1 --train-list split25.csv",
-        "edge-asc train dcase2025/device --data TAU --fold 1 --init RUN --only-device a",
+        "edge-asc train dcase2025/baseline-device --data TAU --fold 1 --init RUN --only-device a",
         "edge-asc train encoder-base --data DIR --fold 1 --base encoder",
         "edge-asc train nano --data DIR --name nano --folds all --seeds 0,1,2",
         "edge-asc train --like edge-asc-runs/fold1 --name again",
@@ -81,7 +81,7 @@ def train(
             metavar="FILE", help="Learn from these answers too: logits by clip, NPZ, CSV."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Of everything random [0].")] = None,
     seeds: Annotated[
         str | None, typer.Option(metavar="N,N…", help="Train from each of these seeds.")
     ] = None,
@@ -114,9 +114,11 @@ def train(
         raise typer.BadParameter("give one of --fold, --folds")
     if (seeds or folds) and (devices > 1 or num_nodes > 1):
         raise typer.BadParameter("--seeds and --folds train in one process, one run after another")
+    if seed is not None and seeds is not None:
+        raise typer.BadParameter("give one of --seed, --seeds")
     chosen = data_settings(train_list, only_device)
     if like is not None:
-        given = [preset, columns, fold, base, init, seed or None, seeds, folds, *chosen]
+        given = [preset, columns, fold, base, init, seed, seeds, folds, *chosen]
         if teacher or answers or overrides or any(value is not None for value in given):
             raise typer.BadParameter("--like RUN takes all from the run but --data, --out, --name")
         from edge_asc.research.again import recipe_of
@@ -132,6 +134,9 @@ def train(
         if base is not None:
             config = begun_with(config, base, init)
         dataset = open_dataset(data, columns=columns)
+    from edge_asc.research.many import check_seed
+
+    check_seed(first_seed := seed or 0)
     from edge_asc.training.placement import (  # after what may be wrong: torch
         Placement,
         is_main_process,
@@ -146,7 +151,7 @@ def train(
                 dataset,
                 fold,
                 folder,
-                data=str(data),
+                data=os.path.abspath(data),  # --like works from any folder
                 init=init,
                 teachers=teacher or (),
                 answers=answers,
@@ -163,14 +168,14 @@ def train(
         found = train_many(
             (out or DEFAULT_ROOT) / (name or config.name.replace("/", "-")),
             [fold] if folds is None else parse_folds(folds, dataset),
-            [seed] if seeds is None else parse_seeds(seeds),
+            [first_seed] if seeds is None else parse_seeds(seeds),
             Asked(config, dataset.name, init, tuple(teacher or ()), answers),
             train_one,
         )
         print_json(found) if as_json else print_text(many_text(found))
         return
     folder = run_folder(config.name, out, name, resume, num_nodes)
-    train_one(fold, seed, folder, resume)
+    train_one(fold, first_seed, folder, resume)
     if like is not None and is_main_process():
         from edge_asc.research.again import again_text, compare_again
 
@@ -182,6 +187,8 @@ def train(
 
 def data_settings(train_list: str | None, devices: list[str] | None) -> list[str]:
     """The settings that the options for training clips stand for."""
+    if train_list is not None and any(Path(n).is_file() for n in (train_list, train_list + ".csv")):
+        train_list = os.path.abspath(train_list)  # and no name in the data set
     settings = {"data.train_list": train_list, "data.devices": devices}
     return [f"{key}={json.dumps(value)}" for key, value in settings.items() if value]
 

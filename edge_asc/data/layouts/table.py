@@ -115,7 +115,7 @@ def _check_columns(path: Path, columns: tuple[str, ...], required: tuple[str, ..
 
 def _records(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Line number and stripped fields of every line that is not blank."""
-    text = _read_text(path)
+    text = read_text(path)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
         for values in reader:
@@ -125,7 +125,13 @@ def _records(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
         raise table_error(path, reader.line_num, str(error)) from None
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file of text in UTF-8, or UTF-16 with a byte order mark, which is dropped.
+
+    Raises:
+        ValueError: it is no such text; names the file.
+        OSError: it cannot be read.
+    """
     content = path.read_bytes()
     is_utf16 = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
     try:

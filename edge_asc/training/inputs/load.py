@@ -146,7 +146,8 @@ def chosen(
             raise ValueError(
                 "a training list goes with a test fold, --fold: its clips are beside it"
             )
-        clips = listed(clips, dataset.root, find_list(data.train_list, dataset.root))
+        named = find_list(data.train_list, dataset.root)
+        clips = listed(clips, dataset.root, named, same_labels=data.target != "abstract")
     if data.devices:
         clips, test = (
             tuple(clip for clip in side if clip.device in data.devices) for side in (clips, test)

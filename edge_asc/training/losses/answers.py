@@ -5,7 +5,6 @@ clips, so they are softened and mixed as the labels are, while teachers that are
 each batch as the student hears it (`distillation`).
 """
 
-import csv
 import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_asc.data.dataset import Clip
+from edge_asc.data.layouts.table import read_table
 
 NAME = "filename"
 
@@ -95,18 +95,11 @@ def _from_npz(path: Path, labels: Sequence[str]) -> Read:
 
 
 def _from_table(path: Path, labels: Sequence[str]) -> Read:
-    with path.open(newline="", encoding="utf-8") as file:
-        delimiter = "\t" if "\t" in file.readline() else ","
-        file.seek(0)
-        reader = csv.DictReader(file, delimiter=delimiter)
-        missing = [name for name in (NAME, *labels) if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{path} line 1: no column {missing[0]!r}")
-        names, rows = [], []
-        for line, row in enumerate(reader, 2):
-            names.append(row[NAME])
-            try:
-                rows.append([float(row[label]) for label in labels])
-            except (TypeError, ValueError):
-                raise ValueError(f"{path} line {line}: not a number for each scene") from None
+    names, rows = [], []
+    for row in read_table(path, (NAME, *labels)):
+        names.append(row[NAME])
+        try:
+            rows.append([float(row[label]) for label in labels])
+        except ValueError:
+            raise row.error("not a number for each scene") from None
     return names, list(labels), np.array(rows).reshape(len(rows), len(labels))

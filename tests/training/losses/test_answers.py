@@ -26,7 +26,7 @@ def clips(root: Path) -> list[Clip]:
     return [Clip(root / "audio" / f"{i}.wav", "bus", 1) for i in range(2)]
 
 
-@pytest.mark.parametrize("form", ["npz", "npz in another order", "csv", "tsv"])
+@pytest.mark.parametrize("form", ["npz", "npz in another order", "csv", "tsv", "csv with a BOM"])
 def test_every_form_says_the_same(form: str, tmp_path: Path) -> None:
     path = tmp_path / f"answers.{form[:3]}"
     if form == "npz":
@@ -36,10 +36,10 @@ def test_every_form_says_the_same(form: str, tmp_path: Path) -> None:
         labels = np.array(LABELS)[order]
         np.savez(path, names=np.array(NAMES), logits=LOGITS[:, order], labels=labels)
     else:
-        mark = "," if form == "csv" else "\t"
+        mark = "\t" if form == "tsv" else ","
         rows = [[name, *map(str, row)] for name, row in zip(NAMES, LOGITS, strict=True)]
         lines = [mark.join(row) for row in (["filename", *LABELS], *rows)]
-        path.write_text("\n".join(lines) + "\n")
+        path.write_text("\n".join(lines) + "\n", "utf-8-sig" if "BOM" in form else "utf-8")
     found = GivenAnswers.read(path, LABELS).of(clips(tmp_path), tmp_path)
     assert np.array_equal(found, LOGITS.astype(np.float32))
 

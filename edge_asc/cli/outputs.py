@@ -1,0 +1,28 @@
+"""What a verb writes must not be what it reads, nor two things in one file."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import typer
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ()) -> None:
+    """Refuse files that would be written over; wrong usage, before anything is done.
+
+    Args:
+        outputs: by the option that names them; None where it was not given.
+        inputs: what is read.
+    """
+    given = {option: path for option, path in outputs.items() if path is not None}
+    seen: dict[str, str] = {}
+    for option, path in given.items():
+        if path.is_dir():
+            raise typer.BadParameter(f"{option} {path} is a folder; name a file")
+        if path.exists() and not path.is_file():
+            continue  # a pipe or a device takes all
+        if (first := seen.setdefault(os.path.realpath(path), option)) != option:
+            raise typer.BadParameter(f"{first} and {option} are the same file, {path}")
+    for read in inputs:
+        if read.is_file() and (option := seen.get(os.path.realpath(read), "")):
+            raise typer.BadParameter(f"{option} {given[option]} would overwrite what is read")
