@@ -8,9 +8,9 @@ from pathlib import PurePath
 import numpy as np
 
 from edge_asc.research.answers import Answers, pooled
-from edge_asc.research.known import devices_of, recordings_of
 
 SHOWN = 2  # clips that an error names
+Named = Sequence[tuple[str, Answers]]  # whose answers, and these
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def aligned(systems: Sequence[System]) -> list[System]:
         for seed in system.seeds:
             _check_same(whose, order, system.name, seed)
     of_all = [(system.name, seed) for system in named for seed in system.seeds]
-    devices, recordings = devices_of(of_all), recordings_of(of_all)
+    devices, recordings = _devices_of(of_all), _recordings_of(of_all)
     order = replace(
         order,
         devices=tuple(devices.get(clip, "") for clip in order.clips),
@@ -131,3 +131,47 @@ def _ordered(answers: Answers, order: Answers) -> Answers:
         devices=order.devices,
         recordings=order.recordings,
     )
+
+
+def _devices_of(named: Named) -> dict[str, str]:
+    """The recording device of each clip, from whoever knows it.
+
+    Raises:
+        ValueError: two know another one.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for name, answers in named:
+        for clip, device in zip(answers.clips, answers.devices, strict=True):
+            whose, known = found.setdefault(clip, (name, device)) if device else (name, device)
+            if known != device:
+                raise ValueError(
+                    f"{clip} is of device {known!r} for {whose} and {device!r} for {name}"
+                )
+    return {clip: device for clip, (_, device) in found.items()}
+
+
+def _recordings_of(named: Named) -> dict[str, str]:
+    """The recording that each clip was cut from; their names may differ, not what is of one.
+
+    Raises:
+        ValueError: clips are of one recording for one, and of several for another.
+    """
+    found: dict[str, str] = {}
+    for name, answers in named:
+        pairs = zip(answers.clips, answers.recordings, strict=True)
+        theirs = {clip: recording for clip, recording in pairs if recording}
+        ours: dict[str, str] = {}
+        back: dict[str, str] = {}
+        for clip, recording in theirs.items():
+            known = found.get(clip)
+            if known is None:
+                continue
+            both = (ours.setdefault(recording, known), back.setdefault(known, recording))
+            if both != (known, recording):
+                raise ValueError(
+                    f"{clip} is of recording {recording!r} for {name} and {known!r} for another,"
+                    " which hold other clips"
+                )
+        for clip, recording in theirs.items():
+            found.setdefault(clip, ours.get(recording, recording))
+    return found
