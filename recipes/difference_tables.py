@@ -11,7 +11,7 @@ from typing import Any
 
 from tables import made, made_line, markdown
 
-from edge_asc.research.compare_tables import difference_ends, difference_text, p_text
+from edge_asc.research.comparison.tables import difference_ends, difference_text, p_text
 
 TITLES = {  # file -> what it compares
     "sizes": "ESC-10, size of the int8 file",

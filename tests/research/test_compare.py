@@ -11,10 +11,10 @@ import pytest
 from command import Cli, runner
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.evaluation.metrics import scene_metrics
-from edge_asc.research.compare import BOOTSTRAP, MCNEMAR, compare
-from edge_asc.research.compare_tables import grids
-from edge_asc.research.paired import mcnemar
-from edge_asc.research.targets import Targets, named
+from edge_asc.research.comparison.compare import BOOTSTRAP, MCNEMAR, compare
+from edge_asc.research.comparison.paired import mcnemar
+from edge_asc.research.comparison.tables import grids
+from edge_asc.research.comparison.targets import Targets, named
 from edge_asc.research.written import Grid, latex
 from tiny_models import LABELS, write_model, write_tone
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_asc.research.answers import read_answers
-from edge_asc.research.compare import BOOTSTRAP, compare
-from edge_asc.research.compare_tables import grids
-from edge_asc.research.systems import system_of
-from edge_asc.research.targets import Targets
+from edge_asc.research.comparison.answers import read_answers
+from edge_asc.research.comparison.compare import BOOTSTRAP, compare
+from edge_asc.research.comparison.systems import system_of
+from edge_asc.research.comparison.tables import grids
+from edge_asc.research.comparison.targets import Targets
 
 DRAWS = 500
 HEADER = "path,label,predicted"

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from edge_asc.research.paired import Bootstrap, holm, mcnemar, over_seeds, p_of_draws, percentiles
+from edge_asc.research.comparison.paired import (
+    Bootstrap,
+    holm,
+    mcnemar,
+    over_seeds,
+    p_of_draws,
+    percentiles,
+)
 
 SAME = 1e-9  # the same sum in another order
 OF_DRAWS = 0.012  # of an end of an interval, between two sets of 10,000 draws of 300 clips

@@ -85,8 +85,8 @@ def compare(
     if len(targets) < 2:
         raise typer.BadParameter("give two or more to compare")
     from edge_asc.plotting import check_drawable
-    from edge_asc.research.compare import compare as measure
-    from edge_asc.research.targets import Targets, files_of
+    from edge_asc.research.comparison.compare import compare as measure
+    from edge_asc.research.comparison.targets import Targets, files_of
 
     if plot:
         check_drawable(plot)
@@ -103,7 +103,7 @@ def compare(
     found["warnings"] = [*opened.warnings, *found["warnings"]]
     for warning in found["warnings"]:
         notice(f"warning: {warning}")
-    from edge_asc.research.compare_tables import grids, print_comparison, save_csv
+    from edge_asc.research.comparison.tables import grids, print_comparison, save_csv
 
     if csv:
         save_csv(found, csv)
@@ -112,7 +112,7 @@ def compare(
 
         write_latex(latex, grids(found))
     if plot:
-        from edge_asc.research.compare_plot import save_comparison
+        from edge_asc.research.comparison.plot import save_comparison
 
         save_comparison(found, plot)
     print_json(found) if as_json else print_comparison(found, tables())

@@ -1,6 +1,6 @@
 """torch's operations (`aten`) and what reads them into nodes of the graph."""
 
-from edge_asc.graph.tracing.arithmetic import (
+from edge_asc.graph.tracing.ops.arithmetic import (
     add,
     between,
     divide,
@@ -11,7 +11,7 @@ from edge_asc.graph.tracing.arithmetic import (
     subtract,
     subtract_from,
 )
-from edge_asc.graph.tracing.functions import (
+from edge_asc.graph.tracing.ops.functions import (
     clamp,
     clip,
     hard_sigmoid,
@@ -21,9 +21,15 @@ from edge_asc.graph.tracing.functions import (
     silu,
     unary,
 )
-from edge_asc.graph.tracing.joins import concatenate, glu, halves, of_stacked, pad, stack
-from edge_asc.graph.tracing.layers import addmm, batch_norm, batch_norm_no_training, convolution, mm
-from edge_asc.graph.tracing.pools import (
+from edge_asc.graph.tracing.ops.joins import concatenate, glu, halves, of_stacked, pad, stack
+from edge_asc.graph.tracing.ops.layers import (
+    addmm,
+    batch_norm,
+    batch_norm_no_training,
+    convolution,
+    mm,
+)
+from edge_asc.graph.tracing.ops.pools import (
     MAXIMUM,
     MEAN,
     adaptive,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_asc.plotting import new_figure, save_figure
-from edge_asc.research.compare_tables import p_text
+from edge_asc.research.comparison.tables import p_text
 
 ROW_INCHES, EDGE_INCHES, WIDE_INCHES = 0.35, 1.2, 10.0
 

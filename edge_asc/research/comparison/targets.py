@@ -11,8 +11,14 @@ from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.evaluation.predictors import OnProgress
 from edge_asc.files import read_json
-from edge_asc.research.answers import METRICS, PREDICTIONS, Answers, answers_of, read_answers
-from edge_asc.research.systems import System, system_of
+from edge_asc.research.comparison.answers import (
+    METRICS,
+    PREDICTIONS,
+    Answers,
+    answers_of,
+    read_answers,
+)
+from edge_asc.research.comparison.systems import System, system_of
 from edge_asc.runtime.zoo.models import model_path, zoo_names
 
 MODEL_SUFFIXES = (".tflite", ".onnx")

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge_asc.graph.tracing.arguments import array
-from edge_asc.graph.tracing.layers import affine
+from edge_asc.graph.tracing.ops.arguments import array
+from edge_asc.graph.tracing.ops.layers import affine
 from edge_asc.graph.tracing.recorder import Reader, Recorder
 
 

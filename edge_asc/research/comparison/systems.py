@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from edge_asc.research.answers import Answers, pooled
+from edge_asc.research.comparison.answers import Answers, pooled
 
 SHOWN = 2  # clips that an error names
 Named = Sequence[tuple[str, Answers]]  # whose answers, and these

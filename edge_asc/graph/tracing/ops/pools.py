@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edge_asc.graph.tracing.arguments import CHANNELS, FRAMES, MELS, WHOLE_MAP, pair
-from edge_asc.graph.tracing.layers import affine
 from edge_asc.graph.tracing.layout import filled
+from edge_asc.graph.tracing.ops.arguments import CHANNELS, FRAMES, MELS, WHOLE_MAP, pair
+from edge_asc.graph.tracing.ops.layers import affine
 from edge_asc.graph.tracing.recorder import Reader, Recorder
 
 

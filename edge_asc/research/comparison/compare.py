@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from edge_asc.evaluation.interval import interval
-from edge_asc.research.answers import Answers
-from edge_asc.research.paired import (
+from edge_asc.research.comparison.answers import Answers
+from edge_asc.research.comparison.paired import (
     RESAMPLES,
     Bootstrap,
     holm,
@@ -23,7 +23,7 @@ from edge_asc.research.paired import (
     p_of_draws,
     percentiles,
 )
-from edge_asc.research.systems import System, aligned
+from edge_asc.research.comparison.systems import System, aligned
 
 METRICS = ("accuracy", "macro-accuracy", "log-loss")
 MCNEMAR = "McNemar's exact test on clips"

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge_asc.graph.tracing.arguments import CHANNELS, FRAMES, MELS, array, pair
 from edge_asc.graph.tracing.layout import Live, coordinates, filled
+from edge_asc.graph.tracing.ops.arguments import CHANNELS, FRAMES, MELS, array, pair
 from edge_asc.graph.tracing.recorder import Recorder
 
 

@@ -1,0 +1,1 @@
+"""Readers of torch's operations, by what they read."""

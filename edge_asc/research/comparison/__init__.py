@@ -1,0 +1,1 @@
+"""Networks that answered the same clips: who is better, and is it chance?"""
