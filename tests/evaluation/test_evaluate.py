@@ -18,6 +18,7 @@ from edge_asc.audio.decode import load_audio
 from edge_asc.config.schema import Config, DataConfig, ModelConfig, load_preset
 from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.evaluate import Evaluation, choose_fold, evaluate, leaks
+from edge_asc.evaluation.interval import wilson
 from edge_asc.evaluation.metrics import (
     abstract_metrics,
     calibration_error,
@@ -287,7 +288,9 @@ def test_known_accuracy_and_the_same_figures_from_file_and_run(
 
 def test_devices_of_the_training_folds_are_the_seen_ones(data: Path, tmp_path: Path) -> None:
     figures = evaluate(tiny_file(tmp_path), data, fold=2).figures
-    assert figures["unseen_devices"] == {"clips": 3, "accuracy": 1.0}
+    unseen = figures["unseen_devices"]
+    assert (unseen["clips"], unseen["accuracy"]) == (3, 1.0)
+    assert unseen["interval"] == list(wilson(1.0, 3))
     assert figures["seen_devices"]["clips"] == CLIPS_PER_FOLD - 3
     assert set(figures["per_device"]) == {"a", "s4"}
 
