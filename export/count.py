@@ -35,7 +35,7 @@ def budget_of(
     if path.is_file() and path.suffix != ".toml":
         if precision is not None:
             raise ValueError(f"{target}: --precision is for presets and runs; a file has its own")
-        return [inventory_of_file(path, frames=frames, audio_s=audio_s, name=target)]
+        return [inventory_of_file(path, frames=frames, audio_s=audio_s)]
     if frames is not None or audio_s is not None:
         raise ValueError(f"{target}: --frames and --seconds are for files; this says its own")
     from edge_asc.config.schema import PRESETS  # Python 3.11; a file is counted by 3.10 as well

@@ -6,6 +6,7 @@ from pathlib import Path
 from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.rules import RULES, Rule
 from edge_asc.research.written import Grid, write_csv
+from edge_asc.runtime.zoo.models import FOLDER
 
 CSV_HEADER = (
     *("model", "parameters", "constant_bytes", "file_bytes", "macs_per_s", "elementwise_per_s"),
@@ -48,8 +49,9 @@ def save_sizes(inventories: Sequence[Inventory], path: Path) -> None:
 
 def _numbers(found: Inventory) -> list[str | int | None]:
     """What stands in the columns of `CSV_HEADER` before the rules."""
+    path = Path(found.name)
     return [
-        found.name,
+        path.stem if FOLDER in path.parents else found.name,  # one of the zoo goes by its name
         found.parameters,
         found.constant_bytes,
         found.file_bytes,

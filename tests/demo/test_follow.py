@@ -192,6 +192,7 @@ def test_a_terminal_that_is_closed_ends_it(model: Path, tmp_path: Path) -> None:
     command += ["--source", str(long), "--realtime", "--log", str(log)]
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever nohup said to these tests
         os.execv(sys.executable, command)
     try:
         until(lambda: log.exists() and b"listening" in log.read_bytes())
