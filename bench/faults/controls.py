@@ -267,7 +267,7 @@ def _say(work: Callable[[], Any], printed: int) -> None:
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
-    except BaseException:
+    except BaseException:  # as Python itself ends: what it prints is what is looked at
         sys.excepthook(*sys.exc_info())
     finally:
         with suppress(Exception):

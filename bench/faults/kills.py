@@ -146,7 +146,7 @@ def _fork(work: Callable[[], Any]) -> int:
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
-    except BaseException:
+    except BaseException:  # the exit code tells; the process must not return into its parent's code
         if os.environ.get("FAULTS_SHOW"):
             sys.excepthook(*sys.exc_info())
     finally:

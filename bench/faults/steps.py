@@ -148,7 +148,7 @@ def check_whole(folder: Path) -> None:
                 json.loads(path.read_bytes())
             elif path.suffix == ".wav":
                 _hear(path)
-        except Exception as error:
+        except Exception as error:  # what is half-written fails as its reader pleases
             raise ValueError(f"{path.relative_to(folder)}: {error}") from None
 
 

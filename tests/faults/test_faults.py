@@ -25,7 +25,7 @@ SHARE |= {"idle": 120, "half": 30, "microphone": 3, "controls": 1}
 @pytest.mark.parametrize("name", SHARE)
 def test_nothing_goes_wrong(name: str, tmp_path: Path) -> None:
     if name == "microphone" and MISSING is not None:
-        pytest.skip(MISSING)
+        pytest.skip(MISSING)  # names the sound server that is not installed
     found = tmp_path / "found.json"
     words = [name, "--tries", SHARE[name], "--seed", SEED, "--json", found]
     done = subprocess.run(

@@ -152,7 +152,7 @@ def test_lines_are_those_of_the_source() -> None:
     with pytest.raises(ValueError) as caught:
         trace(Network(Call(zeroed)), N_MELS)
     found = re.search(r"test_refusals\.py:(\d+)", str(caught.value))
-    assert found is not None
+    assert found, caught.value
     source = Path(__file__).read_text("utf-8").splitlines()
     assert source[int(found[1]) - 1].strip() == "x[:, 0] = 0"
 

@@ -1,6 +1,7 @@
 """Folders of runs: what is missing is trained, what is there stays, what differs is refused."""
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,8 @@ def test_what_is_missing_is_trained_and_compared(tmp_path: Path, data: Path, cli
     found = json.loads(out)
     assert first.stat().st_mtime_ns == written
     assert [(run["fold"], run["seed"]) for run in found["runs"]] == [(1, 0), (1, 1), (2, 0), (2, 1)]
-    assert len(found["by_seed"]) == 2 and found["sd"] is not None
+    assert list(found["by_seed"]) == ["0", "1"]
+    assert found["sd"] == pytest.approx(statistics.stdev(found["by_seed"].values()))
     code, _, err = train("one", "--folds", "1,2", "--seeds", "0", "--set", "train.epochs=2")
     assert code == 1 and "was started with train.epochs = 1, not 2" in err
 
