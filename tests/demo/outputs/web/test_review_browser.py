@@ -132,6 +132,34 @@ def test_by_mouse(chromium: Browser, page: WebOutput, six: tuple[Store, list[Cli
     assert tab.complaints == []
 
 
+SLOW_FIRST = """(() => {
+  const fast = window.fetch;
+  let slow = 500;
+  window.fetch = async (...request) => {
+    const wait_ms = slow;
+    slow = 0;
+    await new Promise((done) => setTimeout(done, wait_ms));
+    return fast(...request);
+  };
+})()"""
+
+
+def test_a_slow_answer_keeps_its_turn(
+    chromium: Browser, page: WebOutput, six: tuple[Store, list[Clip]]
+) -> None:
+    store, (a, b, *_) = six
+    tab = opened(chromium, page)
+    tab.run(SLOW_FIRST)
+    tab.click("#list li:nth-child(1) .none")
+    tab.click("#list li:nth-child(2) .none")
+    tab.wait("!document.querySelector('#undo').disabled")
+    tab.click("#undo")  # of the second, whether it is there yet or not
+    tab.wait("document.querySelector('#announce').textContent == 'taken back'")
+    assert labels(store) == {**dict.fromkeys(labels(store)), a.id: BACKGROUND}
+    assert b.id in labels(store)
+    assert tab.complaints == []
+
+
 def test_by_keys(chromium: Browser, page: WebOutput, six: tuple[Store, list[Clip]]) -> None:
     store, (a, b, c, d, e, f) = six
     tab = opened(chromium, page)

@@ -18,7 +18,12 @@ let matching = []; // the clips of the filter
 const done = []; // answers that can be taken back: {clip, was}
 const player = new Player($("player"), problem);
 const teacher = new TeacherView($("teacher"), problem);
-const on = { play: (view) => player.toggle(view), label: setLabel, remove, select };
+const on = {
+  play: (view) => player.toggle(view),
+  label: (view, name) => inTurn(() => setLabel(view, name)),
+  remove: (view) => inTurn(() => remove(view)),
+  select,
+};
 
 async function load() {
   listing = await askJson("api/review");
@@ -83,6 +88,13 @@ function go(step, wanted = () => true) {
 }
 
 // ------------------------------------------------------------------------------- answers
+
+// What is asked for is done when all before it is: what a slow connection overtakes would be taken
+// back in another order than it was given.
+let before = Promise.resolve();
+function inTurn(act) {
+  before = before.then(act);
+}
 
 // What the clip was before; null when it could not be done, undefined when the clip is gone.
 async function answer(view, body) {
@@ -172,7 +184,6 @@ const KEYS = {
   "/": () => can() && current.item.querySelector(".other input").focus(),
 };
 const can = () => current && !current.clip.deleted;
-let before = Promise.resolve(); // a key is heeded when what the ones before it asked for is done
 
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input");
@@ -183,10 +194,10 @@ addEventListener("keydown", (event) => {
   const act = KEYS[event.key] ?? (name && (() => can() && setLabel(current, name)));
   if (!act) return;
   event.preventDefault();
-  before = before.then(act);
+  inTurn(act);
 });
 
-$("undo").addEventListener("click", undo);
+$("undo").addEventListener("click", () => inTurn(undo));
 $("more").addEventListener("click", more);
 for (const button of $("filter").children) {
   button.addEventListener("click", () => show(button.dataset.show));
