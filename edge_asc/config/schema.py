@@ -83,6 +83,7 @@ class TrainConfig(Section, frozen=True):
     restart_epochs: Positive = 80.0  # warm-restarts: length of one cosine
     restarts_from: Literal["warm-up", "start"] = "warm-up"  # cosines count from its end, or step 0
 
+    loss: Literal["cross-entropy", "binary"] = "cross-entropy"  # binary: each class by itself
     label_smoothing: BelowOne = 0.0
     scene_weight: Positive = 1.0  # loss = scene_weight * CE + abstract_weight * CE(abstract)
     abstract_weight: Positive = 1.0
@@ -116,6 +117,7 @@ class AugmentConfig(Section, frozen=True):
     sound_mix: Fraction = 0.0  # part of the batches in which sounds are mixed, not features
     roll: Fraction = 0.0  # circular shift of time, uniform in +- this part of the crop
     mixup_alpha: NonNegative = 0.0  # weights of pairs are drawn from Beta(this, this)
+    cut_mix: Fraction = 0.0  # part of the batches with a stretch of mels or frames of other clips
     freq_mixstyle_probability: Fraction = 0.0
     freq_mixstyle_alpha: Positive = 0.3
     frequency_masks: Whole = 0

@@ -12,6 +12,8 @@ done on the graph before quantisation-aware training. With s, t the scale and sh
 - affine → global mean, flatten, max pool (s > 0): the two change places.
 - What is left becomes a depthwise 1 x 1 convolution: the same numbers, one op more.
 
+Convolutions side by side whose outputs are added become one (`parallel`).
+
 Also here: relu and other bounds into the layer before them, zeros around a map into the
 convolution behind them, vectors that become maps again (`maps`), and means and average pools as
 convolutions with constant weights (exact to a tenth of a percent of the int8 steps, where TFLite's
@@ -24,6 +26,7 @@ import numpy as np
 
 from edge_asc.graph.graph import BOUNDED_OPS, Graph, Node, bounds_of, per_channel
 from edge_asc.graph.maps import vectors_as_maps
+from edge_asc.graph.parallel import merge_parallel
 
 
 def fold(graph: Graph) -> Graph:
@@ -48,7 +51,9 @@ def fold(graph: Graph) -> Graph:
     shapes = graph.shapes()
     _means_as_convolutions(graph, {name: shape[0] for name, shape in shapes.items()})
     rules = (_into_affine, _into_producer, _through_maximum, _into_consumers, _swap_with_consumer)
-    while any(rule(graph, node) for node in graph.nodes if node.op == "affine" for rule in rules):
+    while any(
+        rule(graph, node) for node in graph.nodes if node.op == "affine" for rule in rules
+    ) or any(merge_parallel(graph, node) for node in graph.nodes if node.op == "add"):
         pass  # the first rule that fits, then from the beginning
     for node in list(graph.nodes):
         if node.op == "affine":

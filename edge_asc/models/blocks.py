@@ -35,6 +35,7 @@ class Style:
         reduction: channels per hidden unit of the attention's gate.
         norm_first: batch norm before each activation, where it trains faster and folds into the
             convolutions; else after the first activation, as in the paper.
+        branches: k x k convolutions are trained as sums of several; needs `norm_first`.
 
     Raises:
         ValueError: a name that is not there, or a combination in which the attention has no say.
@@ -45,6 +46,7 @@ class Style:
     combine: str = "max"
     reduction: int = 16
     norm_first: bool = False
+    branches: bool = False
 
     def __post_init__(self) -> None:
         check_option("unit", self.unit, ACTIVATIONS)
@@ -75,7 +77,9 @@ class Block(nn.Module):
         unit, first = style.unit, style.norm_first
         self.pointwise = ConvUnit(c_in, c_in, 1, norm=first, unit=unit)
         self.norm = nn.Identity() if first else nn.BatchNorm2d(c_in)
-        self.conv = ConvUnit(c_in, c_out, kernel, padding=kernel // 2, norm=first, unit=unit)
+        self.conv = ConvUnit(
+            c_in, c_out, kernel, padding=kernel // 2, norm=first, unit=unit, branches=style.branches
+        )
         has_attention = style.attention != "none"
         self.attention = (
             ATTENTIONS[style.attention](c_out, style.reduction) if has_attention else None

@@ -35,6 +35,7 @@ class CompactAMFM(nn.Module):
     `[B, 1, M, F] -> ([B, scenes],)` or, with abstract classes, `([B, scenes], [B, abstract])`.
     `unit`, `attention`, `combine`: `Style`. `pool`: what of a clip's maps the classifier sees,
     their `mean`, or `mean+max`, the sum of mean and maximum: silence dilutes a short sound's mean.
+    `branches`: kernels of blocks are trained as sums of several, no byte more in the file.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class CompactAMFM(nn.Module):
         combine: str = "max",
         pool: str = "mean",
         unpooled: int = 1,
+        branches: bool = False,
     ) -> None:
         super().__init__()
         blocks = len(channels) - 1
@@ -59,7 +61,7 @@ class CompactAMFM(nn.Module):
             raise ValueError(f"unpooled must be 1 to {blocks}, the number of blocks: {unpooled}")
         check_option("pool", pool, POOLS)
         self.pool = POOLS[pool]
-        style = Style(unit, attention, combine, reduction, norm_first=True)
+        style = Style(unit, attention, combine, reduction, norm_first=True, branches=branches)
         stem = ConvUnit(
             1, channels[0], stem_kernel, stem_stride, stem_kernel // 2, norm=True, unit=unit
         )

@@ -41,7 +41,11 @@ def filters(unit: str, features: int) -> int:
 class ConvUnit(nn.Module):
     """Convolution and activation, `[B, in, M, F] -> [B, out, M', F']`.
 
-    With `norm`, batch norm stands before the activation.
+    With `norm`, batch norm stands before the activation. With `branches`, an odd kernel is the sum
+    of several that are normalised apart (`ParallelConv`).
+
+    Raises:
+        ValueError: branches without batch norm.
     """
 
     def __init__(
@@ -53,13 +57,21 @@ class ConvUnit(nn.Module):
         padding: int | tuple[int, int] = 0,
         norm: bool = False,
         unit: str = "mfm",
+        branches: bool = False,
     ) -> None:
         super().__init__()
+        if branches and not (norm and isinstance(kernel, int)):
+            raise ValueError("branches need batch norm before the activation and a square kernel")
         width = filters(unit, out_channels)
-        self.filter = nn.Conv2d(in_channels, width, kernel, stride, padding, bias=not norm)
-        self.norm = nn.BatchNorm2d(width) if norm else nn.Identity()
+        self.filter: nn.Module
+        self.norm: nn.Module = nn.Identity()
+        if branches and isinstance(kernel, int):
+            self.filter = ParallelConv(in_channels, width, kernel, stride)
+        else:
+            self.filter = nn.Conv2d(in_channels, width, kernel, stride, padding, bias=not norm)
+            self.norm = nn.BatchNorm2d(width) if norm else nn.Identity()
         self.activation = ACTIVATIONS[unit]()
-        self.halves_first = norm and unit == "mfm"
+        self.halves_first = norm and unit == "mfm" and not branches
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the unit's feature maps."""
@@ -69,6 +81,34 @@ class ConvUnit(nn.Module):
             assert isinstance(norm, nn.BatchNorm2d)
             return max_of_normalised_halves(x, norm)
         return self.activation(norm(x))
+
+
+class ParallelConv(nn.Module):
+    """k x k, 1 x k, k x 1 and 1 x 1 convolutions, each with batch norm, added; k is odd.
+
+    They compute one k x k convolution, which is all that a file has of them (`graph.parallel`), but
+    learn otherwise: the middle and its row and column have gradients of their own. After Ding et
+    al., "ACNet", 2019. `[B, in, M, F] -> [B, out, M', F']`.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        sizes = dict.fromkeys([(kernel, kernel), (1, kernel), (kernel, 1), (1, 1)])
+        self.filters = nn.ModuleList()
+        for high, wide in sizes:
+            filter_ = nn.Conv2d(
+                in_channels, out_channels, (high, wide), stride, (high // 2, wide // 2), bias=False
+            )
+            norm = nn.BatchNorm2d(out_channels)
+            nn.init.constant_(norm.weight, len(sizes) ** -0.5)  # the sum's variance is 1 at first
+            self.filters.append(nn.Sequential(filter_, norm))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sum of all."""
+        first, *others = (layer(x) for layer in self.filters)
+        for other in others:
+            first = first + other
+        return first
 
 
 def max_of_normalised_halves(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:

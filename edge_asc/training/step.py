@@ -30,6 +30,7 @@ from edge_asc.training.losses.distillation import Teachers, soft_losses
 from edge_asc.training.losses.gradnorm import GradNorm, last_shared, task_gradients
 
 AUGMENT, NETWORK = 1, 2  # separate streams of random numbers
+AUDIBLE = 0.1  # smallest share of a mixed clip that a yes-or-no loss calls present
 
 
 class SceneModule(L.LightningModule):
@@ -89,7 +90,7 @@ class SceneModule(L.LightningModule):
         """Return the loss of one augmented batch."""
         x, targets, answers = self.augmented(batch)
         logits = self.run_network(x)
-        losses = task_losses(logits, targets, self.config.label_smoothing)
+        losses = LOSSES[self.config.loss](logits, targets, self.config.label_smoothing)
         if self.teachers is not None:
             soft = self.teachers(x)
             losses = self.taught(losses, logits, soft, self.teachers.temperature)
@@ -174,6 +175,27 @@ def task_losses(
     """
     pairs = zip(logits, targets, strict=True)
     return [F.cross_entropy(x.float(), t, label_smoothing=label_smoothing) for x, t in pairs]
+
+
+def binary_losses(
+    logits: tuple[Tensor, ...], targets: tuple[Tensor, ...], label_smoothing: float = 0.0
+) -> list[Tensor]:
+    """Binary cross entropy of every label set, averaged over batch and classes.
+
+    Each class is a question of its own, so a clip that was mixed of two is both, whatever their
+    shares. The largest logit is still the answer; as probabilities, logits need a temperature.
+
+    Args:
+        logits: `[B, classes]` per head.
+        targets: distributions `[B, classes]` per head; what has a share of `AUDIBLE` is there.
+        label_smoothing: part of the answers, yes or no, that is spread over both.
+    """
+    present = [(t >= AUDIBLE).float() * (1 - label_smoothing) + label_smoothing / 2 for t in targets]
+    pairs = zip(logits, present, strict=True)
+    return [F.binary_cross_entropy_with_logits(x.float(), t) for x, t in pairs]
+
+
+LOSSES = {"cross-entropy": task_losses, "binary": binary_losses}
 
 
 def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

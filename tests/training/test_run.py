@@ -18,7 +18,7 @@ from edge_asc.training.callbacks.loggers import build_loggers
 from edge_asc.training.callbacks.progress import TrainingProgress
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.placement import trainer_precision
-from edge_asc.training.step import task_losses
+from edge_asc.training.step import binary_losses, task_losses
 from edge_asc.training.validate import predict, score
 from small_training import (
     CROP,
@@ -56,6 +56,24 @@ def test_each_label_set_has_its_cross_entropy() -> None:
     targets = tuple(F.one_hot(y, n).float() for y, n in zip(labels, (4, 3), strict=True))
     expected = [F.cross_entropy(x, y) for x, y in zip(logits, labels, strict=True)]
     torch.testing.assert_close(task_losses(logits, targets), expected)
+
+
+def test_a_mixed_clip_is_a_yes_for_both_of_its_scenes() -> None:
+    logits = torch.randn(3, 4, dtype=torch.float64)
+    shares = torch.tensor([[1, 0, 0, 0], [0.3, 0.7, 0, 0], [0, 0.99, 0, 0.01]])
+    heard = torch.tensor([[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0]])
+    yes = 1 / (1 + (-logits).exp())
+    for smoothing in (0.0, 0.1):
+        answer = heard * (1 - smoothing) + smoothing / 2
+        expected = -(answer * yes.log() + (1 - answer) * (1 - yes).log()).mean()
+        (found,) = binary_losses((logits,), (shares,), smoothing)
+        torch.testing.assert_close(found, expected.float())
+
+
+def test_training_on_yes_and_no_learns_the_scenes(tmp_path: Path) -> None:
+    augment = AugmentConfig(cut_mix=0.5, sound_mix=0.5)
+    small_fit(tmp_path, epochs=30, augment=augment, loss="binary")
+    assert float(rows(tmp_path)[-1]["val_accuracy"]) >= 0.9  # chance is a third
 
 
 @pytest.mark.parametrize("n_abstract", [0, 2])

@@ -46,6 +46,27 @@ def mixup(
     return mixed, tuple(torch.lerp(t[partner], t, weight.view(-1, 1)) for t in targets)
 
 
+def cut_mix(
+    x: Tensor, targets: tuple[Tensor, ...], start: Tensor, width: Tensor, partner: Tensor, dim: int
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Put a stretch of its partner into each clip, labels by how much of it is whose.
+
+    After Yun et al., "CutMix", 2019, along one axis alone: what stands in a mel or a frame is of one
+    clip, as nearly all sounds fill one of the two.
+
+    Args:
+        x: features `[B, 1, M, F]`.
+        targets: one distribution over classes `[B, classes]` per label set.
+        start: where the stretch begins, `[B]` or `[1]`.
+        width: of the stretch, as `start`.
+        partner: index of the other clip, `[B]`.
+        dim: 2: a stretch of mels, 3: of frames.
+    """
+    joined = torch.where(_stretch(x, start, width, dim), x[partner], x)
+    share = (1 - width / x.shape[dim]).to(x.dtype).view(-1, 1)
+    return joined, tuple(torch.lerp(t[partner], t, share) for t in targets)
+
+
 def freq_mixstyle(x: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
     """Give each mel bin of a clip a mean and deviation mixed with its partner's.
 
@@ -63,19 +84,24 @@ def mask(x: Tensor, start: Tensor, width: Tensor, dim: int) -> Tensor:
 
     `start` and `width` are `[B]`, or `[1]` for the same mask on every clip.
     """
+    return x.masked_fill(_stretch(x, start, width, dim), 0.0)
+
+
+def _stretch(x: Tensor, start: Tensor, width: Tensor, dim: int) -> Tensor:
+    """True from `start` on over `width` positions of `dim`, as it broadcasts with `x`."""
     position = torch.arange(x.shape[dim], device=x.device)
-    hidden = (position >= start[:, None]) & (position < (start + width)[:, None])  # [B, size]
+    within = (position >= start[:, None]) & (position < (start + width)[:, None])  # [B, size]
     shape = [len(start), 1, 1, 1]
     shape[dim] = x.shape[dim]
-    return x.masked_fill(hidden.view(shape), 0.0)
+    return within.view(shape)
 
 
 class Augmenter:
     """Raw features and labels in, normalised and augmented batch out.
 
     Order: gain, response, noise, roll, one's own, sounds mixed (raw) → normalise → frequency
-    mixstyle → mixup, where sounds were not mixed → masks, so that masked areas hold the mean of
-    normalised features, 0.
+    mixstyle → cut-mix, where sounds were not mixed, else mixup → masks, so that masked areas hold
+    the mean of normalised features, 0.
 
     Args:
         config: what to do and how strongly.
@@ -108,7 +134,10 @@ class Augmenter:
         if as_sounds:
             raw, targets = mix_sounds(raw, targets, *self._pairs(raw, rng), self.log)
         x = self._mixstyle(self.normalize(raw), rng)
-        if not as_sounds and c.mixup_alpha:
+        if not as_sounds and _happens(c.cut_mix, rng):
+            dim = int(rng.integers(2, 4))
+            x, targets = cut_mix(x, targets, *self._stretches(x, dim, rng), dim)
+        elif not as_sounds and c.mixup_alpha:
             x, targets = mixup(x, targets, *self._pairs(x, rng))
         x = self._masks(x, c.frequency_masks, c.frequency_mask_mels, 2, rng)
         return self._masks(x, c.time_masks, c.time_mask_frames, 3, rng), targets
@@ -158,6 +187,13 @@ class Augmenter:
         alpha = self.config.mixup_alpha or 1.0
         weight = rng.beta(alpha, alpha, len(x) if self.config.per_clip else 1)
         return _like(x, weight), _permutation(x, rng)
+
+    def _stretches(self, x: Tensor, dim: int, rng: Random) -> tuple[Tensor, Tensor, Tensor]:
+        """Where each clip's stretch begins, how wide it is, and its partner."""
+        size, n = x.shape[dim], len(x) if self.config.per_clip else 1
+        width = rng.integers(0, size + 1, n)
+        start = rng.integers(0, size - width + 1)
+        return _whole(x, start), _whole(x, width), _permutation(x, rng)
 
     def _masks(self, x: Tensor, count: int, widest: int, dim: int, rng: Random) -> Tensor:
         size = x.shape[dim]

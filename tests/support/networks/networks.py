@@ -30,6 +30,7 @@ class Case:
 
     def __str__(self) -> str:
         style = [str(self.options[key]) for key in STYLE if key in self.options]
+        style += ["branches"] * self.options.get("branches", False)
         return "-".join([self.name, *style, *["abstract"] * bool(self.n_abstract)])
 
     def __hash__(self) -> int:
@@ -72,6 +73,7 @@ CASES = [
     Case("compact", 40, 51, options=TINY | {"unit": "leaky-relu", "attention": "eca"}),
     Case("compact", 40, 51, options=TINY | {"attention": "se", "combine": "replace"}),
     Case("compact", 40, 51, options=SMALL | STRIDED | {"pool": "mean+max", "unpooled": 2}),
+    Case("compact", 40, 51, options=TINY | {"branches": True}),
     Case("slim", 40, 51, options=SLIM),
     Case("slim", 40, 50, n_abstract=3, options=SLIM | DOUBLE),
     Case("single", 32, 40, options=FLAT | {"unit": "leaky-relu", "combine": "replace"}),

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from edge_asc.config.schema import AugmentConfig
-from edge_asc.training.augment.features import Augmenter, freq_mixstyle, mask, mixup, roll
+from edge_asc.training.augment.features import (
+    Augmenter,
+    cut_mix,
+    freq_mixstyle,
+    mask,
+    mixup,
+    roll,
+)
 from edge_asc.training.augment.sound import gain
 from edge_asc.training.inputs import torchaudio_transforms  # noqa: F401  lets torchaudio load
 
@@ -53,6 +60,37 @@ def test_roll_is_numpy_roll_per_clip(x: Tensor) -> None:
     frames = torch.arange(B) * 2
     expected = [np.roll(clip, int(n), axis=-1) for clip, n in zip(x.numpy(), frames, strict=True)]
     assert np.array_equal(roll(x, frames).numpy(), np.stack(expected))
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_cut_mix_shares_labels_as_it_shares_the_map(x: Tensor, dim: int) -> None:
+    size = x.shape[dim]
+    start, width = torch.arange(B) % 3, torch.tensor([0, 1, 2, 3, size - 1, size])
+    start[-1] = 0
+    partner = torch.tensor([1, 2, 3, 4, 5, 0])
+    y, mixed = cut_mix(x, targets(), start, width, partner, dim)
+    for i in range(B):
+        expected = x[i].clone().movedim(dim - 1, 0)
+        stretch = slice(int(start[i]), int(start[i] + width[i]))
+        expected[stretch] = x[partner[i]].movedim(dim - 1, 0)[stretch]
+        assert torch.equal(y[i], expected.movedim(0, dim - 1))
+        of_partner = (y[i] == x[partner[i]]).float().mean()
+        for before, after in zip(targets(), mixed, strict=True):
+            shared = before[i] * (1 - of_partner) + before[partner[i]] * of_partner
+            torch.testing.assert_close(after[i], shared)
+
+
+def test_each_batch_is_cut_along_one_axis_or_the_other() -> None:
+    x = torch.arange(B * M * F, dtype=torch.float32).reshape(B, 1, M, F)
+    whole = {2: 0, 3: 0}  # batches in which every line along the other axis is of one clip
+    for seed in range(40):
+        y, mixed = augmenter(cut_mix=1.0)(x, targets(), np.random.default_rng(seed))
+        owner = (y / (M * F)).floor()  # of every number
+        assert torch.allclose(mixed[0].sum(1), torch.ones(B))
+        for dim in whole:
+            whole[dim] += bool((owner.amax(dim) == owner.amin(dim)).all())
+    assert min(whole.values()) > 10
+    assert sum(whole.values()) >= 40
 
 
 def test_mixup_mixes_features_and_both_label_sets_with_one_weight(x: Tensor) -> None:
