@@ -190,8 +190,9 @@ def binary_losses(
         targets: distributions `[B, classes]` per head; what has a share of `AUDIBLE` is there.
         label_smoothing: part of the answers, yes or no, that is spread over both.
     """
-    present = [(t >= AUDIBLE).float() * (1 - label_smoothing) + label_smoothing / 2 for t in targets]
-    pairs = zip(logits, present, strict=True)
+    present = [(t >= AUDIBLE).float() for t in targets]
+    answers = [t * (1 - label_smoothing) + label_smoothing / 2 for t in present]
+    pairs = zip(logits, answers, strict=True)
     return [F.binary_cross_entropy_with_logits(x.float(), t) for x, t in pairs]
 
 

@@ -51,8 +51,8 @@ def cut_mix(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Put a stretch of its partner into each clip, labels by how much of it is whose.
 
-    After Yun et al., "CutMix", 2019, along one axis alone: what stands in a mel or a frame is of one
-    clip, as nearly all sounds fill one of the two.
+    After Yun et al., "CutMix", 2019, along one axis alone, so that a mel or a frame is of one clip
+    from end to end.
 
     Args:
         x: features `[B, 1, M, F]`.
