@@ -145,6 +145,7 @@ def _lines(hostile: Hostile) -> list[tuple[str, list[object]]]:
         ("train", (typed, "--data", at["data"])),
         ("train", (at["text"], "--data", at["data"])),
         ("train", ("nano", "--data", at["data"], "--set", f"{typed}=1")),
+        ("join", (at["run"], gone, "--out", new[1])),
         ("import-public", (at["text"], "--out", new[1])),
         ("import-public", (gone, "--out", new[2])),
         ("search", ("--rule", typed, "--data", at["data"])),

@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     "Get data": {"data check": data.check, "data synth": data.synth},
     "Train": {
         "train": training.train,
+        "join": training.join,
         "import-public": training.import_public,
         "search": search.search,
         "search show": search.show,

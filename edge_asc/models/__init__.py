@@ -1,6 +1,6 @@
 """Networks by name. Each takes `[B, 1, M, F]` and returns a tuple of logits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -9,11 +9,18 @@ from edge_asc.config.own_code import is_own
 from edge_asc.graph.pretrained import Pretrained
 from edge_asc.models.baselines import DCASE2024Baseline
 from edge_asc.models.compact import CompactAMFM
+from edge_asc.models.members import Members
 from edge_asc.models.own import build_own
 from edge_asc.models.paper import ConventionalAMFM, FullAMFM, SequentialAMFM, SingleAMFM
 from edge_asc.models.resnet import ResNetLight
 from edge_asc.models.slim import SlimAMFM
 from edge_asc.suggest import no_such
+
+
+def _members(n_scenes: int, n_abstract: int, members: Sequence[Mapping[str, Any]]) -> Members:
+    """Networks by name and options, each a table of the two."""
+    return Members([build(m["name"], m.get("options", {}), n_scenes, n_abstract) for m in members])
+
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "compact": CompactAMFM,
@@ -24,6 +31,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "sequential": SequentialAMFM,
     "resnet-light": ResNetLight,
     "dcase2024-baseline": DCASE2024Baseline,
+    "members": _members,
     "pretrained": Pretrained,
 }
 

@@ -1,4 +1,4 @@
-"""The verbs that make runs: train, import-public."""
+"""The verbs that make runs: train, join, import-public."""
 
 import json
 import os
@@ -28,6 +28,10 @@ EXAMPLES = {
         "edge-asc train encoder-base --data DIR --fold 1 --base encoder",
         "edge-asc train nano --data DIR --name nano --folds all --seeds 0,1,2",
         "edge-asc train --like edge-asc-runs/fold1 --name again",
+    ),
+    "join": (
+        "edge-asc join edge-asc-runs/seed0 edge-asc-runs/seed1 --out edge-asc-runs/both",
+        "edge-asc join tuned-a tuned-b tuned-c --average --out edge-asc-runs/mean",
     ),
     "import-public": (
         "edge-asc import-public best.pt --out edge-asc-runs/public",
@@ -228,6 +232,28 @@ def print_trained(folder: Path, as_json: bool) -> None:
             if n := figures.get("recordings"):
                 found += f" (95 % interval {interval_text(wilson(share, n))}, {n} recordings)"
             print_text(found)
+
+
+def join(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Two finished runs or more.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Run folder to write.")],
+    average: Annotated[
+        bool,
+        typer.Option("--average", help="One network with the mean of the weights, of one --init."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make one run of several: their networks side by side, the mean of their logits.
+
+    They must have heard the same clips by the same front end. evaluate, quantize and export take
+    the new run like any other: one file holds all networks.
+    """
+    from edge_asc.training.start_from.members import join_runs
+
+    run = join_runs(runs, out, average)
+    print_json({"run": str(run)}) if as_json else print_text(f"run {run}")
 
 
 def import_public(

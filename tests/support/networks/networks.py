@@ -81,9 +81,21 @@ CASES = [
         "conventional", 32, 40, n_abstract=3, options=FLAT | {"unit": "relu", "attention": "none"}
     ),
     Case("sequential", 32, 40, n_abstract=3, options=FLAT),
+    Case(
+        "members",
+        40,
+        51,
+        n_abstract=3,
+        options={
+            "members": [
+                {"name": "compact", "options": SMALL},
+                {"name": "slim", "options": SLIM | DOUBLE},
+            ]
+        },
+    ),
     Case("resnet-light", 64, 51, options={"channels": [8, 8, 12]}),
 ]
-ANY_LENGTH = ("compact", "slim", "resnet-light", "dcase2024-baseline")
+ANY_LENGTH = ("compact", "slim", "members", "resnet-light", "dcase2024-baseline")
 
 
 def quantised(case: Case) -> GraphNetwork:
