@@ -68,13 +68,13 @@ def score_of(inventory: Inventory) -> Score:
     return Score(values, frozenset({biodcase2026.RAM} & values.keys()))
 
 
-def check_formula(name: str | None) -> None:
+def check_formula(name: str) -> None:
     """Refuse a formula that nobody knows.
 
     Raises:
         ValueError: no such formula; the message lists them.
     """
-    if name is not None and name not in FORMULAS:
+    if name not in FORMULAS:
         raise ValueError(no_such("score", name, FORMULAS))
 
 

@@ -13,7 +13,7 @@ from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.network.reader import inventory_of_torch
 from edge_asc.budget.report import print_report
 from edge_asc.budget.rules import RULES, report
-from edge_asc.budget.score import Score, check_formula, parse_measured, score_of
+from edge_asc.budget.score import Score, parse_measured, score_of
 from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.graph.fold import fold
@@ -155,10 +155,3 @@ def test_what_is_measured_elsewhere_is_checked(text: str, message: str) -> None:
         parse_measured(text)
     found = parse_measured("embedded_time_ms_model=1e2, macs_tflite=5")
     assert found == {"embedded_time_ms_model": 100.0, "macs_tflite": 5.0}
-
-
-def test_an_unknown_formula_lists_the_known() -> None:
-    check_formula(None)
-    check_formula("biodcase2026")
-    with pytest.raises(ValueError, match=r"^score 'biodcase2025' is not one of biodcase2026"):
-        check_formula("biodcase2025")
