@@ -48,7 +48,7 @@ FORMULA: Mapping[str, Term] = {
     "embedded_time_ms_total": Term(2000.0, 287.53, 0.5, floored=True),
     "embedded_ram_usage_bytes": Term(1_000_000, 95_900, 0.5, floored=True),
 }
-RAM = "embedded_ram_usage_bytes"
+RAM, SIZE = "embedded_ram_usage_bytes", "model_size_tflite_bytes"
 
 
 def points(values: Mapping[str, float]) -> dict[str, float]:
@@ -66,18 +66,19 @@ def counted(inventory: Inventory) -> dict[str, float]:
     """The quantities that a network shows without a clip and without a board.
 
     A TFLite file has its size, its MACs and its activations, which stand for the board's memory; a
-    network in torch has the MACs of the float network. What was not counted in full is left out.
+    network in torch has the MACs of the float network, and the size of the file it would be, where
+    one was written. What was not counted in full is left out.
     """
     found: dict[str, float] = {}
-    if inventory.source == "tflite" and inventory.file_bytes and "file" not in inventory.missing:
-        found["model_size_tflite_bytes"] = inventory.file_bytes
+    if inventory.source == "onnx":
+        return found
+    if inventory.file_bytes is not None and "file" not in inventory.missing:
+        found[SIZE] = inventory.file_bytes
     if "work" in inventory.missing:
         return found
     if inventory.source == "torch":
-        return {"macs_inference": inventory.macs}
-    if inventory.source == "tflite":
-        found |= {"macs_tflite": macs(inventory), RAM: inventory.peak_activation_bytes}
-    return found
+        return {**found, "macs_inference": inventory.macs}
+    return {**found, "macs_tflite": macs(inventory), RAM: inventory.peak_activation_bytes}
 
 
 def macs(inventory: Inventory) -> int:

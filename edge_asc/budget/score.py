@@ -20,7 +20,7 @@ class Score:
 
     Attributes:
         values: quantities that are known, by their names in the task's table.
-        estimated: those of them that a board would measure.
+        estimated: those of them that only a board measures, or a file that is not there yet shows.
     """
 
     values: Mapping[str, float]
@@ -65,7 +65,8 @@ class Score:
 def score_of(inventory: Inventory) -> Score:
     """What size, work and memory of a network earn."""
     values = biodcase2026.counted(inventory)
-    return Score(values, frozenset({biodcase2026.RAM} & values.keys()))
+    unsure = {biodcase2026.RAM, *([biodcase2026.SIZE] if inventory.source == "torch" else [])}
+    return Score(values, frozenset(unsure & values.keys()))
 
 
 def check_formula(name: str) -> None:
@@ -114,6 +115,8 @@ def score_table(score: Mapping[str, Any]) -> Table:
             continue
         value = score["values"][name]
         shown = f"{value:,.0f}" if value >= 1000 else f"{value:,.4g}"
-        estimated = f"estimated, {board}" if name in score["estimated"] else ""
+        estimated = (
+            ", ".join(filter(None, ["estimated", board])) if name in score["estimated"] else ""
+        )
         table.add_row(name, shown, f"{score['points'][name]:.3f}", estimated)
     return table

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edge_asc.budget.biodcase2026 import FORMULA, NAME
+from edge_asc.budget.biodcase2026 import FORMULA, NAME, RAM
 from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.score import Score, score_of
 from edge_asc.research.comparison.systems import System
@@ -27,8 +27,10 @@ def score_of_figures(figures: Mapping[str, Any]) -> Score:
     answered = {f"{what}_{side}": figures.get(what) for what in ("accuracy", "roc_auc")}
     known = {name: value for name, value in answered.items() if value is not None}
     counted = _inventory(target)
-    costs = Score({}) if counted is None else score_of(counted)
-    return Score({**costs.values, **known}, costs.estimated)
+    costs = {} if counted is None else score_of(counted).values
+    if not is_file:  # the file it would be is another's business
+        costs = {name: value for name, value in costs.items() if name.endswith(side)}
+    return Score({**costs, **known}, frozenset({RAM} & costs.keys()))
 
 
 def score_of_system(system: System) -> Score:
