@@ -9,7 +9,7 @@ is imported by those that train or count networks.
     ds, cfg = ea.open_dataset("ESC-10"), ea.preset("esc10/32k", epochs=40)
     run = ea.train(cfg, ds, fold=1)            # a Run; model= takes any torch module
     file = run.quantize().export("int8")
-    ea.evaluate(file, ds).accuracy
+    ea.evaluate(file, ds).accuracy             # ea.compare([file, "esc10-32k"], ds) of several
     print(ea.complexity(file, rule="dcase2024"))
 
     q = ea.quantize(ea.trace(net, n_mels=64), batches)           # no run folder needed
@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what type checkers and editors read; the table below says the same
+    from edge_asc.api.compare import compare as compare
     from edge_asc.api.complexity import complexity as complexity
     from edge_asc.api.run import Run as Run
     from edge_asc.api.run import train as train
@@ -65,6 +66,7 @@ _WHERE = {
     "train": "api.run",
     "Run": "api.run",
     "evaluate": "evaluation.evaluate",
+    "compare": "api.compare",
     "complexity": "api.complexity",
     "trace": "graph.trace",
     "fold": "graph.fold",

@@ -72,6 +72,7 @@ class Layer:
             attention, sums, sigmoids; one an element. Data movement is no operation.
         output_bytes: Size of what it puts out, as the graph stores it.
         output_shape: Shape of the first output.
+        input_shape: Shape of the first input; () where the reader does not say.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Layer:
     elementwise: int
     output_bytes: int
     output_shape: Shape
+    input_shape: Shape = ()
 
     @property
     def own(self) -> tuple[Constant, ...]:

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge_asc.budget.rules import Inventory, Layer, Rule, Verdict
+from edge_asc.budget.score import score_table
 from edge_asc.runtime.tta import heard
 
 WIDE = 110  # characters that all columns take with room for names
@@ -30,8 +31,12 @@ def print_report(
     for note in inventory.notes:
         console.print(f"note: {note}", markup=False, highlight=False)
     console.print(verdict_table(inventory, rules, console.width))
+    for rule in rules:
+        if rule.score is not None:
+            console.print(score_table(rule.score(inventory).to_dict()))
     over = [verdict for rule in rules for verdict in rule.measure(inventory) if not verdict.ok]
-    for line in what_fits(inventory) if any(verdict.unit == "bytes" for verdict in over) else ():
+    too_large = any(verdict.unit == "bytes" and verdict.value is not None for verdict in over)
+    for line in what_fits(inventory) if too_large else ():
         console.print(line, markup=False, highlight=False)
     return not over
 

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_asc.budget import biodcase2026
 from edge_asc.budget.inventory import PARAMETERS, Constant, Inventory, Layer, Missing, Role
+from edge_asc.budget.score import Score, score_of
 from edge_asc.suggest import no_such
 
 __all__ = ["DEFAULT_RULE", "RULES", "Constant", "Inventory", "Layer", "OverBudget", "Rule",
@@ -85,6 +87,7 @@ class Rule:
     name: str
     limits: tuple[Limit, ...]
     reading: str
+    score: Callable[[Inventory], Score] | None = None  # where a task ranks by points
 
     def measure(self, inventory: Inventory) -> list[Verdict]:
         """A verdict for each limit, in their order."""
@@ -200,6 +203,25 @@ _RULES = (
         "As dcase2024, for each device's model by itself: several models are not summed.",
     ),
     Rule(
+        "biodcase2026",
+        (
+            Limit("TFLite file", 4_755_032, "bytes", "file", lambda i: i.file_bytes),
+            Limit("MACs of one input", 567_313_754, "MACs", "work", biodcase2026.macs),
+            Limit(
+                "activations in memory",
+                1_000_000,
+                "bytes",
+                "work",
+                lambda i: i.peak_activation_bytes,
+            ),
+        ),
+        "BioDCASE 2026, task 3. It has no limits: these are the values from which on its ranking "
+        "formula gives no points. MACs of a TFLite file as its own tool counts them, once for the "
+        "whole input, with pools, sums and products. The board's memory, which is measured there, "
+        "has a few thousand bytes of tables besides the activations.",
+        score_of,
+    ),
+    Rule(
         "edge-128k",
         (Limit("whole file", 128_000, "bytes", "file", lambda i: i.file_bytes, KB_128),),
         "All bytes of the file: weights, graph, names, metadata. What a device has to store.",
@@ -262,7 +284,8 @@ def report(inventory: Inventory, rules: Iterable[Rule]) -> dict[str, Any]:
 def _rule_report(rule: Rule, inventory: Inventory) -> dict[str, Any]:
     verdicts = rule.measure(inventory)
     found = [_fields(verdict, "quantity value limit unit ok") for verdict in verdicts]
-    return {"ok": all(verdict.ok for verdict in verdicts), "verdicts": found}
+    score = {} if rule.score is None else {"score": rule.score(inventory).to_dict()}
+    return {"ok": all(verdict.ok for verdict in verdicts), "verdicts": found, **score}
 
 
 def _layer_report(layer: Layer) -> dict[str, Any]:

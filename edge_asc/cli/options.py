@@ -10,6 +10,7 @@ from edge_asc.cli import complete
 from edge_asc.suggest import no_such
 
 ALL_FOLDS = "all"
+FORMULAS = ("biodcase2026",)
 OR_NAME = "or a name of `edge-asc models`; a file of that name comes first"
 
 
@@ -73,6 +74,16 @@ FileOrRun = Annotated[
         metavar="FILE|NAME|RUN",
         help=f"Run folder, model file {OR_NAME}.",
         autocompletion=complete.models,
+    ),
+]
+TaskScore = Annotated[
+    str | None,
+    typer.Option(
+        "--score",
+        metavar="|".join(FORMULAS),
+        callback=one_of(lambda: FORMULAS),
+        help="Also points by this task's ranking formula.",
+        autocompletion=complete.one_of(*FORMULAS),
     ),
 ]
 RuntimeName = Annotated[

@@ -19,8 +19,9 @@ def scene_metrics(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence
     """Accuracy in several senses, and how far the probabilities can be believed.
 
     Returns:
-        accuracy (share of clips), macro_accuracy (mean over the classes that occur), log_loss
-        (nats), calibration_error (expected, 15 bins), per_class, confusion (rows: truth).
+        accuracy (share of clips), macro_accuracy (mean over the classes that occur), roc_auc (mean
+        of each class against the rest), log_loss (nats), calibration_error (expected, 15 bins),
+        per_class, confusion (rows: truth).
     """
     matrix = confusion(probabilities, truth)
     totals, right = matrix.sum(axis=1), matrix.diagonal()
@@ -30,6 +31,7 @@ def scene_metrics(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence
         "correct": int(right.sum()),
         "accuracy": float(right.sum() / len(truth)),
         "macro_accuracy": float(np.mean(right[occurring] / totals[occurring])),
+        "roc_auc": roc_auc(probabilities, truth),
         "log_loss": log_loss(probabilities, truth),
         "calibration_error": calibration_error(probabilities, truth),
         "per_class": {
@@ -56,6 +58,30 @@ def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
     """Mean of -ln(probability of the true class), in nats."""
     of_truth = probabilities[np.arange(len(truth)), truth]
     return float(-np.log(np.maximum(of_truth, SMALLEST_PROBABILITY)).mean())
+
+
+def roc_auc(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
+    """Mean area under the ROC curve of each class against the rest; None where there is no rest.
+
+    That of a class is how often one of its clips has a higher probability for it than one of the
+    rest, ties counted half. Classes without clips take no part.
+    """
+    areas = []
+    for number in np.unique(truth):
+        is_class = truth == number
+        n, rest = int(is_class.sum()), int((~is_class).sum())
+        if rest:
+            wins = _ranks(probabilities[:, number])[is_class].sum() - n * (n + 1) / 2
+            areas.append(wins / (n * rest))
+    return float(np.mean(areas)) if areas else None
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Places from 1 in rising order `[N]`; equal values share the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: np.ndarray = (last - (counts - 1) / 2)[place]
+    return ranks
 
 
 def reliability(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from edge_asc.budget.score import score_table
 from edge_asc.evaluation.interval import interval_text
 from edge_asc.runtime.tta import heard
 
@@ -21,6 +22,8 @@ def print_evaluation(figures: dict[str, Any], console: Console | None = None) ->
         console.print(_shares("device", figures["per_device"]))
     if "simulated" in figures:
         console.print(_simulated(figures["simulated"]))
+    if "score" in figures:
+        console.print(score_table(figures["score"]))
 
 
 def _headline(figures: dict[str, Any]) -> str:
@@ -43,6 +46,8 @@ def _summary(figures: dict[str, Any]) -> Table:
         table.add_row("joint with", escape(figures["joint_with"]))
     ends = figures.get("macro_accuracy_interval")
     table.add_row("macro accuracy", _believed(figures["macro_accuracy"], ends))
+    if (area := figures.get("roc_auc")) is not None:
+        table.add_row("ROC AUC", f"{area:.4f}")
     table.add_row("log loss", f"{figures['log_loss']:.4f} nats")
     table.add_row("calibration error", percent(figures["calibration_error"]))
     for name, value in _confidence(figures):

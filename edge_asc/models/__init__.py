@@ -7,7 +7,7 @@ from torch import nn
 
 from edge_asc.config.own_code import is_own
 from edge_asc.graph.pretrained import Pretrained
-from edge_asc.models.baselines import DCASE2024Baseline
+from edge_asc.models.baselines import BioDCASE2026Baseline, DCASE2024Baseline
 from edge_asc.models.compact import CompactAMFM
 from edge_asc.models.members import Members
 from edge_asc.models.own import build_own
@@ -31,6 +31,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "sequential": SequentialAMFM,
     "resnet-light": ResNetLight,
     "dcase2024-baseline": DCASE2024Baseline,
+    "biodcase2026-baseline": BioDCASE2026Baseline,
     "members": _members,
     "pretrained": Pretrained,
 }

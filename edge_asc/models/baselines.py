@@ -64,3 +64,35 @@ class DCASE2024Baseline(nn.Module):
         """`[B, 1, M, F] -> ([B, scenes],)`."""
         x = self.head(self.blocks(self.stem(x)))
         return (F.adaptive_avg_pool2d(x, 1).flatten(1),)
+
+
+class BioDCASE2026Baseline(nn.Module):
+    """The PyTorch baseline of BioDCASE 2026, task 3: 97,163 parameters for 11 classes.
+
+    Three convolutions of 3x3 without padding, each with ReLU, two maxima between them, the mean of
+    what is left, two linear layers (github.com/birdnet-team/BioDCASE-Tiny-2026, Apache-2.0, whose
+    layer sizes these are). On `[B, 1, 40, 133]` 23,326,923 MACs, as its authors publish them.
+    """
+
+    CHANNELS = (32, 64, 128)
+    HIDDEN = 32
+
+    def __init__(self, n_scenes: int, n_abstract: int = 0) -> None:
+        super().__init__()
+        if n_abstract:
+            raise ValueError("biodcase2026-baseline has no abstract head (n_abstract must be 0)")
+        first, second, third = self.CHANNELS
+        self.trunk = nn.Sequential(
+            *(nn.Conv2d(1, first, 3), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(first, second, 3), nn.ReLU(), nn.MaxPool2d(4)),
+            *(nn.Conv2d(second, third, 3), nn.ReLU()),
+        )
+        self.head = nn.Sequential(
+            nn.Dropout(0.05), nn.Linear(third, self.HIDDEN), nn.ReLU(),
+            nn.Linear(self.HIDDEN, n_scenes),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """`[B, 1, M, F] -> ([B, scenes],)`, of 30 mels and frames at least."""
+        x = F.adaptive_avg_pool2d(self.trunk(x), 1).flatten(1)
+        return (self.head(x),)

@@ -60,6 +60,11 @@ AT_LIMIT = [
     ("dcase2022", network(int8(128_000, 5), macs=30_000_000), network(int8(128_001, 5))),
     ("dcase2024", network(half("norm", 64_000, 0)), network(half("norm", 64_001, 0))),
     ("dcase2025", network(macs=150_000_000, audio_s=5.0), network(macs=150_000_001, audio_s=5.0)),
+    (
+        "biodcase2026",
+        network(macs=567_313_754, peak_activation_bytes=1_000_000, file_bytes=4_755_032),
+        network(peak_activation_bytes=1_000_001),
+    ),
     ("edge-128k", network(file_bytes=128_000), network(file_bytes=128_001)),
 ]  # fmt: skip
 

@@ -11,7 +11,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    log_loss,
+    roc_auc_score,
+)
 from torch import Tensor, nn
 
 from edge_asc.audio.decode import load_audio
@@ -24,6 +30,7 @@ from edge_asc.evaluation.metrics import (
     calibration_error,
     device_metrics,
     reliability,
+    roc_auc,
     scene_metrics,
 )
 from edge_asc.evaluation.predictors import in_parallel
@@ -79,6 +86,20 @@ def test_macro_accuracy_is_balanced_accuracy() -> None:
     p, truth = probabilities(500, 4, seed=1)
     found = scene_metrics(p, truth, "abcd")
     assert found["macro_accuracy"] == pytest.approx(balanced_accuracy_score(truth, p.argmax(1)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 120), st.integers(2, 8), st.integers(0, 1000), st.booleans())
+def test_roc_auc_is_scikit_learns(n_clips: int, n_classes: int, seed: int, ties: bool) -> None:
+    p, truth = probabilities(n_clips, n_classes, seed)
+    if ties:  # as of eight bits
+        p = np.round(16 * p) / 16
+    areas = [roc_auc_score(truth == c, p[:, c]) for c in set(truth) if (truth != c).any()]
+    assert roc_auc(p, truth) == pytest.approx(np.mean(areas) if areas else None)
+    if len(set(truth)) == n_classes > 2:
+        q = (p + 1e-9) / (p + 1e-9).sum(1, keepdims=True)
+        whole = roc_auc_score(truth, q, multi_class="ovr", average="macro")
+        assert roc_auc(q, truth) == pytest.approx(whole)
 
 
 @settings(max_examples=60, deadline=None)

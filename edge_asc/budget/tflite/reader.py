@@ -128,6 +128,7 @@ class _Counter:
                 elementwise=elementwise,
                 output_bytes=sum(tensor.size_bytes(shape) for tensor, shape in made),
                 output_shape=made[0][1] if made else (),
+                input_shape=shapes.known[op.inputs[0]] if op.inputs and op.inputs[0] >= 0 else (),
             )
 
     def work(self, shapes: Shapes, op: Operator) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """The verbs that measure: evaluate, and the simulated microphones to evaluate with."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,11 +17,17 @@ from edge_asc.cli.options import (
     FoldOrAll,
     ForDevice,
     RuntimeName,
+    TaskScore,
     Views,
     fold_of,
     models_of,
 )
 from edge_asc.cli.verbosity import notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge_asc.evaluation.evaluate import Evaluation
 
 EXAMPLES = {
     "evaluate": (
@@ -31,6 +38,7 @@ EXAMPLES = {
         "edge-asc evaluate model.tflite --data DIR --curve confidence.png --unknown OTHER",
         "edge-asc evaluate edge-asc-runs/scenes --data DIR --joint-with edge-asc-runs/groups",
         "edge-asc evaluate model.tflite --data DIR --fold 1 --microphones clean,seen:5,unseen:5",
+        "edge-asc evaluate model.tflite --data Development_Set --score biodcase2026",
         "edge-asc evaluate all.tflite --data TAU --for-device a=a.tflite --for-device b=b.tflite",
     ),
     "microphones": (
@@ -85,12 +93,25 @@ def evaluate(
         Path | None,
         typer.Option(metavar="PATH", help="Sounds of other classes: a data set or a folder."),
     ] = None,
+    score: TaskScore = None,
+    measured: Annotated[
+        str | None,
+        typer.Option(
+            metavar="QUANTITY=VALUE,…",
+            help="With --score: what a board measured, by the task's names.",
+        ),
+    ] = None,
+    inference: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="With --score: the float network that is handed in too."),
+    ] = None,
 ) -> None:
     """Measure a model on a data set's test clips.
 
     A file runs in its own runtime with the numpy front end, a run in torch.
     """
     from edge_asc.audio.microphones.choice import parse_microphones
+    from edge_asc.budget.score import parse_measured
     from edge_asc.data.open import open_dataset
     from edge_asc.evaluation.evaluate import evaluate as measure
     from edge_asc.plotting import can_draw, check_drawable
@@ -102,13 +123,15 @@ def evaluate(
         check_drawable()
     if joint and joint_with:
         raise typer.BadParameter("give one of --joint, --joint-with")
+    if score is None and (measured or inference):
+        raise typer.BadParameter("--measured and --inference go with --score")
+    known = parse_measured(measured) if measured else {}
     with progress_bar("clips") as on_progress:
-        result = measure(
+        dataset = open_dataset(data, columns=columns)
+        heard = partial(measure, data=dataset, crops=crops, clip_s=clip_s, on_progress=on_progress)
+        result = heard(
             model_path(target),
-            open_dataset(data, columns=columns),
             fold=tested_on,
-            crops=crops,
-            clip_s=clip_s,
             views=views,
             runtime=runtime,
             joint=joint,
@@ -116,8 +139,9 @@ def evaluate(
             for_device=models_of(for_device),
             unknown=unknown,
             microphones=heard_by,
-            on_progress=on_progress,
         )
+        if score:
+            result.figures["score"] = _score(result, inference, known, heard)
     for warning in result.figures["warnings"]:
         notice(f"warning: {warning}")
     if out:
@@ -134,6 +158,23 @@ def evaluate(
         from edge_asc.evaluation.report import print_evaluation
 
         print_evaluation(result.figures, tables())
+
+
+def _score(
+    result: "Evaluation",
+    inference: Path | None,
+    known: dict[str, float],
+    heard: "Callable[..., Evaluation]",
+) -> dict[str, Any]:
+    """Points of a model, with what is measured elsewhere and the float network's own answers."""
+    from edge_asc.research.task_score import score_of_figures, together
+
+    parts = [score_of_figures(result.figures)]
+    if inference:
+        other = heard(inference, fold=result.figures["fold"])
+        result.figures["warnings"] += other.figures["warnings"]
+        parts.insert(0, score_of_figures(other.figures))
+    return together(*parts).measured(known).to_dict()
 
 
 def microphones(

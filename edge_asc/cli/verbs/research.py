@@ -1,5 +1,6 @@
 """The verbs of papers and challenges: compare, predict."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from edge_asc.cli.options import (
     FoldOrAll,
     ForDevice,
     RuntimeName,
+    TaskScore,
     Views,
     fold_of,
     models_of,
@@ -31,6 +33,7 @@ EXAMPLES = {
         "edge-asc compare evaluations/baseline evaluations/compact",
         "edge-asc compare baseline.tflite compact.tflite --data DIR --fold 1 --plot figure.pdf",
         "edge-asc compare baseline=edge-asc-runs/base ours=edge-asc-runs/ours --latex table.tex",
+        "edge-asc compare a.tflite b.tflite --data Development_Set --score biodcase2026",
         "edge-asc compare 'int8=fold?-int8.tflite' 'fp16=fold?-float16.tflite' --data DIR --json",
     ),
     "predict": (
@@ -75,6 +78,14 @@ def compare(
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="PNG", help="Draw intervals and differences.")
     ] = None,
+    score: TaskScore = None,
+    measured: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:QUANTITY=VALUE,…",
+            help="With --score: what a board measured of a network; again.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare networks that answered the same clips.
@@ -84,38 +95,58 @@ def compare(
     """
     if len(targets) < 2:
         raise typer.BadParameter("give two or more to compare")
+    if measured and not score:
+        raise typer.BadParameter("--measured goes with --score")
+    from edge_asc.api.compare import compare as measure
     from edge_asc.plotting import check_drawable
-    from edge_asc.research.comparison.compare import compare as measure
-    from edge_asc.research.comparison.targets import Targets, files_of
+    from edge_asc.research.comparison.targets import files_of
 
     if plot:
         check_drawable(plot)
     outputs = {"--csv": csv, "--latex": latex, "--plot": plot}
     check_outputs(outputs, [*files_of(targets), *([data] if data else [])])
     with progress_bar("clips") as on_progress:
-        opened = Targets(data, fold_of(fold), columns, on_progress)
-        systems = opened.open(targets)
-    found = measure(systems, metric)
+        found = measure(
+            targets,
+            data,
+            fold=fold_of(fold),
+            columns=columns,
+            metric=metric,
+            score=score,
+            measured=_by_network(measured or ()),
+            on_progress=on_progress,
+        )
     given = {"--data": data, "--fold": fold, "--columns": columns}
     idle = [option for option, value in given.items() if value is not None]
-    if idle and not opened.has_asked:
+    if idle and not found.has_asked:
         notice(f"{', '.join(idle)} changed nothing: all answers were saved ones")
-    found["warnings"] = [*opened.warnings, *found["warnings"]]
-    for warning in found["warnings"]:
+    for warning in found.warnings:
         notice(f"warning: {warning}")
-    from edge_asc.research.comparison.tables import grids, print_comparison, save_csv
-
     if csv:
-        save_csv(found, csv)
+        found.save_csv(csv)
     if latex:
-        from edge_asc.research.written import write_latex
-
-        write_latex(latex, grids(found))
+        found.save_latex(latex)
     if plot:
-        from edge_asc.research.comparison.plot import save_comparison
+        found.plot(plot)
+    if as_json:
+        print_json(found.figures)
+        return
+    from edge_asc.research.comparison.tables import print_comparison
 
-        save_comparison(found, plot)
-    print_json(found) if as_json else print_comparison(found, tables())
+    print_comparison(found.figures, tables())
+
+
+def _by_network(measured: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What a board measured of each network, of `NAME:QUANTITY=VALUE,…`."""
+    from edge_asc.budget.score import parse_measured
+
+    found: dict[str, dict[str, float]] = {}
+    for text in measured:
+        name, colon, values = text.rpartition(":")
+        if not colon:
+            raise typer.BadParameter(f"--measured {text}: expected NAME:QUANTITY=VALUE")
+        found.setdefault(name, {}).update(parse_measured(values))
+    return found
 
 
 def predict(

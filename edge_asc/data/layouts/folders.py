@@ -36,7 +36,8 @@ def open_folders(root: Path) -> SceneDataset | None:
 
     A folder inside a class folder is one recording; a file directly in it is one of its own.
     Folders `fold1`, … or `train`, `val`, `test` above the class folders are folds. A single folder
-    with a name like `audio` above them all is looked into.
+    above them all is looked into where it has a name like `audio`, or holds the sides of a split
+    (BioDCASE: `Development_Set/Train`, `Development_Set/Validation`).
 
     Raises:
         ValueError: folds without class folders, or some folds among classes; or a file stands under
@@ -94,9 +95,9 @@ def passed_over(root: Path) -> dict[str, int]:
 
 
 def _looked_into(root: Path, found: _Found) -> Path:
-    """The folder that holds the class folders: this one, or a single one with such a name."""
+    """The folder that holds the class folders: this one, or a single one that is no class."""
     tops = folders_with_audio(root)
-    while len(tops) == 1 and is_wrapper(tops[0].name):
+    while len(tops) == 1 and (is_wrapper(tops[0].name) or _holds_split(tops[0])):
         inner = folders_with_audio(tops[0])
         if not inner:
             _refuse_unsorted(root, tops)
@@ -106,12 +107,22 @@ def _looked_into(root: Path, found: _Found) -> Path:
     return root
 
 
+def _holds_split(folder: Path) -> bool:
+    """Whether all folders in a folder are sides of a split, with class folders in them."""
+    inner = folders_with_audio(folder)
+    are_sides = len(inner) > 1 and all(is_side(side.name) for side in inner)
+    return are_sides and all(folders_with_audio(side) for side in inner)
+
+
 def _add_sides(root: Path, tops: list[Path], folds: dict[str, int | None], found: _Found) -> None:
     """Class folders inside folders of folds or splits."""
     inner = {top: folders_with_audio(top) for top in tops}
     if not any(inner.values()):
         _refuse_unsorted(root, tops)
     for top in tops:
+        if _holds_split(top):
+            sides = ", ".join(folder.name for folder in inner[top])
+            raise ValueError(f"{top} holds a split of its own ({sides}): give --data {top}")
         found.leave_out(NO_CLASS, _loose(top))
         for folder in inner[top]:
             _add_class(folder, folds[top.name], f"{top.name}/", found)

@@ -8,6 +8,7 @@ _TRAIN = frozenset(["train", "training", "tr"])
 _VALIDATION = frozenset(["val", "valid", "validation", "dev", "develop", "development", "devel"])
 _TEST = frozenset(["test", "testing", "tst", "eval", "evaluate", "evaluation"])
 _FOLD = re.compile(r"(?:fold|split|part|cv)[ ._-]?(\d{1,4})", re.IGNORECASE)
+_SET = re.compile(r"[ ._-]?set$")  # Training_Set is train
 _WRAPPERS = frozenset(
     [
         *("audio", "audios", "audio_files", "audiofiles", "clips", "sounds", "recordings"),
@@ -18,7 +19,7 @@ _WRAPPERS = frozenset(
 
 def is_side(name: str) -> bool:
     """Whether a name stands for a fold or a side of a split."""
-    return bool(_FOLD.fullmatch(name)) or name.lower() in _TRAIN | _VALIDATION | _TEST
+    return bool(_FOLD.fullmatch(name)) or _plain(name) in _TRAIN | _VALIDATION | _TEST
 
 
 def is_wrapper(name: str) -> bool:
@@ -38,7 +39,7 @@ def folds_of(names: list[str]) -> dict[str, int | None] | None:
     Numbered folds keep their numbers. Training and validation are fold 0 and tests fold 1; where
     nothing is a test, validation is fold 1; where all is training, no fold is given.
     """
-    lower = {name: name.lower() for name in names}
+    lower = {name: _plain(name) for name in names}
     numbered = {name: _FOLD.fullmatch(name) for name in names}
     if names and all(numbered.values()):
         return {name: int(found[1]) for name, found in numbered.items() if found}
@@ -49,3 +50,7 @@ def folds_of(names: list[str]) -> dict[str, int | None] | None:
     if not tests or len(tests) == len(names):
         return dict.fromkeys(names)
     return {name: TEST_FOLD if name in tests else TRAIN_FOLD for name in names}
+
+
+def _plain(name: str) -> str:
+    return _SET.sub("", name.lower())

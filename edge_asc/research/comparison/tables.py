@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from edge_asc.evaluation.interval import interval_text
+from edge_asc.research.task_score import score_grid
 from edge_asc.research.written import Grid, print_grid, write_csv
 
 SMALLEST_P = 0.0001
@@ -29,7 +30,8 @@ def grids(found: Mapping[str, Any]) -> list[Grid]:
     """The comparison as tables: networks, differences, then by class and by device."""
     parts = [name for name in ("class", "device") if f"per_{name}" in found["systems"][0]]
     whole = [_systems(found), _differences(found)] if found["differences"] else [_systems(found)]
-    return [*whole, *(_by(found, part) for part in parts)]
+    scores = [score_grid(found["score"])] if "score" in found else []
+    return [*whole, *scores, *(_by(found, part) for part in parts)]
 
 
 def _systems(found: Mapping[str, Any]) -> Grid:
@@ -153,6 +155,9 @@ def _rows(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         said = {"what": found["metric"], "system": row["name"]}
         yield {**row, **said}
         yield from _parts(row, said)
+    for name, row in found.get("score", {"systems": {}})["systems"].items():
+        for quantity, points in row["score"]["points"].items():
+            yield {"what": "points", "system": name, "part": quantity, "value": points}
     for row in found["differences"]:
         said = {"what": "difference", "system": row["b"], "versus": row["a"]}
         yield {**row, **said, "value": row["difference"]}

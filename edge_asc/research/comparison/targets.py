@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.data.open import open_dataset
-from edge_asc.evaluation.evaluate import evaluate
+from edge_asc.evaluation.evaluate import Evaluation, evaluate
 from edge_asc.evaluation.predictors import OnProgress
 from edge_asc.files import read_json
 from edge_asc.research.comparison.answers import (
@@ -29,7 +29,7 @@ class Targets:
     """Opens what is compared, each data set once.
 
     Args:
-        data: the data set; None: a run's own.
+        data: the data set, opened or where it is; None: a run's own.
         fold: whose clips to test on, as of `evaluate`.
         columns: as of `open_dataset`.
         on_progress: called after each clip that is heard.
@@ -37,7 +37,7 @@ class Targets:
 
     def __init__(
         self,
-        data: Path | None = None,
+        data: SceneDataset | Path | None = None,
         fold: int | str | None = None,
         columns: str | None = None,
         on_progress: OnProgress = lambda done, total: None,
@@ -59,22 +59,35 @@ class Targets:
                 two systems.
             OSError: a file cannot be read.
         """
-        given = [named(target) for target in targets]
+        return self.open_named([named(target) for target in targets])
+
+    def open_named(self, given: Sequence[tuple[str, Sequence[Path | Evaluation]]]) -> list[System]:
+        """A system for each name and what it stands for: paths, or evaluations at hand.
+
+        Raises:
+            ValueError, OSError: as of `open`.
+        """
         for name, _ in given:
             if sum(name == other for other, _ in given) > 1:
                 raise ValueError(f"two are called {name}; give names: ours={name} theirs=…")
-        return [system_of(name, [*self._answers(paths)]) for name, paths in given]
+        return [system_of(name, [*self._answers(parts)]) for name, parts in given]
 
-    def _answers(self, paths: Sequence[Path]) -> Iterator[Answers]:
-        parts = [part for path in paths for part in parts_of(path)]
+    def _answers(self, given: Sequence[Path | Evaluation]) -> Iterator[Answers]:
+        paths = [path for path in given if isinstance(path, Path)]
         self.warnings += [
             f"{run} is not finished and left out" for path in paths for run in unfinished(path)
         ]
+        parts = [part for one in given for part in _parts(one)]
         for number, part in enumerate(parts):
-            answers = read_answers(part) if is_saved(part) else self._ask(part)
+            answers = self._of(part)
             if number == 0:  # trainings of one network cost the same
                 answers = replace(answers, facts=tuple(map(with_macs, answers.facts)))
             yield answers
+
+    def _of(self, part: Path | Evaluation) -> Answers:
+        if isinstance(part, Evaluation):
+            return answers_of(part, str(part.figures["file"]))
+        return read_answers(part) if is_saved(part) else self._ask(part)
 
     def _ask(self, model: Path) -> Answers:
         self.has_asked = True
@@ -84,6 +97,8 @@ class Targets:
         return answers_of(asked, str(model))
 
     def _dataset(self, model: Path) -> SceneDataset:
+        if isinstance(self._data, SceneDataset):
+            return self._data
         path, columns = self._data, self._columns
         if path is None and (model / RUN).is_file():
             run = read_json(model / RUN)
@@ -107,13 +122,13 @@ def named(target: str) -> tuple[str, list[Path]]:
         ValueError: the name or a path is empty.
     """
     if target and (Path(target).exists() or target in zoo_names()):
-        return _short(Path(target)), [Path(target)]
+        return short_name(Path(target)), [Path(target)]
     name, equals, rest = target.partition("=")
     texts = [text.strip() for text in (rest if equals else target).split(",")]
     if not (all(texts) and name.strip()):
         raise ValueError(f"{target!r}: an empty name; a target is [NAME=]PATH[,PATH…]")
     paths = [path for text in texts for path in _matching(text)]
-    return name if equals else _short(paths[0]), paths
+    return name if equals else short_name(paths[0]), paths
 
 
 def files_of(targets: Sequence[str]) -> Iterator[Path]:
@@ -124,7 +139,12 @@ def files_of(targets: Sequence[str]) -> Iterator[Path]:
                 yield from (part, part / PREDICTIONS, part / METRICS)
 
 
-def _short(path: Path) -> str:
+def _parts(given: Path | Evaluation) -> Sequence[Path | Evaluation]:
+    return [given] if isinstance(given, Evaluation) else parts_of(given)
+
+
+def short_name(path: Path) -> str:
+    """What a path is called that was given no name."""
     return path.stem if path.suffix in (*MODEL_SUFFIXES, ".csv") else path.resolve().name
 
 

@@ -69,6 +69,7 @@ CASES = [
     Case("compact", 40, 50, n_abstract=3, options=SMALL),
     Case("full", 32, 63, n_abstract=3, options={"n_mels": 32, "n_frames": 63}),
     Case("dcase2024-baseline", 64, 33),
+    Case("biodcase2026-baseline", 40, 45),
     Case("compact", 40, 51, options=TINY | {"unit": "relu", "attention": "none"}),
     Case("compact", 40, 51, options=TINY | {"unit": "leaky-relu", "attention": "eca"}),
     Case("compact", 40, 51, options=TINY | {"attention": "se", "combine": "replace"}),
