@@ -63,7 +63,11 @@ class Targets:
         for name, _ in given:
             if sum(name == other for other, _ in given) > 1:
                 raise ValueError(f"two are called {name}; give names: ours={name} theirs=…")
-        return [system_of(name, [*self._answers(paths)]) for name, paths in given]
+        return [self.system(name, paths) for name, paths in given]
+
+    def system(self, name: str, paths: Sequence[Path]) -> System:
+        """The system of these trainings of one network; arguments as `open` takes them apart."""
+        return system_of(name, [*self._answers(paths)])
 
     def _answers(self, paths: Sequence[Path]) -> Iterator[Answers]:
         parts = [part for path in paths for part in parts_of(path)]
