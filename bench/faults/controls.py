@@ -152,6 +152,7 @@ def _lines(hostile: Hostile) -> list[tuple[str, list[object]]]:
         ("search", ("--rule", "edge-128k", "--data", gone, "--trials", 1)),
         ("search show", ("--study", typed)),
         ("search show", ("--storage", f"sqlite:///{gone}")),
+        ("search best", ("--study", typed, "--data", at["data"])),
         ("search preset", ("--trial", 1, "--study", typed, "--out", new[3])),
         ("record", (typed, "--into", new[4], "--source", at["sound"])),
         ("record", ("bell", "--into", new[4], "--source", at["sound"])),

@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, Callable[..., Any]]] = {
         "import-public": training.import_public,
         "search": search.search,
         "search show": search.show,
+        "search best": search.best,
         "search preset": search.preset,
     },
     "Teach your own sounds": {"record": record.record, "teach": teach.teach},

@@ -93,6 +93,7 @@ class TrainConfig(Section, frozen=True):
 
     distill_weight: Fraction = 0.5  # of the teachers' loss, where there are; labels: the rest
     distill_temperature: Positive = 2.0  # softens teachers' and student's answers
+    distill_feature_weight: NonNegative = 0.0  # of the distance of embeddings, beside all that
 
     sparsity: BelowOne = 0.0  # part of the weights that training makes zero; see pruning.py
     ema: BelowOne = 0.0  # decay per step of the averaged weights; 0: no averaging
@@ -291,6 +292,8 @@ def _check_together(config: Config) -> None:
         raise ValueError("train.balance = 'gradnorm' needs two losses: model.abstract = true")
     if train.balance == "gradnorm" and train.compile:  # compiled backward passes run only once
         raise ValueError("train.balance = 'gradnorm' needs train.compile = false")
+    if train.distill_feature_weight and train.compile:  # hooks in a compiled network may not run
+        raise ValueError("train.distill_feature_weight needs train.compile = false")
     if train.head_epochs and not config.base:
         raise ValueError("train.head_epochs needs a network that begins with a base")
     if config.base and config.data.clip_s and config.data.clip_s < (config.data.crop_s or 0.0):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import Limit, Rule, rules_named
 from edge_asc.config.schema import Config
@@ -19,12 +20,18 @@ class Price:
     parameters: int  # in it, zeros included
     nonzero: int  # those that differ from zero
     macs_per_s: int  # multiply-accumulates for a second of audio
+    peak_activation_bytes: int  # the largest sum of tensors alive at one time
     over: str  # what is over the rule, "" where the rule is kept
     excess: float  # by what part of its limit, summed over the limits; 0 where the rule is kept
 
 
-def search_rule(name: str, max_bytes: int | None = None, max_macs_per_s: int | None = None) -> Rule:
-    """The rule of a name, with tighter limits of the whole file and of its work.
+def search_rule(
+    name: str,
+    max_bytes: int | None = None,
+    max_macs_per_s: int | None = None,
+    max_peak_bytes: int | None = None,
+) -> Rule:
+    """The rule of a name, with tighter limits of the whole file, its work and its peak memory.
 
     Raises:
         ValueError: no such rule, or `all`, which is not one.
@@ -39,7 +46,16 @@ def search_rule(name: str, max_bytes: int | None = None, max_macs_per_s: int | N
         limits.append(
             Limit("MACs per second", max_macs_per_s, "MACs", "work", lambda i: i.per_second(i.macs))
         )
+    if max_peak_bytes is not None:
+        limits.append(
+            Limit("peak activations", max_peak_bytes, "bytes", "work", peak_activation_bytes)
+        )
     return replace(rule, limits=tuple(limits))
+
+
+def peak_activation_bytes(inventory: Inventory) -> int:
+    """What a device has to keep beside the file, as `edge-asc budget` counts it."""
+    return inventory.peak_activation_bytes
 
 
 def price(config: Config, dataset: SceneDataset, rule: Rule) -> Price:
@@ -61,6 +77,7 @@ def price(config: Config, dataset: SceneDataset, rule: Rule) -> Price:
         parameters=inventory.parameters,
         nonzero=inventory.nonzero,
         macs_per_s=inventory.per_second(inventory.macs),
+        peak_activation_bytes=inventory.peak_activation_bytes,
         over="; ".join(map(str, over)),
         excess=sum(((v.value or 0) - v.limit) / max(v.limit, 1) for v in over),
     )

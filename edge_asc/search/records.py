@@ -1,7 +1,7 @@
 """What a study holds, as plain records, and its Pareto front. Nothing here needs torch."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import optuna
@@ -29,6 +29,8 @@ class Record:
     settings: dict[str, Any]  # what was varied, by key
     reason: str  # why it was stopped, "" where it was not or only fell behind
     worker: str  # who trained it
+    # the largest sum of tensors alive at one time; None in searches that did not measure it yet
+    peak_activation_bytes: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -62,6 +64,7 @@ def _record(study: str, trial: FrozenTrial) -> Record:
         settings=trial.user_attrs[SETTINGS],
         reason=trial.user_attrs.get(REASON, ""),
         worker=trial.user_attrs.get(WORKER, ""),
+        peak_activation_bytes=price.get("peak_activation_bytes"),
     )
 
 
@@ -71,17 +74,45 @@ def rejected(study: optuna.Study) -> int:
 
 
 def dominates(a: Record, b: Record) -> bool:
-    """Whether `a` is as good as `b` in accuracy, bytes and work, and better in one of them."""
-    ours, others = _merits(a), _merits(b)
+    """Whether `a` is as good as `b` in all that is known of both, and better in one of them.
+
+    That is accuracy, bytes and work, and peak memory where both were measured.
+    """
+    with_memory = knows_memory((a, b))
+    ours, others = _merits(a, with_memory), _merits(b, with_memory)
     return ours != others and all(x >= y for x, y in zip(ours, others, strict=True))
 
 
-def _merits(record: Record) -> tuple[float, int, int]:
-    return record.accuracy or 0.0, -record.file_bytes, -record.macs_per_s
+def knows_memory(found: Iterable[Record]) -> bool:
+    """Whether the peak memory of each is known."""
+    return all(record.peak_activation_bytes is not None for record in found)
+
+
+def _merits(record: Record, with_memory: bool) -> tuple[float, ...]:
+    merits = (record.accuracy or 0.0, -record.file_bytes, -record.macs_per_s)
+    return (*merits, -(record.peak_activation_bytes or 0)) if with_memory else merits
+
+
+def ranked(found: Iterable[Record]) -> list[Record]:
+    """The finished records, the most accurate first; of equal ones, what costs less."""
+    finished = [record for record in found if record.finished]
+    return sorted(finished, key=lambda record: _merits(record, False), reverse=True)
 
 
 def pareto_front(found: Iterable[Record]) -> list[Record]:
-    """The finished records that no other one dominates, the most accurate first."""
+    """The finished records that no other one dominates, the most accurate first.
+
+    Peak memory takes part where it is known of all of them: else what dominates one need not
+    dominate what that one does.
+    """
     finished = [record for record in found if record.finished]
-    front = [r for r in finished if not any(dominates(other, r) for other in finished)]
-    return sorted(front, key=_merits, reverse=True)
+    with_memory = knows_memory(finished)
+    front = [record for record, is_best in zip(finished, _best(finished), strict=True) if is_best]
+    return sorted(front, key=lambda record: _merits(record, with_memory), reverse=True)
+
+
+def _best(finished: Sequence[Record]) -> list[bool]:
+    """Of each whether none of the others dominates it."""
+    if not knows_memory(finished):
+        finished = [replace(record, peak_activation_bytes=None) for record in finished]
+    return [not any(dominates(other, record) for other in finished) for record in finished]

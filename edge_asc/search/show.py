@@ -16,6 +16,9 @@ from edge_asc.files import atomic_write
 from edge_asc.search.records import PRESET, Record, pareto_front, records, rejected
 from edge_asc.search.task import QUESTION
 
+FIGURES = ("accuracy", "bytes", "MMAC/s", "peak memory")
+UNKNOWN = "-"  # of a search that did not measure it yet
+
 
 def open_studies(storage: RDBStorage, name: str | None) -> list[optuna.Study]:
     """The study of a name, or all of a storage, in the order of their names.
@@ -59,22 +62,31 @@ def summary(studies: Sequence[optuna.Study]) -> dict[str, Any]:
     }
 
 
+def figure_cells(record: Record) -> tuple[str, ...]:
+    """What stands in the columns of `FIGURES`."""
+    peak = record.peak_activation_bytes
+    return (
+        f"{record.accuracy or 0:.1%}",
+        f"{record.file_bytes:,}",
+        f"{record.macs_per_s / 1e6:.1f}",
+        UNKNOWN if peak is None else f"{peak:,}",
+    )
+
+
 def front_table(found: Sequence[Record]) -> Table:
     """One row for each candidate on the Pareto front."""
     finished = sum(record.finished for record in found)
     title = f"Pareto front of {finished} finished candidates ({len(found)} trained)"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
     several = len({record.study for record in found}) > 1
-    for heading in (*(["study"] if several else []), "trial", "accuracy", "bytes", "MMAC/s"):
+    for heading in (*(["study"] if several else []), "trial", *FIGURES):
         table.add_column(heading, justify="left" if heading == "study" else "right", no_wrap=True)
     table.add_column("settings", overflow="fold")
     for record in pareto_front(found):
         table.add_row(
             *([record.study] if several else []),
             str(record.trial),
-            f"{record.accuracy or 0:.1%}",
-            f"{record.file_bytes:,}",
-            f"{record.macs_per_s / 1e6:.1f}",
+            *figure_cells(record),
             settings_text(record.settings),
         )
     return table
@@ -105,11 +117,16 @@ def save_preset(study: optuna.Study, number: int, path: Path) -> Record:
         f"# Trial {number} of study {study.study_name}: validation accuracy"
         f" {record.accuracy or 0:.1%} after {record.epochs} epochs,\n"
         f"# {record.file_bytes:,} bytes in int8, {record.macs_per_s / 1e6:.1f} million MACs per"
-        " second of audio.\n\n"
+        f" second of audio{_peak_text(record)}.\n\n"
     )
     with atomic_write(path) as temporary:
         temporary.write_text(head + tomli_w.dumps(tables), encoding="utf-8")
     return record
+
+
+def _peak_text(record: Record) -> str:
+    peak = record.peak_activation_bytes
+    return "" if peak is None else f",\n# {peak:,} bytes of activations at most at one time"
 
 
 def _without_none(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """A worker of a search: draws candidates, turns away what breaks the rule, trains the others.
 
-The one objective is accuracy, and the rule is a wall. Bytes and work are known exactly before any
-training, so that there is nothing to learn about them, and Optuna's pruners, which save most of the
-time, go with one objective only. The Pareto front over all three is read off the trials afterwards.
+The one objective is accuracy, and the rule is a wall. Bytes, work and memory are known exactly
+before any training, so that there is nothing to learn about them, and Optuna's pruners, which save
+most of the time, go with one objective only. The Pareto front over all of them is read off the
+trials afterwards.
 """
 
 import hashlib
@@ -224,4 +225,6 @@ def line(record: records.Record) -> str:
     accuracy = "no accuracy" if record.accuracy is None else f"{record.accuracy:.1%}"
     stopped = "" if record.finished else f", stopped after {record.epochs} epochs"
     cost = f"{record.file_bytes:,} bytes, {record.macs_per_s / 1e6:.1f} MMAC/s"
-    return f"trial {record.trial}: {accuracy}, {cost}{stopped}"
+    peak = record.peak_activation_bytes
+    memory = "" if peak is None else f", {peak:,} bytes of memory"
+    return f"trial {record.trial}: {accuracy}, {cost}{memory}{stopped}"

@@ -7,7 +7,7 @@ import logging
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from edge_asc.training.inputs.batches import Epochs, FeatureStore
 from edge_asc.training.inputs.load import Material
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.distillation import Teachers
+from edge_asc.training.losses.features import features_of
 from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.step import SceneModule
 
@@ -107,7 +108,7 @@ def fit(
     history = History(average, val_store, folder / "metrics.csv", config.select == "best")
     shown = [TrainingProgress(history)] if progress else []
     started = time.perf_counter()
-    with _quiet_lightning():
+    with _quiet_lightning(), ExitStack() as watching:
         trainer = L.Trainer(
             **placement.trainer_arguments(config.precision),
             **_OWN_WAYS,
@@ -125,7 +126,11 @@ def fit(
         epochs = _epochs(train_store, config, n_frames, seed, balanced, trainer)
         augmenter = Augmenter(augment, TorchFrontEnd(frontend).normalize, frontend.log)
         asked = Teachers(teachers, config.distill_temperature, config.compile) if teachers else None
-        module = SceneModule(network.train(), config, augmenter, epochs, seed, asked)
+        features = None
+        if teachers and config.distill_feature_weight:
+            example = torch.zeros(1, 1, train_store.n_mels, n_frames)
+            features = watching.enter_context(features_of(network, teachers, example))
+        module = SceneModule(network.train(), config, augmenter, epochs, seed, asked, features)
         trainer.fit(module, epochs, ckpt_path=again, weights_only=True)
     epoch = _take_final_weights(network, history, average, config)
     seconds = time.perf_counter() - started

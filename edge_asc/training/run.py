@@ -93,6 +93,11 @@ def train(
     labels = abstract_labels(config, dataset)
     if answers is not None and teachers:
         raise ValueError("give teachers or their answers, not both")
+    if config.train.distill_feature_weight and not teachers:
+        raise ValueError(
+            f"train.distill_feature_weight = {config.train.distill_feature_weight:g} needs a"
+            " teacher that is a run, whose embedding is learnt"
+        )
     given = None if answers is None else GivenAnswers.read(answers, dataset.labels)
     shown = progress and is_main_process()
     material = prepare(config, dataset, fold, seed, shown, cache, given)

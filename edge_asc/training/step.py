@@ -27,6 +27,7 @@ from edge_asc.models.forward import forward_of
 from edge_asc.training.augment.features import Augmenter
 from edge_asc.training.inputs.batches import Batch, Epochs
 from edge_asc.training.losses.distillation import Teachers, soft_losses
+from edge_asc.training.losses.features import Features
 from edge_asc.training.losses.gradnorm import GradNorm, last_shared, task_gradients
 
 AUGMENT, NETWORK = 1, 2  # separate streams of random numbers
@@ -43,6 +44,7 @@ class SceneModule(L.LightningModule):
         epochs: the batches of this process.
         seed: of augmentation and dropout.
         teachers: what it learns from beside the labels.
+        features: how far its embedding is from theirs; None: that is not learnt.
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class SceneModule(L.LightningModule):
         epochs: Epochs,
         seed: int,
         teachers: Teachers | None = None,
+        features: Features | None = None,
     ) -> None:
         super().__init__()
-        self.network, self.teachers = network, teachers
+        self.network, self.teachers, self.features = network, teachers, features
         self.config, self.epochs, self.seed = config, epochs, seed
         self.augmenter, self.as_recorded = augmenter, augmenter.as_recorded()
         self.run_network = forward_of(network, config.compile, config.fast_maximum)
@@ -98,6 +101,8 @@ class SceneModule(L.LightningModule):
             losses = self.taught(losses, logits, answers, self.config.distill_temperature)
         stacked = torch.stack(losses)
         loss = (self.loss_weights.to(stacked) * stacked).sum()
+        if self.features is not None:
+            loss = loss + self.config.distill_feature_weight * self.features()
         if self.gradnorm is not None:
             self.learn_weights(self.gradnorm, losses)
         self.losses.append(loss.detach())
@@ -150,7 +155,8 @@ class SceneModule(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Build the optimiser; its learning rate is set before every step."""
-        return build_optimizer(self.network, self.config)
+        learning = [self.network, *([] if self.features is None else [self.features])]
+        return build_optimizer(nn.ModuleList(learning), self.config)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the learnt loss weights."""

@@ -25,8 +25,8 @@ from tiny_models import ABSTRACT_LABELS, LABELS, write_model, write_tone
 
 VERBS = ("train", "quantize", "export", "budget", "evaluate", "classify", "info", "live", "doctor",
          "bench", "microphones", "explain", "report", "data check", "data synth", "log summary",
-         "search", "search show", "search preset", "calibrate", "models", "models show",
-         "models path", "import-public", "record", "teach")  # fmt: skip
+         "search", "search show", "search best", "search preset", "calibrate", "models",
+         "models show", "models path", "import-public", "record", "teach")  # fmt: skip
 
 
 @pytest.fixture

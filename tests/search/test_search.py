@@ -3,7 +3,10 @@
 import json
 import re
 import shutil
+import sqlite3
 import time
+from contextlib import closing
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -190,6 +193,7 @@ def test_the_price_is_that_of_the_file_before_and_after_training(run: Path, scen
     assert found.file_bytes == pytest.approx(exported.bytes, rel=0.01)
     assert found.parameters == inventory.parameters
     assert found.macs_per_s == inventory.per_second(inventory.macs)
+    assert found.peak_activation_bytes == inventory.peak_activation_bytes
 
 
 def test_pricing_takes_less_than_a_second(scenes: Path) -> None:
@@ -203,30 +207,94 @@ def test_pricing_takes_less_than_a_second(scenes: Path) -> None:
 
 
 def test_limits_may_be_tighter_than_the_rule() -> None:
-    rule = search_rule("edge-128k", 32_000, 10_000_000)
-    assert [limit.most for limit in rule.limits] == [128_000, 32_000, 10_000_000]
+    rule = search_rule("edge-128k", 32_000, 10_000_000, 50_000)
+    assert [limit.most for limit in rule.limits] == [128_000, 32_000, 10_000_000, 50_000]
     with pytest.raises(ValueError, match="one rule, not all"):
         search_rule("all")
 
 
-def record(accuracy: float, file_bytes: int, macs: int, finished: bool = True) -> Record:
-    return Record("s", 0, finished, accuracy, 1, file_bytes, 1, 1, macs, {}, "", "")
+def record(
+    accuracy: float, file_bytes: int, macs: int, finished: bool = True, peak: int | None = None
+) -> Record:
+    return Record("s", 0, finished, accuracy, 1, file_bytes, 1, 1, macs, {}, "", "", peak)
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), max_size=12))
-def test_the_front_is_what_nothing_dominates(points: list[tuple[int, int, int]]) -> None:
-    found = [record(a / 4, b, m) for a, b, m in points]
+small_numbers = st.integers(0, 3)
+points_4d = st.lists(st.tuples(*[small_numbers] * 4), max_size=12)
+
+
+@given(points_4d)
+def test_the_front_is_what_nothing_dominates(points: list[tuple[int, int, int, int]]) -> None:
+    found = [record(a / 4, b, m, peak=p) for a, b, m, p in points]
     front = pareto_front(found)
-    for (a, b, m), r in zip(points, found, strict=True):
-        better = [p for p in points if p[0] >= a and p[1] <= b and p[2] <= m and p != (a, b, m)]
+    for point, r in zip(points, found, strict=True):
+        better = [q for q in points if q != point and q[0] >= point[0] and q[1:] <= point[1:]
+                  and all(x <= y for x, y in zip(q[1:], point[1:], strict=True))]  # fmt: skip
         assert (r in front) == (not better)
     assert not any(dominates(a, b) for a, b in product(found, front))
     assert all(r in front or any(dominates(f, r) for f in front) for r in found)
     assert (not front) == (not found)
 
 
+@given(points_4d, st.data())
+def test_memory_that_is_not_known_of_all_decides_nothing(
+    points: list[tuple[int, int, int, int]], data: st.DataObject
+) -> None:
+    """An older search beside a newer one: the front of accuracy, bytes and work alone."""
+    found = [record(a / 4, b, m, peak=data.draw(st.none() | st.just(p))) for a, b, m, p in points]
+    if all(r.peak_activation_bytes is not None for r in found):
+        return
+    plain = [replace(r, peak_activation_bytes=None) for r in found]
+    front = pareto_front(found)
+    assert [replace(r, peak_activation_bytes=None) for r in front] == pareto_front(plain)
+    assert all(r in found for r in front)
+
+
 def test_what_was_not_finished_is_on_no_front() -> None:
     assert pareto_front([record(1.0, 1, 1, finished=False)]) == []
+
+
+def test_peak_memory_is_a_wall_as_well(blind: Path, tmp_path: Path) -> None:
+    """Half of the small space lies above 8,192 bytes: 16 channels of the stem's maps."""
+    limit = 8192
+    found = small_search(database(tmp_path), tmp_path, small_task(blind, max_peak=limit), 2)
+    assert all(0 < (r.peak_activation_bytes or 0) <= limit for r in found)
+    turned_away = [t for t in trials(tmp_path) if "rejected" in t.user_attrs]
+    over = [t for t in turned_away if t.user_attrs["price"]["peak_activation_bytes"] > limit]
+    assert over
+    for trial in over:
+        assert "peak activations: " in trial.user_attrs["rejected"]
+        assert not trial.intermediate_values and trial.constraints["rule"] > 0
+
+
+def test_a_search_from_before_peak_memory_was_measured_is_read_and_goes_on(
+    searched: Path, blind: Path, cli: Cli, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(searched, tmp_path / "old"))
+    with closing(sqlite3.connect(folder / "trials.db")) as old, old:
+        table = "trial_user_attributes"
+        for number, text in old.execute(
+            f"SELECT trial_user_attribute_id, value_json FROM {table} WHERE key = 'price'"
+        ).fetchall():
+            price = json.loads(text)
+            del price["peak_activation_bytes"]
+            old.execute(
+                f"UPDATE {table} SET value_json = ? WHERE trial_user_attribute_id = ?",
+                (json.dumps(price), number),
+            )
+    picture = tmp_path / "old.png"
+    code, out, err = cli("search", "show", "--folder", folder, "--out", picture)
+    assert (code, err) == (0, "") and "peak memory" in out
+    code, out, _ = cli("search", "show", "--folder", folder, "--json")
+    assert {trial["peak_activation_bytes"] for trial in json.loads(out)["trials"]} == {None}
+    newer = cli("search", "show", "--folder", searched, "--out", tmp_path / "new.png")
+    assert newer[0] == 0 and width(picture) < width(tmp_path / "new.png")  # one panel, not two
+    found = small_search(database(folder), folder, small_task(blind, max_bytes=LIMIT), 5)
+    assert [r.peak_activation_bytes is None for r in found] == [True] * 4 + [False]
+
+
+def width(png: Path) -> int:
+    return int.from_bytes(png.read_bytes()[16:20], "big")
 
 
 def test_show_and_preset(searched: Path, cli: Cli, tmp_path: Path, blind: Path) -> None:

@@ -1,4 +1,4 @@
-"""The verbs that search for networks: search, search show, search preset."""
+"""The verbs that search for networks: search, search show, search best, search preset."""
 
 import os
 from pathlib import Path
@@ -8,19 +8,25 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, print_text, tables
-from edge_asc.cli.options import AsJson, Columns, Overrides, one_of
-from edge_asc.cli.verbosity import is_quiet
+from edge_asc.cli.options import AsJson, Columns, Data, Overrides, one_of
+from edge_asc.cli.outputs import check_outputs
+from edge_asc.cli.verbosity import is_quiet, notice
 
 EXAMPLES = {
     "search": (
         "edge-asc search --rule edge-128k --data DIR --fold 1 --trials 50",
         "edge-asc search --rule edge-128k --data DIR --fold 1 --bytes 32000 --study 32k",
+        "edge-asc search --rule edge-128k --data DIR --fold 1 --peak-memory 100000 --study small",
         "edge-asc search --rule dcase2022 --data DIR --fold 1 --space mine.toml --epochs 10",
         "edge-asc search --rule edge-128k --data DIR --fold 1 --storage postgresql://asc@host/asc",
     ),
     "search show": (
         "edge-asc search show --out front.png",
         "edge-asc search show --storage postgresql://asc@host/asc --study 32k --json",
+    ),
+    "search best": (
+        "edge-asc search best --data DIR --top 3 --seeds 0,1,2",
+        "edge-asc search best --data DIR --folds all --seeds 0,1 --set train.epochs=60 --json",
     ),
     "search preset": (
         "edge-asc search preset --trial 12 --out my.toml",
@@ -33,6 +39,14 @@ STUDY = "search"
 Storage = Annotated[
     str | None,
     typer.Option(metavar="URL", help="SQLite or PostgreSQL [FOLDER/trials.db, a SQLite file]."),
+]
+
+
+OneStudy = Annotated[
+    str | None, typer.Option("--study", metavar="NAME", help="One study [all of the storage].")
+]
+SearchFolder = Annotated[
+    Path, typer.Option("--folder", metavar="FOLDER", help="The search's --out.")
 ]
 
 
@@ -72,6 +86,12 @@ def search(
         int | None,
         typer.Option("--macs", metavar="N", min=1, help="MACs per second of audio, at most."),
     ] = None,
+    max_peak: Annotated[
+        int | None,
+        typer.Option(
+            "--peak-memory", metavar="N", min=1, help="Bytes of activations at one time, at most."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of everything random.")] = 0,
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Checkpoints of what is in training.")
@@ -102,7 +122,7 @@ def search(
     from edge_asc.search.task import Task
     from edge_asc.search.worker import search as work
 
-    kept = search_rule(rule, max_bytes, max_macs)
+    kept = search_rule(rule, max_bytes, max_macs, max_peak)
     task = Task(base, varied, dataset, fold, kept, epochs, seed)
     work(task, url, study, trials, out, progress=not is_quiet())
     _print(url, study, as_json, None)
@@ -110,20 +130,87 @@ def search(
 
 def show(
     storage: Storage = None,
-    study: Annotated[
-        str | None, typer.Option(metavar="NAME", help="One study [all of the storage].")
-    ] = None,
-    folder: Annotated[
-        Path, typer.Option("--folder", metavar="FOLDER", help="The search's --out.")
-    ] = FOLDER,
+    study: OneStudy = None,
+    folder: SearchFolder = FOLDER,
     out: Annotated[Path | None, typer.Option(metavar="PNG", help="Picture to write.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the Pareto front of accuracy, bytes and work.
+    """Show the Pareto front of accuracy, bytes, work and peak memory.
 
     Also while a search is running.
     """
     _print(_existing(storage, folder), study, as_json, out)
+
+
+def best(
+    data: Data,
+    columns: Columns = None,
+    top: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many, by validation accuracy.")
+    ] = 3,
+    seeds: Annotated[
+        str, typer.Option(metavar="N,N…", help="Train each from each of these seeds.")
+    ] = "0,1,2",
+    folds: Annotated[
+        str | None,
+        typer.Option(metavar="N,N…|all", help="Test on each of these folds [the search's]."),
+    ] = None,
+    overrides: Overrides = None,
+    storage: Storage = None,
+    study: OneStudy = None,
+    folder: SearchFolder = FOLDER,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the runs [FOLDER/best].")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="PNG", help="Draw intervals and differences.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train the best candidates in full, each from several seeds, and compare them.
+
+    The same command again trains what is missing, and goes on with what was interrupted.
+    """
+    from edge_asc.data.open import open_dataset
+    from edge_asc.plotting import check_drawable
+    from edge_asc.research.many import parse_folds, parse_seeds
+    from edge_asc.search.show import open_studies
+    from edge_asc.search.storage import close, open_storage
+
+    if plot:
+        check_drawable(plot)
+    check_outputs({"--plot": plot}, [data])
+    numbers = parse_seeds(seeds)
+    opened = open_storage(_existing(storage, folder))
+    try:
+        from edge_asc.search.best import candidates, searched_fold
+
+        studies = open_studies(opened, study)
+        dataset = open_dataset(data, columns=columns)
+        held_out = searched_fold(studies, dataset)
+        chosen = candidates(studies, top, out or folder / "best", overrides or [])
+    finally:
+        close(opened)
+    if folds is not None:
+        tested = parse_folds(folds, dataset)
+    elif held_out is not None:
+        tested = [held_out]
+    else:
+        raise ValueError("the search held no fold out: name some to test on with --folds")
+    if known := [str(fold) for fold in tested if fold != held_out]:
+        notice(
+            f"warning: the search chose by clips of fold {', '.join(known)}:"
+            " test figures on them are too good"
+        )
+    from edge_asc.search.best import train_best
+    from edge_asc.search.best_tables import print_best
+
+    found = train_best(chosen, dataset, os.path.abspath(data), tested, numbers, not is_quiet())
+    if plot:
+        from edge_asc.research.comparison.plot import save_comparison
+
+        save_comparison(found["comparison"], plot)
+    print_json(found) if as_json else print_best(found, tables())
 
 
 def preset(
@@ -131,9 +218,7 @@ def preset(
     out: Annotated[Path, typer.Option(metavar="TOML", help="Preset to write.")],
     storage: Storage = None,
     study: Annotated[str, typer.Option(metavar="NAME", help="The trial's study.")] = STUDY,
-    folder: Annotated[
-        Path, typer.Option("--folder", metavar="FOLDER", help="The search's --out.")
-    ] = FOLDER,
+    folder: SearchFolder = FOLDER,
     as_json: AsJson = False,
 ) -> None:
     """Write a candidate as a preset that train takes.

@@ -11,10 +11,10 @@ ROW_INCHES, EDGE_INCHES, WIDE_INCHES = 0.35, 1.2, 10.0
 
 
 def save_comparison(found: Mapping[str, Any], path: Path | str) -> None:
-    """Draw what `compare` found."""
+    """Draw what `compare` found; of one network there are no differences."""
     systems, pairs = found["systems"], found["differences"]
     figure = new_figure(WIDE_INCHES, EDGE_INCHES + ROW_INCHES * max(len(systems), len(pairs), 3))
-    left, right = figure.subplots(1, 2)
+    left, *rest = figure.subplots(1, 2 if pairs else 1, squeeze=False)[0]
     in_nats = found["metric"] == "log-loss"
     factor, unit = (1.0, "nats") if in_nats else (100.0, "%")
     names = [row["name"] for row in systems]
@@ -24,9 +24,10 @@ def save_comparison(found: Mapping[str, Any], path: Path | str) -> None:
             left.plot([factor * v for v in row["by_seed"]], [place] * row["seeds"], "|", color="C1")
     left.set(xlabel=f"{found['metric']}, {unit}, with 95 % interval")
     told = [f"{row['b']} less {row['a']}\np = {p_text(row['p_holm'])}" for row in pairs]
-    _rows(right, told, [(row["difference"], row["interval"]) for row in pairs], factor)
-    right.axvline(0, color="grey", linestyle="--", linewidth=1)
-    right.set(xlabel=f"difference, {'nats' if in_nats else 'points'} (p after Holm)")
+    for right in rest:
+        _rows(right, told, [(row["difference"], row["interval"]) for row in pairs], factor)
+        right.axvline(0, color="grey", linestyle="--", linewidth=1)
+        right.set(xlabel=f"difference, {'nats' if in_nats else 'points'} (p after Holm)")
     save_figure(figure, path)
 
 

@@ -29,7 +29,8 @@ def print_comparison(found: Mapping[str, Any], console: Console) -> None:
 def grids(found: Mapping[str, Any]) -> list[Grid]:
     """The comparison as tables: networks, differences, then by class and by device."""
     parts = [name for name in ("class", "device") if f"per_{name}" in found["systems"][0]]
-    whole = [_systems(found), _differences(found)] if found["differences"] else [_systems(found)]
+    whole = [_systems(found)]
+    whole += [differences_grid(found)] if found["differences"] else []
     scores = [score_grid(found["score"])] if "score" in found else []
     return [*whole, *scores, *(_by(found, part) for part in parts)]
 
@@ -54,7 +55,8 @@ def _systems(found: Mapping[str, Any]) -> Grid:
     return Grid(metric, header, rows)
 
 
-def _differences(found: Mapping[str, Any]) -> Grid:
+def differences_grid(found: Mapping[str, Any]) -> Grid:
+    """A row for each pair: by how much the second is better, and whether that may be chance."""
     metric = found["metric"]
     unit = "nats" if metric == "log-loss" else "points"
     counted = all("only_a" in row for row in found["differences"]) and metric == "accuracy"

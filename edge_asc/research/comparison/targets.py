@@ -70,7 +70,11 @@ class Targets:
         for name, _ in given:
             if sum(name == other for other, _ in given) > 1:
                 raise ValueError(f"two are called {name}; give names: ours={name} theirs=…")
-        return [system_of(name, [*self._answers(parts)]) for name, parts in given]
+        return [self.system(name, parts) for name, parts in given]
+
+    def system(self, name: str, given: Sequence[Path | Evaluation]) -> System:
+        """The system of these trainings of one network; arguments as `open` takes them apart."""
+        return system_of(name, [*self._answers(given)])
 
     def _answers(self, given: Sequence[Path | Evaluation]) -> Iterator[Answers]:
         paths = [path for path in given if isinstance(path, Path)]

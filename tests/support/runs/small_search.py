@@ -31,8 +31,9 @@ SPACE = Space(
 
 
 def small_task(data: Path, epochs: int = 2, **changes: Any) -> Task:
-    """What is searched, with any field changed; `max_bytes` and `rule` make the rule."""
-    rule = search_rule(changes.pop("rule", "edge-128k"), changes.pop("max_bytes", None))
+    """What is searched, with any field changed; `rule`, `max_bytes`, `max_peak` make the rule."""
+    limits = (changes.pop("max_bytes", None), None, changes.pop("max_peak", None))
+    rule = search_rule(changes.pop("rule", "edge-128k"), *limits)
     space = changes.pop("space", SPACE)
     base = load_preset(space.base, [*FIXED, *changes.pop("overrides", ())])
     return replace(Task(base, space, open_dataset(data), 1, rule, epochs, 0), **changes)
