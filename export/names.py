@@ -12,8 +12,8 @@ _PRECISION_ENDS = re.compile(r"-(int8|fp16|fp32|float16|float32)$")
 _SPELLED_OUT = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "ł": "l"})
 
 
-def file_stem(run: Path, description: Run, precision: Precision) -> str:
-    """Name of a run's file, but its suffix: run and precision.
+def file_stem(run: Path, description: Run, precision: Precision, static: bool = False) -> str:
+    """Name of a run's file, but its suffix: run and precision, and `-static` where it is.
 
     A run that was given a name keeps it: `first-int8`. One called by time and preset goes by preset
     and fold, `esc10-32k-fold1-int8`; a precision at the end of a preset's name is left out.
@@ -22,7 +22,7 @@ def file_stem(run: Path, description: Run, precision: Precision) -> str:
     if TIME_STAMP.match(name):
         fold = "" if description.fold is None else f"-fold{description.fold}"
         name = _PRECISION_ENDS.sub("", description.settings().name) + fold
-    return f"{slug(name)}-{precision}"
+    return f"{slug(name)}-{precision}" + ("-static" if static else "")
 
 
 def slug(name: str) -> str:

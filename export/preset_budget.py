@@ -10,6 +10,7 @@ from torch import nn
 
 from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.network.reader import inventory_of_torch
+from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.config.schema import Config, load_preset
 from edge_asc.data.labels import TAU_GROUPS, TAU_SCENES
 from edge_asc.export.run import LICENCE_CHARACTERS, deployment_graph, model_metadata, write_file
@@ -148,7 +149,9 @@ def of_run(run: Path, precision: Precision | None = None) -> Inventory:
 
 
 def _with_files(counted: Inventory, files: dict[Format, bytes]) -> Inventory:
-    """The larger file counts: a rule is kept in either format."""
+    """The larger file counts: a rule is kept in either format. Memory is that of the .tflite."""
     sizes = {name: len(data) for name, data in files.items()}
     note = ", ".join(f".{name} {size:,} bytes" for name, size in sizes.items())
+    peak_bytes = read_tflite(files["tflite"], audio_s=counted.audio_s).peak_activation_bytes
+    counted = replace(counted, peak_activation_bytes=peak_bytes)
     return counted.with_file(max(sizes.values()), f"files as exported: {note}; the larger counts")

@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 import msgspec
 
-from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import Rule, enforce, rules_named
 from edge_asc.export import parity
 from edge_asc.export.model_file import ModelFile
 from edge_asc.export.names import check_free, file_stem
+from edge_asc.export.static import of_length, static_metadata
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.files import atomic_write, read_json, write_json
@@ -39,6 +39,8 @@ def export_run(
     formats: Sequence[Format] = ("tflite",),
     rule: str | None = None,
     views: int | None = None,
+    static: bool = False,
+    window_s: float | None = None,
     out: Path | None = None,
     enforced: bool = True,
     overwrite: bool = False,
@@ -51,7 +53,8 @@ def export_run(
         OverBudget: a file would be over the rule; none is written.
         ParityError: a file computes something else than torch; it is not written.
         FileExistsError: such a file holds something else, and `overwrite` is not set.
-        ValueError: no such run, precision, rule or format, or the run has no int8 network.
+        ValueError: no such run, precision, rule or format, the run has no int8 network, or the
+            network takes no such window.
     """
     description = read_run(run)
     settings = description.settings()
@@ -63,14 +66,21 @@ def export_run(
     metadata = model_metadata(run, description, precision, rule, enforced)
     if views is not None:
         metadata = msgspec.structs.replace(metadata, views=views)
-    folder, stem = out or run / "export", file_stem(run, description, precision)
+    n_frames = description.n_frames
+    if window_s is not None and not static:
+        raise ValueError("a window of its own is for static files: others take any length")
+    if static:
+        metadata = static_metadata(metadata, graph, window_s)
+        n_frames = metadata.frames or n_frames
+        examples = of_length(examples, n_frames)
+    folder, stem = out or run / "export", file_stem(run, description, precision, static)
     files: dict[Path, bytes] = {}
     for file_format in formats:
-        data = write_file(graph, metadata, file_format, description.n_frames)
-        over = _judge(data, f"{stem}.{file_format}", description, rules, enforced)
+        data = write_file(graph, metadata, file_format, n_frames)
+        over = _judge(data, f"{stem}.{file_format}", n_frames, metadata.clip_s, rules, enforced)
         if over:
             warned = msgspec.structs.replace(metadata, warnings=over)
-            data = write_file(graph, warned, file_format, description.n_frames)
+            data = write_file(graph, warned, file_format, n_frames)
         files[folder / f"{stem}.{file_format}"] = data
     if not overwrite:
         check_free(files)
@@ -94,10 +104,11 @@ def deployment_graph(run: Path, precision: Precision) -> Graph:
 
 
 def write_file(graph: Graph, metadata: Metadata, file_format: Format, n_frames: int) -> bytes:
-    """The bytes of a model file."""
+    """The bytes of a model file; static where its metadata say how many frames it takes."""
     check_one_of("format", file_format, get_args(Format))
     entries = {METADATA_KEY: metadata_to_json(metadata)}
-    return WRITERS[file_format](graph, n_frames, entries, half=metadata.precision == "float16")
+    half, static = metadata.precision == "float16", metadata.frames is not None
+    return WRITERS[file_format](graph, n_frames, entries, half=half, static=static)
 
 
 def model_metadata(
@@ -148,12 +159,10 @@ def _quantised_by(run: Path, trained_by: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _judge(
-    data: bytes, name: str, description: Run, rules: Sequence[Rule], enforced: bool
+    data: bytes, name: str, n_frames: int, audio_s: float, rules: Sequence[Rule], enforced: bool
 ) -> list[str]:
     """What is over the rule, one line each; raises instead where the rule is enforced."""
-    inventory: Inventory = inventory_of_file(
-        data, frames=description.n_frames, audio_s=description.clip_s, name=name
-    )
+    inventory = inventory_of_file(data, frames=n_frames, audio_s=audio_s, name=name)
     if enforced:
         for rule in rules:
             enforce(inventory, rule)

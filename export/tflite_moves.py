@@ -154,6 +154,20 @@ def _padded_for_maximum(writer: "Writer", node: Node) -> int:
     return writer.padded(node, node.attributes["padding"], writer.scalar(lowest, grid, rank=1))
 
 
+def apart(writer: "Writer", node: Node, padded: int) -> int:
+    """A copy of a padded map, so that no compiler makes one operator of its zeros and its reader.
+
+    Vela does so, and then finds that an Ethos-U55 has no padded convolution of such a stride.
+    """
+    c, m, f = writer.shapes[node.inputs[0]]
+    high, wide = node.attributes["padding"]
+    copy = writer.activation(
+        (c, m + 2 * high, f + 2 * wide), writer.graph.grids.get(node.inputs[0])
+    )
+    writer.operator("MAXIMUM", [padded, padded], [copy])
+    return copy
+
+
 def clip(writer: "Writer", node: Node) -> None:
     """Bounds that no layer has taken in; in int8 on the grid of what they bound."""
     bounds = bounds_of(node)

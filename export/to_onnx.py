@@ -23,15 +23,20 @@ OPSET, IR_VERSION = 17, 8
 
 
 def to_onnx(
-    graph: Graph, n_frames: int, metadata: Mapping[str, bytes] | None = None, half: bool = False
+    graph: Graph,
+    n_frames: int,
+    metadata: Mapping[str, bytes] | None = None,
+    half: bool = False,
+    static: bool = False,
 ) -> bytes:
     """The bytes of a folded graph as an `.onnx` file.
 
     Args:
         graph: float or quantised; inputs and outputs are float32 in either.
-        n_frames: matters only where the network takes one length alone.
+        n_frames: matters only where the network takes one length alone, or to a static file.
         metadata: entries of `metadata_props`, UTF-8.
         half: store a float graph's weights as float16.
+        static: write no dynamic axis: batches of one clip, of so many frames.
 
     Raises:
         ValueError: not folded, or an op that has no faithful form in the file.
@@ -43,7 +48,7 @@ def to_onnx(
         True
     """
     graph.check_writable(n_frames)
-    writer = _Writer(graph, n_frames, half)
+    writer = _Writer(graph, n_frames, half, static)
     for node in graph.nodes:
         EMITTERS[node.op](writer, node)
     model = writer.finish(metadata or {})
@@ -54,8 +59,8 @@ def to_onnx(
 class _Writer:
     """Collects nodes and initialisers under short names (long ones cost tens of kilobytes)."""
 
-    def __init__(self, graph: Graph, n_frames: int, half: bool) -> None:
-        self.graph, self.half = graph, half
+    def __init__(self, graph: Graph, n_frames: int, half: bool, static: bool) -> None:
+        self.graph, self.half, self.static = graph, half, static
         self.shapes = graph.shapes(n_frames)
         self.n_frames = n_frames
         self.nodes: list[onnx.NodeProto] = []
@@ -163,16 +168,16 @@ class _Writer:
         self.limit(node)
 
     def finish(self, metadata: Mapping[str, bytes]) -> onnx.ModelProto:
-        fixed = self.graph.has_fixed_length(self.n_frames)
-        frames = self.n_frames if fixed else "F"
+        fixed = self.static or self.graph.has_fixed_length(self.n_frames)
+        frames, clips = self.n_frames if fixed else "F", 1 if self.static else "N"
         x = helper.make_tensor_value_info(
-            "x", TensorProto.FLOAT, ["N", 1, self.graph.n_mels, frames]
+            "x", TensorProto.FLOAT, [clips, 1, self.graph.n_mels, frames]
         )
         outputs = []
         for name, value in self.graph.outputs.items():
             size = self.shapes[value][0]
             self.nodes.append(helper.make_node("Flatten", [self.as_float(value)], [name]))
-            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", size]))
+            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [clips, size]))
         onnx_graph = helper.make_graph(self.nodes, "g", [x], outputs, self.initializers)
         model = helper.make_model(
             onnx_graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from edge_asc.export import parity
 from edge_asc.export.model_file import ModelFile
 from edge_asc.export.run import WRITERS
+from edge_asc.export.static import of_length
 from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold
@@ -30,6 +31,7 @@ def write_tflite(
     window_s: float | None = None,
     n_frames: int | None = None,
     half: bool = False,
+    static: bool = False,
     examples: ArrayLike | None = None,
 ) -> ModelFile:
     """Write a graph as a `.tflite` file, input `[1, M, F, 1]`.
@@ -46,6 +48,7 @@ def write_tflite(
         n_frames: frames of the input; needed where the network takes one length alone, unless
             `trace` was given it.
         half: store a float graph's weights as float16.
+        static: write no dynamic axis: one clip of so many frames.
         examples: real inputs `[N, 1, M, F]`: the file must compute on them what the graph does.
             They go with `labels`.
 
@@ -64,7 +67,8 @@ def write_tflite(
         >>> file.bytes == file.path.stat().st_size
         True
     """
-    return _write("tflite", graph, Path(path), labels, frontend, window_s, n_frames, half, examples)
+    said = labels, frontend, window_s
+    return _write("tflite", graph, Path(path), *said, n_frames, half, static, examples)
 
 
 def write_onnx(
@@ -76,6 +80,7 @@ def write_onnx(
     window_s: float | None = None,
     n_frames: int | None = None,
     half: bool = False,
+    static: bool = False,
     examples: ArrayLike | None = None,
 ) -> ModelFile:
     """Write a graph as an `.onnx` file, input `[N, 1, M, F]` float32.
@@ -88,6 +93,7 @@ def write_onnx(
         window_s: seconds of sound in its input.
         n_frames: frames of the input, where the network takes one length alone.
         half: store a float graph's weights as float16.
+        static: write no dynamic axis: one clip of so many frames.
         examples: real inputs `[N, 1, M, F]` that the file is compared on.
 
     Raises:
@@ -99,7 +105,8 @@ def write_onnx(
         >>> ea.write_onnx(ea.trace(net, n_mels=64), "m.onnx").path.name
         'm.onnx'
     """
-    return _write("onnx", graph, Path(path), labels, frontend, window_s, n_frames, half, examples)
+    said = labels, frontend, window_s
+    return _write("onnx", graph, Path(path), *said, n_frames, half, static, examples)
 
 
 def _write(
@@ -111,6 +118,7 @@ def _write(
     window_s: float | None,
     n_frames: int | None,
     half: bool,
+    static: bool,
     examples: ArrayLike | None,
 ) -> ModelFile:
     graph = fold(graph)
@@ -119,16 +127,17 @@ def _write(
             raise ValueError("half is for float graphs; this one is int8")
         graph = round_to_half(graph)
     precision: Precision = "int8" if graph.is_quantised else "float16" if half else "float32"
-    metadata = _metadata(path, labels, frontend, window_s, precision)
-    features = None if examples is None else _features(examples, graph, metadata)
     if frontend and window_s and n_frames is None:
         n_frames = frontend.frames_in(window_s)
     if n_frames is None and graph.has_fixed_length() and not graph.one_length:
         raise ValueError("the network takes one length of input alone: say n_frames")
     n_frames = n_frames or graph.n_frames
+    frames = n_frames if static else None
+    metadata = _metadata(path, labels, frontend, window_s, frames, precision)
+    features = None if examples is None else _features(examples, graph, metadata, frames)
     if labels is not None and frontend is not None:
         _check_fit(graph, n_frames, labels, frontend)
-    data = WRITERS[file_format](graph, n_frames, metadata, half=half)
+    data = WRITERS[file_format](graph, n_frames, metadata, half=half, static=static)
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
         found = {} if features is None else _compared(path.name, temporary, graph, features)
@@ -140,6 +149,7 @@ def _metadata(
     labels: Sequence[str] | None,
     frontend: FrontEnd | None,
     window_s: float | None,
+    frames: int | None,
     precision: Precision,
 ) -> dict[str, bytes]:
     if labels is None and frontend is None and window_s is None:
@@ -151,20 +161,23 @@ def _metadata(
         labels=list(labels),
         frontend=frontend.to_dict(),
         clip_s=window_s,
+        frames=frames,
         precision=precision,
     )
     return {METADATA_KEY: metadata_to_json(said)}
 
 
-def _features(examples: ArrayLike, graph: Graph, metadata: dict[str, bytes]) -> np.ndarray:
-    """The examples as features `[N, M, F]`."""
+def _features(
+    examples: ArrayLike, graph: Graph, metadata: dict[str, bytes], frames: int | None
+) -> np.ndarray:
+    """The examples as features `[N, M, F]`, of the only length that a static file takes."""
     if not metadata:
         raise ValueError("examples go with labels, frontend and window_s")
     found = np.asarray(examples, np.float32)
     if found.ndim != 4 or found.shape[1:3] != (1, graph.n_mels) or 0 in found.shape:
         expected = f"[N, 1, {graph.n_mels}, frames]"
         raise ValueError(f"examples of shape {list(found.shape)}: expected {expected}")
-    return found[:, 0]
+    return found[:, 0] if frames is None else of_length(found[:, 0], frames)
 
 
 def _check_fit(graph: Graph, n_frames: int, labels: Sequence[str], frontend: FrontEnd) -> None:

@@ -162,6 +162,8 @@ class Run(PathLike[str]):
         rule: str | None = None,
         enforced: bool = True,
         views: int | None = None,
+        static: bool = False,
+        window_s: float | None = None,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
     ) -> ModelFile:
@@ -173,6 +175,9 @@ class Run(PathLike[str]):
             rule: size rule to keep; None: the preset's.
             enforced: whether a file over the rule is refused; else it holds a warning.
             views: how often the file hears a window, shifted; None: the preset's.
+            static: write no dynamic axis, for microcontrollers and their compilers: the file takes
+                one clip of its window's length and no other.
+            window_s: seconds of a static file's window; None: that of training.
             out: folder; None: `export` in the run's.
             overwrite: whether the file may take the place of one that holds something else.
 
@@ -180,7 +185,8 @@ class Run(PathLike[str]):
             OverBudget: the file would be over the rule.
             ParityError: the file computes something else than torch.
             FileExistsError: such a file holds something else, and `overwrite` is not set.
-            ValueError: an unknown precision, format or rule, or no int8 network yet.
+            ValueError: an unknown precision, format or rule, no int8 network yet, or a window that
+                the network does not take.
         """
         from edge_asc.export.run import export_run
 
@@ -190,6 +196,8 @@ class Run(PathLike[str]):
             formats=[format],
             rule=rule,
             views=views,
+            static=static,
+            window_s=window_s,
             out=None if out is None else Path(out),
             enforced=enforced,
             overwrite=overwrite,

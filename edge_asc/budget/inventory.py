@@ -21,7 +21,7 @@ Role = Literal[
     "grid",  # scales and zero points where the format keeps them as tensors (ONNX)
 ]
 # What of a network may have been left out of the count.
-Missing = Literal["file", "parameters", "work"]
+Missing = Literal["file", "parameters", "work", "activations"]
 PARAMETERS: frozenset[Role] = frozenset({"weight", "bias", "norm"})
 
 
@@ -115,7 +115,8 @@ class Inventory:
         layers: In the order of execution. A layer of kind `unread` holds constants no op reads.
         input_shape: Shape of the counted input, in the source's own layout.
         audio_s: Seconds of audio the counted input holds.
-        peak_activation_bytes: Largest sum of tensors alive at one time, in that order.
+        peak_activation_bytes: Most memory that activations take. Of a .tflite file the arena that
+            TensorFlow Lite Micro plans; else the largest sum of tensors alive at one time.
         file_bytes: Size of the file; None where no file has been written.
         notes: What the numbers leave out or take for granted, one line each.
         views: How often the network is asked about one input (`edge_asc.runtime.tta`).

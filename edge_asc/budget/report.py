@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edge_asc.budget.rules import Inventory, Layer, Rule, Verdict
+from edge_asc.budget.rules import ACTIVATIONS, Inventory, Layer, Rule, Verdict
 from edge_asc.budget.score import score_table
 from edge_asc.runtime.tta import heard
 
@@ -35,8 +35,9 @@ def print_report(
         if rule.score is not None:
             console.print(score_table(rule.score(inventory).to_dict()))
     over = [verdict for rule in rules for verdict in rule.measure(inventory) if not verdict.ok]
-    too_large = any(verdict.unit == "bytes" and verdict.value is not None for verdict in over)
-    for line in what_fits(inventory) if too_large else ():
+    stored = [v for v in over if v.unit == "bytes" and v.quantity != ACTIVATIONS]
+    is_large = any(verdict.value is not None for verdict in stored)
+    for line in what_fits(inventory) if is_large else ():
         console.print(line, markup=False, highlight=False)
     return not over
 
@@ -110,11 +111,17 @@ def sums_table(inventory: Inventory) -> Table:
         ("", inventory.macs, counted),
         ("elementwise", inventory.per_second(inventory.elementwise), f"{per_second},"),
         ("", inventory.elementwise, f"{counted}: left out by the official counters"),
-        ("peak activations", inventory.peak_activation_bytes, "bytes alive at one time"),
+        ("peak activations", inventory.peak_activation_bytes, _planned(inventory)),
     ]
     for quantity, value, unit in rows:
         table.add_row(quantity, "none written" if value is None else f"{value:,}", unit)
     return table
+
+
+def _planned(inventory: Inventory) -> str:
+    if inventory.source == "onnx" or inventory.file_bytes is None:
+        return "bytes alive at one time"
+    return "bytes, as TensorFlow Lite Micro places them"
 
 
 def _overhead(inventory: Inventory) -> str:

@@ -151,6 +151,16 @@ def _nonzero_bytes(most: int, means: str, *roles: Role) -> Limit:
 
 
 KB_128 = "128 KB = 128 x 1000"
+ACTIVATIONS = "activations at a time"
+_FILE_BYTES = Limit("whole file", 128_000, "bytes", "file", lambda i: i.file_bytes, KB_128)
+_ACTIVATION_BYTES = Limit(
+    ACTIVATIONS,
+    256_000,
+    "bytes",
+    "activations",
+    lambda i: i.peak_activation_bytes,
+    "256 KB = 256 x 1000",
+)
 _PARAMETER_BYTES = Limit(
     "parameters at their stored width",
     128_000,
@@ -223,8 +233,15 @@ _RULES = (
     ),
     Rule(
         "edge-128k",
-        (Limit("whole file", 128_000, "bytes", "file", lambda i: i.file_bytes, KB_128),),
+        (_FILE_BYTES,),
         "All bytes of the file: weights, graph, names, metadata. What a device has to store.",
+    ),
+    Rule(
+        "edge-128k-ram256k",
+        (_FILE_BYTES, _ACTIVATION_BYTES),
+        "What a microcontroller has to store, and the memory it computes in: the arena that "
+        "TensorFlow Lite Micro plans for the activations of a .tflite file. What its interpreter "
+        "keeps beside them is not counted.",
     ),
 )
 RULES: dict[str, Rule] = {rule.name: rule for rule in _RULES}

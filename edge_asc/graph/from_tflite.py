@@ -155,12 +155,21 @@ def _pad(reader: _Reader, operator: Operator) -> None:
     source, result = operator.inputs[0], operator.outputs[0]
     widths = reader.numbers(operator.inputs[1]).tolist()
     _, mels, frames, channels = map(tuple, widths)
-    readers = [o.name for o in reader.readers(result)]
+    readers = reader.readers(result)
     even = mels[0] == mels[1] and frames[0] == frames[1] and channels == (0, 0)
-    if operator.name == "PADV2" or (even and all(name in CONVOLUTIONS for name in readers)):
+    copied = [o for copy in readers if _is_copy(copy) for o in reader.readers(copy.outputs[0])]
+    behind = [o for o in readers if not _is_copy(o)] + copied
+    in_one = all(o.name in CONVOLUTIONS for o in behind)
+    if operator.name == "PADV2" or (even and in_one):
         reader.padded[result] = source, (mels[0], frames[0])
     else:
         reader.add("pad", operator, widths=(channels, mels, frames))
+
+
+def _is_copy(operator: Operator) -> bool:
+    """Whether it is the larger of a tensor and itself, which stands behind some paddings."""
+    first, *others = operator.inputs
+    return operator.name == "MAXIMUM" and others == [first]
 
 
 def _conv(reader: _Reader, operator: Operator) -> None:
@@ -246,6 +255,9 @@ def _between(op: str, side: str) -> Callable[[_Reader, Operator], None]:
     """The larger or smaller of two values, or of one and a bound."""
 
     def read(reader: _Reader, operator: Operator) -> None:
+        if _is_copy(operator) and operator.inputs[0] in reader.padded:
+            reader.padded[operator.outputs[0]] = reader.padded[operator.inputs[0]]
+            return None
         bound = reader.file.tensors[operator.inputs[1]]
         if bound.data is None:
             return reader.add(op, operator)

@@ -306,6 +306,10 @@ class Classifier:
             raise ValueError(f"features {list(features.shape)}: the model takes [{n_mels}, frames]")
         if not np.isfinite(features).all():
             raise ValueError("features hold NaN or Inf")
+        only = self.metadata.frames
+        if only is not None and features.shape[1] != only:
+            takes = f"a static file, which takes {only} frames ({self.window_s:g} s) at once"
+            raise ValueError(f"{self.path}: {takes}, not {features.shape[1]}")
         moved = (np.roll(features, shift, 1) for shift in shifts(features.shape[1], self.views))
         return tuple(mean_logits(head) for head in zip(*map(self._outputs, moved), strict=True))
 

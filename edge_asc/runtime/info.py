@@ -106,7 +106,7 @@ def file_text(info: dict[str, Any]) -> str:
     lines = [
         f"{shown(info['file'])}: {metadata.name}, {metadata.precision}, {size}",
         f"  integrity   {INTEGRITY[info['integrity']]}",
-        f"  window      {metadata.clip_s:g} s{heard(metadata.views)}",
+        f"  window      {metadata.clip_s:g} s{heard(metadata.views)}{_static(metadata)}",
         f"  front end   {_frontend_line(FrontEnd.from_dict(metadata.frontend))}",
         f"  scenes      {_scenes(metadata)}",
     ]
@@ -116,6 +116,12 @@ def file_text(info: dict[str, Any]) -> str:
     lines += _section("confidence", info["calibration"] or {})
     lines += [f"  warning     {warning}" for warning in metadata.warnings]
     return "\n".join(lines)
+
+
+def _static(metadata: Metadata) -> str:
+    if metadata.frames is None:
+        return ""
+    return f"; static: {metadata.frames} frames and no other number"
 
 
 def _scenes(metadata: Metadata) -> str:

@@ -79,6 +79,7 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
         frontend: `FrontEnd.to_dict()`, with the statistics of its normalisation.
         clip_s: Seconds of audio the network saw in training.
         views: How often it is asked about a window, shifted in time; the mean is its answer.
+        frames: Of a static file, the only number that it takes at once; None: others as well.
         precision: What the weights are stored as.
         provenance: Data set, fold, seed, versions, git commit, date.
         budget: Rule, and whether the export enforced it.
@@ -97,6 +98,7 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
     frontend: dict[str, Any]
     clip_s: float
     views: int = 1
+    frames: int | None = None
     precision: Precision
     provenance: dict[str, Any] = {}
     budget: dict[str, Any] = {}
@@ -122,6 +124,8 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
         names = [self.name, *self.labels, *self.abstract_labels]
         check_bounds(names, self.frontend, self.clip_s, (self.provenance, self.budget))
         check_views(self.views)
+        if self.frames is not None and self.frames < 1:
+            raise ValueError(f"metadata with frames {self.frames}; there must be at least 1")
 
 
 def check_views(views: int) -> None:
@@ -147,7 +151,8 @@ def metadata_to_json(metadata: Metadata) -> bytes:
     fields = msgspec.structs.asdict(metadata)
     if metadata.calibration is None:
         del fields["calibration"]  # bytes count
-    for name, usual in (("views", 1), ("kind", "classifier"), ("others", 0)):
+    usual_fields = ("views", 1), ("frames", None), ("kind", "classifier"), ("others", 0)
+    for name, usual in usual_fields:
         if fields[name] == usual:
             del fields[name]
     return with_blank(msgspec.json.encode(fields))

@@ -66,6 +66,8 @@ AT_LIMIT = [
         network(peak_activation_bytes=1_000_001),
     ),
     ("edge-128k", network(file_bytes=128_000), network(file_bytes=128_001)),
+    ("edge-128k-ram256k", network(file_bytes=128_000, peak_activation_bytes=256_000),
+     network(file_bytes=1, peak_activation_bytes=256_001)),
 ]  # fmt: skip
 
 
@@ -185,6 +187,15 @@ def test_what_would_fit_is_told_when_it_does_not() -> None:
         f"  {COMPACT.parameters:>9,} are in this network",
     ]
     assert "[big]" in printed(big, "edge-128k")  # a name is no markup
+
+
+def test_no_weight_too_many_where_only_activations_are() -> None:
+    large = replace(COMPACT, peak_activation_bytes=256_001)
+    text = printed(large, "edge-128k-ram256k")
+    assert "256,001" in text and "leave room for" not in text
+    large = replace(large, file_bytes=128_001)
+    with pytest.raises(OverBudget, match=r"128,001 of at most 128,000 bytes; activ.* 256,001 of"):
+        enforce(large, RULES["edge-128k-ram256k"])
 
 
 def test_unmeasured_file_is_said_so() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edge_asc.budget.inventory import Inventory, Layer, peak_bytes
 from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.budget.tflite.arena import ALIGNMENT_BYTES
 from edge_asc.budget.tflite.operators import (
     MOVES,
     PER_INPUT,
@@ -94,8 +95,12 @@ def test_one_op_by_hand(
     assert inventory.parameters == parameters
     assert inventory.constant_bytes == sum(x.nbytes for x in inputs if isinstance(x, np.ndarray))
     activations = [x for x in inputs if isinstance(x, tuple)] + [out]
-    assert inventory.peak_activation_bytes == sum(4 * prod(shape) for shape in activations)
+    assert inventory.peak_activation_bytes == sum(aligned(4 * prod(s)) for s in activations)
     assert inventory.file_bytes == len(data) and not inventory.notes
+
+
+def aligned(n_bytes: int) -> int:
+    return -(-n_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
 def test_fused_rules_give_the_stored_shape() -> None:
@@ -119,7 +124,7 @@ def test_half_precision_weights_belong_to_who_reads_them() -> None:
     (layer,) = inventory.layers
     assert (layer.name, layer.parameters, layer.nonzero) == ("scene", 12, 6)
     assert layer.bytes_by_dtype == {"float16": 24}
-    assert inventory.peak_activation_bytes == 4 * (4 + 3)
+    assert inventory.peak_activation_bytes == aligned(4 * 4) + aligned(4 * 3)
 
 
 def test_equal_tensors_take_room_once_and_count_each() -> None:
@@ -250,7 +255,10 @@ def test_length_without_a_metadata() -> None:
     data = to_tflite(COMPACT.graph(), COMPACT.n_frames, {METADATA_KEY: b"{}"})
     inventory = read_tflite(data)
     assert inventory.input_shape == (1, 40, COMPACT.n_frames, 1)
-    assert inventory.audio_s == 0.01 * COMPACT.n_frames and inventory.missing == {"work"}
+    assert inventory.audio_s == 0.01 * COMPACT.n_frames and inventory.missing == {
+        "work",
+        "activations",
+    }
     assert [note.split(":")[0] for note in inventory.notes] == [
         "its metadata cannot be read",
         "dynamic input counted at its stored length; --frames and --seconds say it",

@@ -163,12 +163,20 @@ class _Counter:
         frames = input_shape[-1] if len(input_shape) == 4 else None
         audio_s = self.length.seconds(frames, input_shape)
         notes = (*self.length.notes, *self.warnings())
-        if self.uncounted or self.length.assumed:
+        if self.length.assumed:
+            self.missing |= {"work", "activations"}
+        if len(self.graphs) > 1 or not all(map(self.is_sized, self.graphs[0].node)):
+            self.missing.add("activations")
+        if self.uncounted:
             self.missing.add("work")
         return Inventory(
             name, "onnx", tuple(layers), input_shape, audio_s, self.peak(), file_bytes, notes,
             self.length.views, frozenset(self.missing),
         )  # fmt: skip
+
+    def is_sized(self, node: onnx.NodeProto) -> bool:
+        """Whether the sizes of what a node makes are known."""
+        return all(name in self.bytes or name in self.stored for name in node.output if name)
 
     def warnings(self) -> Iterator[str]:
         if self.uncounted:

@@ -10,9 +10,9 @@ from edge_asc.budget.inventory import (
     Missing,
     Role,
     Shape,
-    peak_bytes,
 )
 from edge_asc.budget.length import Length, length_of
+from edge_asc.budget.tflite.arena import arena_of
 from edge_asc.budget.tflite.operators import (
     BIAS_INPUTS,
     GRAPH_INPUTS,
@@ -21,14 +21,13 @@ from edge_asc.budget.tflite.operators import (
     PER_INPUT,
     PER_OUTPUT,
     POOLS,
-    UNPACKING,
 )
 from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgraphs
 from edge_asc.budget.tflite.shapes import Shapes
+from edge_asc.budget.tflite.unpacked import unpacked_constants, unpacks_constant
 from edge_asc.runtime.formats.flatbuffer import FlatError
 from edge_asc.runtime.metadata import entries_of
 
-Step = tuple[list[int], list[int]]  # tensors that an operator reads and makes
 STEERING = frozenset({"int32", "int64", "bool", "string", "resource", "variant"})
 FRAME_AXIS = 2  # of [1, M, F, 1]
 
@@ -95,10 +94,15 @@ class _Counter:
         counted = shape[FRAME_AXIS] if len(shape) == 4 else None
         audio_s = self.length.seconds(counted, shape)
         self.notes += self.warnings()
-        if self.uncounted or self.length.assumed or any(graph.kept for graph in self.graphs):
+        if self.length.assumed or any(graph.kept for graph in self.graphs):
+            self.missing |= {"work", "activations"}
+        if self.uncounted:
             self.missing.add("work")
-        peak = peak_bytes(*self.activations(main), kept=main.graph.outputs)
-        return Inventory(name, "tflite", tuple(layers), shape, audio_s, peak, file_bytes,
+        peak = arena_of(main)
+        if peak is None:
+            self.missing.add("activations")
+            self.notes.append("too many tensors to plan their memory")
+        return Inventory(name, "tflite", tuple(layers), shape, audio_s, peak or 0, file_bytes,
                          tuple(self.notes), self.length.views, frozenset(self.missing))  # fmt: skip
 
     def warnings(self) -> Iterator[str]:
@@ -107,6 +111,7 @@ class _Counter:
         if kept := sorted({name for shapes in self.graphs for name in shapes.kept}):
             yield f"stored shapes of {', '.join(kept)} kept at the new length"
         if len(self.graphs) > 1:
+            self.missing.add("activations")
             yield "work of each branch and loop body counted once; peak of the main graph alone"
         if any(t.is_external for shapes in self.graphs for t in shapes.graph.tensors):
             self.missing |= {"file", "parameters"}
@@ -179,32 +184,6 @@ class _Counter:
                 if tensor.data is not None and tensor.storage not in self.stored:
                     constant = self.constant(tensor, "graph")
                     yield Layer(tensor.name or "?", "unread", (constant,), 0, 0, 0, tensor.shape)
-
-    def activations(self, shapes: Shapes) -> tuple[list[Step], dict[int, int]]:
-        """Tensors that each operator reads and makes, and the bytes of each activation."""
-        graph = shapes.graph
-        weights = unpacked_constants(graph)
-        sizes = {
-            index: tensor.size_bytes(shapes.known[index])
-            for index, tensor in enumerate(graph.tensors)
-            if index not in weights
-        }
-        steps: list[Step] = [(list(op.inputs), list(op.outputs)) for op in graph.operators]
-        return steps, sizes
-
-
-def unpacks_constant(op: Operator, stored: dict[int, Tensor]) -> bool:
-    """Whether an operator only turns a stored constant into the type it is computed in."""
-    return op.name in UNPACKING and bool(op.inputs) and op.inputs[0] in stored
-
-
-def unpacked_constants(graph: Subgraph) -> dict[int, Tensor]:
-    """Constants by tensor index; what DEQUANTIZE makes of one stands for it as it is stored."""
-    stored = {i: tensor for i, tensor in enumerate(graph.tensors) if tensor.data is not None}
-    for op in graph.operators:
-        if unpacks_constant(op, stored):
-            stored.update(dict.fromkeys(op.outputs, stored[op.inputs[0]]))
-    return stored
 
 
 WorkRule = Callable[[Shapes, Operator, int], int]

@@ -42,6 +42,8 @@ EXAMPLES = {
         "edge-asc export edge-asc-runs/fold1 --fp16 --format onnx --out models",
         "edge-asc export --int8 --rule dcase2024 --no-enforce",
         "edge-asc export edge-asc-runs/fold1 --int8 --overwrite --json",
+        "edge-asc export --int8 --static --rule edge-128k-ram256k",
+        "edge-asc export --int8 --static --window 2",
     ),
     "calibrate": (
         "edge-asc calibrate model.tflite --data DIR",
@@ -123,6 +125,13 @@ def export(
         int | None,
         typer.Option(metavar="N", help="Files hear a window N times, shifted [the preset's]."),
     ] = None,
+    static: Annotated[
+        bool, typer.Option("--static", help="No dynamic axis: for microcontrollers and NPUs.")
+    ] = False,
+    window_s: Annotated[
+        float | None,
+        typer.Option("--window", metavar="S", help="Seconds a static file hears [as in training]."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder [RUN/export].")] = None,
     no_enforce: Annotated[
         bool, typer.Option("--no-enforce", help="Write the file even when it breaks the rule.")
@@ -138,6 +147,8 @@ def export(
     agree with torch are written. Exit code 3: over the rule.
     """
     precision = one_precision(int8, fp16, fp32)
+    if window_s is not None and not static:
+        raise typer.BadParameter("--window goes with --static: other files take any length")
     from edge_asc.training.run_folder import newest_run
 
     folder = run or newest_run(finished=True)
@@ -145,6 +156,7 @@ def export(
 
     options = {"precision": precision, "formats": FORMATS[file_format], "rule": rule, "out": out}
     options |= {"enforced": not no_enforce, "overwrite": overwrite, "views": views}
+    options |= {"static": static, "window_s": window_s}
     written = export_run(folder, **options)
     if as_json:
         print_json([file_dict(file) for file in written])
