@@ -139,7 +139,7 @@ class RunScorer:
     """A run folder: torch front end and torch network, in batches."""
 
     def __init__(self, folder: Path, views: int | None = None) -> None:
-        from edge_asc.models.tta import SeveralViews
+        from edge_asc.models.means import SeveralViews
         from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
         from edge_asc.training.run_folder import load_network, read_run
 

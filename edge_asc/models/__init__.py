@@ -9,7 +9,7 @@ from edge_asc.config.own_code import is_own
 from edge_asc.graph.pretrained import Pretrained
 from edge_asc.models.baselines import BioDCASE2026Baseline, DCASE2024Baseline
 from edge_asc.models.compact import CompactAMFM
-from edge_asc.models.members import Members
+from edge_asc.models.means import Members
 from edge_asc.models.own import build_own
 from edge_asc.models.paper import ConventionalAMFM, FullAMFM, SequentialAMFM, SingleAMFM
 from edge_asc.models.resnet import ResNetLight

@@ -14,18 +14,18 @@ CSV_HEADER = (
 )
 
 
-def size_grid(inventories: Sequence[Inventory]) -> Grid:
-    """Sizes and verdicts for people."""
-    header = (
-        *("model", "parameters", "constants, bytes", "file, bytes", "MACs per s"),
-        *("peak memory, bytes", *RULES),
-    )
-    rows = []
+SIZES = ("parameters", "constants, bytes", "file, bytes", "MACs per s", "peak memory, bytes")
+
+
+def size_grids(inventories: Sequence[Inventory]) -> list[Grid]:
+    """Sizes, and verdicts, for people: side by side no terminal has room for both."""
+    sizes, verdicts = [], []
     for found in inventories:
         name, *numbers, _, peak = _numbers(found)
         cells = ["none" if n is None else f"{n:,}" for n in (*numbers, peak)]
-        rows.append([str(name), *cells, *(verdict(found, rule) for rule in RULES.values())])
-    return Grid("sizes", header, rows)
+        sizes.append([str(name), *cells])
+        verdicts.append([str(name), *(verdict(found, rule) for rule in RULES.values())])
+    return [Grid("sizes", ("model", *SIZES), sizes), Grid("rules", ("model", *RULES), verdicts)]
 
 
 def verdict(inventory: Inventory, rule: Rule) -> str:

@@ -15,8 +15,8 @@ from edge_asc.config.schema import Config, config_from_dict
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.files import atomic_write, write_json
 from edge_asc.models import build
+from edge_asc.models.means import SeveralViews
 from edge_asc.models.own import check_heads
-from edge_asc.models.tta import SeveralViews
 from edge_asc.training.augment.extra import find
 from edge_asc.training.callbacks.average import snapshot
 from edge_asc.training.callbacks.loggers import check_loggers

@@ -25,7 +25,7 @@ def test_a_row_for_each_model(tmp_path: Path, cli: Cli, monkeypatch: pytest.Monk
     code, out, err = cli("budget", *files, "--summary", "--csv", made[0], "--latex", made[1])
     assert code == 0, err
     lines = [line for line in out.splitlines() if ".tflite" in line]
-    assert len(lines) == 2 and all(rule in out for rule in RULES)
+    assert len(lines) == 4 and all(rule in out for rule in RULES)
     with made[0].open() as file:
         rows = list(csv.DictReader(file))
     code, out, _ = cli("budget", *files, "--rule", "all", "--json")
@@ -34,7 +34,7 @@ def test_a_row_for_each_model(tmp_path: Path, cli: Cli, monkeypatch: pytest.Monk
             assert int(row[name]) == report[name]
         for rule, judged in report["rules"].items():
             assert (row[rule] == "inside") == judged["ok"]
-    assert made[1].read_text().count(r"\\") == 3  # a header and two rows
+    assert made[1].read_text().count(r"\\") == 6  # of sizes and of rules a header and two rows
 
 
 def test_a_rule_that_is_broken_still_decides_the_exit_code(tmp_path: Path, cli: Cli) -> None:

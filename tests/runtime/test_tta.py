@@ -15,7 +15,7 @@ from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.preset_budget import of_preset
 from edge_asc.export.run import export_run, write_file
-from edge_asc.models.tta import SeveralViews
+from edge_asc.models.means import SeveralViews
 from edge_asc.runtime.classifier import Classifier, softmax
 from edge_asc.runtime.metadata import Format, metadata_from_json, metadata_to_json, read_metadata
 from edge_asc.runtime.tta import mean_logits, shifts

@@ -328,13 +328,13 @@ def write_sizes(
     counted: "list[Inventory]", shown: bool, csv: Path | None, latex: Path | None
 ) -> None:
     """Print and write a row for each model."""
-    from edge_asc.research.size_table import save_sizes, size_grid
+    from edge_asc.research.size_table import save_sizes, size_grids
     from edge_asc.research.written import print_grid, write_latex
 
-    grid = size_grid(counted)
-    if shown:
+    grids = size_grids(counted)
+    for grid in grids if shown else ():
         print_grid(grid, tables())
     if csv:
         save_sizes(counted, csv)
     if latex:
-        write_latex(latex, [grid])
+        write_latex(latex, grids)

@@ -245,7 +245,7 @@ def join(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make one run of several: their networks side by side, the mean of their logits.
+    """Make one run of several, with the mean of their logits.
 
     They must have heard the same clips by the same front end. evaluate, quantize and export take
     the new run like any other: one file holds all networks.

@@ -32,7 +32,7 @@ def join_runs(runs: Sequence[Path], folder: Path, average: bool = False) -> Path
         runs: two or more finished runs of the same clips, test fold and front end.
         folder: the run folder; it must not hold a run.
         average: one network with the mean of their weights, which must have begun from the same
-            run; else a network that holds them all and averages their logits (`models.members`).
+            run; else a network that holds them all and averages their logits (`models.means`).
 
     Raises:
         ValueError: fewer than two, runs that do not go together, or the folder is taken.
