@@ -43,7 +43,7 @@ class Complexity:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates for one input."""
+        """Multiply-accumulates for one input, of a linear layer at each place it is applied at."""
         return self.inventory.macs
 
     @property

@@ -77,14 +77,14 @@ def counted(inventory: Inventory) -> dict[str, float]:
     if "work" in inventory.missing:
         return found
     if inventory.source == "torch":
-        return {**found, "macs_inference": inventory.macs}
+        return {**found, "macs_inference": inventory.torchinfo_macs}
     return {**found, "macs_tflite": macs(inventory), RAM: inventory.peak_activation_bytes}
 
 
 def macs(inventory: Inventory) -> int:
     """MACs for one input: of a TFLite file as the task's tool counts, else layers with weights."""
     if inventory.source != "tflite":
-        return inventory.macs
+        return inventory.torchinfo_macs
     return inventory.macs + sum(_without_weights(layer) for layer in inventory.layers)
 
 

@@ -67,12 +67,13 @@ class Layer:
         name: As in the file or module, or the op's position.
         kind: `CONV_2D`, `Conv`, `Conv2d`, …: as its source calls it.
         constants: Stored numbers it reads.
-        macs: Multiply-accumulates, as the official counters take them.
+        macs: Multiply-accumulates.
         elementwise: Other operations: comparisons of a maximum or pooling, products of an
             attention, sums, sigmoids; one an element. Data movement is no operation.
         output_bytes: Size of what it puts out, as the graph stores it.
         output_shape: Shape of the first output.
         input_shape: Shape of the first input; () where the reader does not say.
+        torchinfo_macs: What torchinfo takes for `macs`, where that is another number.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Layer:
     output_bytes: int
     output_shape: Shape
     input_shape: Shape = ()
+    torchinfo_macs: int | None = None
 
     @property
     def own(self) -> tuple[Constant, ...]:
@@ -164,6 +166,12 @@ class Inventory:
     def macs(self) -> int:
         """Multiply-accumulates for the counted input, asked once."""
         return sum(layer.macs for layer in self.layers)
+
+    @property
+    def torchinfo_macs(self) -> int:
+        """The same as torchinfo counts: less where a linear layer is applied at many places."""
+        found = ((layer.torchinfo_macs, layer.macs) for layer in self.layers)
+        return sum(macs if official is None else official for official, macs in found)
 
     @property
     def elementwise(self) -> int:

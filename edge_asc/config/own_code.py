@@ -2,7 +2,8 @@
 
 It is looked for where Python looks (installed, `PYTHONPATH`), then in the current folder. There
 only what this user has named is imported, in a preset, by `--set` or in Python, now or before: a
-run folder that somebody gave away may name a module that lies beside it.
+run folder that somebody gave away may name a module that lies beside it. What a run names that is
+not here is the file that this user meant by that name before, where there is just one.
 """
 
 import importlib
@@ -101,6 +102,8 @@ def _open_current_folder(what: str, name: str, top: str) -> None:
         ValueError: nothing of that name is there, or nobody has named it.
     """
     file = _in_current_folder(top)
+    if file is None and name not in _AGREED:  # of a run, which may lie elsewhere
+        file = _named_before(what, name)
     if file is None:
         raise ValueError(f"{what} {name}: no module {top}, {_looked()}")
     if name not in _AGREED and str(file) not in _remembered().get(name, []):
@@ -109,6 +112,19 @@ def _open_current_folder(what: str, name: str, top: str) -> None:
             f" before; where you know it, set PYTHONPATH={file.parent}"
         )
     sys.path.append(str(file.parent))
+
+
+def _named_before(what: str, name: str) -> Path | None:
+    """The file that this user meant by a name; None where it is gone or none was.
+
+    Raises:
+        ValueError: there are several.
+    """
+    files = [Path(file) for file in _remembered().get(name, []) if Path(file).exists()]
+    if len(files) > 1:
+        places = " or ".join(f"PYTHONPATH={file.parent}" for file in files)
+        raise ValueError(f"{what} {name} was code in several folders; say which: {places}")
+    return files[0] if files else None
 
 
 def _memory() -> Path:

@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from edge_asc.config.base import OPTION
 from edge_asc.config.schema import Config
-from edge_asc.training.run_folder import Run, is_clean, read_run
+from edge_asc.runtime.zoo.models import zoo_names
+from edge_asc.training.run_folder import BASE, Run, is_clean, read_run
 
 SHOWN = 5  # packages of other versions that are named
 
@@ -29,21 +34,56 @@ def recipe_of(folder: Path, data: Path | None = None) -> Recipe:
     """What a run was made of; `data` stands in for a data set that has moved.
 
     Raises:
-        ValueError: no run, or one that was imported and not trained.
+        ValueError: no run, one that was imported and not trained, or what it was made of is gone.
     """
     run = read_run(folder)
     if "imported" in run.provenance or not (data or run.data):
         raise ValueError(f"{folder} was imported: it cannot be trained again")
+    find = partial(_found, folder)
     return Recipe(
-        config=run.settings(),
-        data=data or Path(run.data),
+        config=_with_files(run.settings(), folder),
+        data=data or find("was trained on", run.data),
         columns=run.columns or None,
         fold=run.fold,
         seed=run.seed,
-        init=Path(run.init) if run.init else None,
-        teachers=tuple(map(Path, run.teachers)),
-        answers=Path(run.answers["file"]) if run.answers else None,
+        init=find("began with", run.init) if run.init else None,
+        teachers=tuple(find("learnt from", teacher) for teacher in run.teachers),
+        answers=find("learnt from", run.answers["file"]) if run.answers else None,
     )
+
+
+def _found(folder: Path, what: str, path: str) -> Path:
+    """What a run names: from here, or else from a folder above the run's, if its path is relative.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    above = () if Path(path).is_absolute() else folder.resolve().parents
+    places = (Path(path), *(parent / path for parent in above))
+    if (found := next(filter(Path.exists, places), None)) is None:
+        where = f"which is neither in {Path.cwd()} nor in a folder above the run"
+        told = where if above else "which is not there"
+        hint = "; --data says where the data set is now" if what == "was trained on" else ""
+        raise ValueError(f"{folder} {what} {path}, {told}{hint}")
+    return found.absolute()
+
+
+def _with_files(config: Config, folder: Path) -> Config:
+    """Settings whose files are found from here; a base that has moved is the run's own copy."""
+    if recorded := config.augment.impulse_responses:
+        heard = str(_found(folder, "heard through", recorded))
+        augment = msgspec.structs.replace(config.augment, impulse_responses=heard)
+        config = msgspec.structs.replace(config, augment=augment)
+    copied = folder.absolute() / BASE
+    if config.base and copied.is_file() and not _is_there(config.base):
+        options = {**config.model.options, OPTION: str(copied)}
+        model = msgspec.structs.replace(config.model, options=options)
+        config = msgspec.structs.replace(config, model=model)
+    return config
+
+
+def _is_there(base: str) -> bool:
+    return Path(base).exists() or base in zoo_names()
 
 
 def compare_again(before: Path, after: Path) -> dict[str, Any]:

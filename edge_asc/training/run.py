@@ -1,5 +1,6 @@
 """A training run: data set and fold → features → network → run folder."""
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -12,6 +13,7 @@ from torch import nn
 
 from edge_asc.config.own_code import is_own
 from edge_asc.config.schema import Config, config_from_dict
+from edge_asc.config.whole_paths import whole_paths, with_whole_paths
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.files import atomic_write, write_json
 from edge_asc.models import build
@@ -85,6 +87,7 @@ def train(
         raise ValueError(f"seed must be 0 or more, found {seed}")
     if config.augment.extra:
         find(config.augment.extra)  # what is not there is said before anything is made ready
+    config = with_whole_paths(config)  # the run's own folder may be read from anywhere
     base = describe_base(config)
     check_processes(config, placement)
     dataset = labelled(config, dataset)
@@ -98,7 +101,7 @@ def train(
             f"train.distill_feature_weight = {config.train.distill_feature_weight:g} needs a"
             " teacher that is a run, whose embedding is learnt"
         )
-    given = None if answers is None else GivenAnswers.read(answers, dataset.labels)
+    given = None if answers is None else GivenAnswers.read(answers.absolute(), dataset.labels)
     shown = progress and is_main_process()
     material = prepare(config, dataset, fold, seed, shown, cache, given)
     if is_main_process():
@@ -110,7 +113,7 @@ def train(
         material = replace(material, frontend=keep_statistics(material.frontend, init))
     if begun and is_main_process():
         print(f"began with {begun}", file=sys.stderr)
-    asked = {"data": data or str(dataset.root), "fold": fold, "seed": seed}
+    asked = {"data": os.path.abspath(data or dataset.root), "fold": fold, "seed": seed}
     told = given.describe() if given else {}
     run = _describe(
         config,
@@ -120,7 +123,7 @@ def train(
         begun,
         **asked,
         base=base,
-        teachers=[*map(str, teachers)],
+        teachers=[os.path.abspath(teacher) for teacher in teachers],
         answers=told,
     )
     taught_by = load_teachers(teachers, run, dataset)
@@ -163,7 +166,7 @@ def _describe(
         clip_s=material.clip_s,
         n_frames=material.n_frames,
         provenance=made_by | ({"began_with": begun.to_dict()} if begun else {}),
-        init=begun.run if begun else "",
+        init=os.path.abspath(begun.run) if begun else "",
         columns=dict(dataset.columns),
         **asked,
     )
@@ -225,7 +228,7 @@ def check_as_before(folder: Path, config: dict[str, Any], **decided: Any) -> Non
     before = read_run(folder)
     old = config_from_dict(before.config, where=f"{folder}/run.json").to_dict()
     old |= {key: getattr(before, key) for key in decided}
-    for key, was, now in _differences(old, config | decided):
+    for key, was, now in _differences(whole_paths(old), whole_paths(config | decided)):
         raise ValueError(f"{folder} was started with {key} = {was!r}, not {now!r}")
 
 

@@ -47,7 +47,7 @@ class Run(msgspec.Struct, frozen=True):
     Attributes:
         config: `Config.to_dict()`, every default filled in.
         dataset: name of the data set.
-        data: path of the data set as it was given.
+        data: path of the data set, whole, as other paths here are: runs before may have others.
         fold: the test fold; None: trained on every clip.
         seed: of weights, order, crops, augmentation and validation split.
         labels: scenes in the order of the logits.

@@ -6,7 +6,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from edge_asc.budget import biodcase2026
 from edge_asc.budget.network.reader import inventory_of_torch
+from edge_asc.budget.rules import RULES, nessi_macs, report
+from edge_asc.budget.tflite.reader import read_tflite
+from edge_asc.export.to_tflite import to_tflite
+from edge_asc.graph.fold import fold
+from edge_asc.graph.trace import trace
 from edge_asc.models import build
 from networks import CASES, Case
 
@@ -62,6 +68,38 @@ def test_weights_work_as_torch_counts_it(case: Case) -> None:
     assert inventory.parameters == sum(p.numel() for p in network.parameters())
     assert inventory.nonzero == sum(int(p.count_nonzero()) for p in network.parameters())
     assert not inventory.notes
+
+
+class AtEachFrame(nn.Module):
+    """Linear layers on every frame, on every patch, and on what is left of a clip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.mix = nn.Linear(40, 16), nn.Linear(16, 16, bias=False)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, 1, 40, F]
+        x = self.mix(torch.relu(self.embed(x.squeeze(1).transpose(1, 2))))
+        return self.head(x.mean(1))
+
+
+def test_a_linear_layer_works_at_each_place_and_torchinfo_counts_it_once() -> None:
+    shape = (1, 1, 40, 50)
+    network = AtEachFrame().eval()
+    found = inventory_of_torch(network, shape, 1.0)
+    of = {layer.name: (layer.macs, layer.torchinfo_macs) for layer in found.layers if layer.macs}
+    assert of == {"embed": (50 * 656, 656), "mix": (50 * 256, 256), "head": (170, None)}
+    assert (found.macs, found.torchinfo_macs) == (50 * (656 + 256) + 170, 656 + 256 + 170)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(shape))
+    assert found.macs - 50 * 16 - 10 == counter.get_total_flops() // 2  # which has no biases
+    # A file of it counts the same work, but for the biases; its linear layers are convolutions.
+    file = read_tflite(to_tflite(fold(trace(network, 40, 50)), 50), frames=50, audio_s=1.0)
+    assert file.macs == counter.get_total_flops() // 2
+    assert file.torchinfo_macs == file.macs
+    assert [verdict.value for verdict in RULES["dcase2024"].measure(found)][1] == 1082
+    assert nessi_macs(found) == biodcase2026.macs(found) == 1082  # as the tools of the tasks
+    assert report(found, [])["torchinfo_macs"] == 1082
 
 
 class Functional(nn.Module):

@@ -2,18 +2,36 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 import edge_asc
 from command import Cli, runner
+from edge_asc.config import own_code
+from edge_asc.config.schema import load_preset
 from edge_asc.data.synthetic import write_synthetic
-from edge_asc.research.again import origin_differences
+from edge_asc.files import write_json
+from edge_asc.research.again import origin_differences, recipe_of
 from edge_asc.training import run_folder
 from edge_asc.training.run_folder import git_commit, is_clean, read_run
-from small_run import train_run
+from small_run import SMALL, train_run
+
+NETS = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, n_scenes):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(1, 4, 3), nn.Linear(4, n_scenes)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.conv(x)).mean((2, 3)))
+"""
 
 
 @pytest.fixture
@@ -41,7 +59,7 @@ def test_the_same_run_again(tmp_path: Path, cli: Cli) -> None:
 
     (tmp_path / "scenes").rename(tmp_path / "moved")
     code, _, err = cli("train", "--like", first, "--out", tmp_path, "--name", "third")
-    assert code == 1 and "no data set at" in err
+    assert code == 1 and "which is not there; --data says where" in err
     assert cli("train", *options, "--set", "train.epochs=3")[0] == 2
     assert cli("train", *options, "--seed", "3")[0] == 2
     assert cli("train", "--data", tmp_path)[0] == 2 and cli("train", "nano")[0] == 2
@@ -93,3 +111,101 @@ def test_only_a_commit_without_changes_is_clean(
     (tmp_path / "quantize" / "new.py").unlink()
     (tmp_path / "edge_asc" / "__init__.py").write_text("x = 1\n")
     assert str(git_commit()).endswith("+changes")
+
+
+def described(folder: Path, **changes: Any) -> Path:
+    """A run folder without weights: what `recipe_of` reads."""
+    settings = changes.pop("set", {})
+    config = load_preset("nano", [f"{key}={value}" for key, value in settings.items()])
+    fields = {
+        **{"config": config.to_dict(), "dataset": "x", "data": "scenes", "fold": 1, "seed": 0},
+        **{"labels": [], "abstract_labels": [], "frontend": {}, "clip_s": 1.0, "n_frames": 1},
+        "provenance": {},
+    }
+    folder.mkdir(parents=True)
+    write_json(folder / "run.json", {**fields, **changes})
+    return folder
+
+
+def test_a_run_with_relative_paths_is_read_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As runs of before hold them: typed in the folder in which the runs lie."""
+    for name in ("scenes", "runs/general", "runs/teacher", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "answers.npz").touch()
+    run = described(
+        tmp_path / "runs/fold1", init="runs/general", teachers=["runs/teacher"],
+        answers={"file": "answers.npz", "sha256": ""},
+    )  # fmt: skip
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = recipe_of(run)
+    assert found.data == tmp_path / "scenes" and found.init == tmp_path / "runs/general"
+    assert found.teachers == (tmp_path / "runs/teacher",)
+    assert found.answers == tmp_path / "answers.npz"
+    assert recipe_of(Path("../runs/fold1")) == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"init": "runs/gone"}, "began with runs/gone, which is neither in "),
+        ({"init": "/gone"}, "began with /gone, which is not there"),
+        ({"teachers": ["gone"]}, "learnt from gone, which is neither in "),
+        ({"answers": {"file": "gone.npz", "sha256": ""}}, "learnt from gone.npz, which is neither"),
+        ({"data": "/gone"}, "trained on /gone, which is not there; --data says where"),
+        (
+            {"set": {"augment.impulse_responses": "gone", "data.microphones": 4}},
+            "heard through gone, which is neither in",
+        ),
+    ],
+)
+def test_what_is_not_found_is_named_in_a_line(
+    tmp_path: Path, cli: Cli, changes: dict[str, object], said: str
+) -> None:
+    (tmp_path / "scenes").mkdir()
+    run = described(tmp_path / "runs/fold1", **changes)
+    code, out, err = cli("train", "--like", run, "--out", tmp_path, "--name", "again")
+    assert (code, out, len(err.splitlines())) == (1, "", 1) and said in err
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.slow
+def test_what_was_typed_in_one_folder_is_found_from_another(
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs to begin with and to learn from, and code of one's own, by relative paths."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(own_code, "_AGREED", set())
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p not in ("", str(here))])
+    module = "nets_of_one_folder"
+    (here / f"{module}.py").write_text(NETS)
+    write_synthetic(here / "scenes", clips_per_class=8, clip_s=0.5, sample_rate_hz=8000)
+    settings = [x for s in (*SMALL, "augment={}") for x in ("--set", s)]
+    own = ["--set", f"model.name={module}:Net", "--set", "model.options={}"]
+    asked = ("train", "nano", "--data", "scenes", "--fold", 1, "--out", "runs", *settings, *own)
+    for name, *more in (["first"], ["second", "--init", "runs/first", "--teacher", "runs/first"]):
+        code, _, err = cli(*asked, "--name", name, *more)
+        assert code == 0, err
+    run = read_run("runs/second")
+    assert (run.init, run.teachers) == (str(here / "runs/first"), [str(here / "runs/first")])
+    assert run.data == str(here / "scenes")
+    resumed = ("--init", "./runs/first", "--teacher", here / "runs/first", "--resume")
+    assert cli(*asked, "--name", "second", *resumed)[0] == 0  # the same, written in another way
+    monkeypatch.chdir(there)
+    sys.modules.pop(module)
+    monkeypatch.setattr(own_code, "_AGREED", set())
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(here)])
+    again = ("train", "--like", "../here/runs/second", "--out", "runs", "--name", "again")
+    code, out, err = cli(*again)
+    assert code == 0 and "the same weights" in out, err
+    sys.modules.pop(module)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(here)])
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody"))  # who never named that code
+    code, _, err = cli(*again[:-1], "third")
+    assert code == 1 and f"no module {module}, nor is it in {there}" in err
+    assert len(err.splitlines()) == 1

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from command import Cli, runner
+from edge_asc.cli.verbs import research
 from edge_asc.data.open import open_dataset, open_recordings
 from edge_asc.evaluation.evaluate import evaluate
+from edge_asc.research.submission import BAD, predict
 from tiny_models import LABELS, scene_head, write_model, write_tone
 
 WRITTEN = 1e-6  # probabilities have six digits
@@ -161,3 +163,68 @@ def test_a_development_set_stays_one(tmp_path: Path, recordings: Path) -> None:
     shutil.copytree(recordings, tmp_path / "classes" / "tram")
     assert open_recordings(tmp_path / "classes").labels == ("park", "tram")
     assert open_recordings(recordings).labels == ()
+
+
+@pytest.fixture
+def with_bad(recordings: Path) -> Path:
+    """The eight recordings, one of them empty now and one damaged."""
+    (recordings / "audio" / "2.wav").write_bytes(b"")
+    (recordings / "audio" / "5.wav").write_bytes(b"RIFF1234WAVEjunk")
+    return recordings
+
+
+def test_one_bad_file_stops_all_in_a_line(
+    tmp_path: Path, model: Path, with_bad: Path, cli: Cli
+) -> None:
+    code, out, err = cli("predict", model, "--data", with_bad, "--out", tmp_path / "o.csv")
+    assert (code, out) == (1, "") and not (tmp_path / "o.csv").exists()
+    assert len(err.splitlines()) == 1 and "audio/2.wav: empty file" in err and "--bad skip" in err
+
+
+@pytest.mark.parametrize("bad", ["skip", "mark"])
+@pytest.mark.parametrize("at_once", [1, 3, 128])
+def test_with_bad_files_the_others_are_answered_as_ever(
+    tmp_path: Path, model: Path, with_bad: Path, cli: Cli, bad: str, at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("edge_asc.research.submission.CLIPS_AT_ONCE", at_once)
+    asked = ("predict", model, "--data", with_bad, "--out", tmp_path / "o.csv", "--bad", bad)
+    code, out, err = cli(*asked)
+    assert code == 0 and [line.split(":")[0] for line in err.splitlines()] == ["edge-asc"] * 2
+    assert "audio/2.wav: empty file" in err and "audio/5.wav: cannot be decoded" in err
+    done = "left out" if bad == "skip" else "without a scene"
+    assert f"o.csv: 6 clips, 2 bad files {done}" in out
+    rows = {row["filename"]: row for row in table(tmp_path / "o.csv")}
+    empty = {name: row for name, row in rows.items() if not row["scene_label"]}
+    assert [*empty] == ([] if bad == "skip" else ["audio/2.wav", "audio/5.wav"])
+    assert all({*list(row.values())[1:]} == {""} for row in empty.values())
+    found = json.loads(cli(*asked, "--json")[1])
+    assert found["clips"] == 6 == sum(found["named"].values())
+    assert [row["name"] for row in found["bad"]] == ["audio/2.wav", "audio/5.wav"]
+    for name in ("2.wav", "5.wav"):
+        (with_bad / "audio" / name).unlink()
+    assert cli(*asked[:-2])[0] == 0  # the good ones alone
+    alone = {row["filename"]: row for row in table(tmp_path / "o.csv")}
+    assert alone == {name: row for name, row in rows.items() if name not in empty}
+
+
+def test_where_all_are_bad_nothing_is_written(
+    tmp_path: Path, model: Path, recordings: Path, cli: Cli
+) -> None:
+    for path in (recordings / "audio").iterdir():
+        path.write_bytes(b"")
+    asked = ("predict", model, "--data", recordings, "--out", tmp_path / "o.csv", "--bad", "mark")
+    code, out, err = cli(*asked)
+    assert (code, out) == (1, "") and not (tmp_path / "o.csv").exists()
+    assert len(err.splitlines()) == 1 and "no file can be used" in err
+
+
+def test_the_command_offers_what_predict_can_do() -> None:
+    assert research.BAD == BAD
+
+
+def test_progress_counts_every_clip_once(model: Path, with_bad: Path) -> None:
+    told: list[tuple[int, int]] = []
+    dataset = open_recordings(with_bad)
+    predict(model, dataset, bad="skip", on_progress=lambda done, total: told.append((done, total)))
+    assert told == [(i, 8) for i in range(1, 9)]

@@ -1,12 +1,14 @@
 """Counts a torch network before it is trained or exported.
 
-Parameters and multiply-accumulates come out as torchinfo has them, which the DCASE rules since 2024
-build on: a convolution costs its weights and bias at each output position, a batch norm its scale
-and shift once, a linear layer its weights and bias once. All else that is computed is told apart by
-watching torch's own operations, so functional ones count like modules.
+A convolution costs its weights and bias at each output position, a linear layer at each place that
+it is applied at, a batch norm its scale and shift once. So torchinfo has it, which the DCASE rules
+since 2024 build on, but for linear layers, which it takes once a clip: its number is kept beside
+the work. All else that is computed is told apart by watching torch's own operations, so functional
+ones count like modules.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import prod
 from typing import get_args
 
@@ -134,8 +136,10 @@ class _Reader:
     def called(self, event: Event) -> Layer:
         module, shape = self.modules[event.path], event.output_shape
         constants = tuple(self.constants(module))
-        macs = torchinfo_macs(module, shape)
-        return Layer(event.path, event.kind, constants, macs, 0, self.bytes(shape), shape)
+        official = torchinfo_macs(module, shape)
+        macs = linear_macs(module, shape) if isinstance(module, nn.Linear) else official
+        made = Layer(event.path, event.kind, constants, macs, 0, self.bytes(shape), shape)
+        return made if macs == official else replace(made, torchinfo_macs=official)
 
     def operation(self, event: Event) -> Layer:
         kind, shape = event.kind, event.output_shape
@@ -171,8 +175,14 @@ class _Reader:
         return Constant(role, dtype, bits, count, nonzero, here, shared)
 
 
+def linear_macs(module: nn.Linear, output_shape: Shape) -> int:
+    """Multiply-accumulates of a linear layer's call: its weights and bias at each place."""
+    count = sum(parameter.numel() for parameter in module.parameters(recurse=False))
+    return count * prod(output_shape[:-1])
+
+
 def torchinfo_macs(module: nn.Module, output_shape: Shape) -> int:
-    """Multiply-accumulates of a layer's call, by its parameters and its output."""
+    """What torchinfo counts of a layer's call, by its parameters and its output."""
     count = sum(parameter.numel() for parameter in module.parameters(recurse=False))
     if "Conv" in type(module).__name__:  # as torchinfo tells convolutions
         return count * output_shape[0] * prod(output_shape[2:])

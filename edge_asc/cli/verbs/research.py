@@ -8,6 +8,7 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, print_text, progress_bar, tables
+from edge_asc.cli.errors import complain
 from edge_asc.cli.options import (
     AsJson,
     Columns,
@@ -27,6 +28,7 @@ from edge_asc.cli.outputs import check_outputs
 from edge_asc.cli.verbosity import notice
 
 METRICS = ("accuracy", "macro-accuracy", "log-loss")
+BAD = ("stop", "skip", "mark")
 
 EXAMPLES = {
     "compare": (
@@ -40,6 +42,7 @@ EXAMPLES = {
         "edge-asc predict model.tflite --data EVALUATION --out submission.csv",
         "edge-asc predict edge-asc-runs/ours --data recordings/ --out answers.csv",
         "edge-asc predict model.tflite --data DIR --fold 1 --out output.csv --bare-names",
+        "edge-asc predict model.tflite --data recordings/ --out answers.csv --bad skip",
         "edge-asc predict all.tflite --data EVALUATION --out o.csv --for-device a=a.tflite",
     ),
 }
@@ -164,6 +167,16 @@ def predict(
     bare_names: Annotated[
         bool, typer.Option("--bare-names", help="Write names of files without their folder.")
     ] = False,
+    bad: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(BAD),
+            callback=one_of(lambda: BAD),
+            help="What a file that cannot be used does: nothing is written, it is left out, or its"
+            " row has no scene.",
+            autocompletion=complete.one_of(*BAD),
+        ),
+    ] = BAD[0],
     as_json: AsJson = False,
 ) -> None:
     """Name the scene of every clip, in the DCASE tasks' table.
@@ -171,6 +184,7 @@ def predict(
     Tabs between filename, scene_label and a column of probabilities for each scene. The clips may
     have labels or none: an evaluation set, a list of names, a folder of recordings, any data set.
     """
+    from edge_asc.audio.decode import AudioError
     from edge_asc.data.layouts.test_set import lists_of
     from edge_asc.data.open import open_recordings
     from edge_asc.research.submission import predict as name_all
@@ -182,22 +196,34 @@ def predict(
     for note in dataset.notes:
         notice(f"warning: {note}")
     with progress_bar("clips") as on_progress:
-        found = name_all(
-            model_path(target),
-            dataset,
-            fold=fold_of(fold),
-            for_device={device: model_path(path) for device, path in asked.items()},
-            crops=crops,
-            views=views,
-            runtime=runtime,
-            bare_names=bare_names,
-            on_progress=on_progress,
-        )
+        try:
+            found = name_all(
+                model_path(target),
+                dataset,
+                fold=fold_of(fold),
+                for_device={device: model_path(path) for device, path in asked.items()},
+                crops=crops,
+                views=views,
+                runtime=runtime,
+                bare_names=bare_names,
+                bad=bad,
+                on_progress=on_progress,
+            )
+        except AudioError as error:
+            others = "no file can be used" if bad != BAD[0] else "--bad skip names the others"
+            raise ValueError(f"{error}; {others}") from None
+    for line in found.bad.values():
+        complain(line)
     found.save(out)
     counts = {label: found.named.count(label) for label in found.labels}
+    n_named = len(found.names) - len(found.bad)
     if as_json:
-        print_json({"file": str(out), "clips": len(found.names), "named": counts})
+        listed = [{"name": name, "error": line} for name, line in found.bad.items()]
+        print_json({"file": str(out), "clips": n_named, "named": counts, "bad": listed})
         return
-    print_text(f"{out}: {len(found.names)} clips")
+    done = "without a scene" if found.marks_bad else "left out"
+    print_text(
+        f"{out}: {n_named} clips" + (f", {len(found.bad)} bad files {done}" if found.bad else "")
+    )
     for label, n in counts.items():
         print_text(f"  {label:20} {n:>6}")

@@ -155,7 +155,7 @@ def train(
                 dataset,
                 fold,
                 folder,
-                data=os.path.abspath(data),  # --like works from any folder
+                data=str(data),
                 init=init,
                 teachers=teacher or (),
                 answers=answers,
