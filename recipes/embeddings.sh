@@ -25,12 +25,4 @@ for seed in ${SEEDS:-0 1}; do
     train "embedding-$weight" "$seed" "${EPOCHS:-30}" --teacher "$work/teacher-seed$seed" \
         --set train.distill_feature_weight="$weight"
 done
-for run in "$work"/*-seed*; do
-    python3 - "$run" <<'END'
-import json, sys, pathlib
-
-run = pathlib.Path(sys.argv[1])
-val = json.loads((run / "metrics.json").read_text())["val"]
-print(f"{run.name:20} validation {val['accuracy']:6.1%}  log loss {val['log_loss']:.3f}  {val['recordings']} recordings")
-END
-done
+python "$here/embeddings_table.py" "$work"/*-seed*
