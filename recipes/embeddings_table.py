@@ -10,28 +10,35 @@ from statistics import mean
 
 from edge_asc.files import read_json
 
-FIGURES = ("accuracy", "log_loss")
+WORDS = {  # by NAME, in the order of the table
+    "labels": "labels",
+    "answers": "a teacher's answers",
+    "embedding": "its answers and embedding",
+    "teacher": "the teacher itself",
+}
+HEADS = ("learns from", "accuracy of each seed, %", "mean", "log loss of each seed", "mean")
 
 
 def table(runs: list[Path]) -> str:
-    """A row for each NAME, its seeds side by side."""
-    found: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
-    for run in runs:
-        name, _, seed = run.name.rpartition("-seed")
-        found[name][seed] = read_json(run / "metrics.json")["val"]
-    seeds = sorted({seed for of_name in found.values() for seed in of_name})
-    heads = [f"{what}, seed {seed}" for what in ("accuracy, %", "log loss") for seed in seeds]
-    lines = ["| network | " + " | ".join([*heads, "mean accuracy, %", "mean log loss"]) + " |"]
-    lines.append("| --- |" + " ---: |" * (len(heads) + 2))
-    lines += [_row(name, [of_name[seed] for seed in seeds]) for name, of_name in found.items()]
-    return "\n".join(lines)
+    """A row for each NAME, its seeds in their order."""
+    found: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: int(run.name.rpartition("-seed")[2])):
+        found[run.name.rpartition("-seed")[0]].append(read_json(run / "metrics.json")["val"])
+    rows = [_row(words, found[name]) for name, words in WORDS.items()]
+    return "\n".join(["| " + " | ".join(HEADS) + " |", "| --- |" + " ---: |" * 4, *rows])
 
 
-def _row(name: str, of_seeds: list[dict[str, float]]) -> str:
-    accuracies, losses = ([figures[key] for figures in of_seeds] for key in FIGURES)
-    cells = [f"{100 * value:.1f}" for value in accuracies] + [f"{value:.3f}" for value in losses]
-    means = (f"{100 * mean(accuracies):.1f}", f"{mean(losses):.3f}")
-    return f"| {name} | " + " | ".join([*cells, *means]) + " |"
+def _row(words: str, of_seeds: list[dict[str, float]]) -> str:
+    accuracies = [100 * figures["accuracy"] for figures in of_seeds]
+    losses = [figures["log_loss"] for figures in of_seeds]
+    cells = (
+        words,
+        " ".join(f"{value:.1f}" for value in accuracies),
+        f"{mean(accuracies):.1f}",
+        " ".join(f"{value:.3f}" for value in losses),
+        f"{mean(losses):.3f}",
+    )
+    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":
