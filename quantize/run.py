@@ -1,7 +1,7 @@
 """A trained run → its int8 network: folded, ranges measured, trained on with rounding in place."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
 from edge_asc.training.fit import fit_material
 from edge_asc.training.inputs.examples import inputs, spread
+from edge_asc.training.losses.answers import GivenAnswers
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.run import Material, labelled, measure, prepare, save_pictures
 from edge_asc.training.run_folder import (
@@ -35,6 +36,23 @@ SETTINGS = "quantize.json"
 RANGE_BATCH = 16  # clips
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a quantisation shall learn, as it was asked for."""
+
+    overrides: Sequence[str]
+    teachers: list[str]  # run folders
+    answers: Path | None  # of teachers, by clip
+
+
+class Before(msgspec.Struct, frozen=True):
+    """What one was started with, as `quantize.json` says."""
+
+    config: dict[str, Any]
+    teachers: list[str] = []
+    answers: dict[str, str] = {}  # file and SHA-256
+
+
 def quantize_run(
     run: Path,
     *,
@@ -43,6 +61,7 @@ def quantize_run(
     resume: bool = False,
     data: Path | SceneDataset | None = None,
     teachers: Sequence[Path | str] = (),
+    answers: Path | None = None,
     progress: bool = True,
     cache: Path | None = None,
 ) -> Path:
@@ -59,13 +78,14 @@ def quantize_run(
             those of the training to resume.
         OSError: the data set cannot be read.
     """
+    if answers is not None and teachers:
+        raise ValueError("give teachers or their answers, not both")
     description = read_run(run)
     folder = run / QUANTISED
+    asked = Asked(overrides, [*map(str, teachers)], answers)
     with removed_if_empty(folder), only_one(folder, "quantises"):
         if not (resume and (folder / "weights.pt").exists()):
-            _quantise(
-                run, description, folder, ptq, overrides, resume, data, teachers, progress, cache
-            )
+            _quantise(run, description, folder, ptq, asked, resume, data, progress, cache)
         _draw(folder, description)
     return folder
 
@@ -75,27 +95,29 @@ def _quantise(
     description: Run,
     folder: Path,
     ptq: bool,
-    overrides: Sequence[str],
+    asked: Asked,
     resume: bool,
     data: Path | SceneDataset | None,
-    teachers: Sequence[Path | str],
     progress: bool,
     cache: Path | None,
 ) -> None:
     """All but the pictures; arguments as of `quantize_run`."""
     _check_free(folder, resume or ptq)
-    config, names = _settings(description, folder, overrides, [*map(str, teachers)], resume)
+    before = _settings_before(folder) if resume else None
+    config, names = _settings(description, folder, asked, before)
     network = float_network(run, description)
     dataset = _dataset_of(run, description, data)
     taught_by = load_teachers(names, description, dataset)
-    material = prepare(config, dataset, description.fold, description.seed, progress, cache)
+    given = _answers(folder, asked.answers, before, dataset)
+    told = given.describe() if given else {}
+    material = prepare(config, dataset, description.fold, description.seed, progress, cache, given)
     # What the network was trained on, should the data set have changed since.
     material = replace(material, frontend=description.front_end(), n_frames=description.n_frames)
     clips = spread(material.train, config.quantize.range_clips)
     features = inputs(material.train, clips, material.frontend, material.n_frames)
     quantised = qat.prepare(network, features.split(RANGE_BATCH))
     method = "ptq" if ptq else "qat"
-    settings = {"method": method, "config": config.to_dict(), "teachers": names}
+    settings = {"method": method, "config": config.to_dict(), "teachers": names, "answers": told}
     write_json(folder / SETTINGS, settings | {"provenance": provenance()})
     rows: list[dict[str, Any]] = []
     if not ptq:
@@ -122,16 +144,31 @@ def _check_free(folder: Path, may_go_on: bool) -> None:
 
 
 def _settings(
-    description: Run, folder: Path, overrides: Sequence[str], teachers: list[str], resume: bool
+    description: Run, folder: Path, asked: Asked, before: Before | None
 ) -> tuple[Config, list[str]]:
     """Settings and teachers: those asked for, which to resume must be those it was started with."""
-    before, names = (_settings_before(folder) if resume else None) or (None, teachers)
-    config = with_overrides(before or description.settings(), overrides)
-    if before not in (None, config):
+    begun = config_from_dict(before.config, where=str(folder / SETTINGS)) if before else None
+    config = with_overrides(begun or description.settings(), asked.overrides)
+    if begun not in (None, config):
         raise ValueError(f"{folder} was started with other settings: resume it without --set")
-    if teachers not in ([], names):
+    names = before.teachers if before else asked.teachers
+    if asked.teachers not in ([], names):
         raise ValueError(f"{folder} was started with other teachers: resume it without --teacher")
     return config, names
+
+
+def _answers(
+    folder: Path, path: Path | None, before: Before | None, dataset: SceneDataset
+) -> GivenAnswers | None:
+    """The answers asked for; to resume, those it was started with, wherever they are now."""
+    begun = before.answers if before else {}
+    if path is None and not begun:
+        return None
+    given = GivenAnswers.read(path or Path(begun["file"]), dataset.labels)
+    if before and given.sha256 != begun.get("sha256"):
+        started = "with other answers" if begun else "without answers"
+        raise ValueError(f"{folder} was started {started}, not with {given.path}")
+    return given
 
 
 def _dataset_of(run: Path, description: Run, data: Path | SceneDataset | None) -> SceneDataset:
@@ -149,13 +186,10 @@ def _dataset_of(run: Path, description: Run, data: Path | SceneDataset | None) -
     return dataset
 
 
-def _settings_before(folder: Path) -> tuple[Config, list[str]] | None:
-    """Settings and teachers of an interrupted quantisation; None where there was none."""
+def _settings_before(folder: Path) -> Before | None:
+    """What an interrupted quantisation was started with; None where there was none."""
     path = folder / SETTINGS
-    if not path.is_file():
-        return None
-    settings = read_json(path)
-    return config_from_dict(settings["config"], where=str(path)), settings.get("teachers", [])
+    return read_json(path, Before) if path.is_file() else None
 
 
 def float_network(run: Path, description: Run) -> GraphNetwork:

@@ -121,6 +121,7 @@ class Run(PathLike[str]):
         resume: bool = False,
         data: SceneDataset | str | PathLike[str] | None = None,
         teachers: "tuple[Run | str | PathLike[str], ...]" = (),
+        answers: str | PathLike[str] | None = None,
         progress: bool = True,
         **settings: Any,
     ) -> "Run":
@@ -131,6 +132,7 @@ class Run(PathLike[str]):
             resume: go on where it stopped.
             data: the data set, if it has moved; None: the run's own.
             teachers: finished runs that the network goes on to learn from.
+            answers: a file of teachers' logits by clip, as of `train`, in place of teachers.
             progress: show progress on standard error.
             settings: of `[quantize]`, such as `epochs=10`, or by full names.
 
@@ -150,6 +152,7 @@ class Run(PathLike[str]):
             resume=resume,
             data=Path(data) if isinstance(data, str | PathLike) else data or self._data,
             teachers=[Path(teacher) for teacher in teachers],
+            answers=None if answers is None else Path(answers),
             progress=progress,
         )
         return self

@@ -56,6 +56,10 @@ Teacher = Annotated[
     list[Path] | None,
     typer.Option(metavar="RUN", help="Learn from this run's answers too; again for several."),
 ]
+AnswersFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Learn from these answers too: logits by clip, NPZ, CSV."),
+]
 RunFolder = Annotated[
     Path | None, typer.Argument(metavar="[RUN]", help="Run folder [the newest finished one].")
 ]

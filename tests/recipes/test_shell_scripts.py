@@ -18,6 +18,7 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "ablation.sh": ([DATA], {"FOLDS": "1"}),
     "calibration.sh": ([DATA, DATA], {}),
     "differences.sh": ([DATA, DATA], {}),
+    "embeddings.sh": ([DATA], {"SEEDS": "0"}),
     "encoder.sh": ([DATA, DATA], {}),
     "esc10.sh": ([DATA, "1"], {}),
     "esc50.sh": ([DATA, "1"], {}),

@@ -10,6 +10,7 @@ from edge_asc.cli.console import print_json, print_text, progress_bar, tables
 from edge_asc.cli.errors import ERROR, complain, said
 from edge_asc.cli.options import (
     OR_NAME,
+    AnswersFile,
     AsJson,
     Columns,
     Crops,
@@ -36,6 +37,7 @@ EXAMPLES = {
         "edge-asc quantize edge-asc-runs/fold1 --set quantize.epochs=10",
         "edge-asc quantize --ptq",
         "edge-asc quantize edge-asc-runs/fold1 --teacher edge-asc-runs/fold1",
+        "edge-asc quantize edge-asc-runs/fold1 --answers ensemble.npz",
     ),
     "export": (
         "edge-asc export --int8",
@@ -71,6 +73,7 @@ def quantize(
         Path | None, typer.Option(metavar="PATH", help="Data set, if it has moved.")
     ] = None,
     teacher: Teacher = None,
+    answers: AnswersFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Quantise a run to int8.
@@ -83,8 +86,9 @@ def quantize(
     folder = run or newest_run(finished=True)
     from edge_asc.quantize.run import quantize_run
 
-    if ptq and teacher:
-        raise typer.BadParameter("--ptq does not train: there is nothing to learn with --teacher")
+    if ptq and (teacher or answers):
+        option = "--teacher" if teacher else "--answers"
+        raise typer.BadParameter(f"--ptq does not train: there is nothing to learn with {option}")
     quantised = quantize_run(
         folder,
         ptq=ptq,
@@ -92,6 +96,7 @@ def quantize(
         resume=resume,
         data=data,
         teachers=teacher or (),
+        answers=answers,
         progress=not is_quiet(),
     )
     print_trained(quantised, as_json)

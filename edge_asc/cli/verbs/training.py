@@ -10,7 +10,15 @@ import typer
 
 from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, print_text
-from edge_asc.cli.options import AsJson, Columns, DataOrNone, Overrides, PresetOrNone, Teacher
+from edge_asc.cli.options import (
+    AnswersFile,
+    AsJson,
+    Columns,
+    DataOrNone,
+    Overrides,
+    PresetOrNone,
+    Teacher,
+)
 from edge_asc.cli.verbosity import is_quiet, notice
 
 RUN_FOLDER = "EDGE_ASC_RUN_FOLDER"  # tells the processes of one training where its run is
@@ -23,6 +31,9 @@ EXAMPLES = {
         "edge-asc train my.toml --data recordings.csv --devices 2",
         "edge-asc train compact-int8 --data DIR --fold 1 --init edge-asc-runs/pre-trained",
         "edge-asc train compact-int8 --data DIR --fold 1 --teacher edge-asc-runs/wide",
+        "edge-asc train compact-int8 --data DIR --fold 1 --teacher edge-asc-runs/wide"
+        " --set train.distill_feature_weight=1",
+        "edge-asc train compact-int8 --data DIR --fold 1 --answers ensemble.npz",
         "edge-asc train dcase2025/compact --data TAU --fold 1 --train-list split25.csv",
         "edge-asc train dcase2025/baseline-device --data TAU --fold 1 --init RUN --only-device a",
         "edge-asc train encoder-base --data DIR --fold 1 --base encoder",
@@ -79,12 +90,7 @@ def train(
         ),
     ] = None,
     teacher: Teacher = None,
-    answers: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Learn from these answers too: logits by clip, NPZ, CSV."
-        ),
-    ] = None,
+    answers: AnswersFile = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of everything random [0].")] = None,
     seeds: Annotated[
         str | None, typer.Option(metavar="N,N…", help="Train from each of these seeds.")

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from command import Cli
 from edge_asc.config.schema import AugmentConfig, load_preset
 from edge_asc.export.run import export_run
+from edge_asc.models.own import OwnNetwork
 from edge_asc.training.losses.features import features_of, relative_error, scene_layer
 from edge_asc.training.run_folder import load_network
 from networks import CASES, Case
+from own_networks import NETWORKS
 from small_run import SMALL, train_run
 from small_training import (
     CROP,
@@ -75,6 +77,18 @@ def test_every_network_has_an_embedding(case: Case) -> None:
         if isinstance(layer, nn.Linear):
             torch.testing.assert_close(layer(embedding), logits)
     assert not any(module._forward_pre_hooks for module in network.modules())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_one_s_own_need_not_say_where_it_is(name: str) -> None:
+    """Behind it stands one layer: what it gives, averaged where it is a map, are the logits."""
+    network = OwnNetwork(NETWORKS[name]()).eval()
+    x = torch.randn(3, 1, 64, 60)
+    with features_of(network, [network], x[:1]) as features:
+        logits = network(x)[0]
+        embedding = features.student.take()
+        weight, *bias = features.student.layer.parameters()
+        torch.testing.assert_close(embedding @ weight.flatten(1).T + sum(bias), logits)
 
 
 def test_of_two_heads_it_is_the_scenes() -> None:
