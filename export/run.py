@@ -77,7 +77,7 @@ def export_run(
     files: dict[Path, bytes] = {}
     for file_format in formats:
         data = write_file(graph, metadata, file_format, n_frames)
-        over = _judge(data, f"{stem}.{file_format}", n_frames, metadata.clip_s, rules, enforced)
+        over = judge(data, f"{stem}.{file_format}", n_frames, metadata.clip_s, rules, enforced)
         if over:
             warned = msgspec.structs.replace(metadata, warnings=over)
             data = write_file(graph, warned, file_format, n_frames)
@@ -158,10 +158,10 @@ def _quantised_by(run: Path, trained_by: Mapping[str, Any]) -> dict[str, Any]:
     return {"quantised": settings["method"], "nncf": versions.get("nncf"), **by}
 
 
-def _judge(
+def judge(
     data: bytes, name: str, n_frames: int, audio_s: float, rules: Sequence[Rule], enforced: bool
 ) -> list[str]:
-    """What is over the rule, one line each; raises instead where the rule is enforced."""
+    """What of a file is over the rules, one line each; raises instead where they are enforced."""
     inventory = inventory_of_file(data, frames=n_frames, audio_s=audio_s, name=name)
     if enforced:
         for rule in rules:

@@ -23,6 +23,8 @@ def static_metadata(metadata: Metadata, graph: Graph, window_s: float | None) ->
     if frames != frontend.frames_in(clip_s) and graph.has_fixed_length(frontend.frames_in(clip_s)):
         raise ValueError(f"the network takes windows of {clip_s:g} s alone, not of {window_s:g} s")
     graph.shapes(frames)  # or it is too short
+    if window_s != clip_s:  # a calibration is that of answers to other windows
+        metadata = msgspec.structs.replace(metadata, calibration=None)
     return msgspec.structs.replace(metadata, clip_s=window_s, frames=frames)
 
 

@@ -8,18 +8,31 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from edge_asc.budget.rules import DEFAULT_RULE, rules_named
 from edge_asc.export import parity
 from edge_asc.export.model_file import ModelFile
-from edge_asc.export.run import WRITERS
-from edge_asc.export.static import of_length
+from edge_asc.export.names import check_free
+from edge_asc.export.run import WRITERS, judge, write_file
+from edge_asc.export.static import of_length, static_metadata
 from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold
+from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
 from edge_asc.quantize.half import round_to_half
-from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
+from edge_asc.runtime.classifier import NO_SCENES
+from edge_asc.runtime.metadata import (
+    METADATA_KEY,
+    Format,
+    Metadata,
+    Precision,
+    metadata_of,
+    metadata_to_json,
+)
+from edge_asc.runtime.zoo.models import is_shipped
 
 SCENE = "scene"  # the head that labels name
+N_NOISE = 8  # inputs that a file is tried on where there are no clips
 
 
 def write_tflite(
@@ -109,6 +122,65 @@ def write_onnx(
     return _write("onnx", graph, Path(path), *said, n_frames, half, static, examples)
 
 
+def static_files(
+    source: Path,
+    *,
+    formats: Sequence[Format] = ("tflite",),
+    window_s: float | None = None,
+    rule: str | None = None,
+    out: Path | None = None,
+    enforced: bool = True,
+    overwrite: bool = False,
+) -> list[ModelFile]:
+    """Write the network of a float32 or int8 `.tflite` file anew, without a dynamic axis.
+
+    Args:
+        source: the file, which stays as it is.
+        formats: a file for each of them, called as the source and `-static`.
+        window_s: seconds of its window; None: the source's.
+        rule: size rule to keep; None: the source's.
+        out: folder; None: that of the source, or the current one for files of the zoo.
+        enforced: whether a file over the rule is refused.
+        overwrite: whether a file may take the place of one that holds something else.
+
+    Raises:
+        OverBudget, ParityError, FileExistsError: as `export_run`; then none is written.
+        ValueError: a file that cannot be read back, an encoder, or a window it cannot take.
+        OSError: a file cannot be read or written.
+    """
+    content = source.read_bytes()
+    metadata = metadata_of(content, str(source))
+    if metadata.kind == "encoder":
+        raise ValueError(f"{source}: {NO_SCENES}")
+    if metadata.precision == "float16":
+        raise ValueError(f"{source}: float16 files are not read back: export its run --static")
+    try:
+        graph, _ = from_tflite(content)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+    rules = rules_named(rule or metadata.budget.get("rule", DEFAULT_RULE))
+    metadata = static_metadata(metadata, graph, window_s)
+    n_frames = metadata.frames or graph.n_frames
+    folder = out or (Path() if is_shipped(source) else source.parent)
+    files: dict[Path, bytes] = {}
+    for file_format in formats:
+        path = folder / f"{source.stem}-static.{file_format}"
+        files[path] = write_file(graph, metadata, file_format, n_frames)
+        judge(files[path], path.name, n_frames, metadata.clip_s, rules, enforced)
+    if not overwrite:
+        check_free(files)
+    noise = np.random.default_rng(0).standard_normal((N_NOISE, graph.n_mels, n_frames))
+    return [_placed(path, data, graph, noise.astype(np.float32)) for path, data in files.items()]
+
+
+def _placed(path: Path, data: bytes, graph: Graph, features: np.ndarray | None) -> ModelFile:
+    """A file under its name, once it computes on the features what the graph does."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+        found = {} if features is None else _compared(path.name, temporary, graph, features)
+    return ModelFile(path, found)
+
+
 def _write(
     file_format: Format,
     graph: Graph,
@@ -138,10 +210,7 @@ def _write(
     if labels is not None and frontend is not None:
         _check_fit(graph, n_frames, labels, frontend)
     data = WRITERS[file_format](graph, n_frames, metadata, half=half, static=static)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(data)
-        found = {} if features is None else _compared(path.name, temporary, graph, features)
-    return ModelFile(path, found)
+    return _placed(path, data, graph, features)
 
 
 def _metadata(

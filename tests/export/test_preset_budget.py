@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 
 from command import Cli
+from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import RULES, Inventory
 from edge_asc.config.schema import PRESETS, load_preset
 from edge_asc.export.count import budget_of
@@ -60,6 +61,17 @@ def test_a_preset_named_after_its_bytes_has_no_more(preset: str) -> None:
     file = preset_file(config, "int8", "tflite", scenes, [])
     kibibytes, _, _ = preset.partition("/")[2].partition("k")
     assert len(file) <= min(1024 * int(kibibytes), 128_000)
+
+
+def test_the_preset_for_microcontrollers_keeps_its_rule() -> None:
+    inventory = counted("esc10/128k-ram256k")
+    assert load_preset("esc10/128k-ram256k").rule == "edge-128k-ram256k"
+    assert within("edge-128k-ram256k", inventory) and not inventory.missing
+    assert inventory.per_second(inventory.macs) <= 5_000_000
+    assert not within("edge-128k-ram256k", counted("esc10/128k"))
+    file = preset_file(load_preset("esc10/128k-ram256k"), "int8", "tflite")
+    of_file = inventory_of_file(file).peak_activation_bytes
+    assert inventory.peak_activation_bytes == of_file  # a preset's memory is its file's
 
 
 def test_thirty_five_classes_fit_behind_a_base() -> None:

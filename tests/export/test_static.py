@@ -18,6 +18,7 @@ from edge_asc.export.run import export_run
 from edge_asc.export.static import of_length
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
+from edge_asc.export.write import static_files
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
 from edge_asc.quantize import qat
@@ -206,6 +207,44 @@ def test_static_files_of_networks_of_ones_own(tmp_path: Path) -> None:
     assert read_metadata(file.path).frames == frontend.frames_in(1.0) == 51
     bare = ea.write_onnx(graph, tmp_path / "m.onnx", n_frames=60, static=True)
     assert METADATA_KEY not in entries_of(bare.path.read_bytes())
+
+
+def test_a_file_of_the_zoo_becomes_static(tmp_path: Path, cli: Cli) -> None:
+    """No run is needed, and a name of its own keeps the file from the other's place."""
+    code, out, err = cli("export", "esc10-32k", "--static", "--json", "--out", tmp_path)
+    assert code == 0, err
+    (written,) = json.loads(out)
+    assert written["file"] == str(tmp_path / "esc10-32k-static.tflite")
+    static, dynamic = Classifier.load(written["file"]), Classifier.load(model_path("esc10-32k"))
+    assert static.metadata.calibration == dynamic.metadata.calibration
+    assert static.metadata.frames == dynamic.window_frames == 251
+    answers = [one(NOISE, RATE_HZ).probabilities for one in (static, dynamic)]
+    np.testing.assert_array_equal(*answers)
+    (other,) = static_files(static.path, out=tmp_path / "again")
+    assert other.path.name == "esc10-32k-static-static.tflite"
+    with pytest.raises(ValueError, match="windows of 5 s alone, not of 2 s"):
+        static_files(static.path, window_s=2.0, out=tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (["encoder"], "an encoder, which knows no scenes", 1),
+        (["nowhere"], "no model at nowhere", 1),
+        (["FLOAT16"], "float16 files are not read back", 1),
+        (["esc10-32k", "--int8"], "a file has its own precision and views", 2),
+        (["esc10-128k", "--rule", "edge-128k-ram256k"], "activations at a time: 645,120 of", 3),
+    ],
+)
+def test_files_that_cannot_become_static(
+    arguments: list[str], said: str, code: int, quantised: Path, tmp_path: Path, cli: Cli
+) -> None:
+    if arguments == ["FLOAT16"]:
+        (file,) = export_run(quantised, precision="float16", out=tmp_path)
+        arguments = [str(file.path)]
+    found, _, err = cli("export", *arguments, "--static", "--out", tmp_path / "out")
+    assert found == code and said in " ".join(err.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_metadata_say_frames_only_where_there_is_one_number() -> None:

@@ -45,7 +45,7 @@ EXAMPLES = {
         "edge-asc export --int8 --rule dcase2024 --no-enforce",
         "edge-asc export edge-asc-runs/fold1 --int8 --overwrite --json",
         "edge-asc export --int8 --static --rule edge-128k-ram256k",
-        "edge-asc export --int8 --static --window 2",
+        "edge-asc export esc10-32k --static --window 2 --out models",
     ),
     "calibrate": (
         "edge-asc calibrate model.tflite --data DIR",
@@ -103,7 +103,13 @@ def quantize(
 
 
 def export(
-    run: RunFolder = None,
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="Run folder [the newest finished one]; with --static a .tflite file or zoo name.",
+        ),
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="8-bit weights and activations.")] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="16-bit weights.")] = False,
     fp32: Annotated[bool, typer.Option("--fp32", help="32-bit weights.")] = False,
@@ -149,20 +155,33 @@ def export(
     """Write a run as model files.
 
     They are called by run and precision: first-int8.tflite. Only files that keep the size rule and
-    agree with torch are written. Exit code 3: over the rule.
+    agree with torch are written. --static: also of a .tflite file. Exit code 3: over the rule.
     """
-    precision = one_precision(int8, fp16, fp32)
     if window_s is not None and not static:
         raise typer.BadParameter("--window goes with --static: other files take any length")
-    from edge_asc.training.run_folder import newest_run
+    options: dict[str, Any] = {
+        "formats": FORMATS[file_format],
+        "rule": rule,
+        "out": out,
+        "window_s": window_s,
+    }
+    options |= {"enforced": not no_enforce, "overwrite": overwrite}
+    if static and run is not None and not run.is_dir():
+        if int8 or fp16 or fp32 or views is not None:
+            raise typer.BadParameter("a file has its own precision and views")
+        from edge_asc.export.write import static_files
+        from edge_asc.runtime.zoo.models import model_path
 
-    folder = run or newest_run(finished=True)
-    from edge_asc.export.run import export_run
+        written = static_files(model_path(run), **options)
+    else:
+        precision = one_precision(int8, fp16, fp32)
+        from edge_asc.training.run_folder import newest_run
 
-    options = {"precision": precision, "formats": FORMATS[file_format], "rule": rule, "out": out}
-    options |= {"enforced": not no_enforce, "overwrite": overwrite, "views": views}
-    options |= {"static": static, "window_s": window_s}
-    written = export_run(folder, **options)
+        folder = run or newest_run(finished=True)
+        from edge_asc.export.run import export_run
+
+        options |= {"precision": precision, "views": views, "static": static}
+        written = export_run(folder, **options)
     if as_json:
         print_json([file_dict(file) for file in written])
     else:
