@@ -7,10 +7,13 @@ import numpy as np
 
 from edge_asc.budget.tflite.shapes import SAME, VALID
 from edge_asc.graph.from_tflite import FILE_AXIS, FUSED_BOUNDS
-from edge_asc.graph.graph import Grid, Node, bounds_of, turn_of
+from edge_asc.graph.graph import Grid, Node, bounds_of, piece_of, turn_of
 
 if TYPE_CHECKING:
     from edge_asc.export.to_tflite import Writer
+
+FRAMES_FIRST = [0, 2, 3, 1]  # file axes M F C as F C M
+CHANNELS_FIRST = [0, 3, 1, 2]  # and as C M F
 
 LOWEST = float(np.finfo(np.float32).min)
 
@@ -27,7 +30,7 @@ def flatten(writer: "Writer", node: Node) -> None:
     if not (of_one_place or in_file_order(writer, node)):
         c, m, f = writer.shapes[source]
         turned = writer.activation((f, c, m), writer.graph.grids.get(source))  # in a file 1 C M F
-        order = writer.constant(np.array([0, 3, 1, 2], np.int32))
+        order = writer.constant(np.array(CHANNELS_FIRST, np.int32))
         writer.operator("TRANSPOSE", [tensor, order], [turned])
         tensor = turned
     _reshape(writer, tensor, node)
@@ -73,13 +76,42 @@ def transpose(writer: "Writer", node: Node) -> None:
     writer.emit("TRANSPOSE", node, constants=(writer.constant(np.array(order, np.int32)),))
 
 
+def regroup(writer: "Writer", node: Node) -> None:
+    """Channels and mels, one behind the other, in parts of another size: as `[1, F, C, M]`."""
+    tensor, grid = writer.value(node.inputs[0]), writer.graph.grids.get(node.inputs[0])
+    (c, m, f), (channels, mels, _) = (writer.shapes[v] for v in (node.inputs[0], node.output))
+    if m > 1:
+        turned = writer.activation((m, f, c), grid)  # in a file 1 F C M
+        order = writer.constant(np.array(FRAMES_FIRST, np.int32))
+        writer.operator("TRANSPOSE", [tensor, order], [turned])
+        tensor = turned
+    result = writer.value(node.output)
+    if mels == 1:
+        shape = writer.constant(np.array([1, 1, -1, channels], np.int32))
+        writer.operator("RESHAPE", [tensor, shape], [result])
+        return
+    parted = writer.activation((mels, f, channels), grid)
+    shape = writer.constant(np.array([1, -1, channels, mels], np.int32))
+    writer.operator("RESHAPE", [tensor, shape], [parted])
+    order = writer.constant(np.array(CHANNELS_FIRST, np.int32))
+    writer.operator("TRANSPOSE", [parted, order], [result])
+
+
+def cut(writer: "Writer", node: Node) -> None:
+    """A piece along an axis, counted from either end."""
+    axis, piece = FILE_AXIS[node.attributes["axis"]], piece_of(node)
+    _piece(writer, node.inputs[0], node.output, axis, piece.start, piece.stop)
+
+
 def take(writer: "Writer", node: Node) -> None:
     """Some numbers along an axis: a piece, or any in any order."""
     indices = node.attributes["indices"]
     shape = writer.file_shape_of(node.inputs[0])
     axis = 1 if len(shape) == 2 else FILE_AXIS[node.attributes["axis"]]
     if indices == tuple(range(indices[0], indices[0] + len(indices))):
-        _piece(writer, node.inputs[0], node.output, axis, indices[0], len(indices))
+        first, end = indices[0], indices[-1] + 1
+        open_end = None if first and end == shape[axis] else end
+        _piece(writer, node.inputs[0], node.output, axis, first, open_end)
     else:
         chosen = writer.constant(np.array(indices, np.int32))
         writer.emit("GATHER", node, (0, "i32", axis), constants=(chosen,))
@@ -91,17 +123,17 @@ def split(writer: "Writer", node: Node) -> None:
     shape = writer.file_shape_of(source)
     half = shape[-1] // 2
     for number, name in enumerate(node.outputs):
-        _piece(writer, source, name, len(shape) - 1, number * half, half)
+        _piece(writer, source, name, len(shape) - 1, *((half, None) if number else (0, half)))
 
 
-def _piece(writer: "Writer", source: str, out: str, axis: int, first: int, count: int) -> None:
+def _piece(writer: "Writer", source: str, out: str, axis: int, begin: int, end: int | None) -> None:
     """Masks say where a piece begins or ends with its axis, so that two halves share a constant."""
-    shape, end = writer.file_shape_of(source), first + count
-    starts, ends = first == 0 and end < shape[axis], first > 0 and end == shape[axis]
+    shape = writer.file_shape_of(source)
+    starts, ends = begin == 0 and end != shape[axis], end is None
     whole = 2 ** len(shape) - 1
     others = whole - 2**axis
-    begin_at, end_at = (end, end) if starts else (first, first) if ends else (first, end)
-    places = [_place(writer, len(shape), axis, at) for at in (begin_at, end_at)]
+    at = (end if starts else begin), (begin if ends else end)
+    places = [_place(writer, len(shape), axis, place or 0) for place in at]
     stride = writer.constant(np.ones(len(shape), np.int32))
     masks = (0, "i32", whole if starts else others), (1, "i32", whole if ends else others)
     tensors = [writer.value(source), *places, stride]

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, dilation_of, turn_of
+from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, dilation_of, piece_of, turn_of
 from edge_asc.runtime.trust.digest import seal
 
 OPSET, IR_VERSION = 17, 8
@@ -118,9 +118,9 @@ class _Writer:
             self.names[node.output] = result
         self.limit(node)
 
-    def emit_stored(self, op: str, node: Node, **attributes: Any) -> None:
+    def emit_stored(self, op: str, node: Node, *constants: str, **attributes: Any) -> None:
         """An op on the numbers as they are stored: exact on integers."""
-        inputs = [self.names[v] for v in node.inputs]
+        inputs = [*(self.names[v] for v in node.inputs), *constants]
         results = self.node(op, inputs, len(node.outputs), **attributes)
         self.names.update(zip(node.outputs, results, strict=True))
 
@@ -229,11 +229,28 @@ def _take(writer: _Writer, node: Node) -> None:
     source = writer.names[node.inputs[0]]
     first, last = indices[0], indices[-1]
     if indices == tuple(range(first, last + 1)):
-        ends = [writer.constant(np.array([n], np.int64)) for n in (first, last + 1, axis)]
-        (writer.names[node.output],) = writer.node("Slice", [source, *ends])
+        _slice(writer, node, first, last + 1, axis)
     else:
         chosen = writer.constant(np.array(indices, np.int64))
         (writer.names[node.output],) = writer.node("Gather", [source, chosen], axis=axis)
+
+
+def _slice(writer: _Writer, node: Node, begin: int, end: int, axis: int) -> None:
+    ends = [writer.constant(np.array([n], np.int64)) for n in (begin, end, axis)]
+    (writer.names[node.output],) = writer.node("Slice", [writer.names[node.inputs[0]], *ends])
+
+
+def _cut(writer: _Writer, node: Node) -> None:
+    piece = piece_of(node)
+    end = np.iinfo(np.int64).max if piece.stop is None else piece.stop
+    _slice(writer, node, piece.start, end, node.attributes["axis"] + 1)
+
+
+def _regroup(writer: _Writer, node: Node) -> None:
+    """Channels and mels, one behind the other, in parts of another size."""
+    channels, mels, _ = writer.shapes[node.output]
+    shape = writer.constant(np.array([0, channels, mels, -1], np.int64))
+    writer.emit_stored("Reshape", node, shape)
 
 
 def _pad(writer: _Writer, node: Node) -> None:
@@ -286,6 +303,8 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "take": _take,
     "pad": _pad,
     "transpose": _transpose,
+    "regroup": _regroup,
+    "cut": _cut,
     "clip": _clip,
     "concat": lambda writer, node: writer.emit_stored(
         "Concat", node, axis=node.attributes["axis"] + 1

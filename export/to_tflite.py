@@ -371,6 +371,8 @@ EMITTERS: dict[str, Callable[[Writer, Node], None]] = {
     "take": moves.take,
     "pad": moves.pad,
     "transpose": moves.transpose,
+    "regroup": moves.regroup,
+    "cut": moves.cut,
     "clip": moves.clip,
     "concat": _concat,
     "max": _plain("MAXIMUM"),

@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 # on the int8 numbers themselves and lose nothing. TFLite gives wrong results silently otherwise.
 ORDER_OPS = frozenset(
     {"split", "take", "max", "min", "max_pool", "global_max", "axis_max", "channel_max", "concat",
-     "flatten", "unflatten", "transpose", "pad"}
+     "flatten", "unflatten", "transpose", "regroup", "pad", "cut"}
 )  # fmt: skip
 
 # The leaky ReLU too: XNNPACK scales by multiples of 1/256, which between two grids fits neither
@@ -233,7 +233,25 @@ def output_shape(node: Node, inputs: list[Shape]) -> Shape:
         return (*x, 1, 1)
     if node.op == "transpose":
         return tuple(x[axis] for axis in turn_of(node))
+    if node.op == "regroup":
+        channels = node.attributes["channels"]
+        return (channels, x[0] * x[1] // channels, x[2])
+    if node.op == "cut":
+        axis = node.attributes["axis"]
+        return (*x[:axis], _left_of(x[axis], node), *x[axis + 1 :])
     return tuple(int(n) for n in np.broadcast_shapes(*inputs))
+
+
+def _left_of(size: int, cut: Node) -> int:
+    left = len(range(size)[piece_of(cut)])
+    if not left:
+        raise ValueError(f"nothing is left of {size} frames: input too short for the network")
+    return left
+
+
+def piece_of(cut: Node) -> slice:
+    """What a cut leaves along its axis: numbers below zero count from the end, None is the end."""
+    return slice(cut.attributes["begin"], cut.attributes["end"])
 
 
 def turn_of(node: Node) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, per_channel, turn_of
+from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, per_channel, piece_of, turn_of
 
 
 def module_name(index: int) -> str:
@@ -188,6 +188,16 @@ def _transpose(node: Node) -> TensorFunction:
     return lambda x: torch.permute(x, order)
 
 
+def _regroup(node: Node) -> TensorFunction:
+    channels = node.attributes["channels"]
+    return lambda x: x.reshape(len(x), channels, -1, x.shape[3])
+
+
+def _cut(node: Node) -> TensorFunction:
+    where = *[slice(None)] * _axis(node), piece_of(node)
+    return lambda x: x[where]
+
+
 # Functions of a node's attributes.
 MADE: dict[str, Callable[[Node], TensorFunction]] = {
     "concat": lambda node: lambda *parts: torch.cat(parts, dim=_axis(node)),
@@ -198,6 +208,8 @@ MADE: dict[str, Callable[[Node], TensorFunction]] = {
     "take": _take,
     "pad": _pad,
     "transpose": _transpose,
+    "regroup": _regroup,
+    "cut": _cut,
 }
 
 FUNCTIONS: dict[str, TensorFunction] = {

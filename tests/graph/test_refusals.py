@@ -63,14 +63,6 @@ def changed_beside(x: Tensor) -> Tensor:
     return torch.cat([piece, x], 1)[:, :8]
 
 
-def joined_and_parted(x: Tensor) -> Tensor:
-    """Mels and frames one behind the other, as coordinate attention has them."""
-    mels, frames = x.shape[2:]
-    joined = torch.cat([x.mean(3, keepdim=True), x.mean(2, keepdim=True).transpose(2, 3)], 2)
-    a, b = torch.sigmoid(joined).split([mels, frames], 2)
-    return x * a * b.transpose(2, 3)
-
-
 CALLS = r"layer layer \(Call\), test_refusals.py:\d+"
 
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
@@ -119,12 +111,17 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "around": (
         lambda: nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular"), "padding_mode='circular'"
     ),
-    "mels and frames parted": (
-        lambda: Call(joined_and_parted), CALLS + ": a piece of the frames"
+    "half of the frames": (
+        lambda: Call(lambda x: x[..., : x.shape[3] // 2]), r"at \d+ frames than at 131.*n_frames"
     ),
-    "frames cut": (lambda: Call(lambda x: x[..., :9]), CALLS + ".*any number of frames"),
+    "every second frame": (
+        lambda: Call(lambda x: x[..., ::2]), CALLS + ": a piece of the frames.*n_frames alone"
+    ),
     "for each frame": (
-        lambda: Call(lambda x: x + torch.arange(x.shape[3])), CALLS + ".*along mels"
+        lambda: Call(lambda x: x + torch.arange(x.shape[3])), CALLS + ".*along mels.*n_frames"
+    ),
+    "mels and frames joined": (
+        lambda: Call(lambda x, c: c(x.flatten(2)), nn.Conv1d(8, 8, 3)), CALLS + ": reshaping"
     ),
     "deviation": (lambda: Call(lambda x: x.std(3, keepdim=True)), CALLS + ": std .*mean and max"),
     "uncounted padding": (

@@ -34,8 +34,10 @@ FACTORIES = words("empty_like full_like new_empty new_full new_ones new_zeros on
 class Recorder(Values, TorchDispatchMode):
     """Collects nodes while a network runs."""
 
-    def __init__(self, x: Tensor, where: Whereabouts, readers: dict[str, Reader]) -> None:
-        super().__init__(x, where)
+    def __init__(
+        self, x: Tensor, where: Whereabouts, readers: dict[str, Reader], **reading: bool
+    ) -> None:
+        super().__init__(x, where, **reading)
         self.readers = readers
         self.stale: dict[int, Place] = {}  # tensors that a change of another one has changed
 

@@ -83,7 +83,7 @@ OPERATIONS: dict[str, str] = {
     ),
     "a convolution that is transposed or over three axes": "use Conv2d",
     "a mean or maximum over all clips": "pool over mels and frames: x.mean((2, 3))",
-    "a sum over frames": "use their mean",
+    "a sum over frames": "use their mean, or read the network for n_frames alone",
     "bounds that are many or computed": "use torch.maximum and torch.minimum",
     "pooling with dilation": "use dilation=1",
     "a maximum that rounds up": "only MaxPool2d(2) can; use ceil_mode=False, or padding",
@@ -93,13 +93,15 @@ OPERATIONS: dict[str, str] = {
     "padding with other numbers than zero": "use zeros",
     "a slope outside 0 to 1": "use LeakyReLU, or hold the slopes",
     "division by computed numbers": "divide by constants, or F.normalize(x)",
-    "a constant that differs along several dims": "along channels or mels it may differ",
-    "a constant for each frame": "any number of frames must do; it may differ along mels",
+    "a constant that differs along several dims": "it may differ along channels and mels",
+    "a constant for each frame": "any number of frames must do; it may differ along mels, or a"
+                                 " network is read for n_frames alone",
     "reshaping": "dims are cut and joined as no axes of [B, C, M, F] are; keep channels, mels and"
                  " frames apart",
     "repeating along the frames": "any number of frames must do; join or compute it with what has"
-                                  " them",
-    "a piece of the frames": "any number of frames must do; use stride or pooling over frames",
+                                  " them, or read the network for n_frames alone",
+    "a piece of the frames": "any number of frames must do; use stride or pooling over frames, or"
+                             " read the network for n_frames alone",
     "a constant in the place of a value": "use what is computed from the input",
 }  # fmt: skip
 

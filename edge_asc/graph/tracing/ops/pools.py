@@ -30,8 +30,8 @@ def reduction(one_number: str, along: str, over_channels: str) -> Reader:
         if not reduced or 0 in reduced:
             recorder.refuse("a mean or maximum over all clips")
         whole = recorder.joined(x)
-        if whole is not None and reduced == [2]:
-            value, places, gone = whole, (CHANNELS, MELS), set(WHOLE_MAP)
+        if whole is not None and {d for d in range(2, x.ndim) if x.shape[d] > 1} <= {*reduced}:
+            value, places, gone = whole, (CHANNELS, MELS, FRAMES)[: x.ndim - 1], set(WHOLE_MAP)
         else:
             value, axes = recorder.picked(x)
             places = filled(axes)
@@ -66,7 +66,8 @@ def total(
     dims = [dim] if isinstance(dim, int) else list(dim or ())
     size = math.prod(x.shape[d] for d in dims)
     _, axes = recorder.picked(x)
-    if any(axes[d % x.ndim - 1] == FRAMES for d in dims if d % x.ndim):
+    over_frames = any(axes[d % x.ndim - 1] == FRAMES for d in dims if d % x.ndim)
+    if over_frames and not recorder.one_length:
         recorder.refuse("a sum over frames")
     mean = torch.empty_like(result)
     recorder.kept.append(mean)
