@@ -159,19 +159,25 @@ def max_pool(writer: "Writer", node: Node) -> None:
     """The largest of each window; what lies around the map is never the largest."""
     a = node.attributes
     (high, wide), (down, along) = a["kernel"], a["stride"]  # mels, frames
-    halves = (high, wide, down, along) == (2, 2, 2, 2)
-    if a["ceil"] and (any(a["padding"]) or not halves):
-        raise ValueError(f"max pool {a}: ceil mode only where 2 x 2 are halved, without padding")
+    halves = (high, wide, down, along) == (2, 2, 2, 2) and a["ceil"] and not any(a["padding"])
     same = (down, along) == (1, 1) and all(
         2 * p == k - 1 for p, k in zip(a["padding"], a["kernel"], strict=True)
     )
     source = writer.value(node.inputs[0])
-    if any(a["padding"]) and not same:
+    if (any(a["padding"]) and not same) or (a["ceil"] and not halves):
         source = _padded_for_maximum(writer, node)
-    scheme = SAME if same or a["ceil"] else VALID
+    scheme = SAME if same or halves else VALID
     options = ((0, "i8", scheme), (1, "i32", along), (2, "i32", down), (3, "i32", wide),
                (4, "i32", high))  # fmt: skip
     writer.operator("MAX_POOL_2D", [source], [writer.value(node.output)], *options)
+
+
+def mean_pool(writer: "Writer", node: Node) -> None:
+    """The mean of each window; with SAME only numbers of the map count."""
+    (high, wide), (down, along) = node.attributes["kernel"], node.attributes["stride"]
+    options = ((0, "i8", SAME), (1, "i32", along), (2, "i32", down), (3, "i32", wide),
+               (4, "i32", high))  # fmt: skip
+    writer.emit("AVERAGE_POOL_2D", node, *options)
 
 
 def _padded_for_maximum(writer: "Writer", node: Node) -> int:
@@ -179,11 +185,13 @@ def _padded_for_maximum(writer: "Writer", node: Node) -> int:
     source = node.inputs[0]
     producer = writer.graph.producer(source)
     bounds = None if producer is None else bounds_of(producer)
+    padding, stride = node.attributes["padding"], node.attributes["stride"]
+    more = (stride[0] - 1, stride[1] - 1) if node.attributes["ceil"] else (0, 0)
     if bounds and bounds[0] >= 0:
-        return writer.padded(node, node.attributes["padding"])
+        return writer.padded(node, padding, more=more)
     grid = writer.graph.grids.get(source)
     lowest = LOWEST if grid is None else grid.scale * (-128 - grid.zero_point)
-    return writer.padded(node, node.attributes["padding"], writer.scalar(lowest, grid, rank=1))
+    return writer.padded(node, padding, writer.scalar(lowest, grid, rank=1), more)
 
 
 def clip(writer: "Writer", node: Node) -> None:

@@ -112,6 +112,10 @@ class _Writer:
     def emit_float(self, op: str, node: Node, **attributes: Any) -> None:
         """An op on real numbers; its result is rounded to its grid."""
         (result,) = self.node(op, [self.as_float(v) for v in node.inputs], **attributes)
+        self.hold(result, node)
+
+    def hold(self, result: str, node: Node) -> None:
+        """A tensor of real numbers is what a node gives."""
         if self.graph.is_quantised:
             self.quantise(result, node.output)
         else:
@@ -285,6 +289,36 @@ def _max_pool(writer: _Writer, node: Node) -> None:
     )
 
 
+def _mean_pool(writer: _Writer, node: Node) -> None:
+    a = node.attributes
+    pads = [*a["padding"], *a["padding"]]
+    window = {"kernel_shape": a["kernel"], "strides": a["stride"], "pads": pads}
+    writer.emit_float("AveragePool", node, ceil_mode=int(a["ceil"]), **window)
+
+
+def _gelu(writer: _Writer, node: Node) -> None:
+    """By its parts: there is one operator of it since opset 20."""
+    x = writer.as_float(node.inputs[0])
+
+    def times(a: str, factor: str | float, op: str = "Mul") -> str:
+        if not isinstance(factor, str):
+            factor = writer.constant(np.array(factor, np.float32), exact=True)
+        return writer.node(op, [a, factor])[0]
+
+    if node.attributes["tanh"]:
+        cubed = times(times(times(x, x), x), 0.044715)
+        inner, op = times(times(x, cubed, "Add"), math.sqrt(2 / math.pi)), "Tanh"
+    else:
+        inner, op = times(x, math.sqrt(0.5)), "Erf"
+    (part,) = writer.node(op, [inner])
+    writer.hold(times(times(x, 0.5), times(part, 1.0, "Add")), node)
+
+
+def _rsqrt(writer: _Writer, node: Node) -> None:
+    (root,) = writer.node("Sqrt", [writer.as_float(node.inputs[0])])
+    writer.hold(writer.node("Reciprocal", [root])[0], node)
+
+
 def _float(op: str) -> Callable[[_Writer, Node], None]:
     return lambda writer, node: writer.emit_float(op, node)
 
@@ -298,6 +332,7 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "linear": _linear,
     "flatten": _flatten,
     "max_pool": _max_pool,
+    "mean_pool": _mean_pool,
     "unflatten": _same_tensor,
     "split": _stored("Split", axis=1),
     "take": _take,
@@ -314,6 +349,11 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "sigmoid": _float("Sigmoid"),
     "tanh": _float("Tanh"),
     "hardswish": _float("HardSwish"),
+    "elu": _float("Elu"),
+    "gelu": _gelu,
+    "sqrt": _float("Sqrt"),
+    "rsqrt": _rsqrt,
+    "div": _float("Div"),
     "l2_normalise": lambda writer, node: writer.emit_float("LpNormalization", node, axis=1, p=2),
     "relu": _float("Relu"),
     "leaky_relu": lambda writer, node: writer.emit_float(

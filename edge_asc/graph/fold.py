@@ -248,7 +248,8 @@ def _means_as_convolutions(graph: Graph, channels: dict[str, int]) -> None:
             node.attributes = {"stride": (1, 1), "padding": (0, 0), "groups": 1}
         elif node.op == "avg_pool":
             kernel = node.attributes.pop("kernel")
-            weight = np.full((n, 1, *kernel), 1 / np.prod(kernel))
+            divisor = node.attributes.pop("divisor", np.prod(kernel))
+            weight = np.full((n, 1, *kernel), 1 / divisor)
             node.attributes["groups"] = n
         else:
             continue

@@ -20,8 +20,9 @@ FUSED_BOUNDS = {(0.0, math.inf): 1, (-1.0, 1.0): 2, (0.0, 6.0): 3}
 FILE_AXIS = {0: 3, 1: 1, 2: 2}  # graph axis [C, M, F] -> file axis [1, M, F, C]
 GRAPH_AXIS = {file_axis: axis for axis, file_axis in FILE_AXIS.items()}
 PLAIN = {"LOGISTIC": "sigmoid", "RELU": "relu", "SPLIT": "split", "TANH": "tanh",
-         "HARD_SWISH": "hardswish", "L2_NORMALIZATION": "l2_normalise"}  # fmt: skip
-FUSED = {"ADD": "add", "MUL": "mul"}
+         "HARD_SWISH": "hardswish", "L2_NORMALIZATION": "l2_normalise", "ELU": "elu",
+         "SQRT": "sqrt", "RSQRT": "rsqrt"}  # fmt: skip
+FUSED = {"ADD": "add", "MUL": "mul", "DIV": "div"}
 BOUNDS = {code: bounds for bounds, code in FUSED_BOUNDS.items()}
 CHANNELS_FIRST = [0, 3, 1, 2]  # file axes M F C as the graph flattens them, C M F
 FRAMES_FIRST = [0, 2, 3, 1]  # and as F C M, where channels and mels are parted anew
@@ -50,6 +51,7 @@ class _Reader:
     file: Subgraph
     nodes: list[Node] = field(default_factory=list)
     padded: dict[int, tuple[int, tuple[int, int]]] = field(default_factory=dict)
+    rounded_up: set[int] = field(default_factory=set)  # with more around at the end of an axis
     flat: dict[int, str] = field(default_factory=dict)
     turned: dict[int, int] = field(default_factory=dict)  # half a flatten: tensor -> its source
     parted: dict[int, tuple[int, int]] = field(default_factory=dict)  # to a source, and channels
@@ -161,6 +163,7 @@ def _pad(reader: _Reader, operator: Operator) -> None:
     even = mels[0] == mels[1] and frames[0] == frames[1] and channels == (0, 0)
     if operator.name == "PADV2" or (even and all(name in CONVOLUTIONS for name in readers)):
         reader.padded[result] = source, (mels[0], frames[0])
+        reader.rounded_up |= set() if even else {result}
     else:
         reader.add("pad", operator, widths=(channels, mels, frames))
 
@@ -206,17 +209,18 @@ def _linear(reader: _Reader, operator: Operator) -> None:
     )
 
 
-def _max_pool(reader: _Reader, operator: Operator) -> None:
+def _pool(reader: _Reader, operator: Operator) -> None:
     source, padding = reader.padded.get(operator.inputs[0], (operator.inputs[0], (0, 0)))
     kernel = operator.positive(4), operator.positive(3)
     stride = operator.positive(2), operator.positive(1)
     same = operator.option(0, "b") == SAME
-    ceil = same and stride != (1, 1)
+    ceil = (same and stride != (1, 1)) or operator.inputs[0] in reader.rounded_up
     if same and not ceil:
         padding = (kernel[0] - 1) // 2, (kernel[1] - 1) // 2
     attributes = {"kernel": kernel, "stride": stride, "padding": padding, "ceil": ceil}
     names = (reader.name(source),), (reader.name(operator.outputs[0]),)
-    reader.nodes.append(Node("max_pool", *names, attributes))
+    op = "max_pool" if operator.name == "MAX_POOL_2D" else "mean_pool"
+    reader.nodes.append(Node(op, *names, attributes))
 
 
 def _reduce(ops: dict[tuple[int, ...], str], along: str) -> Callable[[_Reader, Operator], None]:
@@ -372,7 +376,7 @@ READERS: dict[str, Callable[[_Reader, Operator], None]] = {
     **dict.fromkeys(("PAD", "PADV2"), _pad),
     **dict.fromkeys(CONVOLUTIONS, _conv),
     "FULLY_CONNECTED": _linear,
-    "MAX_POOL_2D": _max_pool,
+    **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), _pool),
     "MEAN": _reduce({(1, 2): "global_mean"}, "axis_mean"),
     "REDUCE_MAX": _reduce({(1, 2): "global_max", (3,): "channel_max"}, "axis_max"),
     "MAXIMUM": _between("max", "low"),
@@ -385,4 +389,7 @@ READERS: dict[str, Callable[[_Reader, Operator], None]] = {
     "STRIDED_SLICE": _slice,
     "CONCATENATION": _concat,
     "LEAKY_RELU": _leaky_relu,
+    "GELU": lambda reader, operator: reader.add(
+        "gelu", operator, tanh=bool(operator.option(0, "b"))
+    ),
 }

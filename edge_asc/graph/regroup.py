@@ -12,7 +12,7 @@ from edge_asc.graph.maps import ONE_VALUE
 
 FRAMES = 2
 ONE_ROW = {"global_mean": "axis_mean", "global_max": "axis_max"}  # over frames: there is one mel
-WINDOWS = frozenset({"max_pool", "avg_pool"})
+WINDOWS = frozenset({"max_pool", "avg_pool", "mean_pool"})
 
 
 def sink_regroups(graph: Graph) -> None:

@@ -84,6 +84,8 @@ AT_ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "rolled": lambda x: x + x.roll(3, 3),
     "flipped": lambda x: torch.maximum(x, 2 * x.flip(3)),
     "every second": lambda x: x[..., ::2] * x[..., 1::2],
+    "norm of mels and frames": lambda x: F.layer_norm(x, x.shape[2:]),
+    "deviation": lambda x: x.std(3, keepdim=True),
     "sum": lambda x: x.sum(3, keepdim=True),
 }
 

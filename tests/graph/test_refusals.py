@@ -78,12 +78,14 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
         lambda: Call(lambda x: torch.where(x > 0, x, 0 * x)),
         CALLS + ".*not on the numbers of the input",
     ),
-    "LayerNorm": (lambda: nn.LayerNorm([N_MELS, 131]), r"\(LayerNorm\).*BatchNorm2d"),
-    "GroupNorm": (lambda: nn.GroupNorm(2, 8), r"\(GroupNorm\).*BatchNorm2d"),
+    "LayerNorm": (
+        lambda: nn.LayerNorm([N_MELS, 131]), r"\(LayerNorm\).*channels and mels.*BatchNorm2d"
+    ),
     "norm of batches": (
         lambda: nn.BatchNorm2d(8, track_running_stats=False), "track_running_stats=True"
     ),
-    "GELU": (nn.GELU, r"layer layer \(GELU\), test_refusals.py:\d+: gelu .*use ReLU"),
+    "Mish": (nn.Mish, r"layer layer \(Mish\), test_refusals.py:\d+: mish .*use ReLU"),
+    "SELU": (nn.SELU, r"layer layer \(SELU\), .*elu with factors .*use ReLU"),
     "softmax": (lambda: nn.Softmax(1), "returns logits"),
     "dropout that is on": (lambda: Call(lambda x: F.dropout(x, 0.5)), "training=self.training"),
     "complex": (lambda: Call(lambda x: torch.fft.rfft(x).abs()), CALLS + ".*numbers are real"),
@@ -123,11 +125,12 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "mels and frames joined": (
         lambda: Call(lambda x, c: c(x.flatten(2)), nn.Conv1d(8, 8, 3)), CALLS + ": reshaping"
     ),
-    "deviation": (lambda: Call(lambda x: x.std(3, keepdim=True)), CALLS + ": std .*mean and max"),
+    "deviation": (lambda: Call(lambda x: x.std(3, keepdim=True)), CALLS + ": a deviation.*=0"),
     "uncounted padding": (
-        lambda: nn.AvgPool2d(3, 2, 1, count_include_pad=False), "count_include_pad=True"
+        lambda: nn.AvgPool2d(4, 2, 1, count_include_pad=False), "count_include_pad=True"
     ),
-    "rounded up": (lambda: nn.MaxPool2d(3, 2, ceil_mode=True), "ceil_mode=False"),
+    "rounded up": (lambda: nn.MaxPool2d(2, 3, ceil_mode=True), "ceil_mode=False"),
+    "mean rounded up": (lambda: nn.AvgPool2d(3, 2, ceil_mode=True), "ceil_mode=False"),
     "uneven parts": (lambda: nn.AdaptiveAvgPool2d((5, 4)), "divisor"),
     "numpy": (lambda: Call(lambda x: torch.from_numpy(x.numpy() * 2)), "torch's operations"),
     "scripted": (lambda: torch.jit.script(nn.ReLU()), "Python module"),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge_asc.graph.graph import Node, Shape, output_shape
+from edge_asc.graph.graph import FLOAT_OPS, Node, Shape, output_shape
 from edge_asc.graph.tracing.layout import Live, Picks, agreed, filled, laid, numbered, recognise
 from edge_asc.graph.tracing.parting import Parting, choice, of_whole, partings
 from edge_asc.graph.tracing.place import Place, Whereabouts
@@ -66,6 +66,8 @@ class Values:
     def emit(self, op: str, *inputs: str, **fields: Any) -> str:
         """Add a node; the name of its output."""
         name = f"{op}_{len(self.nodes)}"
+        if op in FLOAT_OPS:
+            fields["attributes"] = {"place": str(self.where.now())}
         self.add(Node(op, inputs, (name,), **fields))
         return name
 

@@ -211,6 +211,38 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "causal": lambda: Call(causal, nn.Conv1d(48, 6, 1), nn.Conv1d(6, 6, 3)),
     "mels become channels": lambda: Call(parted_mels, nn.Conv2d(8, 6, 3)),
     # Norms
+    "of channels": lambda: Call(
+        lambda x, n: n(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), nn.LayerNorm(4)
+    ),
+    "of channels, alone": lambda: Call(
+        lambda x, a, n: n(a(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+        nn.Conv2d(4, 6, 3), nn.LayerNorm(6, eps=0.01, elementwise_affine=False),
+    ),
+    "of channels and mels": lambda: Call(
+        lambda x, n: n(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1), nn.LayerNorm([4, 12])
+    ),
+    "of joined channels": lambda: Call(
+        lambda x, n, a: a(n(x.flatten(1, 2).transpose(1, 2))).mean(1),
+        nn.LayerNorm(48), nn.Linear(48, 6),
+    ),
+    "of vectors": lambda: Call(lambda x, n: n(x.mean((2, 3))), nn.LayerNorm(4)),
+    "instances": lambda: nn.InstanceNorm2d(4, affine=True),
+    "instances over frames": lambda: Call(of_joined, nn.InstanceNorm1d(48), nn.Conv1d(48, 6, 3)),
+    "instances of mels": lambda: Call(
+        lambda x, n: 0.1 * x + n(x.transpose(1, 2)).transpose(1, 2), nn.InstanceNorm2d(12)
+    ),
+    "groups of channels": lambda: nn.GroupNorm(2, 4),
+    "one group": lambda: nn.GroupNorm(1, 4),
+    "root mean square": lambda: Call(
+        lambda x, n: n(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), nn.RMSNorm(4, eps=1e-5)
+    ),
+    "deviation over frames": lambda: Call(
+        lambda x: torch.cat([x.mean(3), (x.var(3, correction=0) + 1e-5).sqrt()], 1)[:, :, None]
+    ),
+    "deviation over mels": lambda: Call(lambda x: x.std(2, keepdim=True)),
+    "by the deviation": lambda: Call(
+        lambda x: (x - x.mean(2, True)) / (x.std(2, keepdim=True) + 1)
+    ),
     "bands": lambda: Bands(4, 3),
     "bands, relu, conv": lambda: nn.Sequential(
         nn.Conv2d(4, 6, 3, padding=1), Bands(6, 2), nn.ReLU(), nn.Conv2d(6, 4, 3)
@@ -252,6 +284,10 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
         lambda x, p: p(x), nn.PReLU(4)
     ),
     "LeakyReLU": lambda: nn.LeakyReLU(0.1),
+    "GELU": nn.GELU,
+    "GELU behind a conv": lambda: nn.Sequential(nn.Conv2d(4, 6, 3, bias=False), nn.GELU()),
+    "GELU by tanh": lambda: nn.GELU("tanh"),
+    "ELU": nn.ELU,
     # Means and maxima
     "mean over mels": lambda: Call(lambda x: x.mean(2, keepdim=True)),
     "mean over frames": lambda: Call(lambda x: x.mean(dim=-1, keepdim=True)),
@@ -273,6 +309,20 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "average pool": lambda: nn.AvgPool2d(2),
     "average pool, padded": lambda: nn.AvgPool2d(3, 2, padding=1),
     "average pool over all mels": lambda: Call(lambda x: F.avg_pool2d(x, (x.shape[2], 1))),
+    "average pool, rounded up": lambda: nn.AvgPool2d(2, ceil_mode=True),
+    "average pool of mels, rounded up": lambda: nn.AvgPool2d((1, 2), ceil_mode=True),
+    "average pool of the map alone": lambda: nn.AvgPool2d(
+        3, 1, padding=1, count_include_pad=False
+    ),
+    "average pool of the map alone, strides": lambda: nn.AvgPool2d(
+        (3, 5), (2, 3), padding=(1, 2), count_include_pad=False
+    ),
+    "average pool by another number": lambda: nn.AvgPool2d(3, 2, 1, divisor_override=5),
+    "max pool, rounded up": lambda: nn.MaxPool2d(3, 2, ceil_mode=True),
+    "max pool of mels, rounded up": lambda: nn.MaxPool2d((5, 1), (5, 1), ceil_mode=True),
+    "max pool of relu, padded, rounded up": lambda: nn.Sequential(
+        nn.ReLU(), nn.MaxPool2d(3, 2, padding=1, ceil_mode=True)
+    ),
     "max pool, padded": lambda: nn.MaxPool2d(3, 2, padding=1),
     "max pool of relu, padded": lambda: nn.Sequential(nn.ReLU(), nn.MaxPool2d(3, 2, padding=1)),
     "max pool, same": lambda: nn.MaxPool2d(3, 1, padding=1),
@@ -335,3 +385,8 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     ),
     "unused branch": lambda: Call(lambda x, a: (a(x), x)[1], nn.Conv2d(4, 4, 1)),
 }  # fmt: skip
+
+FLOAT_ONLY = frozenset({
+    "instances", "instances over frames", "instances of mels", "groups of channels", "one group",
+    "root mean square", "deviation over frames", "deviation over mels", "by the deviation",
+})  # fmt: skip

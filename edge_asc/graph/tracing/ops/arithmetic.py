@@ -53,6 +53,8 @@ def divide(recorder: Recorder, result: Tensor, a: Any, b: Any, rounding_mode: An
     """`a / b` with a constant b, or by the length of a."""
     if id(b) in recorder.lengths and recorder.is_live(a):
         _by_length(recorder, result, a, recorder.lengths[id(b)])
+    elif recorder.is_live(b) and recorder.is_live(a) and rounding_mode is None:
+        _binary(recorder, result, "div", a, b)
     elif recorder.is_live(b) or rounding_mode is not None:
         recorder.refuse("division by computed numbers")
     else:
