@@ -7,10 +7,13 @@ import numpy as np
 
 from edge_asc.budget.tflite.shapes import SAME, VALID
 from edge_asc.graph.from_tflite import FILE_AXIS, FUSED_BOUNDS
-from edge_asc.graph.graph import Grid, Node, bounds_of, turn_of
+from edge_asc.graph.graph import Grid, Node, bounds_of, piece_of, turn_of
 
 if TYPE_CHECKING:
     from edge_asc.export.to_tflite import Writer
+
+FRAMES_FIRST = [0, 2, 3, 1]  # file axes M F C as F C M
+CHANNELS_FIRST = [0, 3, 1, 2]  # and as C M F
 
 LOWEST = float(np.finfo(np.float32).min)
 
@@ -27,7 +30,7 @@ def flatten(writer: "Writer", node: Node) -> None:
     if not (of_one_place or in_file_order(writer, node)):
         c, m, f = writer.shapes[source]
         turned = writer.activation((f, c, m), writer.graph.grids.get(source))  # in a file 1 C M F
-        order = writer.constant(np.array([0, 3, 1, 2], np.int32))
+        order = writer.constant(np.array(CHANNELS_FIRST, np.int32))
         writer.operator("TRANSPOSE", [tensor, order], [turned])
         tensor = turned
     _reshape(writer, tensor, node)
@@ -73,13 +76,42 @@ def transpose(writer: "Writer", node: Node) -> None:
     writer.emit("TRANSPOSE", node, constants=(writer.constant(np.array(order, np.int32)),))
 
 
+def regroup(writer: "Writer", node: Node) -> None:
+    """Channels and mels, one behind the other, in parts of another size: as `[1, F, C, M]`."""
+    tensor, grid = writer.value(node.inputs[0]), writer.graph.grids.get(node.inputs[0])
+    (c, m, f), (channels, mels, _) = (writer.shapes[v] for v in (node.inputs[0], node.output))
+    if m > 1:
+        turned = writer.activation((m, f, c), grid)  # in a file 1 F C M
+        order = writer.constant(np.array(FRAMES_FIRST, np.int32))
+        writer.operator("TRANSPOSE", [tensor, order], [turned])
+        tensor = turned
+    result = writer.value(node.output)
+    if mels == 1:
+        shape = writer.constant(np.array([1, 1, -1, channels], np.int32))
+        writer.operator("RESHAPE", [tensor, shape], [result])
+        return
+    parted = writer.activation((mels, f, channels), grid)
+    shape = writer.constant(np.array([1, -1, channels, mels], np.int32))
+    writer.operator("RESHAPE", [tensor, shape], [parted])
+    order = writer.constant(np.array(CHANNELS_FIRST, np.int32))
+    writer.operator("TRANSPOSE", [parted, order], [result])
+
+
+def cut(writer: "Writer", node: Node) -> None:
+    """A piece along an axis, counted from either end."""
+    axis, piece = FILE_AXIS[node.attributes["axis"]], piece_of(node)
+    _piece(writer, node.inputs[0], node.output, axis, piece.start, piece.stop)
+
+
 def take(writer: "Writer", node: Node) -> None:
     """Some numbers along an axis: a piece, or any in any order."""
     indices = node.attributes["indices"]
     shape = writer.file_shape_of(node.inputs[0])
     axis = 1 if len(shape) == 2 else FILE_AXIS[node.attributes["axis"]]
     if indices == tuple(range(indices[0], indices[0] + len(indices))):
-        _piece(writer, node.inputs[0], node.output, axis, indices[0], len(indices))
+        first, end = indices[0], indices[-1] + 1
+        open_end = None if first and end == shape[axis] else end
+        _piece(writer, node.inputs[0], node.output, axis, first, open_end)
     else:
         chosen = writer.constant(np.array(indices, np.int32))
         writer.emit("GATHER", node, (0, "i32", axis), constants=(chosen,))
@@ -91,17 +123,17 @@ def split(writer: "Writer", node: Node) -> None:
     shape = writer.file_shape_of(source)
     half = shape[-1] // 2
     for number, name in enumerate(node.outputs):
-        _piece(writer, source, name, len(shape) - 1, number * half, half)
+        _piece(writer, source, name, len(shape) - 1, *((half, None) if number else (0, half)))
 
 
-def _piece(writer: "Writer", source: str, out: str, axis: int, first: int, count: int) -> None:
+def _piece(writer: "Writer", source: str, out: str, axis: int, begin: int, end: int | None) -> None:
     """Masks say where a piece begins or ends with its axis, so that two halves share a constant."""
-    shape, end = writer.file_shape_of(source), first + count
-    starts, ends = first == 0 and end < shape[axis], first > 0 and end == shape[axis]
+    shape = writer.file_shape_of(source)
+    starts, ends = begin == 0 and end != shape[axis], end is None
     whole = 2 ** len(shape) - 1
     others = whole - 2**axis
-    begin_at, end_at = (end, end) if starts else (first, first) if ends else (first, end)
-    places = [_place(writer, len(shape), axis, at) for at in (begin_at, end_at)]
+    at = (end if starts else begin), (begin if ends else end)
+    places = [_place(writer, len(shape), axis, place or 0) for place in at]
     stride = writer.constant(np.ones(len(shape), np.int32))
     masks = (0, "i32", whole if starts else others), (1, "i32", whole if ends else others)
     tensors = [writer.value(source), *places, stride]
@@ -127,19 +159,25 @@ def max_pool(writer: "Writer", node: Node) -> None:
     """The largest of each window; what lies around the map is never the largest."""
     a = node.attributes
     (high, wide), (down, along) = a["kernel"], a["stride"]  # mels, frames
-    halves = (high, wide, down, along) == (2, 2, 2, 2)
-    if a["ceil"] and (any(a["padding"]) or not halves):
-        raise ValueError(f"max pool {a}: ceil mode only where 2 x 2 are halved, without padding")
+    halves = (high, wide, down, along) == (2, 2, 2, 2) and a["ceil"] and not any(a["padding"])
     same = (down, along) == (1, 1) and all(
         2 * p == k - 1 for p, k in zip(a["padding"], a["kernel"], strict=True)
     )
     source = writer.value(node.inputs[0])
-    if any(a["padding"]) and not same:
+    if (any(a["padding"]) and not same) or (a["ceil"] and not halves):
         source = _padded_for_maximum(writer, node)
-    scheme = SAME if same or a["ceil"] else VALID
+    scheme = SAME if same or halves else VALID
     options = ((0, "i8", scheme), (1, "i32", along), (2, "i32", down), (3, "i32", wide),
                (4, "i32", high))  # fmt: skip
     writer.operator("MAX_POOL_2D", [source], [writer.value(node.output)], *options)
+
+
+def mean_pool(writer: "Writer", node: Node) -> None:
+    """The mean of each window; with SAME only numbers of the map count."""
+    (high, wide), (down, along) = node.attributes["kernel"], node.attributes["stride"]
+    options = ((0, "i8", SAME), (1, "i32", along), (2, "i32", down), (3, "i32", wide),
+               (4, "i32", high))  # fmt: skip
+    writer.emit("AVERAGE_POOL_2D", node, *options)
 
 
 def _padded_for_maximum(writer: "Writer", node: Node) -> int:
@@ -147,11 +185,13 @@ def _padded_for_maximum(writer: "Writer", node: Node) -> int:
     source = node.inputs[0]
     producer = writer.graph.producer(source)
     bounds = None if producer is None else bounds_of(producer)
+    padding, stride = node.attributes["padding"], node.attributes["stride"]
+    more = (stride[0] - 1, stride[1] - 1) if node.attributes["ceil"] else (0, 0)
     if bounds and bounds[0] >= 0:
-        return writer.padded(node, node.attributes["padding"])
+        return writer.padded(node, padding, more=more)
     grid = writer.graph.grids.get(source)
     lowest = LOWEST if grid is None else grid.scale * (-128 - grid.zero_point)
-    return writer.padded(node, node.attributes["padding"], writer.scalar(lowest, grid, rank=1))
+    return writer.padded(node, padding, writer.scalar(lowest, grid, rank=1), more)
 
 
 def apart(writer: "Writer", node: Node, padded: int) -> int:

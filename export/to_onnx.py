@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, dilation_of, turn_of
+from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, dilation_of, piece_of, turn_of
 from edge_asc.runtime.trust.digest import seal
 
 OPSET, IR_VERSION = 17, 8
@@ -117,15 +117,19 @@ class _Writer:
     def emit_float(self, op: str, node: Node, **attributes: Any) -> None:
         """An op on real numbers; its result is rounded to its grid."""
         (result,) = self.node(op, [self.as_float(v) for v in node.inputs], **attributes)
+        self.hold(result, node)
+
+    def hold(self, result: str, node: Node) -> None:
+        """A tensor of real numbers is what a node gives."""
         if self.graph.is_quantised:
             self.quantise(result, node.output)
         else:
             self.names[node.output] = result
         self.limit(node)
 
-    def emit_stored(self, op: str, node: Node, **attributes: Any) -> None:
+    def emit_stored(self, op: str, node: Node, *constants: str, **attributes: Any) -> None:
         """An op on the numbers as they are stored: exact on integers."""
-        inputs = [self.names[v] for v in node.inputs]
+        inputs = [*(self.names[v] for v in node.inputs), *constants]
         results = self.node(op, inputs, len(node.outputs), **attributes)
         self.names.update(zip(node.outputs, results, strict=True))
 
@@ -234,11 +238,28 @@ def _take(writer: _Writer, node: Node) -> None:
     source = writer.names[node.inputs[0]]
     first, last = indices[0], indices[-1]
     if indices == tuple(range(first, last + 1)):
-        ends = [writer.constant(np.array([n], np.int64)) for n in (first, last + 1, axis)]
-        (writer.names[node.output],) = writer.node("Slice", [source, *ends])
+        _slice(writer, node, first, last + 1, axis)
     else:
         chosen = writer.constant(np.array(indices, np.int64))
         (writer.names[node.output],) = writer.node("Gather", [source, chosen], axis=axis)
+
+
+def _slice(writer: _Writer, node: Node, begin: int, end: int, axis: int) -> None:
+    ends = [writer.constant(np.array([n], np.int64)) for n in (begin, end, axis)]
+    (writer.names[node.output],) = writer.node("Slice", [writer.names[node.inputs[0]], *ends])
+
+
+def _cut(writer: _Writer, node: Node) -> None:
+    piece = piece_of(node)
+    end = np.iinfo(np.int64).max if piece.stop is None else piece.stop
+    _slice(writer, node, piece.start, end, node.attributes["axis"] + 1)
+
+
+def _regroup(writer: _Writer, node: Node) -> None:
+    """Channels and mels, one behind the other, in parts of another size."""
+    channels, mels, _ = writer.shapes[node.output]
+    shape = writer.constant(np.array([0, channels, mels, -1], np.int64))
+    writer.emit_stored("Reshape", node, shape)
 
 
 def _pad(writer: _Writer, node: Node) -> None:
@@ -273,6 +294,36 @@ def _max_pool(writer: _Writer, node: Node) -> None:
     )
 
 
+def _mean_pool(writer: _Writer, node: Node) -> None:
+    a = node.attributes
+    pads = [*a["padding"], *a["padding"]]
+    window = {"kernel_shape": a["kernel"], "strides": a["stride"], "pads": pads}
+    writer.emit_float("AveragePool", node, ceil_mode=int(a["ceil"]), **window)
+
+
+def _gelu(writer: _Writer, node: Node) -> None:
+    """By its parts: there is one operator of it since opset 20."""
+    x = writer.as_float(node.inputs[0])
+
+    def times(a: str, factor: str | float, op: str = "Mul") -> str:
+        if not isinstance(factor, str):
+            factor = writer.constant(np.array(factor, np.float32), exact=True)
+        return writer.node(op, [a, factor])[0]
+
+    if node.attributes["tanh"]:
+        cubed = times(times(times(x, x), x), 0.044715)
+        inner, op = times(times(x, cubed, "Add"), math.sqrt(2 / math.pi)), "Tanh"
+    else:
+        inner, op = times(x, math.sqrt(0.5)), "Erf"
+    (part,) = writer.node(op, [inner])
+    writer.hold(times(times(x, 0.5), times(part, 1.0, "Add")), node)
+
+
+def _rsqrt(writer: _Writer, node: Node) -> None:
+    (root,) = writer.node("Sqrt", [writer.as_float(node.inputs[0])])
+    writer.hold(writer.node("Reciprocal", [root])[0], node)
+
+
 def _float(op: str) -> Callable[[_Writer, Node], None]:
     return lambda writer, node: writer.emit_float(op, node)
 
@@ -286,11 +337,14 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "linear": _linear,
     "flatten": _flatten,
     "max_pool": _max_pool,
+    "mean_pool": _mean_pool,
     "unflatten": _same_tensor,
     "split": _stored("Split", axis=1),
     "take": _take,
     "pad": _pad,
     "transpose": _transpose,
+    "regroup": _regroup,
+    "cut": _cut,
     "clip": _clip,
     "concat": lambda writer, node: writer.emit_stored(
         "Concat", node, axis=node.attributes["axis"] + 1
@@ -300,6 +354,11 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "sigmoid": _float("Sigmoid"),
     "tanh": _float("Tanh"),
     "hardswish": _float("HardSwish"),
+    "elu": _float("Elu"),
+    "gelu": _gelu,
+    "sqrt": _float("Sqrt"),
+    "rsqrt": _rsqrt,
+    "div": _float("Div"),
     "l2_normalise": lambda writer, node: writer.emit_float("LpNormalization", node, axis=1, p=2),
     "relu": _float("Relu"),
     "leaky_relu": lambda writer, node: writer.emit_float(

@@ -52,6 +52,12 @@ OPERATORS = {
     "LEAKY_RELU": (98, 75, 2),
     "STRIDED_SLICE": (45, 32, 2),
     "HARD_SWISH": (117, 0, 1),
+    "AVERAGE_POOL_2D": (1, 5, 2),
+    "DIV": (42, 29, 1),
+    "SQRT": (75, 0, 1),
+    "RSQRT": (76, 0, 1),
+    "ELU": (111, 0, 1),
+    "GELU": (150, 116, 2),
 }
 # Tensors have names, since official counters of sizes read them; shared ones, since a name of its
 # own for each would take 2 % of a file: equal tensors then lie there once.
@@ -275,17 +281,24 @@ class Writer:
         if not is_done:
             moves.limit(self, out, node, left)
 
-    def padded(self, node: Node, padding: tuple[int, int], number: int | None = None) -> int:
+    def padded(
+        self,
+        node: Node,
+        padding: tuple[int, int],
+        number: int | None = None,
+        more: tuple[int, int] = (0, 0),
+    ) -> int:
         """Zeros around mels and frames by an operator of its own; what reads them is then VALID.
 
         SAME pads differently from torch where a stride meets an even size. `number` is the tensor
-        of what stands there instead of zero.
+        of what stands there instead of zero; `more` of it stands at the end of each axis.
         """
         source = node.inputs[0]
-        c, m, f = self.shapes[source]
-        shape = (c, m + 2 * padding[0], f + 2 * padding[1])
+        c, *size = self.shapes[source]
+        sides = [(p, p + extra) for p, extra in zip(padding, more, strict=True)]
+        shape = (c, *(n + sum(both) for n, both in zip(size, sides, strict=True)))
         out = self.activation(shape, self.graph.grids.get(source))
-        widths = np.array([[0, 0], [padding[0]] * 2, [padding[1]] * 2, [0, 0]], np.int32)
+        widths = np.array([(0, 0), *sides, (0, 0)], np.int32)
         inputs = [self.value(source), self.constant(widths)]
         if number is None:
             self.operator("PAD", inputs, [out])
@@ -413,10 +426,13 @@ EMITTERS: dict[str, Callable[[Writer, Node], None]] = {
     "flatten": moves.flatten,
     "unflatten": moves.unflatten,
     "max_pool": moves.max_pool,
+    "mean_pool": moves.mean_pool,
     "split": moves.split,
     "take": moves.take,
     "pad": moves.pad,
     "transpose": moves.transpose,
+    "regroup": moves.regroup,
+    "cut": moves.cut,
     "clip": moves.clip,
     "concat": _concat,
     "max": _plain("MAXIMUM"),
@@ -428,6 +444,11 @@ EMITTERS: dict[str, Callable[[Writer, Node], None]] = {
     ),
     "tanh": _plain("TANH"),
     "hardswish": _plain("HARD_SWISH"),
+    "elu": _plain("ELU"),
+    "gelu": lambda writer, node: writer.emit("GELU", node, (0, "bool", node.attributes["tanh"])),
+    "sqrt": _plain("SQRT"),
+    "rsqrt": _plain("RSQRT"),
+    "div": _bounded("DIV"),
     "l2_normalise": _bounded("L2_NORMALIZATION"),
     "add": _bounded("ADD"),
     "mul": _bounded("MUL"),

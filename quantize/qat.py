@@ -24,6 +24,7 @@ from edge_asc.files import atomic_write, read_json, write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import (
     FIXED_GRIDS,
+    FLOAT_OPS,
     ORDER_OPS,
     Graph,
     Grid,
@@ -39,7 +40,7 @@ from edge_asc.quantize.ranges import Range, measure_ranges
 INPUT_HOOK = "x"  # NNCF names the input after forward's argument
 # Last function of ops that are not called like it.
 FUNCTION_OF = {"conv": "conv2d", "global_mean": "adaptive_avg_pool2d", "axis_mean": "mean",
-               "l2_normalise": "div"}  # fmt: skip
+               "l2_normalise": "div", "mean_pool": "avg_pool2d"}  # fmt: skip
 
 
 def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwork:
@@ -64,7 +65,11 @@ def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
     """Return the network with quantisers; ranges are those of features `[B, 1, M, F]`.
 
     The result trains like any module: weights, biases and ranges are its parameters.
+
+    Raises:
+        ValueError: an op that only float files have.
     """
+    _check_has_int8_form(network.graph)
     nncf = import_nncf()
     from nncf.torch.quantization.layers import SymmetricQuantizer
 
@@ -87,6 +92,17 @@ def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
         for hook_name in _hook_names(network.graph, group):
             hooks.register_post_function_hook(hook_name, 0, quantiser)
     return quantised
+
+
+def _check_has_int8_form(graph: Graph) -> None:
+    """Raise ValueError for what is right in float files alone."""
+    for node in graph.nodes:
+        if node.op in FLOAT_OPS:
+            place = node.attributes.get("place", node.output)
+            raise ValueError(
+                f"{place}: {node.op} of computed numbers has no int8 form; store it as float16, or"
+                " use BatchNorm2d, LayerNorm over channels or F.normalize"
+            )
 
 
 def freeze(quantised: GraphNetwork) -> Graph:

@@ -1,16 +1,20 @@
 #!/bin/sh
-# Networks of five public families (recipes/families): trained two epochs on synthetic scenes, quantised
+# Networks of six public families (recipes/families): trained two epochs on synthetic scenes, quantised
 # (ranges alone), exported in both formats and three precisions, each file compared with torch and evaluated.
-# Usage: recipes/own_networks.sh [FOLDER]      About ten minutes on two cores; goes on where it was interrupted.
+# Usage: recipes/own_networks.sh [FOLDER [NETWORK...]]   About ten minutes on two cores; goes on where it was
+# interrupted. NETWORK: of those below [all]; figures of the others stay as they are.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=${1:-$here/out/own-networks}
+[ $# -eq 0 ] || shift
+wanted=" $* "
 results=$here/artifacts/own-networks/results.json
 export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 
 [ -f "$work/data/synthetic.csv" ] || edge-asc data synth "$work/data"
 
 family() { # NAME NETWORK
+    case "$wanted" in *" $1 "* | "  ") ;; *) return 0 ;; esac
     run=$work/$1
     [ -f "$run/weights.pt" ] ||
         edge-asc train "$here/families/two-epochs.toml" --set "model.name=families.$2" \
@@ -24,6 +28,7 @@ family efficientnet efficientnet:EfficientNet
 family bcresnet bcresnet:BCResNet
 family tfsepnet tfsepnet:TFSepNet
 family dscnn dscnn:DSCNN
+family tcn tcn:TCN
 
 python "$here/own_networks_table.py" collect "$work" "$results"
 python "$here/own_networks_table.py" table "$results" |

@@ -22,6 +22,7 @@ FAMILIES = {
     "bcresnet": "BC-ResNet",
     "tfsepnet": "TF-SepNet",
     "dscnn": "DS-CNN",
+    "tcn": "TCN",
 }
 PRECISIONS: tuple[Literal["float32", "float16", "int8"], ...] = ("float32", "float16", "int8")
 FORMATS: dict[Literal["tflite", "onnx"], str] = {"tflite": "TFLite", "onnx": "ONNX"}
@@ -31,7 +32,7 @@ def measure(folder: Path, data: Path) -> None:
     """Export a run in all ways, and evaluate what comes of it."""
     run, scenes = ea.Run(folder), ea.open_dataset(data)
     cost = ea.complexity(run, rule="all", precision="int8")
-    found: dict[str, Any] = {"parameters": cost.parameters, "macs": cost.macs}
+    found: dict[str, Any] = {"made": made(), "parameters": cost.parameters, "macs": cost.macs}
     found["torch"] = ea.evaluate(run, scenes).accuracy
     for precision in PRECISIONS:
         for suffix in FORMATS:
@@ -44,9 +45,12 @@ def measure(folder: Path, data: Path) -> None:
 
 
 def collect(folder: Path, out: Path) -> None:
-    """Figures of all runs into one file."""
-    networks = {name: read_json(folder / name / "figures.json") for name in FAMILIES}
-    write_json(out, {"made": made(), "networks": networks})
+    """Figures of all runs into one file, where those of networks that were not run stay."""
+    networks = read_json(out)["networks"] if out.exists() else {}
+    for name in FAMILIES:
+        if (figures := folder / name / "figures.json").exists():
+            networks[name] = read_json(figures)
+    write_json(out, {"networks": {name: networks[name] for name in FAMILIES}})
 
 
 def table(path: Path) -> None:
@@ -71,7 +75,7 @@ def table(path: Path) -> None:
         f"\nParity: largest difference of a logit from torch; at most {limits}, is allowed.",
         end=" ",
     )
-    print(made_line(kept["made"]))
+    print(*dict.fromkeys(made_line(figures["made"]) for figures in kept["networks"].values()))
 
 
 def _difference(file: dict[str, Any]) -> str:

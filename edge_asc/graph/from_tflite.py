@@ -20,10 +20,12 @@ FUSED_BOUNDS = {(0.0, math.inf): 1, (-1.0, 1.0): 2, (0.0, 6.0): 3}
 FILE_AXIS = {0: 3, 1: 1, 2: 2}  # graph axis [C, M, F] -> file axis [1, M, F, C]
 GRAPH_AXIS = {file_axis: axis for axis, file_axis in FILE_AXIS.items()}
 PLAIN = {"LOGISTIC": "sigmoid", "RELU": "relu", "SPLIT": "split", "TANH": "tanh",
-         "HARD_SWISH": "hardswish", "L2_NORMALIZATION": "l2_normalise"}  # fmt: skip
-FUSED = {"ADD": "add", "MUL": "mul"}
+         "HARD_SWISH": "hardswish", "L2_NORMALIZATION": "l2_normalise", "ELU": "elu",
+         "SQRT": "sqrt", "RSQRT": "rsqrt"}  # fmt: skip
+FUSED = {"ADD": "add", "MUL": "mul", "DIV": "div"}
 BOUNDS = {code: bounds for bounds, code in FUSED_BOUNDS.items()}
-CHANNELS_FIRST = [0, 3, 1, 2]  # file axes as the graph flattens them
+CHANNELS_FIRST = [0, 3, 1, 2]  # file axes M F C as the graph flattens them, C M F
+FRAMES_FIRST = [0, 2, 3, 1]  # and as F C M, where channels and mels are parted anew
 
 
 def from_tflite(data: bytes) -> tuple[Graph, int]:
@@ -49,8 +51,10 @@ class _Reader:
     file: Subgraph
     nodes: list[Node] = field(default_factory=list)
     padded: dict[int, tuple[int, tuple[int, int]]] = field(default_factory=dict)
+    rounded_up: set[int] = field(default_factory=set)  # with more around at the end of an axis
     flat: dict[int, str] = field(default_factory=dict)
     turned: dict[int, int] = field(default_factory=dict)  # half a flatten: tensor -> its source
+    parted: dict[int, tuple[int, int]] = field(default_factory=dict)  # to a source, and channels
     same: dict[int, int] = field(default_factory=dict)  # a copy, for a second name -> the first
 
     def take(self, operator: Operator) -> None:
@@ -162,6 +166,7 @@ def _pad(reader: _Reader, operator: Operator) -> None:
     in_one = all(o.name in CONVOLUTIONS for o in behind)
     if operator.name == "PADV2" or (even and in_one):
         reader.padded[result] = source, (mels[0], frames[0])
+        reader.rounded_up |= set() if even else {result}
     else:
         reader.add("pad", operator, widths=(channels, mels, frames))
 
@@ -213,17 +218,18 @@ def _linear(reader: _Reader, operator: Operator) -> None:
     )
 
 
-def _max_pool(reader: _Reader, operator: Operator) -> None:
+def _pool(reader: _Reader, operator: Operator) -> None:
     source, padding = reader.padded.get(operator.inputs[0], (operator.inputs[0], (0, 0)))
     kernel = operator.positive(4), operator.positive(3)
     stride = operator.positive(2), operator.positive(1)
     same = operator.option(0, "b") == SAME
-    ceil = same and stride != (1, 1)
+    ceil = (same and stride != (1, 1)) or operator.inputs[0] in reader.rounded_up
     if same and not ceil:
         padding = (kernel[0] - 1) // 2, (kernel[1] - 1) // 2
     attributes = {"kernel": kernel, "stride": stride, "padding": padding, "ceil": ceil}
     names = (reader.name(source),), (reader.name(operator.outputs[0]),)
-    reader.nodes.append(Node("max_pool", *names, attributes))
+    op = "max_pool" if operator.name == "MAX_POOL_2D" else "mean_pool"
+    reader.nodes.append(Node(op, *names, attributes))
 
 
 def _reduce(ops: dict[tuple[int, ...], str], along: str) -> Callable[[_Reader, Operator], None]:
@@ -282,7 +288,9 @@ def _clip(bounds: tuple[float, float]) -> Callable[[_Reader, Operator], None]:
 def _reshape(reader: _Reader, operator: Operator) -> None:
     source, result = operator.inputs[0], operator.outputs[0]
     before, after = (len(reader.file.tensors[tensor].shape) for tensor in (source, result))
-    if before == after:
+    if before == after == 4:
+        _regroup(reader, operator)
+    elif before == after:
         reader.same[result] = source
     elif source in reader.turned:
         names = (reader.name(reader.turned[source]),), (reader.name(result),)
@@ -291,13 +299,38 @@ def _reshape(reader: _Reader, operator: Operator) -> None:
         reader.add("unflatten" if after == 4 else "flatten", operator)
 
 
+def _regroup(reader: _Reader, operator: Operator) -> None:
+    """Frames come first meanwhile, unless a map of one mel goes in or comes out."""
+    source, result = operator.inputs[0], operator.outputs[0]
+    source = reader.turned.get(source, source)
+    _, frames, channels, last = reader.numbers(operator.inputs[1]).tolist()
+    if frames == -1:
+        reader.parted[result] = source, channels
+    else:
+        names = (reader.name(source),), (reader.name(result),)
+        reader.nodes.append(Node("regroup", *names, {"channels": last}))
+
+
 def _transpose(reader: _Reader, operator: Operator) -> None:
     order = reader.numbers(operator.inputs[1]).tolist()
-    if order == CHANNELS_FIRST and _is_half_a_flatten(reader, operator):
-        reader.turned[operator.outputs[0]] = operator.inputs[0]
+    source, result = operator.inputs[0], operator.outputs[0]
+    if source in reader.parted:
+        source, channels = reader.parted[source]
+        names = (reader.name(source),), (reader.name(result),)
+        reader.nodes.append(Node("regroup", *names, {"channels": channels}))
+        return
+    readers = reader.readers(result)
+    parts = [one for one in readers if one.name == "RESHAPE" and _rank(reader, one) == 4]
+    half_a_flatten = order == CHANNELS_FIRST and _is_half_a_flatten(reader, operator)
+    if half_a_flatten or (order == FRAMES_FIRST and len(readers) == len(parts) == 1):
+        reader.turned[result] = source
         return
     turn = tuple(GRAPH_AXIS[order[FILE_AXIS[axis]]] for axis in range(3))
     reader.add("transpose", operator, order=turn)
+
+
+def _rank(reader: _Reader, operator: Operator) -> int:
+    return len(reader.file.tensors[operator.outputs[0]].shape)
 
 
 def _is_half_a_flatten(reader: _Reader, operator: Operator) -> bool:
@@ -306,7 +339,9 @@ def _is_half_a_flatten(reader: _Reader, operator: Operator) -> bool:
     if reader.file.tensors[source].shape[1:3] == (1, 1) or turned in reader.file.outputs:
         return False
     readers = reader.readers(turned)
-    vectors = [one.outputs[0] for one in readers if one.name == "RESHAPE"]
+    vectors = [
+        one.outputs[0] for one in readers if one.name == "RESHAPE" and _rank(reader, one) == 2
+    ]
     return len(readers) == len(vectors) == 1 and not reader.in_file_order(vectors[0])
 
 
@@ -322,8 +357,11 @@ def _slice(reader: _Reader, operator: Operator) -> None:
     free, open_end = operator.option(0), operator.option(1)
     (axis,) = (axis for axis in range(len(shape)) if not free & open_end & 1 << axis)
     begin = 0 if free & 1 << axis else begins[axis]
-    end = shape[axis] if open_end & 1 << axis else ends[axis]
-    _take(reader, operator, axis, tuple(range(begin, end)))
+    end = None if open_end & 1 << axis else ends[axis]
+    if axis < len(shape) - 1:
+        reader.add("cut", operator, axis=GRAPH_AXIS[axis], begin=begin, end=end)
+        return
+    _take(reader, operator, axis, tuple(range(shape[axis])[begin:end]))
     _join_halves(reader)
 
 
@@ -350,7 +388,7 @@ READERS: dict[str, Callable[[_Reader, Operator], None]] = {
     **dict.fromkeys(("PAD", "PADV2"), _pad),
     **dict.fromkeys(CONVOLUTIONS, _conv),
     "FULLY_CONNECTED": _linear,
-    "MAX_POOL_2D": _max_pool,
+    **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), _pool),
     "MEAN": _reduce({(1, 2): "global_mean"}, "axis_mean"),
     "REDUCE_MAX": _reduce({(1, 2): "global_max", (3,): "channel_max"}, "axis_max"),
     "MAXIMUM": _between("max", "low"),
@@ -363,4 +401,7 @@ READERS: dict[str, Callable[[_Reader, Operator], None]] = {
     "STRIDED_SLICE": _slice,
     "CONCATENATION": _concat,
     "LEAKY_RELU": _leaky_relu,
+    "GELU": lambda reader, operator: reader.add(
+        "gelu", operator, tanh=bool(operator.option(0, "b"))
+    ),
 }

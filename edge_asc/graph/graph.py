@@ -18,21 +18,26 @@ Shape = tuple[int, ...]
 # on the int8 numbers themselves and lose nothing. TFLite gives wrong results silently otherwise.
 ORDER_OPS = frozenset(
     {"split", "take", "max", "min", "max_pool", "global_max", "axis_max", "channel_max", "concat",
-     "flatten", "unflatten", "transpose", "pad"}
+     "flatten", "unflatten", "transpose", "regroup", "pad", "cut"}
 )  # fmt: skip
 
 # The leaky ReLU too: XNNPACK scales by multiples of 1/256, which between two grids fits neither
 # side; on one grid what is positive stays as it is. And bounds that no layer before them takes in.
-SAME_GRID_OPS = ORDER_OPS | {"leaky_relu", "clip"}
+# Means of windows lie between their numbers.
+SAME_GRID_OPS = ORDER_OPS | {"leaky_relu", "clip", "mean_pool"}
+
+# Roots and quotients of computed numbers, of which int8 steps say too little: float files alone.
+FLOAT_OPS = frozenset({"sqrt", "rsqrt", "div"})
 
 UNFOLDED_OPS = frozenset({
     "affine",  # scale [C], shift [C]: batch norm in eval mode, or constant factors
     "channel_mean",  # [C, M, F] -> [1, M, F]
-    "avg_pool",  # kernel, stride, padding; zeros of the padding count
+    "avg_pool",  # kernel, stride, padding, divisor; zeros of the padding count
 })  # fmt: skip
 
 OPS = (
     SAME_GRID_OPS
+    | FLOAT_OPS
     | UNFOLDED_OPS
     | {
         "conv",  # weight [out, in / groups, kh, kw], bias [out]; stride, padding, groups, dilation
@@ -44,7 +49,9 @@ OPS = (
         "sigmoid",
         "tanh",
         "hardswish",
-        "l2_normalise",  # [C] or [C, 1, 1], divided by the root of its sum of squares
+        "gelu",  # tanh: whether in its form with a tanh
+        "elu",
+        "l2_normalise",  # each place divided by the root of its sum of squares over channels
         "relu",
     }
 )
@@ -206,7 +213,7 @@ def per_channel(values: np.ndarray, ndim: int) -> np.ndarray:
 def output_shape(node: Node, inputs: list[Shape]) -> Shape:
     """Shape of each output of a node."""
     x = inputs[0]
-    if node.op in ("conv", "max_pool", "avg_pool"):
+    if node.op in ("conv", "max_pool", "avg_pool", "mean_pool"):
         channels = len(node.tensors["weight"]) if node.op == "conv" else x[0]
         return (channels, *window_shape(node, x[1:]))
     if node.op == "linear":
@@ -233,7 +240,25 @@ def output_shape(node: Node, inputs: list[Shape]) -> Shape:
         return (*x, 1, 1)
     if node.op == "transpose":
         return tuple(x[axis] for axis in turn_of(node))
+    if node.op == "regroup":
+        channels = node.attributes["channels"]
+        return (channels, x[0] * x[1] // channels, x[2])
+    if node.op == "cut":
+        axis = node.attributes["axis"]
+        return (*x[:axis], _left_of(x[axis], node), *x[axis + 1 :])
     return tuple(int(n) for n in np.broadcast_shapes(*inputs))
+
+
+def _left_of(size: int, cut: Node) -> int:
+    left = len(range(size)[piece_of(cut)])
+    if not left:
+        raise ValueError(f"nothing is left of {size} frames: input too short for the network")
+    return left
+
+
+def piece_of(cut: Node) -> slice:
+    """What a cut leaves along its axis: numbers below zero count from the end, None is the end."""
+    return slice(cut.attributes["begin"], cut.attributes["end"])
 
 
 def turn_of(node: Node) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ no op that reshapes, and int8 layers of few inputs none that tflite-runtime 2.14
 from edge_asc.graph.graph import Graph, Node, Shape
 
 ONE_VALUE = frozenset({"relu", "clip", "sigmoid", "tanh", "hardswish", "leaky_relu", "affine",
-                       "l2_normalise"})  # fmt: skip
-SEVERAL = frozenset({"add", "mul", "max", "min", "concat"})
+                       "l2_normalise", "gelu", "elu", "sqrt", "rsqrt"})  # fmt: skip
+SEVERAL = frozenset({"add", "mul", "div", "max", "min", "concat"})
 FEWEST_INPUTS = 8  # of a linear layer that keeps being one
 WINDOW = {"stride": (1, 1), "padding": (0, 0), "groups": 1}
 

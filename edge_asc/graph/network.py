@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, per_channel, turn_of
+from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, per_channel, piece_of, turn_of
 
 
 def module_name(index: int) -> str:
@@ -161,16 +161,30 @@ def make_module(node: Node) -> nn.Module:
         kernel, stride, padding = (node.attributes[k] for k in ("kernel", "stride", "padding"))
         ceil = node.attributes["ceil"]
         return Function(lambda x: F.max_pool2d(x, kernel, stride, padding, ceil_mode=ceil))
+    if node.op == "mean_pool":
+        return Function(_mean_pool(node))
     if node.op in MADE:
         return Function(MADE[node.op](node))
     function, bounds = FUNCTIONS[node.op], bounds_of(node)
-    if node.op in ("add", "mul") and bounds:
+    if node.op in ("add", "mul", "div") and bounds:
         return Function(lambda a, b: within(cast(Tensor, function(a, b)), bounds))
     return Function(function)
 
 
 def _axis(node: Node) -> int:
     return node.attributes["axis"] + 1  # the batch axis comes first
+
+
+def _mean_pool(node: Node) -> TensorFunction:
+    kernel, stride, padding, ceil = (
+        node.attributes[k] for k in ("kernel", "stride", "padding", "ceil")
+    )
+    return lambda x: F.avg_pool2d(x, kernel, stride, padding, ceil, count_include_pad=False)
+
+
+def _gelu(node: Node) -> TensorFunction:
+    form = "tanh" if node.attributes["tanh"] else "none"
+    return lambda x: F.gelu(x, approximate=form)
 
 
 def _take(node: Node) -> TensorFunction:
@@ -188,6 +202,16 @@ def _transpose(node: Node) -> TensorFunction:
     return lambda x: torch.permute(x, order)
 
 
+def _regroup(node: Node) -> TensorFunction:
+    channels = node.attributes["channels"]
+    return lambda x: x.reshape(len(x), channels, -1, x.shape[3])
+
+
+def _cut(node: Node) -> TensorFunction:
+    where = *[slice(None)] * _axis(node), piece_of(node)
+    return lambda x: x[where]
+
+
 # Functions of a node's attributes.
 MADE: dict[str, Callable[[Node], TensorFunction]] = {
     "concat": lambda node: lambda *parts: torch.cat(parts, dim=_axis(node)),
@@ -195,9 +219,12 @@ MADE: dict[str, Callable[[Node], TensorFunction]] = {
     "clip": lambda node: lambda x: within(x, bounds_of(node)),
     "axis_mean": lambda node: lambda x: torch.mean(x, dim=_axis(node), keepdim=True),
     "axis_max": lambda node: lambda x: torch.amax(x, dim=_axis(node), keepdim=True),
+    "gelu": _gelu,
     "take": _take,
     "pad": _pad,
     "transpose": _transpose,
+    "regroup": _regroup,
+    "cut": _cut,
 }
 
 FUNCTIONS: dict[str, TensorFunction] = {
@@ -216,4 +243,8 @@ FUNCTIONS: dict[str, TensorFunction] = {
     "unflatten": lambda x: x[:, :, None, None],
     "tanh": torch.tanh,
     "hardswish": F.hardswish,
+    "elu": F.elu,
+    "sqrt": torch.sqrt,
+    "rsqrt": torch.rsqrt,
+    "div": torch.div,
 }

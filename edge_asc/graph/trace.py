@@ -26,6 +26,7 @@ from edge_asc.graph.tracing.length import (
 from edge_asc.graph.tracing.place import Whereabouts, unwrapped
 from edge_asc.graph.tracing.readers import OF_WINDOWS, READERS
 from edge_asc.graph.tracing.recorder import Reader, Recorder
+from edge_asc.graph.tracing.refusals import Refused
 
 OUTPUT_NAMES = ("scene", "abstract")
 N_CLIPS = 2  # so that the clips' axis is told from one of a single number
@@ -83,6 +84,11 @@ def _first_reading(network: nn.Module, n_mels: int, n_frames: int | None) -> Gra
             return _written_down(network, n_mels, length)
         except MISFITS as error:
             problem = one_line(error)
+        except Refused:
+            if n_frames is None:
+                raise
+            graph = _written_down(network, n_mels, n_frames, one_length=True)
+            return replace(graph, one_length=True)
     if n_frames is not None:
         raise no_such_input(network, n_mels, n_frames, problem)
     return _written_down(network, n_mels, frames_that_fit(network, n_mels, problem))
@@ -95,11 +101,15 @@ def _is_ours(network: nn.Module) -> bool:
 
 
 def _written_down(
-    network: nn.Module, n_mels: int, n_frames: int, readers: dict[str, Reader] = READERS
+    network: nn.Module,
+    n_mels: int,
+    n_frames: int,
+    readers: dict[str, Reader] = READERS,
+    **reading: bool,
 ) -> Graph:
     x = features(network, n_mels, n_frames)
     where = Whereabouts(network)
-    recorder = Recorder(x, where, readers)
+    recorder = Recorder(x, where, readers, **reading)
     with where.follow(), recorder:
         heads = _as_heads(network(x))
         outputs = [recorder.vector(head) for head in _live(recorder, heads)]
@@ -186,9 +196,14 @@ def _checked(network: nn.Module, graph: Graph, is_said: bool) -> Graph:
 
 
 def _other_readings(network: nn.Module, graph: Graph) -> Iterator[Graph]:
-    """Windows that are as large as a map by chance, and maps that are one frame long by chance."""
+    """Windows that are as large as a map by chance, and maps that are one frame long by chance.
+
+    And pieces of the frames that are told from the other end.
+    """
     with suppress(ValueError):
         yield _written_down(network, graph.n_mels, graph.n_frames, OF_WINDOWS)
+    with suppress(ValueError):
+        yield _written_down(network, graph.n_mels, graph.n_frames, by_count=True)
     longer = max(2 * graph.n_frames + 3, NOMINAL_FRAMES)
     with suppress(*MISFITS, ValueError):
         yield _written_down(network, graph.n_mels, longer)

@@ -1,4 +1,4 @@
-"""Networks of five public families, written anew, small: examples of networks of one's own.
+"""Networks of six public families, written anew, small: examples of networks of one's own.
 
 `PYTHONPATH=recipes edge-asc train quickstart --set model.name=families.mobilenet:MobileNet …`
 """
@@ -9,4 +9,5 @@ FAMILIES = {
     "BC-ResNet": "families.bcresnet:BCResNet",
     "TF-SepNet": "families.tfsepnet:TFSepNet",
     "DS-CNN": "families.dscnn:DSCNN",
+    "TCN": "families.tcn:TCN",
 }

@@ -15,8 +15,10 @@ import soundfile
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support/networks"))
+from edge_asc.budget.tflite.schema import read_subgraphs
 from edge_asc.config.schema import load_preset
 from edge_asc.export.run import write_file
+from edge_asc.export.to_tflite import OPERATORS
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
@@ -32,15 +34,24 @@ OTHER_LENGTH = 77  # frames; odd, so that pooling keeps a last column
 SHIPPED = load_preset("compact-int8")
 # True widths: the bottlenecks of its attention are as narrow as those of the files that ship.
 WIDTHS = Case("compact", 128, 100, 3, SHIPPED.model.options)
-NETWORKS: dict[str, Case] = {str(case): case for case in CASES} | {"compact-int8-widths": WIDTHS}
+OPERATORS_OF_ALL = Case("all_operators:Operators", 24, 51)
+ROOTS = Case("all_operators:Roots", 24, 50)
+NETWORKS: dict[str, Case] = {
+    **{str(case): case for case in CASES},
+    "compact-int8-widths": WIDTHS,
+    "operators": OPERATORS_OF_ALL,
+    "roots": ROOTS,
+}
 
 
 def deployment_graphs(case: Case) -> dict[Precision, Graph]:
     """The graph that a file of each precision holds; int8 without training on."""
     graph = taught_graph(case)
-    x, _ = clips(N_CLIPS, case.n_mels, case.n_frames, seed=100)
-    int8 = qat.freeze(qat.prepare(GraphNetwork(graph), [x]))
-    return {"float32": graph, "float16": round_to_half(graph), "int8": int8}
+    graphs: dict[Precision, Graph] = {"float32": graph, "float16": round_to_half(graph)}
+    if case is not ROOTS:  # which has no int8 form
+        x, _ = clips(N_CLIPS, case.n_mels, case.n_frames, seed=100)
+        graphs["int8"] = qat.freeze(qat.prepare(GraphNetwork(graph), [x]))
+    return graphs
 
 
 def front_end(n_mels: int) -> FrontEnd:
@@ -62,7 +73,8 @@ def metadata(name: str, case: Case, precision: Precision) -> Metadata:
 
 def lengths(case: Case) -> list[int]:
     """Frames to try; a flattened layer fixes them."""
-    return [case.n_frames, OTHER_LENGTH] if case.name in ANY_LENGTH else [case.n_frames]
+    any_length = case.name in ANY_LENGTH or case in (OPERATORS_OF_ALL, ROOTS)
+    return [case.n_frames, OTHER_LENGTH] if any_length else [case.n_frames]
 
 
 @torch.no_grad()
@@ -91,11 +103,20 @@ def write(folder: Path, name: str, case: Case) -> None:
         np.savez(stem.with_suffix(".npz"), **arrays)
 
 
+def never_tried(folder: Path) -> set[str]:
+    """Operators that files of ours may have and none of these has."""
+    files = (path.read_bytes() for path in folder.glob("*.tflite"))
+    tried = {one.name for data in files for one in read_subgraphs(data)[0].operators}
+    return set(OPERATORS) - tried
+
+
 def main(folder: Path) -> None:
     """Fill the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, case in NETWORKS.items():
         write(folder, name, case)
+    if left := never_tried(folder):
+        raise SystemExit(f"no network here needs {', '.join(sorted(left))}: add one that does")
     noise = np.random.default_rng(0).normal(scale=0.1, size=3 * 44100)
     soundfile.write(folder / "clip.wav", noise, 44100)
     print(f"{len(NETWORKS)} networks written to {folder}")

@@ -22,7 +22,7 @@ from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
-from layers import LAYERS, with_layer
+from layers import FLOAT_ONLY, LAYERS, with_layer
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
@@ -39,12 +39,21 @@ FLOAT = 1e-5  # of the largest logit: float32 sums in another order
 # Each integer kernel may round to the other side what lies halfway between two steps. TFLite's own
 # kernel of MEAN rounds less well than XNNPACK's, which networks of random weights make larger.
 STEPS = {"XNNPACK": 2.01, "ONNX Runtime": 2.01, "builtin": MOST_STEPS}
+# What is brought to unit length is off by more where it is a few steps long before.
+LENGTHENED = {"of channels": 12.0}
 N_SHORT = 20  # frames of a map that leaves the network number by number
 RESOLVERS = {
     "XNNPACK": OpResolverType.AUTO,
     "builtin": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
 }
 names = pytest.mark.parametrize("name", LAYERS)
+
+
+def stored_as(*precisions: str) -> pytest.MarkDecorator:
+    """Each layer in each precision that it has."""
+    pairs = [(name, precision) for precision in precisions for name in LAYERS
+             if precision != "int8" or name not in FLOAT_ONLY]  # fmt: skip
+    return pytest.mark.parametrize(("name", "precision"), pairs)
 
 
 @cache
@@ -103,7 +112,9 @@ def test_the_graph_computes_what_the_network_does(name: str) -> None:
     assert (ours - theirs).abs().max() <= FLOAT * theirs.abs().max()
 
 
-def check_files(graph: Graph, lengths: tuple[int, ...], half: bool) -> None:
+def check_files(
+    graph: Graph, lengths: tuple[int, ...], half: bool = False, builtin: float = STEPS["builtin"]
+) -> None:
     network = GraphNetwork(graph).eval()
     tflite, onnx = (write(graph, lengths[0], half=half) for write in (to_tflite, to_onnx))
     for n_frames in lengths:
@@ -115,31 +126,30 @@ def check_files(graph: Graph, lengths: tuple[int, ...], half: bool) -> None:
         worst = {k: float(np.abs(v - expected).max()) for k, v in found.items()}
         if graph.is_quantised:
             step = graph.grids[graph.outputs["scene"]].scale
-            assert all(worst[k] <= STEPS[k] * step for k in worst), (worst, step)
+            allowed = STEPS | {"builtin": builtin}
+            assert all(worst[k] <= allowed[k] * step for k in worst), (worst, step)
         else:
             assert max(worst.values()) <= FLOAT * np.abs(expected).max(), worst
 
 
-@names
-@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+@stored_as("float32", "float16", "int8")
 def test_files_compute_the_graph(name: str, precision: str) -> None:
     graph = graph_of(name, precision)
     check_files(graph, (N_FRAMES, 47), half=precision == "float16")
 
 
-@names
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@stored_as("float32", "int8")
 def test_each_number_of_a_layer_is_right(name: str, precision: str) -> None:
     """Nothing is averaged here, so that no error hides."""
-    check_files(by_itself(name, precision), (N_SHORT,), half=False)
+    builtin = LENGTHENED.get(name, STEPS["builtin"])
+    check_files(by_itself(name, precision), (N_SHORT,), builtin=builtin)
 
 
-@names
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@stored_as("float32", "int8")
 def test_both_readers_count_the_same_work(name: str, precision: str) -> None:
-    graph = graph_of(name, precision)
-    theirs = read_onnx(to_onnx(graph, N_FRAMES), frames=N_FRAMES, audio_s=1.0)
-    ours = read_tflite(to_tflite(graph, N_FRAMES), frames=N_FRAMES, audio_s=1.0)
+    graph, n_frames = graph_of(name, precision), N_FRAMES + 19  # not the one that is stored
+    theirs = read_onnx(to_onnx(graph, N_FRAMES), frames=n_frames, audio_s=1.0)
+    ours = read_tflite(to_tflite(graph, N_FRAMES), frames=n_frames, audio_s=1.0)
     assert not ours.missing and not theirs.missing, (ours.notes, theirs.notes)
     assert (ours.macs, ours.parameters) == (theirs.macs, theirs.parameters)
 
@@ -153,9 +163,14 @@ def test_the_network_is_counted_in_full(name: str) -> None:
     assert found.parameters == sum(p.numel() for p in network.parameters())
 
 
-@names
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@stored_as("float32", "int8")
 def test_a_file_read_and_written_again_is_the_same_file(name: str, precision: str) -> None:
     file = to_tflite(graph_of(name, precision), N_FRAMES)
     graph, n_frames = from_tflite(file)
     assert to_tflite(graph, n_frames) == file
+
+
+@pytest.mark.parametrize("name", sorted(FLOAT_ONLY))
+def test_what_int8_steps_say_too_little_of_is_refused_in_int8(name: str) -> None:
+    with pytest.raises(ValueError, match=r"layer.*\.py:\d+: (sqrt|rsqrt|div) .* no int8 form"):
+        graph_of(name, "int8")

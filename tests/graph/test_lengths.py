@@ -16,6 +16,7 @@ from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
+from edge_asc.quantize.qat import dummy_quantised
 
 N_MELS = 32
 FLOAT = 1e-5  # float32 sums in another order, of logits of about 1
@@ -67,6 +68,66 @@ def test_what_hangs_on_a_length_is_read_at_it_alone(name: str, tmp_path: Path) -
                 write(fold(graph), 99)
         written = write_tflite(graph, tmp_path / "m.tflite")
         assert from_tflite(written.path.read_bytes())[1] == n_frames
+
+
+def of_tokens(x: Tensor) -> Tensor:
+    """A place of each frame's own is added to all channels, as transformers have it."""
+    tokens = x.mean(2).transpose(1, 2)
+    places = torch.linspace(-1, 1, tokens[0].numel()).view(tokens.shape[1:])
+    return (tokens + places).relu().transpose(1, 2)[:, :, None]
+
+
+AT_ONE: dict[str, Callable[[Tensor], Tensor]] = {
+    "a place of each frame": lambda x: x + torch.linspace(-1, 1, x.shape[3]),
+    "places of tokens": of_tokens,
+    "halves": lambda x: torch.maximum(*x.chunk(2, 3)),
+    "rolled": lambda x: x + x.roll(3, 3),
+    "flipped": lambda x: torch.maximum(x, 2 * x.flip(3)),
+    "every second": lambda x: x[..., ::2] * x[..., 1::2],
+    "norm of mels and frames": lambda x: F.layer_norm(x, x.shape[2:]),
+    "deviation": lambda x: x.std(3, keepdim=True),
+    "sum": lambda x: x.sum(3, keepdim=True),
+}
+
+
+@pytest.mark.parametrize("name", AT_ONE)
+def test_what_is_done_to_single_frames_is_read_at_one_length(name: str) -> None:
+    network = Network(lambda x: F.max_pool2d(AT_ONE[name](x), 1)).eval()
+    with pytest.raises(ValueError, match="n_frames"):
+        trace(network, N_MELS)
+    graph = trace(network, N_MELS, 66)
+    assert graph.one_length
+    assert_same(graph, network, 66)
+    for precise in (fold(graph), dummy_quantised(fold(graph))):
+        file = to_tflite(precise, 66)
+        again, length = from_tflite(file)
+        assert length == 66 and again.one_length | again.has_fixed_length()
+        assert to_tflite(again, length) == file
+        assert to_onnx(precise, 66)
+
+
+PIECES: dict[str, Callable[[Tensor], Tensor]] = {
+    "most of them": lambda x: x[..., :90],
+    "all but many": lambda x: x[..., 40:-40],
+    "last of them": lambda x: x[..., -90:],
+    "one from the end": lambda x: x[..., -2:-1],
+    "narrowed": lambda x: x.narrow(3, 5, 40),
+    "uneven parts": lambda x: torch.cat(
+        [part.amax(3, True) for part in x.split([20, 20, x.shape[3] - 40], 3)], 3
+    ),
+}
+
+
+@pytest.mark.parametrize("n_frames", [None, 97, 300])
+@pytest.mark.parametrize("name", PIECES)
+def test_pieces_are_told_by_their_number_or_by_what_is_left_out(
+    name: str, n_frames: int | None
+) -> None:
+    network = Network(lambda x: F.max_pool2d(PIECES[name](x), 1)).eval()
+    graph = trace(network, N_MELS, n_frames)
+    assert not graph.has_fixed_length()
+    for length in (97, 131, 500):
+        assert_same(graph, network, length)
 
 
 @pytest.mark.parametrize("n_frames", [None, 131, 150])

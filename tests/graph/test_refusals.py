@@ -63,14 +63,6 @@ def changed_beside(x: Tensor) -> Tensor:
     return torch.cat([piece, x], 1)[:, :8]
 
 
-def joined_and_parted(x: Tensor) -> Tensor:
-    """Mels and frames one behind the other, as coordinate attention has them."""
-    mels, frames = x.shape[2:]
-    joined = torch.cat([x.mean(3, keepdim=True), x.mean(2, keepdim=True).transpose(2, 3)], 2)
-    a, b = torch.sigmoid(joined).split([mels, frames], 2)
-    return x * a * b.transpose(2, 3)
-
-
 CALLS = r"layer layer \(Call\), test_refusals.py:\d+"
 
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
@@ -86,12 +78,14 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
         lambda: Call(lambda x: torch.where(x > 0, x, 0 * x)),
         CALLS + ".*not on the numbers of the input",
     ),
-    "LayerNorm": (lambda: nn.LayerNorm([N_MELS, 131]), r"\(LayerNorm\).*BatchNorm2d"),
-    "GroupNorm": (lambda: nn.GroupNorm(2, 8), r"\(GroupNorm\).*BatchNorm2d"),
+    "LayerNorm": (
+        lambda: nn.LayerNorm([N_MELS, 131]), r"\(LayerNorm\).*channels and mels.*BatchNorm2d"
+    ),
     "norm of batches": (
         lambda: nn.BatchNorm2d(8, track_running_stats=False), "track_running_stats=True"
     ),
-    "GELU": (nn.GELU, r"layer layer \(GELU\), test_refusals.py:\d+: gelu .*use ReLU"),
+    "Mish": (nn.Mish, r"layer layer \(Mish\), test_refusals.py:\d+: mish .*use ReLU"),
+    "SELU": (nn.SELU, r"layer layer \(SELU\), .*elu with factors .*use ReLU"),
     "softmax": (lambda: nn.Softmax(1), "returns logits"),
     "dropout that is on": (lambda: Call(lambda x: F.dropout(x, 0.5)), "training=self.training"),
     "complex": (lambda: Call(lambda x: torch.fft.rfft(x).abs()), CALLS + ".*numbers are real"),
@@ -119,18 +113,24 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "around": (
         lambda: nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular"), "padding_mode='circular'"
     ),
-    "mels and frames parted": (
-        lambda: Call(joined_and_parted), CALLS + ": a piece of the frames"
+    "half of the frames": (
+        lambda: Call(lambda x: x[..., : x.shape[3] // 2]), r"at \d+ frames than at 131.*n_frames"
     ),
-    "frames cut": (lambda: Call(lambda x: x[..., :9]), CALLS + ".*any number of frames"),
+    "every second frame": (
+        lambda: Call(lambda x: x[..., ::2]), CALLS + ": a piece of the frames.*n_frames alone"
+    ),
     "for each frame": (
-        lambda: Call(lambda x: x + torch.arange(x.shape[3])), CALLS + ".*along mels"
+        lambda: Call(lambda x: x + torch.arange(x.shape[3])), CALLS + ".*along mels.*n_frames"
     ),
-    "deviation": (lambda: Call(lambda x: x.std(3, keepdim=True)), CALLS + ": std .*mean and max"),
+    "mels and frames joined": (
+        lambda: Call(lambda x, c: c(x.flatten(2)), nn.Conv1d(8, 8, 3)), CALLS + ": reshaping"
+    ),
+    "deviation": (lambda: Call(lambda x: x.std(3, keepdim=True)), CALLS + ": a deviation.*=0"),
     "uncounted padding": (
-        lambda: nn.AvgPool2d(3, 2, 1, count_include_pad=False), "count_include_pad=True"
+        lambda: nn.AvgPool2d(4, 2, 1, count_include_pad=False), "count_include_pad=True"
     ),
-    "rounded up": (lambda: nn.MaxPool2d(3, 2, ceil_mode=True), "ceil_mode=False"),
+    "rounded up": (lambda: nn.MaxPool2d(2, 3, ceil_mode=True), "ceil_mode=False"),
+    "mean rounded up": (lambda: nn.AvgPool2d(3, 2, ceil_mode=True), "ceil_mode=False"),
     "uneven parts": (lambda: nn.AdaptiveAvgPool2d((5, 4)), "divisor"),
     "numpy": (lambda: Call(lambda x: torch.from_numpy(x.numpy() * 2)), "torch's operations"),
     "scripted": (lambda: torch.jit.script(nn.ReLU()), "Python module"),

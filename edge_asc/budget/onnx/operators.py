@@ -42,6 +42,9 @@ QLinearConv QLinearGlobalAveragePool QLinearLeakyRelu QLinearMatMul QLinearMul Q
 QLinearSoftmax QuantizeLinear
 """)
 
+# A number without axes is part of a formula, such as that of GELU.
+FORMULAS = frozenset({"Add", "Div", "Mul", "Pow", "Sub"})
+
 # A constant that goes through one of these is the same weight in another form.
 UNPACKING = words("""
 Cast DequantizeLinear Flatten Identity QuantizeLinear Reshape Squeeze Transpose Unsqueeze

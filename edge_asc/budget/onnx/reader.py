@@ -19,6 +19,7 @@ from edge_asc.budget.inventory import (
 from edge_asc.budget.length import Length, length_of
 from edge_asc.budget.onnx.operators import (
     DOMAINS,
+    FORMULAS,
     LOOPS,
     MOVES,
     PER_INPUT,
@@ -288,4 +289,6 @@ def _role(kind: str, position: int, stored: Stored) -> Role:
         return ROLES[kind][position]
     if kind in QUANTISED:
         return "grid"
+    if kind in FORMULAS and not stored.shape:
+        return "graph"
     return "weight" if stored.is_number else "graph"

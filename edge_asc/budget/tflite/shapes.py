@@ -181,11 +181,9 @@ def _strided_slice(shapes: Shapes, op: Operator) -> Shape | None:
         return None
     sizes = []
     for axis, size in enumerate(x):
-        begin = 0 if op.option(0) >> axis & 1 else begins[axis]
-        end = size if op.option(1) >> axis & 1 else ends[axis]
-        if begin < 0 or end < 0:  # counted from the end
-            return None
-        sizes.append(min(end, size) - begin)
+        begin = None if op.option(0) >> axis & 1 else begins[axis]
+        end = None if op.option(1) >> axis & 1 else ends[axis]
+        sizes.append(len(range(size)[begin:end]))  # below zero: counted from the end
     return _legal(op, sizes)
 
 

@@ -14,20 +14,28 @@ from edge_asc.graph.tracing.ops.arithmetic import (
 from edge_asc.graph.tracing.ops.functions import (
     clamp,
     clip,
+    elu,
+    gelu,
     hard_sigmoid,
     hard_tanh,
     leaky_relu,
     prelu,
+    rooted,
     silu,
     unary,
 )
 from edge_asc.graph.tracing.ops.joins import concatenate, glu, halves, of_stacked, pad, stack
 from edge_asc.graph.tracing.ops.layers import (
     addmm,
-    batch_norm,
     batch_norm_no_training,
     convolution,
     mm,
+)
+from edge_asc.graph.tracing.ops.norms import (
+    batch_or_instance_norm,
+    group_norm,
+    layer_norm,
+    spread,
 )
 from edge_asc.graph.tracing.ops.pools import (
     MAXIMUM,
@@ -44,14 +52,22 @@ READERS: dict[str, Reader] = {
     "convolution": convolution,
     "addmm": addmm,
     "mm": mm,
-    "native_batch_norm": batch_norm,
+    "native_batch_norm": batch_or_instance_norm,
     "_native_batch_norm_legit_no_training": batch_norm_no_training,
+    "native_layer_norm": layer_norm,
+    "native_group_norm": group_norm,
+    "var": spread(root=False),
+    "std": spread(root=True),
+    "sqrt": rooted("sqrt"),
+    "rsqrt": rooted("rsqrt"),
     "relu": unary("relu"),
     "sigmoid": unary("sigmoid"),
     "tanh": unary("tanh"),
     "hardswish": unary("hardswish"),
     "hardsigmoid": hard_sigmoid,
     "silu": silu,
+    "gelu": gelu,
+    "elu": elu,
     "leaky_relu": leaky_relu,
     "_prelu_kernel": prelu,
     "hardtanh": hard_tanh,

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 from edge_asc.budget.inventory import words
-from edge_asc.graph.tracing.layout import Live, numbered, overlap
+from edge_asc.graph.tracing.layout import Live, numbered, overlap, recognise
 from edge_asc.graph.tracing.place import Place, Whereabouts
 from edge_asc.graph.tracing.refusals import CHANCE, Refused, refuse
 from edge_asc.graph.tracing.values import Values
@@ -34,8 +34,10 @@ FACTORIES = words("empty_like full_like new_empty new_full new_ones new_zeros on
 class Recorder(Values, TorchDispatchMode):
     """Collects nodes while a network runs."""
 
-    def __init__(self, x: Tensor, where: Whereabouts, readers: dict[str, Reader]) -> None:
-        super().__init__(x, where)
+    def __init__(
+        self, x: Tensor, where: Whereabouts, readers: dict[str, Reader], **reading: bool
+    ) -> None:
+        super().__init__(x, where, **reading)
         self.readers = readers
         self.stale: dict[int, Place] = {}  # tensors that a change of another one has changed
 
@@ -109,8 +111,8 @@ class Recorder(Values, TorchDispatchMode):
         if id(args[0]) in self.stacks:
             self.refuse("reshaping")
         source = self.live[id(args[0])]
-        if source.index is not None and args[0].ndim == 4 and self.is_vector(result):
-            source = Live(self.map(args[0]))  # each axis is picked before all become one
+        if source.index is not None and self.becomes_one(args[0], result):
+            source = Live(self.map(args[0]))  # each axis is picked before several become one
         index = self.index_of(source).contiguous()  # torch lets one view only what lies so
         if func.overloadpacket.__name__ == "as_strided":
             index = self.index_in_memory(args[0], index)
@@ -129,9 +131,17 @@ class Recorder(Values, TorchDispatchMode):
             self.refuse("reshaping")
         return index.clone(memory_format=torch.contiguous_format)
 
-    def is_vector(self, result: Any) -> bool:
-        """Whether an operation gave `[B, N]`."""
-        return isinstance(result, Tensor) and result.ndim == 2 and len(result) == self.n_clips
+    def becomes_one(self, x: Tensor, result: Any) -> bool:
+        """Whether a map became `[B, N]`, or one whose axes are known `[B, C, M · F]`."""
+        if x.ndim != 4 or not isinstance(result, Tensor) or len(result) != self.n_clips:
+            return False
+        if result.ndim != 3:
+            return result.ndim == 2
+        live, n_places = self.live[id(x)], x.shape[2] * x.shape[3]
+        if not result.shape[2] == n_places > max(x.shape[2:]):
+            return False
+        known = recognise(self.index_of(live), self.shapes[live.value])
+        return known is not None or self.parted(live, x.shape[1:]) is not None
 
 
 def _flat(values: Any) -> list[Tensor]:

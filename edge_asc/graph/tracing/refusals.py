@@ -13,8 +13,10 @@ LAYERS: list[tuple[tuple[type[nn.Module], ...], str]] = [
      "recurrent layers have no form in the files; use convolutions over frames, or pool"),
     ((nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoder, nn.TransformerEncoderLayer),
      "attention between frames has no form in the files; use gates (squeeze-and-excite), or pool"),
-    ((nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm, nn.LocalResponseNorm,
-      nn.RMSNorm),
+    ((nn.LayerNorm, nn.RMSNorm),
+     "its statistics may be those of channels and mels; over frames use BatchNorm2d, GroupNorm, or"
+     " read the network for n_frames alone"),
+    ((nn.LocalResponseNorm,),
      "it takes its statistics from each input; use BatchNorm2d, whose statistics are numbers"),
     ((nn.modules.conv._ConvTransposeNd, nn.Upsample),
      "maps cannot become larger; leave it out, or use strides and pools alone"),
@@ -30,9 +32,9 @@ bernoulli native_dropout normal normal_functional rand rand_like randn randn_lik
 # By what torch calls the operation.
 OPERATIONS: dict[str, str] = {
     **dict.fromkeys(
-        ("gelu", "elu", "celu", "selu", "mish", "softplus", "log_sigmoid_forward", "softshrink",
+        ("an elu with factors", "celu", "mish", "softplus", "log_sigmoid_forward", "softshrink",
          "hardshrink", "rrelu_with_noise", "erf", "softsign", "logit"),
-        "use ReLU, ReLU6, LeakyReLU, SiLU, Hardswish, Hardsigmoid, Sigmoid or Tanh",
+        "use ReLU, ReLU6, LeakyReLU, ELU, GELU, SiLU, Hardswish, Hardsigmoid, Sigmoid or Tanh",
     ),
     **dict.fromkeys(
         ("_softmax", "_log_softmax", "_safe_softmax", "logsumexp"),
@@ -45,7 +47,7 @@ OPERATIONS: dict[str, str] = {
         "both factors are computed; use layers with weights, or multiply number by number",
     ),
     **dict.fromkeys(
-        ("var", "var_mean", "std", "std_mean", "rsqrt", "sqrt", "pow", "log", "log1p",
+        ("var", "var_mean", "std_mean", "pow", "log", "log1p",
          "exp", "reciprocal", "abs", "sin", "cos", "linalg_vector_norm", "norm", "cumsum"),
         "pool by mean and maximum (mean, amax), norm by BatchNorm2d or F.normalize(x)",
     ),
@@ -78,28 +80,35 @@ OPERATIONS: dict[str, str] = {
         "join parts with torch.cat",
     ),
     **dict.fromkeys(
-        ("native_layer_norm", "native_group_norm", "batch norm without running statistics"),
+        ("batch norm without running statistics",),
         "use BatchNorm2d with track_running_stats=True, whose statistics are numbers",
     ),
+    "a norm over frames": "any number of frames must do; norm over channels and mels, use"
+                          " BatchNorm2d, or read the network for n_frames alone",
+    "a deviation over frames less one": "any number of frames must do; use correction=0, or read"
+                                        " the network for n_frames alone",
     "a convolution that is transposed or over three axes": "use Conv2d",
     "a mean or maximum over all clips": "pool over mels and frames: x.mean((2, 3))",
-    "a sum over frames": "use their mean",
+    "a sum over frames": "use their mean, or read the network for n_frames alone",
     "bounds that are many or computed": "use torch.maximum and torch.minimum",
     "pooling with dilation": "use dilation=1",
-    "a maximum that rounds up": "only MaxPool2d(2) can; use ceil_mode=False, or padding",
+    "a maximum that rounds up": "its windows must overlap its padding; use ceil_mode=False",
     "average pooling that rounds up or leaves its padding out":
-        "use ceil_mode=False, count_include_pad=True",
+        "only AvgPool2d(2) can round up, and odd windows that keep the size leave it out; use"
+        " ceil_mode=False, count_include_pad=True",
     "adaptive pooling to such a size": "pool to 1 number, mels also to a divisor of their number",
     "padding with other numbers than zero": "use zeros",
     "a slope outside 0 to 1": "use LeakyReLU, or hold the slopes",
     "division by computed numbers": "divide by constants, or F.normalize(x)",
-    "a constant that differs along several dims": "along channels or mels it may differ",
-    "a constant for each frame": "any number of frames must do; it may differ along mels",
+    "a constant that differs along several dims": "it may differ along channels and mels",
+    "a constant for each frame": "any number of frames must do; it may differ along mels, or a"
+                                 " network is read for n_frames alone",
     "reshaping": "dims are cut and joined as no axes of [B, C, M, F] are; keep channels, mels and"
                  " frames apart",
     "repeating along the frames": "any number of frames must do; join or compute it with what has"
-                                  " them",
-    "a piece of the frames": "any number of frames must do; use stride or pooling over frames",
+                                  " them, or read the network for n_frames alone",
+    "a piece of the frames": "any number of frames must do; use stride or pooling over frames, or"
+                             " read the network for n_frames alone",
     "a constant in the place of a value": "use what is computed from the input",
 }  # fmt: skip
 

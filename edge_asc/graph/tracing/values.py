@@ -1,18 +1,21 @@
 """The values of a graph that is being written down, and which of their numbers tensors hold."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from edge_asc.graph.graph import Node, Shape, output_shape
-from edge_asc.graph.tracing.layout import Live, agreed, filled, laid, numbered, recognise
+from edge_asc.graph.graph import FLOAT_OPS, Node, Shape, output_shape
+from edge_asc.graph.tracing.layout import Live, Picks, agreed, filled, laid, numbered, recognise
+from edge_asc.graph.tracing.parting import Parting, choice, of_whole, partings
 from edge_asc.graph.tracing.place import Place, Whereabouts
 from edge_asc.graph.tracing.refusals import refuse
 
 Axes = tuple[int, ...]
+CHANNELS, MELS, FRAMES = 0, 1, 2  # axes of a value
 
 
 class Values:
@@ -21,16 +24,22 @@ class Values:
     Attributes:
         nodes: in the order in which they are computed.
         shapes: of each value.
+        one_length: whether the network is read as it is at this number of frames alone.
+        by_count: whether long pieces of the frames are so many of them, and short ones what is
+            left between so many at both ends; or the other way round.
     """
 
-    def __init__(self, x: Tensor, where: Whereabouts) -> None:
+    def __init__(
+        self, x: Tensor, where: Whereabouts, one_length: bool = False, by_count: bool = False
+    ) -> None:
         super().__init__()
-        self.where = where
+        self.where, self.one_length, self.by_count = where, one_length, by_count
         self.n_clips = len(x)
         self.nodes: list[Node] = []
         self.shapes: dict[str, Shape] = {"x": tuple(x.shape[1:])}
         n_mels, n_frames = x.shape[2:]
-        self.longer: dict[str, Shape] = {"x": (1, n_mels, 3 * n_frames + 64)}  # of a longer input
+        longer = n_frames if one_length else 3 * n_frames + 64
+        self.longer: dict[str, Shape] = {"x": (1, n_mels, longer)}  # of a longer input
         self.live: dict[int, Live] = {id(x): Live("x")}
         self.lengths: dict[int, Tensor] = {}  # of a tensor with lengths: what they are lengths of
         self.stacks: dict[int, tuple[int, Sequence[Tensor]]] = {}  # dim and parts, not yet joined
@@ -57,6 +66,8 @@ class Values:
     def emit(self, op: str, *inputs: str, **fields: Any) -> str:
         """Add a node; the name of its output."""
         name = f"{op}_{len(self.nodes)}"
+        if op in FLOAT_OPS:
+            fields["attributes"] = {"place": str(self.where.now())}
         self.add(Node(op, inputs, (name,), **fields))
         return name
 
@@ -100,26 +111,94 @@ class Values:
             return live.value, tuple(range(len(self.shapes[live.value])))
         picks = recognise(live.index, self.shapes[live.value])
         if picks is None:
-            self.refuse("reshaping", self.moved.get(id(tensor)))
+            live, picks = self.parted_anew(tensor, live)
         if picks.is_flat:
             return self.once("flatten", live.value), picks.axes
         value = live.value
         for axis, numbers in picks.taken.items():
             if len(self.shapes[value]) == 3 and self.hangs_on_frames(value, axis):
-                self.refuse("a piece of the frames", self.moved.get(id(tensor)))
-            value = self.once("take", value, axis=axis, indices=tuple(numbers))
+                piece = self.piece(self.shapes[value][axis], numbers)
+                if piece is None:
+                    self.refuse("a piece of the frames", self.moved.get(id(tensor)))
+                value = self.once("cut", value, axis=axis, begin=piece[0], end=piece[1])
+            else:
+                value = self.once("take", value, axis=axis, indices=tuple(numbers))
         return value, picks.axes
 
+    def piece(self, size: int, numbers: list[int]) -> tuple[int, int | None] | None:
+        """Begin and end of some of the frames, as slices have them at any number of frames."""
+        first, last = numbers[0], numbers[-1]
+        if numbers != list(range(first, last + 1)):
+            return None
+        behind = last + 1 - size
+        if (2 * len(numbers) > size) != self.by_count:
+            return first, behind or None
+        return (first, last + 1) if first <= -behind else (first - size, behind or None)
+
+    def parted_anew(self, tensor: Tensor, live: Live) -> tuple[Live, Picks]:
+        """The tensor in a value whose channels and mels are parted anew, or taken one by one.
+
+        Raises:
+            ValueError: frames are cut and joined with them.
+        """
+        sizes = tensor.shape[1:]
+        found = self.parted(live, sizes, of_whole) or self.parted(live, sizes) or self.chosen(live)
+        picks = None
+        if found is not None:
+            picks = recognise(self.index_of(found), self.shapes[found.value])
+        if found is None or picks is None:
+            self.refuse("reshaping", self.moved.get(id(tensor)))
+        return found, picks
+
+    def parted(
+        self, live: Live, sizes: Sequence[int], fits: Callable[[Tensor, Shape], Any] = recognise
+    ) -> Live | None:
+        """The same numbers out of a value that is parted in one of these sizes, if one fits."""
+        for kept in self.whole_axes(live):
+            for way in partings(self.index_of(live), self.shapes[live.value], kept, sizes):
+                if fits(way.index, way.shape):
+                    return self.emit_parting(live, way)
+        return None
+
+    def chosen(self, live: Live) -> Live | None:
+        """The same numbers out of a value whose channels and mels are taken one by one."""
+        for kept in self.whole_axes(live):
+            way = choice(self.index_of(live), self.shapes[live.value], kept)
+            if way is not None:
+                return self.emit_parting(live, way)
+        return None
+
+    def whole_axes(self, live: Live) -> list[int]:
+        """Axes that a parting may leave as they are: frames, where there is any number of them."""
+        if len(self.shapes[live.value]) != 3:
+            return []
+        hang = [axis for axis in range(3) if self.hangs_on_frames(live.value, axis)]
+        return hang if hang else [FRAMES, MELS, CHANNELS]
+
+    def emit_parting(self, live: Live, way: Parting) -> Live:
+        """Add what lays a value so."""
+        value = live.value
+        if way.order != (CHANNELS, MELS, FRAMES):
+            value = self.once("transpose", value, order=way.order)
+        if way.taken:
+            value = self.once("regroup", value, channels=prod(self.shapes[value][:2]))
+            value = self.once("take", value, axis=CHANNELS, indices=way.taken)
+        if self.shapes[value][0] != way.channels:
+            value = self.once("regroup", value, channels=way.channels)
+        return Live(value, way.index)
+
     def joined(self, tensor: Tensor) -> str | None:
-        """The value `[C, M, F]` of a tensor `[B, C, M · F]`; None for any other tensor."""
+        """The value `[C, M, F]` of a tensor `[B, C, M · F]`, or `[B, C, 1, M · F]`; or None."""
         live = self.live.get(id(tensor))
-        if live is None or live.index is None or tensor.ndim != 3:
+        if live is None or live.index is None or tensor.ndim < 3:
+            return None
+        if tensor[0, 0].numel() not in tensor.shape[2:]:
             return None
         shape = self.shapes[live.value]
         if len(shape) != 3 or 1 in shape[1:]:
             return None
         whole = numbered(self.n_clips, shape).flatten(2)
-        return live.value if torch.equal(live.index, whole) else None
+        return live.value if torch.equal(live.index.flatten(2), whole) else None
 
     def arranged(self, value: str, axes: tuple[int | None, ...], wanted: Axes) -> str:
         """The value turned so that each dim runs along the wanted axis."""
@@ -165,7 +244,7 @@ class Values:
         for axis, size in zip(axes, tensor.shape[1:], strict=True):
             if self.shapes[value][axis] == size:
                 continue
-            if axis < 2 or len(self.shapes[value]) == 1:
+            if axis < 2 or len(self.shapes[value]) == 1 or self.one_length:
                 value = self.once("take", value, axis=axis, indices=(0,) * size)
                 continue
             long = [v for v in like if self.shapes[v][2:] == (size,)]

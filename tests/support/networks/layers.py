@@ -105,6 +105,50 @@ def bn_over_mels(x: Tensor, norm: nn.Module) -> Tensor:
     return norm(x.transpose(1, 2)).transpose(1, 2)
 
 
+class Bands(nn.Module):
+    """Batch norm of each channel in each of some bands of mels: sub-spectral normalisation."""
+
+    def __init__(self, channels: int, bands: int) -> None:
+        super().__init__()
+        self.bands, self.norm = bands, nn.BatchNorm2d(channels * bands)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, m, f = x.shape
+        return self.norm(x.view(b, c * self.bands, m // self.bands, f)).view(b, c, m, f)
+
+
+def causal(x: Tensor, enter: nn.Module, conv: nn.Module) -> Tensor:
+    """A residual of frames that were, as temporal convolutional networks have it."""
+    y = enter(x.flatten(1, 2))
+    return torch.relu(y + conv(F.pad(y, (2, 0))))[:, :, None]
+
+
+def chomped(x: Tensor, conv: nn.Module) -> Tensor:
+    """The same by cutting off what looks ahead."""
+    return conv(x)[..., :-4]
+
+
+def gated_by_both(x: Tensor, conv: nn.Module) -> Tensor:
+    """Coordinate attention: means over frames and over mels, one behind the other."""
+    mels = x.shape[2]
+    y = conv(torch.cat([x.mean(3, True), x.mean(2, True).transpose(2, 3)], 2))
+    return x * torch.sigmoid(y[:, :, :mels]) * torch.sigmoid(y[:, :, mels:].transpose(2, 3))
+
+
+def parted_mels(x: Tensor, conv: nn.Module) -> Tensor:
+    """Every second mel becomes a channel."""
+    b, c, m, f = x.shape
+    return conv(x.view(b, c, m // 2, 2, f).transpose(2, 3).flatten(1, 2))
+
+
+def of_joined(x: Tensor, *layers: nn.Module) -> Tensor:
+    """Layers over frames, whose channels are all channels of all mels."""
+    x = x.flatten(1, 2)
+    for layer in layers:
+        x = layer(x)
+    return x[:, :, None]
+
+
 LAYERS: dict[str, Callable[[], nn.Module]] = {
     # Convolutions
     "conv without bias": lambda: nn.Conv2d(4, 6, 3, bias=False),
@@ -133,7 +177,76 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "linear at each place": lambda: Call(
         lambda x, linear: linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), nn.Linear(4, 6)
     ),
+    # Channels and mels joined
+    "joined, conv": lambda: Call(of_joined, nn.Conv1d(48, 6, 3, padding=1)),
+    "joined, conv, stride, dilation": lambda: Call(
+        of_joined, nn.Conv1d(48, 6, 3, stride=2, padding=2, dilation=2)
+    ),
+    "joined, groups": lambda: Call(of_joined, nn.Conv1d(48, 24, 3, groups=4)),
+    "joined, depthwise": lambda: Call(
+        of_joined, nn.Conv1d(48, 48, 5, groups=48, padding="same"), nn.Conv1d(48, 6, 1)
+    ),
+    "joined, norm, relu, conv": lambda: Call(
+        of_joined, nn.BatchNorm1d(48), nn.ReLU(), nn.Conv1d(48, 6, 3)
+    ),
+    "joined, pools": lambda: Call(
+        of_joined, nn.MaxPool1d(2), nn.AvgPool1d(3, 2), nn.Conv1d(48, 6, 3)
+    ),
+    "joined, mels first": lambda: Call(
+        lambda x, c: of_joined(x.transpose(1, 2), c), nn.Conv1d(48, 6, 3)
+    ),
+    "joined, linear at each frame": lambda: Call(
+        lambda x, a: a(x.permute(0, 3, 1, 2).flatten(2)).mean(1), nn.Linear(48, 6)
+    ),
+    "joined, frames first": lambda: Call(
+        lambda x, a, b: a(b(x.transpose(2, 3)).permute(0, 2, 1, 3).flatten(2)).amax(1),
+        nn.Linear(48, 6), nn.Conv2d(4, 4, 3, padding=1),
+    ),
+    "joined, summaries": lambda: Call(
+        lambda x: torch.cat([x.flatten(1, 2).mean(2), x.flatten(1, 2).amax(2)], 1)
+    ),
+    "joined and parted": lambda: Call(
+        lambda x, c: c(x.flatten(1, 2)).unflatten(1, (4, 12)), nn.Conv1d(48, 48, 1)
+    ),
+    "causal": lambda: Call(causal, nn.Conv1d(48, 6, 1), nn.Conv1d(6, 6, 3)),
+    "mels become channels": lambda: Call(parted_mels, nn.Conv2d(8, 6, 3)),
     # Norms
+    "of channels": lambda: Call(
+        lambda x, n: n(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), nn.LayerNorm(4)
+    ),
+    "of channels, alone": lambda: Call(
+        lambda x, a, n: n(a(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+        nn.Conv2d(4, 6, 3), nn.LayerNorm(6, eps=0.01, elementwise_affine=False),
+    ),
+    "of channels and mels": lambda: Call(
+        lambda x, n: n(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1), nn.LayerNorm([4, 12])
+    ),
+    "of joined channels": lambda: Call(
+        lambda x, n, a: a(n(x.flatten(1, 2).transpose(1, 2))).mean(1),
+        nn.LayerNorm(48), nn.Linear(48, 6),
+    ),
+    "of vectors": lambda: Call(lambda x, n: n(x.mean((2, 3))), nn.LayerNorm(4)),
+    "instances": lambda: nn.InstanceNorm2d(4, affine=True),
+    "instances over frames": lambda: Call(of_joined, nn.InstanceNorm1d(48), nn.Conv1d(48, 6, 3)),
+    "instances of mels": lambda: Call(
+        lambda x, n: 0.1 * x + n(x.transpose(1, 2)).transpose(1, 2), nn.InstanceNorm2d(12)
+    ),
+    "groups of channels": lambda: nn.GroupNorm(2, 4),
+    "one group": lambda: nn.GroupNorm(1, 4),
+    "root mean square": lambda: Call(
+        lambda x, n: n(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), nn.RMSNorm(4, eps=1e-5)
+    ),
+    "deviation over frames": lambda: Call(
+        lambda x: torch.cat([x.mean(3), (x.var(3, correction=0) + 1e-5).sqrt()], 1)[:, :, None]
+    ),
+    "deviation over mels": lambda: Call(lambda x: x.std(2, keepdim=True)),
+    "by the deviation": lambda: Call(
+        lambda x: (x - x.mean(2, True)) / (x.std(2, keepdim=True) + 1)
+    ),
+    "bands": lambda: Bands(4, 3),
+    "bands, relu, conv": lambda: nn.Sequential(
+        nn.Conv2d(4, 6, 3, padding=1), Bands(6, 2), nn.ReLU(), nn.Conv2d(6, 4, 3)
+    ),
     "norm without affine": lambda: nn.BatchNorm2d(4, affine=False),
     "norm of vectors": lambda: nn.Sequential(
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 9), nn.ReLU(), nn.BatchNorm1d(9)
@@ -171,6 +284,10 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
         lambda x, p: p(x), nn.PReLU(4)
     ),
     "LeakyReLU": lambda: nn.LeakyReLU(0.1),
+    "GELU": nn.GELU,
+    "GELU behind a conv": lambda: nn.Sequential(nn.Conv2d(4, 6, 3, bias=False), nn.GELU()),
+    "GELU by tanh": lambda: nn.GELU("tanh"),
+    "ELU": nn.ELU,
     # Means and maxima
     "mean over mels": lambda: Call(lambda x: x.mean(2, keepdim=True)),
     "mean over frames": lambda: Call(lambda x: x.mean(dim=-1, keepdim=True)),
@@ -192,6 +309,20 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "average pool": lambda: nn.AvgPool2d(2),
     "average pool, padded": lambda: nn.AvgPool2d(3, 2, padding=1),
     "average pool over all mels": lambda: Call(lambda x: F.avg_pool2d(x, (x.shape[2], 1))),
+    "average pool, rounded up": lambda: nn.AvgPool2d(2, ceil_mode=True),
+    "average pool of mels, rounded up": lambda: nn.AvgPool2d((1, 2), ceil_mode=True),
+    "average pool of the map alone": lambda: nn.AvgPool2d(
+        3, 1, padding=1, count_include_pad=False
+    ),
+    "average pool of the map alone, strides": lambda: nn.AvgPool2d(
+        (3, 5), (2, 3), padding=(1, 2), count_include_pad=False
+    ),
+    "average pool by another number": lambda: nn.AvgPool2d(3, 2, 1, divisor_override=5),
+    "max pool, rounded up": lambda: nn.MaxPool2d(3, 2, ceil_mode=True),
+    "max pool of mels, rounded up": lambda: nn.MaxPool2d((5, 1), (5, 1), ceil_mode=True),
+    "max pool of relu, padded, rounded up": lambda: nn.Sequential(
+        nn.ReLU(), nn.MaxPool2d(3, 2, padding=1, ceil_mode=True)
+    ),
     "max pool, padded": lambda: nn.MaxPool2d(3, 2, padding=1),
     "max pool of relu, padded": lambda: nn.Sequential(nn.ReLU(), nn.MaxPool2d(3, 2, padding=1)),
     "max pool, same": lambda: nn.MaxPool2d(3, 1, padding=1),
@@ -200,6 +331,9 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "constants": lambda: Call(lambda x: (1 - x / 3) * 0.5 + 0.1 - (-x)),
     "for each channel": lambda: Call(lambda x: x * torch.arange(1.0, 5).view(1, 4, 1, 1) + 1),
     "for each mel": lambda: Call(lambda x: x + torch.linspace(-1, 1, 12)[:, None]),
+    "for each channel and mel": lambda: Call(
+        lambda x: x * torch.linspace(-1, 1, 48).view(4, 12, 1) + 0.5
+    ),
     "difference": lambda: Call(lambda x, a: x - a(x), nn.Conv2d(4, 4, 1)),
     "larger and smaller": lambda: Call(
         lambda x, a: torch.maximum(x, a(x)) + torch.minimum(x, a(x)), nn.Conv2d(4, 4, 1)
@@ -226,6 +360,14 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
         lambda x: torch.cat([x, x.mean((2, 3), keepdim=True).expand_as(x)], 1)
     ),
     "flipped channels": lambda: Call(lambda x: x.flip(1)),
+    "frames cut": lambda: Call(lambda x: x[..., 1:-2]),
+    "first frames": lambda: Call(lambda x: x[..., :9]),
+    "last frame": lambda: Call(lambda x: x[..., -1].mean(2)),
+    "steps between frames": lambda: Call(lambda x: x[..., 1:] - x[..., :-1]),
+    "chomped": lambda: Call(
+        chomped, nn.Conv2d(4, 4, (1, 3), padding=(0, 4), dilation=(1, 2))
+    ),
+    "gated by mels and frames": lambda: Call(gated_by_both, nn.Conv2d(4, 4, 1)),
     "mels cut": lambda: Call(lambda x: x[:, :, 2:8]),
     "turned": lambda: Call(lambda x, conv: conv(x.transpose(2, 3)), nn.Conv2d(4, 4, (3, 1))),
     "squeeze-and-excite": lambda: Call(squeezed, nn.Linear(4, 2), nn.Linear(2, 4)),
@@ -243,3 +385,8 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     ),
     "unused branch": lambda: Call(lambda x, a: (a(x), x)[1], nn.Conv2d(4, 4, 1)),
 }  # fmt: skip
+
+FLOAT_ONLY = frozenset({
+    "instances", "instances over frames", "instances of mels", "groups of channels", "one group",
+    "root mean square", "deviation over frames", "deviation over mels", "by the deviation",
+})  # fmt: skip

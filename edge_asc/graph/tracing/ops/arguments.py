@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-CHANNELS, MELS, FRAMES = 0, 1, 2
+from edge_asc.graph.tracing.values import CHANNELS, FRAMES, MELS
+
+__all__ = ["CHANNELS", "FRAMES", "MELS", "WHOLE_MAP", "array", "pair"]
+
 WHOLE_MAP = (MELS, FRAMES)
 
 

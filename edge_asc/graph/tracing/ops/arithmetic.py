@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,8 @@ def divide(recorder: Recorder, result: Tensor, a: Any, b: Any, rounding_mode: An
     """`a / b` with a constant b, or by the length of a."""
     if id(b) in recorder.lengths and recorder.is_live(a):
         _by_length(recorder, result, a, recorder.lengths[id(b)])
+    elif recorder.is_live(b) and recorder.is_live(a) and rounding_mode is None:
+        _binary(recorder, result, "div", a, b)
     elif recorder.is_live(b) or rounding_mode is not None:
         recorder.refuse("division by computed numbers")
     else:
@@ -124,7 +127,7 @@ def _numbers(constant: Any) -> np.ndarray:
 
 
 def _with_constant(recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any) -> None:
-    """A line through constants, which differ along one dim at most."""
+    """A line through constants, which may differ along dims side by side."""
     scale, shift = np.asarray(scale, np.float64), np.asarray(shift, np.float64)
     size = max(scale.size, shift.size)
     if size == 1:
@@ -132,9 +135,32 @@ def _with_constant(recorder: Recorder, result: Tensor, x: Tensor, scale: Any, sh
         return
     many = scale if scale.size > 1 else shift
     dims = [d - many.ndim + x.ndim for d, n in enumerate(many.shape) if n > 1]
-    if len(dims) != 1 or dims[0] < 1 or many.size != x.shape[dims[0]] or result.shape != x.shape:
+    beside = dims[-1] - dims[0] + 1 == len(dims)
+    if dims[0] < 1 or not beside or many.size != prod(x.shape[d] for d in dims) or (
+        result.shape != x.shape
+    ):  # fmt: skip
         recorder.refuse("a constant that differs along several dims")
-    affine(recorder, result, x, scale.reshape(-1), shift.reshape(-1), dims[0])
+    if len(dims) == 1:
+        affine(recorder, result, x, scale.reshape(-1), shift.reshape(-1), dims[0])
+    else:
+        _along_several(recorder, result, x, scale.reshape(-1), shift.reshape(-1), dims)
+
+
+def _along_several(
+    recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any, dims: list[int]
+) -> None:
+    """The same where they differ along dims side by side, which are joined meanwhile."""
+    value, axes = recorder.picked(x)
+    along = [axis for d in dims if (axis := axes[d - 1]) is not None]
+    if any(recorder.hangs_on_frames(value, axis) for axis in along):
+        recorder.refuse("a constant for each frame")
+    joined = x.flatten(dims[0], dims[-1])
+    computed = torch.empty_like(joined)
+    recorder.kept += [joined, computed]
+    reshape = torch.ops.aten.reshape.default
+    recorder.move(reshape, (x, joined.shape), {}, joined)
+    affine(recorder, computed, joined, scale, shift, dims[0])
+    recorder.move(reshape, (computed, x.shape), {}, result)
 
 
 def length(

@@ -70,6 +70,34 @@ def silu(recorder: Recorder, result: Tensor, x: Tensor) -> None:
     recorder.each(result, x, lambda v: recorder.emit("mul", v, recorder.emit("sigmoid", v)))
 
 
+def gelu(recorder: Recorder, result: Tensor, x: Tensor, approximate: str = "none") -> None:
+    """`x · Φ(x)`, exact or in its form with a tanh."""
+    elementwise(recorder, result, x, "gelu", tanh=approximate == "tanh")
+
+
+def elu(
+    recorder: Recorder,
+    result: Tensor,
+    x: Tensor,
+    alpha: float = 1.0,
+    scale: float = 1.0,
+    input_scale: float = 1.0,
+) -> None:
+    """`exp(x) - 1` below zero; no other form of it is one of the files'."""
+    if (alpha, scale, input_scale) != (1.0, 1.0, 1.0):
+        recorder.refuse("an elu with factors")
+    elementwise(recorder, result, x, "elu")
+
+
+def rooted(op: str) -> Reader:
+    """A reader of an op that float files have alone."""
+
+    def read(recorder: Recorder, result: Tensor, x: Tensor) -> None:
+        recorder.each(result, x, lambda value: recorder.emit(op, value))
+
+    return read
+
+
 def leaky_relu(recorder: Recorder, result: Tensor, x: Tensor, slope: float = 0.01) -> None:
     """A flatter line below zero."""
     elementwise(recorder, result, x, "leaky_relu", slope=float(slope))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edge_asc.graph.graph import Shape
 from edge_asc.graph.tracing.layout import Live, coordinates, filled
 from edge_asc.graph.tracing.ops.arguments import CHANNELS, FRAMES, MELS, array, pair
 from edge_asc.graph.tracing.recorder import Recorder
@@ -88,15 +89,15 @@ def _linear_at_each_place(
 ) -> None:
     """A linear layer along one axis at all places `[B · places, in]`: a convolution of size 1."""
     live = recorder.live[id(x)]
-    value, index = live.value, recorder.index_of(live)
-    shape = recorder.shapes[value]
-    clip, *at = coordinates(index, (recorder.n_clips, *shape))
-    steps = torch.arange(x.shape[1])
-    along = [a for a, c in enumerate(at) if len(steps) == shape[a] and bool((c == steps).all())]
-    along = [a for a in along if a != FRAMES]
-    if len(shape) == 1 or not along:
+    along = _axis_of_rows(recorder.index_of(live), recorder.shapes[live.value])
+    if along is None:
+        joined = recorder.parted(live, x.shape[1:], lambda *way: _axis_of_rows(*way) == CHANNELS)
+        live, along = joined or live, CHANNELS if joined else None
+    value = live.value
+    if along is None or len(recorder.shapes[value]) == 1:
         recorder.refuse("reshaping")
-    order = (along[0], *(axis for axis in range(3) if axis != along[0]))
+    clip, *at = coordinates(recorder.index_of(live), (recorder.n_clips, *recorder.shapes[value]))
+    order = (along, *(axis for axis in range(3) if axis != along))
     value = value if order == (0, 1, 2) else recorder.once("transpose", value, order=order)
     weight = {"weight": tensors["weight"][:, :, None, None], "bias": tensors["bias"]}
     window = {"stride": (1, 1), "padding": (0, 0), "groups": 1}
@@ -105,6 +106,14 @@ def _linear_at_each_place(
     places = at[order[1]][:, :1] * wide + at[order[2]][:, :1]
     outputs = clip[:, :1] * n_out + torch.arange(n_out)
     recorder.live[id(result)] = Live(name, outputs * high * wide + places)
+
+
+def _axis_of_rows(index: Tensor, shape: Shape) -> int | None:
+    """The axis of a value that all rows run along, which is not that of the frames."""
+    _, *at = coordinates(index, (len(index), *shape))
+    steps = torch.arange(index.shape[1])
+    along = (a for a, c in enumerate(at) if len(steps) == shape[a] and bool((c == steps).all()))
+    return next((axis for axis in along if axis != FRAMES), None)
 
 
 def batch_norm(
@@ -151,12 +160,12 @@ def affine(
     axes = filled(known)
     value = recorder.written_out(x, recorder.arranged(value, known, axes), axes)
     along = axes[dim - 1]
-    if along == FRAMES:
+    if along == FRAMES and not recorder.one_length:
         recorder.refuse("a constant for each frame")
-    order = (1, 0, 2)
-    if along == MELS:
+    order = {MELS: (1, 0, 2), FRAMES: (2, 1, 0)}.get(along)
+    if order:
         value = recorder.once("transpose", value, order=order)
     value = recorder.emit("affine", value, tensors=tensors)
-    if along == MELS:
+    if order:
         value = recorder.once("transpose", value, order=order)
     recorder.hold(result, value, axes)

@@ -25,26 +25,27 @@ def reduction(one_number: str, along: str, over_channels: str) -> Reader:
         **_: Any,
     ) -> None:
         numbers = result if isinstance(result, Tensor) else result[0]
-        dims = [dim] if isinstance(dim, int) else list(dim or ())
-        reduced = sorted({d % x.ndim for d in dims})
-        if not reduced or 0 in reduced:
+        asked = [dim] if isinstance(dim, int) else list(dim or ())
+        dims = sorted({d % x.ndim for d in asked})
+        if not dims or 0 in dims:
             recorder.refuse("a mean or maximum over all clips")
         whole = recorder.joined(x)
-        if whole is not None and reduced == [2]:
-            value, places, gone = whole, (CHANNELS, MELS), set(WHOLE_MAP)
+        if whole is not None and {d for d in range(2, x.ndim) if x.shape[d] > 1} <= {*dims}:
+            value, places, gone = whole, (CHANNELS, MELS, FRAMES)[: x.ndim - 1], set(WHOLE_MAP)
         else:
             value, axes = recorder.picked(x)
             places = filled(axes)
             value = recorder.arranged(value, axes, places)
-            gone = {places[d - 1] for d in reduced if axes[d - 1] is not None}
-        value = _reduced(recorder, value, gone, (one_number, along, over_channels))
-        kept = [places[d - 1] for d in range(1, x.ndim) if keepdim or d not in reduced]
+            gone = {places[d - 1] for d in dims if axes[d - 1] is not None}
+        value = reduced(recorder, value, gone, (one_number, along, over_channels))
+        kept = [places[d - 1] for d in range(1, x.ndim) if keepdim or d not in dims]
         recorder.hold(numbers, value, tuple(kept))
 
     return read
 
 
-def _reduced(recorder: Recorder, value: str, axes: set[int], ops: tuple[str, str, str]) -> str:
+def reduced(recorder: Recorder, value: str, axes: set[int], ops: tuple[str, str, str]) -> str:
+    """A value reduced over axes, by ops for mels and frames, for one of them, and for channels."""
     if len(recorder.shapes[value]) == 1:
         value = recorder.once("unflatten", value)
     one_number, along, over_channels = ops
@@ -66,7 +67,8 @@ def total(
     dims = [dim] if isinstance(dim, int) else list(dim or ())
     size = math.prod(x.shape[d] for d in dims)
     _, axes = recorder.picked(x)
-    if any(axes[d % x.ndim - 1] == FRAMES for d in dims if d % x.ndim):
+    over_frames = any(axes[d % x.ndim - 1] == FRAMES for d in dims if d % x.ndim)
+    if over_frames and not recorder.one_length:
         recorder.refuse("a sum over frames")
     mean = torch.empty_like(result)
     recorder.kept.append(mean)
@@ -88,8 +90,8 @@ def max_pool(
     if pair(dilation) != (1, 1):
         recorder.refuse("pooling with dilation")
     window = _window(kernel, stride, padding)
-    attributes = window | {"ceil": ceil_mode}
-    if ceil_mode and window != _window(2, 2, 0):
+    attributes = window | {"ceil": ceil_mode and max(window["stride"]) > 1}
+    if ceil_mode and not all(p <= k - s for k, s, p in zip(*window.values(), strict=True)):
         recorder.refuse("a maximum that rounds up")
     name = recorder.emit("max_pool", recorder.map(x), attributes=attributes)
     recorder.hold(result[0], name, (0, 1, 2))
@@ -108,10 +110,29 @@ def avg_pool(
 ) -> None:
     """The mean of each window."""
     value, window = recorder.map(x), _window(kernel, stride, padding)
-    padded = any(window["padding"])
-    if ceil_mode or divisor_override is not None or (padded and not count_include_pad):
+    ceil_mode = ceil_mode and max(window["stride"]) > 1
+    divisor = {} if divisor_override is None else {"divisor": divisor_override}
+    if not ceil_mode and (count_include_pad or divisor or not any(window["padding"])):
+        value = recorder.emit("avg_pool", value, attributes=window | divisor)
+    elif divisor:
         recorder.refuse("average pooling that rounds up or leaves its padding out")
-    recorder.hold(result, recorder.emit("avg_pool", value, attributes=window), (0, 1, 2))
+    else:
+        value = _of_the_map_alone(recorder, value, window, ceil_mode)
+    recorder.hold(result, value, (0, 1, 2))
+
+
+def _of_the_map_alone(recorder: Recorder, value: str, window: dict[str, Any], ceil: bool) -> str:
+    """Means in which zeros around the map do not count: at each place, of which some are left."""
+    kernel, stride, padding = window.values()
+    if ceil and kernel == stride and max(kernel) == 2 and not any(padding):
+        return recorder.emit("mean_pool", value, attributes=window | {"ceil": True})
+    if ceil or any(2 * p != k - 1 for k, p in zip(kernel, padding, strict=True)):
+        recorder.refuse("average pooling that rounds up or leaves its padding out")
+    each = {"kernel": kernel, "stride": (1, 1), "padding": padding, "ceil": False}
+    value = recorder.emit("mean_pool", value, attributes=each)
+    if stride != (1, 1):
+        value = recorder.emit("max_pool", value, attributes=_window(1, stride, 0) | {"ceil": False})
+    return value
 
 
 def avg_pool_or_mean(
@@ -171,5 +192,6 @@ def _by_mels(pool: str, size: int) -> dict[str, Any]:
     return window | {"ceil": False} if pool == "max_pool" else window
 
 
-MEAN = reduction("global_mean", "axis_mean", "channel_mean")
+MEANS = "global_mean", "axis_mean", "channel_mean"
+MEAN = reduction(*MEANS)
 MAXIMUM = reduction("global_max", "axis_max", "channel_max")
