@@ -58,7 +58,7 @@ NEW = {
     *("edge_asc/evaluation/scorers/by_device.py", "edge_asc/data/train_list.py"),
     *("edge_asc/data/layouts/test_set.py", "edge_asc/training/losses/answers.py"),
     *("edge_asc/config/own_code.py", "edge_asc/training/augment/extra.py"),
-    *("edge_asc/graph/tracing", "edge_asc/graph/maps.py", "edge_asc/graph/digest.py"),
+    *("edge_asc/graph/tracing", "edge_asc/graph/folding", "edge_asc/graph/digest.py"),
     "export/tflite_moves.py",
 }
 

@@ -12,23 +12,20 @@ done on the graph before quantisation-aware training. With s, t the scale and sh
 - affine → global mean, flatten, max pool (s > 0): the two change places.
 - What is left becomes a depthwise 1 x 1 convolution: the same numbers, one op more.
 
-Convolutions side by side whose outputs are added become one (`parallel`).
-
 Also here: relu and other bounds into the layer before them, zeros around a map into the
-convolution behind them, vectors that become maps again (`maps`), channels and mels that are joined
-(`regroup`), and means and average pools as
-convolutions with constant weights (exact to a tenth of a percent of the int8 steps, where TFLite's
-MEAN is not).
+convolution behind them, and means and average pools as convolutions with constant weights (exact to
+a tenth of a percent of the int8 steps, where TFLite's MEAN is not). In `folding`: convolutions side
+by side that become one, vectors that become maps again, channels and mels that are joined.
 """
 
 from copy import deepcopy
 
 import numpy as np
 
+from edge_asc.graph.folding.maps import vectors_as_maps
+from edge_asc.graph.folding.parallel import merge_parallel
+from edge_asc.graph.folding.regroup import sink_regroups
 from edge_asc.graph.graph import BOUNDED_OPS, Graph, Node, bounds_of, per_channel
-from edge_asc.graph.maps import vectors_as_maps
-from edge_asc.graph.parallel import merge_parallel
-from edge_asc.graph.regroup import sink_regroups
 
 
 def fold(graph: Graph) -> Graph:

@@ -7,8 +7,8 @@ takes it in. What is left is written by the files as it is.
 
 from dataclasses import replace
 
+from edge_asc.graph.folding.maps import ONE_VALUE
 from edge_asc.graph.graph import Graph, Node, Shape
-from edge_asc.graph.maps import ONE_VALUE
 
 FRAMES = 2
 ONE_ROW = {"global_mean": "axis_mean", "global_max": "axis_max"}  # over frames: there is one mel

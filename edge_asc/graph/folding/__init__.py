@@ -1,0 +1,1 @@
+"""Rules of folding that move more than a factor: each a file."""
