@@ -32,7 +32,8 @@ from edge_asc.graph.graph import (
     scale_groups,
 )
 from edge_asc.graph.integers import quantise_node
-from edge_asc.graph.network import RELU, GraphNetwork, module_name
+from edge_asc.graph.network import RELU, Convolution, GraphNetwork, module_name
+from edge_asc.quantize.four_bits import correct_bias, quantiser_of_four_bits
 from edge_asc.quantize.nncf_setup import import_nncf
 from edge_asc.quantize.ranges import Range, measure_ranges
 
@@ -60,10 +61,13 @@ def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwor
     return prepare(GraphNetwork(fold(graph)).eval(), tensors)
 
 
-def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
+def prepare(
+    network: GraphNetwork, batches: Sequence[Tensor], narrow: Sequence[int] = ()
+) -> GraphNetwork:
     """Return the network with quantisers; ranges are those of features `[B, 1, M, F]`.
 
-    The result trains like any module: weights, biases and ranges are its parameters.
+    The result trains like any module: weights, biases and ranges are its parameters. `narrow` are
+    the places of the graph's nodes whose weights get four bits, in their order.
     """
     nncf = import_nncf()
     from nncf.torch.quantization.layers import SymmetricQuantizer
@@ -86,7 +90,25 @@ def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
         quantiser = _activation_quantiser(network.graph, group, value_range)
         for hook_name in _hook_names(network.graph, group):
             hooks.register_post_function_hook(hook_name, 0, quantiser)
+    for index in narrow:
+        _narrow(quantised, index, batches)
     return quantised
+
+
+def _narrow(quantised: GraphNetwork, index: int, batches: Sequence[Tensor]) -> None:
+    """Give a node's weights four bits in the place of eight, and its bias what that takes."""
+    layer = quantised.get_submodule(module_name(index))
+    assert isinstance(layer, Convolution)  # a node of another op has no weights
+    correct_bias(quantised, layer, batches)
+    kind, rest = _weight_hook(quantised.graph, index).split(".", 1)
+    key, number = rest.rsplit(".", 1)
+    getattr(_hook_storage(quantised), kind)[key][number] = quantiser_of_four_bits(layer.weight)
+
+
+def _weight_hook(graph: Graph, index: int) -> str:
+    """NNCF's name of the quantiser of a node's weights."""
+    function = "conv2d" if graph.nodes[index].op == "conv" else "linear"
+    return f"pre_hooks.{module_name(index)}/{function}/0__1.0"
 
 
 def freeze(quantised: GraphNetwork) -> Graph:
@@ -113,9 +135,9 @@ def freeze(quantised: GraphNetwork) -> Graph:
         graph.grids.update(dict.fromkeys(group, grid))
     for index, node in enumerate(graph.nodes):
         if node.op in ("conv", "linear"):
-            function = "conv2d" if node.op == "conv" else "linear"
-            quantiser = hooks[f"pre_hooks.{module_name(index)}/{function}/0__1.0"]
-            quantise_node(node, _scales_of(quantiser), graph.grids[node.inputs[0]])
+            quantiser = hooks[_weight_hook(graph, index)]
+            scales, grid = _scales_of(quantiser), graph.grids[node.inputs[0]]
+            quantise_node(node, scales, grid, quantiser.num_bits)
     return graph
 
 

@@ -1,7 +1,8 @@
 """A .tflite file of ours → the graph it was written from: `to_tflite` of it gives the same bytes.
 
 So a file can be built upon where there is no torch: its last layer taken off, another put on.
-Only what `to_tflite` writes is understood, in float32 and int8; names of inner values are gone.
+Only what `to_tflite` writes is understood, in float32, int8 and with weights of four bits; names of
+inner values are gone.
 """
 
 import math
@@ -14,6 +15,7 @@ import numpy as np
 from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgraphs
 from edge_asc.budget.tflite.shapes import SAME
 from edge_asc.graph.graph import Graph, Grid, Node
+from edge_asc.runtime.formats.four_bits import unpacked
 
 # schema.fbs: ActivationFunctionType of bounds that operators take in
 FUSED_BOUNDS = {(0.0, math.inf): 1, (-1.0, 1.0): 2, (0.0, 6.0): 3}
@@ -90,8 +92,10 @@ class _Reader:
     def numbers(self, tensor: int) -> np.ndarray:
         """A constant, in the file's layout."""
         found: Tensor = self.file.tensors[tensor]
-        if found.data is None or found.dtype not in ("float32", "int8", "int32"):
-            raise ValueError(f"weights in {found.dtype}: only float32 and int8 are read back")
+        if found.data is None or found.dtype not in ("float32", "int8", "int4", "int32"):
+            raise ValueError(f"weights in {found.dtype}: only float32, int8 and int4 are read back")
+        if found.dtype == "int4":
+            return unpacked(found.data, math.prod(found.shape)).reshape(found.shape)
         return np.frombuffer(found.data, found.dtype).reshape(found.shape).copy()
 
     def grid(self, tensor: int) -> Grid | None:
@@ -112,7 +116,8 @@ class _Reader:
         if not scales or grid is None:
             return tensors, {}
         tensors["weight_scale"] = np.full(len(tensors["bias"]), scales, np.float32)
-        return tensors, {"input_scale": grid.scale}
+        narrow = {"weight_bits": 4} if self.file.tensors[weight].dtype == "int4" else {}
+        return tensors, {"input_scale": grid.scale, **narrow}
 
     def flattened(self, tensor: int) -> str:
         """A vector out of `[1, 1, 1, C]`, for which the file needs no operator."""
