@@ -2,7 +2,8 @@
 
 Layout is `[1, M, F, C]`. The graph's numbers go into the file unchanged: float32, float16 (storage
 only: kernels compute in float32), or int8 with the graph's own grids, weights of four bits packed
-by two. The number of frames is dynamic wherever the network allows it. Table slots and enums: TensorFlow Lite's schema.fbs.
+by two. The number of frames is dynamic wherever the network allows it. Table slots and enums:
+TensorFlow Lite's schema.fbs.
 """
 
 import math
