@@ -1,8 +1,8 @@
 """A .tflite file of ours → the graph it was written from: `to_tflite` of it gives the same bytes.
 
 So a file can be built upon where there is no torch: its last layer taken off, another put on.
-Only what `to_tflite` writes is understood; names of inner values are gone. What a float16 file holds
-comes back as float32, to be written with `half`.
+Only what `to_tflite` writes is understood; names of inner values are gone. What a float16 file
+holds comes back as float32, to be written with `half`.
 """
 
 import math

@@ -20,4 +20,4 @@ def unpacked(data: bytes | memoryview, count: int) -> np.ndarray:
         raise ValueError(f"{count} numbers of four bits in {len(data)} bytes")
     both = np.frombuffer(data, np.uint8)
     halves = np.stack([both & 15, both >> 4], axis=1).reshape(-1)[:count]
-    return (halves.astype(np.int8) ^ 8) - np.int8(8)
+    return (halves.astype(np.int8) ^ 8) - np.int8(8)  # 15 is -1
