@@ -15,6 +15,7 @@ from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph
+from edge_asc.quantize.four_bits import weights_of
 from edge_asc.quantize.half import round_to_half
 from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
 
@@ -118,7 +119,9 @@ def _write(
         if graph.is_quantised:
             raise ValueError("half is for float graphs; this one is int8")
         graph = round_to_half(graph)
-    precision: Precision = "int8" if graph.is_quantised else "float16" if half else "float32"
+    precision: Precision = "float16" if half else "float32"
+    if graph.is_quantised:
+        precision = weights_of(graph)
     metadata = _metadata(path, labels, frontend, window_s, precision)
     features = None if examples is None else _features(examples, graph, metadata)
     if frontend and window_s and n_frames is None:

@@ -4,9 +4,9 @@ A channel's fifteen numbers, -7 to 7 times its scale, are placed where their squ
 at the largest weight they would be too coarse for all the others. Rounding so coarse moves the mean
 of a layer's sums, which its bias takes back. Activations keep their eight bits.
 
-Not every layer is worth it. Depthwise kernels stay int8: a filter of nine weights saves five bytes,
-and nothing averages its rounding. So do small layers, of which there are many with few bytes, and
-constants that are no weights, such as the share of each number in a mean.
+Not every layer is worth it. Small ones stay int8: they are many, and hold few of the bytes. So do
+depthwise kernels, whose filters of nine weights save five bytes each, with nothing that averages
+their rounding; and constants that are no weights, such as the share of each number in a mean.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,9 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_asc.graph.graph import Graph, Node, per_channel
+from edge_asc.graph.graph import Graph, Node, per_channel, weight_bits
 from edge_asc.graph.integers import most_of
 from edge_asc.graph.network import Convolution
+from edge_asc.runtime.metadata import Weights
 
 BITS = 4
 LEAST_WEIGHTS = 1024  # of a layer, below which there is little to save
@@ -32,12 +33,9 @@ def may_have_four_bits(node: Node) -> bool:
     """Whether a layer's weights can be stored in four bits and are worth it."""
     if node.op not in ("conv", "linear") or node.attributes.get("constant"):
         return False
-    weight = node.tensors["weight"]
-    return weight.size >= LEAST_WEIGHTS and not _is_depthwise(node)
-
-
-def _is_depthwise(node: Node) -> bool:
-    return node.attributes.get("groups", 1) > 1 and node.tensors["weight"].shape[1] == 1
+    weight, groups = node.tensors["weight"], node.attributes.get("groups", 1)
+    is_depthwise = groups > 1 and weight.shape[1] == 1
+    return weight.size >= LEAST_WEIGHTS and not is_depthwise
 
 
 def layers_of_four_bits(graph: Graph) -> list[int]:
@@ -45,25 +43,32 @@ def layers_of_four_bits(graph: Graph) -> list[int]:
     return [index for index, node in enumerate(graph.nodes) if may_have_four_bits(node)]
 
 
+def weights_of(graph: Graph) -> Weights:
+    """What a quantised graph's weights are: int4 where all have four bits that may."""
+    narrow = [weight_bits(node) == BITS for node in graph.nodes]
+    if not any(narrow):
+        return "int8"
+    return "int4" if all(narrow[i] for i in layers_of_four_bits(graph)) else "mixed"
+
+
 def scales_of(weight: np.ndarray) -> np.ndarray:
     """Scale `[out]` of each channel of `[out, …]` with the least squared error in four bits."""
     flat = weight.reshape(len(weight), -1).astype(np.float64)
-    most = most_of(BITS)
-    largest = np.maximum(np.abs(flat).max(1), 1e-8) / most
+    largest = np.maximum(np.abs(flat).max(1), 1e-8) / most_of(BITS)
     scales = largest[:, None] * SCALE_PARTS  # [out, choices]
-    errors = np.stack([_squared_error(flat, scale, most) for scale in scales.T], axis=1)
+    errors = np.stack([((_steps(flat, s) * s[:, None] - flat) ** 2).sum(1) for s in scales.T], 1)
     return scales[np.arange(len(flat)), errors.argmin(1)].astype(np.float32)
-
-
-def _squared_error(flat: np.ndarray, scale: np.ndarray, most: int) -> np.ndarray:
-    steps = np.clip(np.rint(flat / scale[:, None]), -most, most)
-    return ((steps * scale[:, None] - flat) ** 2).sum(1)
 
 
 def rounded(weight: np.ndarray) -> np.ndarray:
     """The weights `[out, …]` as four bits hold them."""
-    scale, most = per_channel(scales_of(weight), weight.ndim), most_of(BITS)
-    return (np.clip(np.rint(weight / scale), -most, most) * scale).astype(np.float32)
+    scale = scales_of(weight)
+    return (_steps(weight, scale) * per_channel(scale, weight.ndim)).astype(np.float32)
+
+
+def _steps(weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    most = most_of(BITS)
+    return np.clip(np.rint(weight / per_channel(scale, weight.ndim)), -most, most)
 
 
 def quantiser_of_four_bits(weight: Tensor) -> nn.Module:
@@ -96,7 +101,7 @@ def correct_bias(network: nn.Module, layer: Convolution, batches: Sequence[Tenso
     weight = layer.weight.detach()
     lost = weight - torch.from_numpy(rounded(weight.numpy()))
     means = [_mean_of_sums(layer, lost, x) for x in _inputs_of(network, layer, batches)]
-    layer.bias += torch.stack(means).mean(0)
+    layer.bias.add_(torch.stack(means).mean(0))
 
 
 def _mean_of_sums(layer: Convolution, weight: Tensor, x: Tensor) -> Tensor:

@@ -28,17 +28,21 @@ if TYPE_CHECKING:
     from edge_asc.runtime.metadata import Precision
 
 FORMATS = {"tflite": ["tflite"], "onnx": ["onnx"], "all": ["tflite", "onnx"]}
-PRECISIONS = ("float32", "float16", "int8")
+PRECISIONS = ("float32", "float16", "int8", "int4", "mixed")
+WEIGHTS = ("int8", "int4", "mixed")
 
 EXAMPLES = {
     "quantize": (
         "edge-asc quantize",
         "edge-asc quantize edge-asc-runs/fold1 --set quantize.epochs=10",
         "edge-asc quantize --ptq",
+        "edge-asc quantize edge-asc-runs/fold1 --weights int4",
+        "edge-asc quantize edge-asc-runs/fold1 --weights mixed --bytes 80000",
         "edge-asc quantize edge-asc-runs/fold1 --teacher edge-asc-runs/fold1",
     ),
     "export": (
         "edge-asc export --int8",
+        "edge-asc export edge-asc-runs/fold1 --int4 --format all",
         "edge-asc export edge-asc-runs/fold1 --fp16 --format onnx --out models",
         "edge-asc export --int8 --rule dcase2024 --no-enforce",
         "edge-asc export edge-asc-runs/fold1 --int8 --overwrite --json",
@@ -60,6 +64,20 @@ EXAMPLES = {
 
 def quantize(
     run: RunFolder = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(WEIGHTS),
+            callback=one_of(lambda: WEIGHTS),
+            help="Bits of the weights: 8; 4 in all large layers; 4 in those that lose least"
+            " [the run's, int8].",
+            autocompletion=complete.one_of(*WEIGHTS),
+        ),
+    ] = None,
+    most_bytes: Annotated[
+        int | None,
+        typer.Option("--bytes", metavar="N", min=1, help="With mixed: the file's largest size."),
+    ] = None,
     ptq: Annotated[
         bool, typer.Option("--ptq", help="Measure ranges only: quick, and a little less accurate.")
     ] = False,
@@ -71,22 +89,27 @@ def quantize(
     teacher: Teacher = None,
     as_json: AsJson = False,
 ) -> None:
-    """Quantise a run to int8.
+    """Quantise a run to int8, or to weights of four bits.
 
     Batch norms are folded, then the network trains on with quantisers in place, on the run's own
-    data. What was trained is what ships.
+    data. What was trained is what ships. Activations have eight bits, whatever the weights have. A
+    run can be quantised to each kind of weights.
     """
     from edge_asc.training.run_folder import newest_run
 
     folder = run or newest_run(finished=True)
+    from edge_asc.export.file_bytes import of_layers
     from edge_asc.quantize.run import quantize_run
 
     if ptq and teacher:
         raise typer.BadParameter("--ptq does not train: there is nothing to learn with --teacher")
+    chosen = [f"quantize.weights={weights}"] if weights else []
+    chosen += [f"quantize.bytes={most_bytes}"] if most_bytes else []
     quantised = quantize_run(
         folder,
         ptq=ptq,
-        overrides=overrides or [],
+        overrides=[*(overrides or []), *chosen],
+        file_bytes=of_layers(folder),
         resume=resume,
         data=data,
         teachers=teacher or (),
@@ -98,6 +121,8 @@ def quantize(
 def export(
     run: RunFolder = None,
     int8: Annotated[bool, typer.Option("--int8", help="8-bit weights and activations.")] = False,
+    int4: Annotated[bool, typer.Option("--int4", help="4-bit weights, 8-bit activations.")] = False,
+    mixed: Annotated[bool, typer.Option("--mixed", help="4-bit and 8-bit weights.")] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="16-bit weights.")] = False,
     fp32: Annotated[bool, typer.Option("--fp32", help="32-bit weights.")] = False,
     file_format: Annotated[
@@ -137,7 +162,7 @@ def export(
     They are called by run and precision: first-int8.tflite. Only files that keep the size rule and
     agree with torch are written. Exit code 3: over the rule.
     """
-    precision = one_precision(int8, fp16, fp32)
+    precision = one_precision(int8=int8, int4=int4, mixed=mixed, float16=fp16, float32=fp32)
     from edge_asc.training.run_folder import newest_run
 
     folder = run or newest_run(finished=True)
@@ -152,13 +177,11 @@ def export(
         print_text("\n".join(exported_text(file) for file in written))
 
 
-def one_precision(int8: bool, fp16: bool, fp32: bool) -> Any:
+def one_precision(**given: bool) -> Any:
     """The one that was asked for; typer's usage error when it is not just one."""
-    wanted = [
-        name for name, given in {"int8": int8, "float16": fp16, "float32": fp32}.items() if given
-    ]
+    wanted = [name for name, is_given in given.items() if is_given]
     if len(wanted) != 1:
-        raise typer.BadParameter("give one of --int8, --fp16, --fp32")
+        raise typer.BadParameter("give one of --int8, --int4, --mixed, --fp16, --fp32")
     return wanted[0]
 
 
@@ -247,7 +270,7 @@ def budget(
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="float32|float16|int8",
+            metavar="|".join(PRECISIONS),
             callback=one_of(lambda: PRECISIONS),
             help="Of a preset or run [its own].",
             autocompletion=complete.one_of(*PRECISIONS),

@@ -1,7 +1,7 @@
 """Weights of four bits in an .onnx file as int8: the same numbers, for every ONNX Runtime.
 
-Newer ones unpack them by themselves when they load a file; 1.19 has no kernel for that. So a file is
-unpacked in memory before the runtime gets it; on disk it keeps its bytes.
+Since 1.23 they unpack them by themselves when they load a file; older ones have no kernel for that.
+So a file is unpacked in memory before the runtime gets it; on disk it keeps its bytes.
 """
 
 from collections.abc import Callable, Iterator
