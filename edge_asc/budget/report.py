@@ -11,7 +11,7 @@ from edge_asc.budget.rules import Inventory, Layer, Rule, Verdict
 from edge_asc.runtime.tta import heard
 
 WIDE = 110  # characters that all columns take with room for names
-BITS_PER_WEIGHT = {"int4": 4, "int8": 8, "float16": 16, "float32": 32}
+BYTES_PER_WEIGHT = {"int4": 0.5, "int8": 1, "float16": 2, "float32": 4}
 
 
 def print_report(
@@ -157,6 +157,7 @@ def what_fits(inventory: Inventory, limit_bytes: int = 128_000) -> list[str]:
     lines = [
         f"{limit_bytes:,} bytes less {overhead:,} of graph, names and metadata leave room for:"
     ]
-    for precision, bits in BITS_PER_WEIGHT.items():
-        lines.append(f"  {8 * room // bits:>9,} parameters in {precision} (bits each: {bits})")
+    for precision, width in BYTES_PER_WEIGHT.items():
+        fitting = int(room / width)
+        lines.append(f"  {fitting:>9,} parameters in {precision} (bytes each: {width})")
     return [*lines, f"  {inventory.parameters:>9,} are in this network"]

@@ -21,6 +21,7 @@ from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
+from edge_asc.quantize.four_bits import layers_of_four_bits
 from edge_asc.quantize.half import round_to_half
 from edge_asc.runtime.metadata import Format, Metadata, Precision
 from networks import ANY_LENGTH, CASES, Case
@@ -36,11 +37,12 @@ NETWORKS: dict[str, Case] = {str(case): case for case in CASES} | {"compact-int8
 
 
 def deployment_graphs(case: Case) -> dict[Precision, Graph]:
-    """The graph that a file of each precision holds; int8 without training on."""
+    """The graph that a file of each precision holds; integers without training on."""
     graph = taught_graph(case)
     x, _ = clips(N_CLIPS, case.n_mels, case.n_frames, seed=100)
     int8 = qat.freeze(qat.prepare(GraphNetwork(graph), [x]))
-    return {"float32": graph, "float16": round_to_half(graph), "int8": int8}
+    int4 = qat.freeze(qat.prepare(GraphNetwork(graph), [x], layers_of_four_bits(graph)))
+    return {"float32": graph, "float16": round_to_half(graph), "int8": int8, "int4": int4}
 
 
 def front_end(n_mels: int) -> FrontEnd:
