@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from edge_asc.graph.graph import Graph, Node, per_channel, weight_bits
 from edge_asc.graph.integers import most_of
 from edge_asc.graph.network import Convolution
+from edge_asc.quantize.nncf_setup import import_nncf
 from edge_asc.runtime.metadata import Weights
 
 BITS = 4
@@ -73,6 +74,7 @@ def _steps(weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 def quantiser_of_four_bits(weight: Tensor) -> nn.Module:
     """NNCF's symmetric quantiser of a layer's weights `[out, …]`, a scale a channel."""
+    import_nncf()
     from nncf.torch.quantization.layers import (
         PTQuantizerSpec,
         QuantizationMode,

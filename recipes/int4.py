@@ -35,8 +35,6 @@ from edge_asc.runtime.metadata import Metadata, read_metadata
 HERE = Path(__file__).parent
 WAYS = {"rounded": "int4, rounded", "trained": "int4, trained", "mixed": "mixed, trained"}
 MOST_BYTES = 80_000  # of the mixed file
-# Found on validation recordings, see RESULTS.md.
-SETTINGS = ("quantize.epochs=10", "quantize.learning_rate=1e-4", "quantize.ema=0.95")
 FORMATS = ("tflite", "onnx")
 RUNS = 200  # of each file, in turn, for its median time
 
@@ -45,7 +43,7 @@ def make(name: str, preset: str, data: str, fold: str, way: str) -> None:
     """Quantise a fold's float network and write its two files."""
     source = HERE / "artifacts" / name / f"fold{fold}-float16.tflite"
     graph, n_frames = from_tflite(source.read_bytes())
-    config = load_preset(preset, SETTINGS)
+    config = load_preset(preset)
     quantised = _quantised(graph, n_frames, source, config, data, int(fold), way)
     for file_format in FORMATS:
         with atomic_write(_file(name, fold, way, file_format)) as path:
