@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_asc.runtime.metadata import Precision
 from edge_asc.training.run_folder import TIME_STAMP, Run
 
-_PRECISION_ENDS = re.compile(r"-(int8|fp16|fp32|float16|float32)$")
+_PRECISION_ENDS = re.compile(r"-(int4|int8|mixed|fp16|fp32|float16|float32)$")
 _SPELLED_OUT = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "ł": "l"})
 
 

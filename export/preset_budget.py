@@ -10,6 +10,7 @@ from torch import nn
 
 from edge_asc.budget.inventory import Inventory
 from edge_asc.budget.network.reader import inventory_of_torch
+from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.config.schema import Config, load_preset
 from edge_asc.data.labels import TAU_GROUPS, TAU_SCENES
@@ -20,10 +21,13 @@ from edge_asc.graph.graph import Graph
 from edge_asc.graph.trace import trace
 from edge_asc.models import build
 from edge_asc.quantize import qat
+from edge_asc.quantize.four_bits import layers_of_four_bits
 from edge_asc.quantize.half import round_to_half
 from edge_asc.runtime.metadata import Format, Metadata, Precision
 from edge_asc.training.callbacks.prune import prune
 from edge_asc.training.run_folder import load_network, read_run
+
+FOUR_BITS = ("int4", "mixed")
 
 
 def preset_files(config: Config, precision: Precision) -> dict[Format, bytes]:
@@ -87,8 +91,13 @@ def _unsettle(network: nn.Module) -> None:
 
 
 def _as_stored(graph: Graph, precision: Precision) -> Graph:
-    if precision == "int8":
-        return qat.dummy_quantised(graph)
+    if precision == "mixed":
+        raise ValueError(
+            "precision mixed is chosen by what rounding does to a trained network: it is for runs;"
+            " a preset has int8, its most, and int4, its least"
+        )
+    if precision in ("int8", "int4"):
+        return qat.dummy_quantised(graph, layers_of_four_bits(graph) * (precision == "int4"))
     return round_to_half(graph) if precision == "float16" else graph
 
 
@@ -115,37 +124,46 @@ def of_preset(preset: Config | str, precision: Precision | None = None) -> Inven
     if config.train.sparsity:
         _unsettle(network)  # what is zero now is what pruning made zero
         prune(network, config.train.sparsity)
+    files, name = preset_files(config, precision), f"{config.name} ({precision})"
+    if precision in FOUR_BITS:
+        return _as_it_ships(files, name)
     counted = inventory_of_torch(
         network.eval(),
         (1, 1, frontend.n_mels, n_frames),
         clip_s,
         precision=precision,
         trained=config.train.sparsity > 0,
-        name=f"{config.name} ({precision})",
+        name=name,
     )
-    counted = replace(counted, views=config.data.views)
-    return _with_files(counted, preset_files(config, precision))
+    return _with_files(replace(counted, views=config.data.views), files)
 
 
 def of_run(run: Path, precision: Precision | None = None) -> Inventory:
-    """Count a finished run; for int8 a quantised one.
+    """Count a finished run; for int8, int4 and mixed one that was quantised so.
 
     Raises:
         ValueError: no such run.
     """
     description = read_run(run)
     precision = precision or description.settings().precision
+    graph, name = deployment_graph(run, precision), f"{run.name} ({precision})"
+    metadata = model_metadata(run, description, precision, description.settings().rule)
+    files = {f: write_file(graph, metadata, f, description.n_frames) for f in get_args(Format)}
+    if precision in FOUR_BITS:
+        return _as_it_ships(files, name)
     counted = inventory_of_torch(
         load_network(run),
         (1, 1, description.front_end().n_mels, description.n_frames),
         description.clip_s,
         precision=precision,
-        name=f"{run.name} ({precision})",
+        name=name,
     )
-    graph = deployment_graph(run, precision)
-    metadata = model_metadata(run, description, precision, description.settings().rule)
-    files = {f: write_file(graph, metadata, f, description.n_frames) for f in get_args(Format)}
     return _with_files(replace(counted, views=metadata.views), files)
+
+
+def _as_it_ships(files: dict[Format, bytes], name: str) -> Inventory:
+    """Count the folded network by its file: which layers have four bits is decided there."""
+    return _with_files(inventory_of_file(files["tflite"], name=name), files)
 
 
 def _with_files(counted: Inventory, files: dict[Format, bytes]) -> Inventory:

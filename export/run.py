@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 
@@ -22,10 +22,17 @@ from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
 from edge_asc.quantize.run import SETTINGS, load_quantised
-from edge_asc.runtime.metadata import METADATA_KEY, Format, Metadata, Precision, metadata_to_json
+from edge_asc.runtime.metadata import (
+    METADATA_KEY,
+    Format,
+    Metadata,
+    Precision,
+    Weights,
+    metadata_to_json,
+)
 from edge_asc.suggest import no_such
 from edge_asc.training.inputs.examples import load_examples
-from edge_asc.training.run_folder import QUANTISED, Run, load_network, read_run
+from edge_asc.training.run_folder import Run, load_network, quantised_folder, read_run
 
 WRITERS = {"tflite": to_tflite, "onnx": to_onnx}
 PARITY_FILE = "parity.json"
@@ -53,7 +60,7 @@ def export_run(
         OverBudget: a file would be over the rule; none is written.
         ParityError: a file computes something else than torch; it is not written.
         FileExistsError: such a file holds something else, and `overwrite` is not set.
-        ValueError: no such run, precision, rule or format, the run has no int8 network, or the
+        ValueError: no such run, precision, rule or format, the run has no such network, or the
             network takes no such window.
     """
     description = read_run(run)
@@ -95,8 +102,8 @@ def check_one_of(what: str, name: str, known: Sequence[str]) -> None:
 
 def deployment_graph(run: Path, precision: Precision) -> Graph:
     """The graph whose numbers a file of this precision holds."""
-    if precision == "int8":
-        return qat.freeze(load_quantised(run))
+    if precision in get_args(Weights):
+        return qat.freeze(load_quantised(run, cast("Weights", precision)))
     description = read_run(run)
     n_mels, n_frames = description.front_end().n_mels, description.n_frames
     graph = fold(trace(load_network(run), n_mels, n_frames))
@@ -131,8 +138,8 @@ def model_metadata(
         provenance["imported"] = made_by["imported"]
     if base := description.base:
         provenance["base"] = {"name": base["name"], "sha256": base["sha256"][:12]}
-    if precision == "int8":
-        provenance |= _quantised_by(run, provenance)
+    if precision in get_args(Weights):
+        provenance |= _quantised_by(quantised_folder(run, cast("Weights", precision)), provenance)
     return Metadata(
         name=description.settings().name,
         labels=description.labels,
@@ -146,9 +153,9 @@ def model_metadata(
     )
 
 
-def _quantised_by(run: Path, trained_by: Mapping[str, Any]) -> dict[str, Any]:
-    """What made a run's int8 network: how, by which NNCF, and what else was not as in training."""
-    settings = read_json(run / QUANTISED / SETTINGS)
+def _quantised_by(folder: Path, trained_by: Mapping[str, Any]) -> dict[str, Any]:
+    """What made a quantised network: how, by which NNCF, and what else was not as in training."""
+    settings = read_json(folder / SETTINGS)
     made_by = settings.get("provenance", {})
     versions = made_by.get("versions", {})
     found = {name: made_by.get(name) for name in ("edge_asc", "git")}

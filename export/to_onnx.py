@@ -1,11 +1,12 @@
-"""Graph → .onnx bytes (opset 17), with operators that every runtime since onnxruntime 1.19 has.
+"""Graph → .onnx bytes, with operators that every runtime since onnxruntime 1.19 has.
 
 Layout is `[N, C, M, F]` with batch and frames dynamic; input and outputs are float32. Linear layers
 are written as convolutions over what they flatten. An int8 graph keeps its numbers as uint8 (zero
 points moved by 128): convolutions are QLinearConv, splits, pools and concatenations run on the
 integers, the other ops between DequantizeLinear and QuantizeLinear. Weights are uint8 as well: by
 int8 ones ONNX Runtime multiplies in saturating 16 bits on x86 without VNNI (`unsigned_weights.py`).
-float16 is storage only: the weights are cast back when the file is loaded.
+float16 and weights of four bits are storage only: they are cast when the file is loaded. Types of
+four bits are as young as opset 21; all other files keep to opset 17.
 """
 
 import math
@@ -16,10 +17,21 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_asc.graph.graph import Graph, Grid, Node, bounds_of, dilation_of, piece_of, turn_of
+from edge_asc.graph.graph import (
+    Graph,
+    Grid,
+    Node,
+    bounds_of,
+    dilation_of,
+    piece_of,
+    turn_of,
+    weight_bits,
+)
+from edge_asc.runtime.formats.four_bits import packed
 from edge_asc.runtime.trust.digest import seal
 
 OPSET, IR_VERSION = 17, 8
+FOUR_BIT_OPSET, FOUR_BIT_IR_VERSION = 21, 10
 
 
 def to_onnx(
@@ -61,6 +73,7 @@ class _Writer:
 
     def __init__(self, graph: Graph, n_frames: int, half: bool, static: bool) -> None:
         self.graph, self.half, self.static = graph, half, static
+        self.is_narrow = any(weight_bits(node) == 4 for node in graph.nodes)
         self.shapes = graph.shapes(n_frames)
         self.n_frames = n_frames
         self.nodes: list[onnx.NodeProto] = []
@@ -151,16 +164,34 @@ class _Writer:
         if any(ends):
             (self.names[node.output],) = self.node("Clip", [result, *ends])
 
+    def reduce(self, op: str, source: str, axes: list[int]) -> str:
+        """A mean or maximum over axes, which were an attribute before they became an input."""
+        if self.is_narrow:
+            (result,) = self.node(op, [source, self.constant(np.array(axes, np.int64))])
+        else:
+            (result,) = self.node(op, [source], axes=axes)
+        return result
+
+    def weights(self, node: Node, weight: np.ndarray) -> list[str]:
+        """A quantised layer's weights, their scales and their zero points."""
+        scale = self.constant(node.tensors["weight_scale"])
+        if weight_bits(node) == 8:
+            stored = self.constant((weight.astype(np.int16) + 128).astype(np.uint8))
+            return [stored, scale, self.constant(np.full(len(weight), 128, np.uint8))]
+        stored = self.fresh()
+        self.initializers.append(
+            helper.make_tensor(stored, TensorProto.INT4, weight.shape, packed(weight), raw=True)
+        )
+        (cast,) = self.node("Cast", [stored], to=TensorProto.INT8)
+        return [cast, scale, self.constant(np.zeros(len(weight), np.int8))]
+
     def convolve(self, node: Node, weight: np.ndarray, **window: Any) -> None:
         """A convolution with `weight` `[out, in, kh, kw]` and the node's bias."""
         if self.graph.is_quantised:
-            scale = self.constant(node.tensors["weight_scale"])
             inputs = [
                 self.names[node.inputs[0]],
                 *self.grid(self.graph.grids[node.inputs[0]]),
-                self.constant((weight.astype(np.int16) + 128).astype(np.uint8)),
-                scale,
-                self.constant(np.full(len(weight), 128, np.uint8)),
+                *self.weights(node, weight),
                 *self.grid(self.graph.grids[node.output]),
                 self.constant(node.tensors["bias"]),
             ]
@@ -183,8 +214,11 @@ class _Writer:
             self.nodes.append(helper.make_node("Flatten", [self.as_float(value)], [name]))
             outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [clips, size]))
         onnx_graph = helper.make_graph(self.nodes, "g", [x], outputs, self.initializers)
+        opset, ir_version = OPSET, IR_VERSION
+        if self.is_narrow:
+            opset, ir_version = FOUR_BIT_OPSET, FOUR_BIT_IR_VERSION
         model = helper.make_model(
-            onnx_graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+            onnx_graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version
         )
         model.producer_name = ""
         helper.set_model_props(model, {k: v.decode() for k, v in metadata.items()})
@@ -282,6 +316,22 @@ def _transpose(writer: _Writer, node: Node) -> None:
     writer.emit_stored("Transpose", node, perm=[0, *(axis + 1 for axis in turn_of(node))])
 
 
+def _split(writer: _Writer, node: Node) -> None:
+    count = {"num_outputs": len(node.outputs)} if writer.is_narrow else {}  # since opset 18
+    writer.emit_stored("Split", node, axis=1, **count)
+
+
+def _axis_mean(writer: _Writer, node: Node) -> None:
+    source = writer.as_float(node.inputs[0])
+    mean = writer.reduce("ReduceMean", source, [node.attributes["axis"] + 1])
+    writer.hold(mean, node)
+
+
+def _maximum(writer: _Writer, node: Node, axes: list[int]) -> None:
+    source = writer.names[node.inputs[0]]
+    writer.names[node.output] = writer.reduce("ReduceMax", source, axes)
+
+
 def _max_pool(writer: _Writer, node: Node) -> None:
     a = node.attributes
     writer.emit_stored(
@@ -339,7 +389,7 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "max_pool": _max_pool,
     "mean_pool": _mean_pool,
     "unflatten": _same_tensor,
-    "split": _stored("Split", axis=1),
+    "split": _split,
     "take": _take,
     "pad": _pad,
     "transpose": _transpose,
@@ -367,12 +417,8 @@ EMITTERS: dict[str, Callable[[_Writer, Node], None]] = {
     "add": _float("Add"),
     "mul": _float("Mul"),
     "global_mean": _float("GlobalAveragePool"),
-    "axis_mean": lambda writer, node: writer.emit_float(
-        "ReduceMean", node, axes=[node.attributes["axis"] + 1]
-    ),
-    "axis_max": lambda writer, node: writer.emit_stored(
-        "ReduceMax", node, axes=[node.attributes["axis"] + 1]
-    ),
-    "global_max": _stored("ReduceMax", axes=[2, 3]),
-    "channel_max": _stored("ReduceMax", axes=[1]),
+    "axis_mean": _axis_mean,
+    "axis_max": lambda writer, node: _maximum(writer, node, [node.attributes["axis"] + 1]),
+    "global_max": lambda writer, node: _maximum(writer, node, [2, 3]),
+    "channel_max": lambda writer, node: _maximum(writer, node, [1]),
 }

@@ -1,8 +1,9 @@
 """Graph → .tflite bytes, written directly as a flatbuffer: no TensorFlow, no transposes.
 
 Layout is `[1, M, F, C]`. The graph's numbers go into the file unchanged: float32, float16 (storage
-only: kernels compute in float32), or int8 with the graph's own grids. The number of frames is
-dynamic wherever the network allows it. Table slots and enums: TensorFlow Lite's schema.fbs.
+only: kernels compute in float32), or int8 with the graph's own grids, weights of four bits packed
+by two. The number of frames is dynamic wherever the network allows it. Table slots and enums:
+TensorFlow Lite's schema.fbs.
 """
 
 import math
@@ -16,13 +17,25 @@ from edge_asc.budget.tflite.shapes import SAME, VALID, Shapes
 from edge_asc.export import tflite_moves as moves
 from edge_asc.export.flatbuffer_writer import Field, Offset, SharingBuilder
 from edge_asc.graph.from_tflite import FILE_AXIS, FUSED_BOUNDS
-from edge_asc.graph.graph import Graph, Grid, Node, Shape, bounds_of, dilation_of, span_of
+from edge_asc.graph.graph import (
+    Graph,
+    Grid,
+    Node,
+    Shape,
+    bounds_of,
+    dilation_of,
+    span_of,
+    weight_bits,
+)
+from edge_asc.runtime.formats.four_bits import packed
 from edge_asc.runtime.trust.digest import seal
 
 # schema.fbs: TensorType
 FLOAT32, FLOAT16, INT32, INT8 = 0, 1, 2, 9
 TENSOR_TYPE = {np.dtype("float32"): FLOAT32, np.dtype("float16"): FLOAT16,
                np.dtype("int32"): INT32, np.dtype("int8"): INT8}  # fmt: skip
+
+INT4 = 17  # two numbers a byte, the first in the lower half
 
 # schema.fbs: BuiltinOperator, the BuiltinOptions member, and the version that takes int8
 OPERATORS = {
@@ -59,6 +72,8 @@ OPERATORS = {
     "ELU": (111, 0, 1),
     "GELU": (150, 116, 2),
 }
+# The version of those that may have weights of four bits, where they do.
+FOUR_BIT_VERSIONS = {"CONV_2D": 7, "DEPTHWISE_CONV_2D": 7, "FULLY_CONNECTED": 10}
 # Tensors have names, since official counters of sizes read them; shared ones, since a name of its
 # own for each would take 2 % of a file: equal tensors then lie there once.
 CONSTANT, INNER = "constant", "inner"
@@ -146,6 +161,7 @@ class Writer:
         self.operators: list[Offset] = []
         self.codes: dict[tuple[str, int], int] = {}
         self.constants: dict[tuple, int] = {}
+        self.of_four_bits: set[int] = set()  # tensors
         self.index: dict[str, int] = {}  # value -> tensor
         self.input = self.value(graph.input, name="x", dynamic=not static)
 
@@ -203,18 +219,23 @@ class Writer:
             (6, "i32", axis),
         )
 
-    def constant(self, array: np.ndarray, scale: np.ndarray | None = None, axis: int = 0) -> int:
+    def constant(
+        self, array: np.ndarray, scale: np.ndarray | None = None, axis: int = 0, bits: int = 8
+    ) -> int:
         """A constant tensor; float weights become float16 + DEQUANTIZE in a half file."""
         array = np.ascontiguousarray(array)
-        key = (array.dtype.str, array.shape, array.tobytes(),
+        key = (array.dtype.str, array.shape, array.tobytes(), bits,
                None if scale is None else scale.tobytes())  # fmt: skip
         if key not in self.constants:
             halved = self.half and array.dtype == np.float32
             stored = array.astype(np.float16) if halved else array
             quantisation = None if scale is None else self.quantisation(scale, 0, axis)
-            index = self.tensor(
-                array.shape, TENSOR_TYPE[stored.dtype], stored.tobytes(), quantisation
-            )
+            dtype, data = TENSOR_TYPE[stored.dtype], stored.tobytes()
+            if bits == 4:
+                dtype, data = INT4, packed(stored)
+            index = self.tensor(array.shape, dtype, data, quantisation)
+            if bits == 4:
+                self.of_four_bits.add(index)
             if halved:
                 half, index = index, self.tensor(array.shape, FLOAT32)
                 self.operator("DEQUANTIZE", [half], [index])
@@ -241,7 +262,8 @@ class Writer:
         if scale is None:
             return [self.constant(weight), self.constant(bias)]
         bias_scale = scale * np.float32(node.attributes["input_scale"])
-        return [self.constant(weight, scale, axis), self.constant(bias, bias_scale)]
+        stored = self.constant(weight, scale, axis, weight_bits(node))
+        return [stored, self.constant(bias, bias_scale)]
 
     # Operators
 
@@ -249,6 +271,8 @@ class Writer:
         """An operator from tensors to tensors."""
         _, kind, int8_version = OPERATORS[name]
         version = int8_version if self.graph.is_quantised else 1
+        if self.of_four_bits.intersection(inputs):
+            version = FOUR_BIT_VERSIONS[name]
         code = self.codes.setdefault((name, version), len(self.codes))
         self.operators.append(
             self.file.table(

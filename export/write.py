@@ -19,6 +19,7 @@ from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
+from edge_asc.quantize.four_bits import weights_of
 from edge_asc.quantize.half import round_to_half
 from edge_asc.runtime.classifier import NO_SCENES
 from edge_asc.runtime.metadata import (
@@ -198,7 +199,9 @@ def _write(
         if graph.is_quantised:
             raise ValueError("half is for float graphs; this one is int8")
         graph = round_to_half(graph)
-    precision: Precision = "int8" if graph.is_quantised else "float16" if half else "float32"
+    precision: Precision = "float16" if half else "float32"
+    if graph.is_quantised:
+        precision = weights_of(graph)
     if frontend and window_s and n_frames is None:
         n_frames = frontend.frames_in(window_s)
     if n_frames is None and graph.has_fixed_length() and not graph.one_length:

@@ -1,4 +1,4 @@
-"""Called, `ea.quantize(graph, batches)`: int8 rounding put into a network.
+"""Called, `ea.quantize(graph, batches)`: the rounding of integers put into a network.
 
 Ranges are measured on real features. What comes back is an ordinary module: `freeze` it as it is
 (post-training quantisation), or train it on first with a loop of your own; weights, biases and
@@ -8,12 +8,15 @@ Args:
     graph: of `trace`, folded or not.
     batches: normalised features `[B, 1, M, F]`, float32, as tensors or arrays; a few
         hundred clips are plenty.
+    weights: "int8"; "int4": four bits in every layer of 1,024 weights and more that is not
+        depthwise; "mixed": in those of them that lose least. Activations have eight bits.
 
 Returns:
-    A module `[B, 1, M, F] ->` tuple of logits that computes with int8 rounding.
+    A module `[B, 1, M, F] ->` tuple of logits that computes with this rounding.
 
 Raises:
-    ValueError: no batch, batches of another shape, or a graph that is int8 already.
+    ValueError: no batch, batches of another shape, no such weights, or a graph that is int8
+        already.
 
 Example:
     >>> import torch
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 
     from edge_asc.graph.graph import Graph
     from edge_asc.graph.network import GraphNetwork
+    from edge_asc.runtime.metadata import Weights
 
 if __name__ != "edge_asc.quantize":
     raise ImportError(f"import edge_asc.quantize, not {__name__}")
@@ -52,11 +56,16 @@ if __name__ != "edge_asc.quantize":
 class _CallablePackage(ModuleType):
     """This package."""
 
-    def __call__(self, graph: "Graph", batches: "Iterable[Tensor | ArrayLike]") -> "GraphNetwork":
+    def __call__(
+        self,
+        graph: "Graph",
+        batches: "Iterable[Tensor | ArrayLike]",
+        weights: "Weights" = "int8",
+    ) -> "GraphNetwork":
         """See the package."""
         from edge_asc.quantize.qat import quantize
 
-        return quantize(graph, batches)
+        return quantize(graph, batches, weights)
 
 
 sys.modules[__name__].__class__ = _CallablePackage

@@ -1,7 +1,8 @@
 """Quantisers of NNCF placed where the file formats have them, trained, and read back as a graph.
 
 `prepare` → ordinary training → `freeze`. NNCF gives the quantisers (int8, weights symmetric with a
-scale a channel, activations asymmetric), their gradients, the weights' ranges and bias correction.
+scale a channel, of four bits where that is wanted, activations asymmetric), their gradients, the
+weights' ranges and bias correction (those of four bits: `four_bits`).
 Where activations are rounded is decided here, from the graph: every value that a file stores has
 a quantiser, values that must share a grid share one, some ops' is fixed (`FIXED_GRIDS`). NNCF's own
 places serve another runtime: they leave the logits in float and max's inputs on two grids.
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -32,10 +33,14 @@ from edge_asc.graph.graph import (
     bounds_of,
     scale_groups,
 )
-from edge_asc.graph.integers import quantise_node
-from edge_asc.graph.network import RELU, GraphNetwork, module_name
+from edge_asc.graph.integers import most_of, quantise_node
+from edge_asc.graph.network import RELU, Convolution, GraphNetwork, module_name
+from edge_asc.quantize.four_bits import correct_bias, quantiser_of_four_bits
+from edge_asc.quantize.mixed import layers_to_narrow
 from edge_asc.quantize.nncf_setup import import_nncf
 from edge_asc.quantize.ranges import Range, measure_ranges
+from edge_asc.runtime.metadata import Weights
+from edge_asc.suggest import no_such
 
 INPUT_HOOK = "x"  # NNCF names the input after forward's argument
 # Last function of ops that are not called like it.
@@ -43,12 +48,17 @@ FUNCTION_OF = {"conv": "conv2d", "global_mean": "adaptive_avg_pool2d", "axis_mea
                "l2_normalise": "div", "mean_pool": "avg_pool2d"}  # fmt: skip
 
 
-def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwork:
+def quantize(
+    graph: Graph, batches: Iterable[Tensor | ArrayLike], weights: Weights = "int8"
+) -> GraphNetwork:
     """A graph → its network with quantisers; `edge_asc.quantize` called says the rest.
 
     Raises:
-        ValueError: no batch, batches of another shape, or a graph that is int8 already.
+        ValueError: no batch, batches of another shape, no such weights, or a graph that is int8
+            already.
     """
+    if weights not in get_args(Weights):
+        raise ValueError(no_such("weights", weights, get_args(Weights)))
     if graph.is_quantised:
         raise ValueError("the graph is int8 already: quantise the float graph")
     tensors = [torch.as_tensor(batch, dtype=torch.float32) for batch in batches]
@@ -58,13 +68,17 @@ def quantize(graph: Graph, batches: Iterable[Tensor | ArrayLike]) -> GraphNetwor
         if tensor.ndim != 4 or tensor.shape[1:3] != (1, graph.n_mels):
             found = list(tensor.shape)
             raise ValueError(f"batch of shape {found}: expected [B, 1, {graph.n_mels}, frames]")
-    return prepare(GraphNetwork(fold(graph)).eval(), tensors)
+    network = GraphNetwork(fold(graph)).eval()
+    return prepare(network, tensors, layers_to_narrow(network, tensors, weights))
 
 
-def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
+def prepare(
+    network: GraphNetwork, batches: Sequence[Tensor], narrow: Sequence[int] = ()
+) -> GraphNetwork:
     """Return the network with quantisers; ranges are those of features `[B, 1, M, F]`.
 
-    The result trains like any module: weights, biases and ranges are its parameters.
+    The result trains like any module: weights, biases and ranges are its parameters. `narrow` are
+    the places of the graph's nodes whose weights get four bits, in their order.
 
     Raises:
         ValueError: an op that only float files have.
@@ -91,6 +105,8 @@ def prepare(network: GraphNetwork, batches: Sequence[Tensor]) -> GraphNetwork:
         quantiser = _activation_quantiser(network.graph, group, value_range)
         for hook_name in _hook_names(network.graph, group):
             hooks.register_post_function_hook(hook_name, 0, quantiser)
+    for index in narrow:
+        _narrow(quantised, index, batches)
     return quantised
 
 
@@ -103,6 +119,22 @@ def _check_has_int8_form(graph: Graph) -> None:
                 f"{place}: {node.op} of computed numbers has no int8 form; store it as float16, or"
                 " use BatchNorm2d, LayerNorm over channels or F.normalize"
             )
+
+
+def _narrow(quantised: GraphNetwork, index: int, batches: Sequence[Tensor]) -> None:
+    """Give a node's weights four bits in the place of eight, and its bias what that takes."""
+    layer = quantised.get_submodule(module_name(index))
+    assert isinstance(layer, Convolution)  # a node of another op has no weights
+    correct_bias(quantised, layer, batches)
+    kind, rest = _weight_hook(quantised.graph, index).split(".", 1)
+    key, number = rest.rsplit(".", 1)
+    getattr(_hook_storage(quantised), kind)[key][number] = quantiser_of_four_bits(layer.weight)
+
+
+def _weight_hook(graph: Graph, index: int) -> str:
+    """NNCF's name of the quantiser of a node's weights."""
+    function = "conv2d" if graph.nodes[index].op == "conv" else "linear"
+    return f"pre_hooks.{module_name(index)}/{function}/0__1.0"
 
 
 def freeze(quantised: GraphNetwork) -> Graph:
@@ -129,9 +161,9 @@ def freeze(quantised: GraphNetwork) -> Graph:
         graph.grids.update(dict.fromkeys(group, grid))
     for index, node in enumerate(graph.nodes):
         if node.op in ("conv", "linear"):
-            function = "conv2d" if node.op == "conv" else "linear"
-            quantiser = hooks[f"pre_hooks.{module_name(index)}/{function}/0__1.0"]
-            quantise_node(node, _scales_of(quantiser), graph.grids[node.inputs[0]])
+            quantiser = hooks[_weight_hook(graph, index)]
+            scales, grid = _scales_of(quantiser), graph.grids[node.inputs[0]]
+            quantise_node(node, scales, grid, quantiser.num_bits)
     return graph
 
 
@@ -250,8 +282,11 @@ def _scales_of(quantiser: Any) -> np.ndarray:
     return scale.detach().numpy().astype(np.float32)
 
 
-def dummy_quantised(graph: Graph) -> Graph:
-    """An int8 graph with arbitrary grids: the size of the file before there is any training."""
+def dummy_quantised(graph: Graph, narrow: Sequence[int] = ()) -> Graph:
+    """A quantised graph with arbitrary grids: the size of the file before there is any training.
+
+    `narrow` are the places of the nodes whose weights have four bits.
+    """
     quantised = deepcopy(graph)
     for index, group in enumerate(scale_groups(quantised)):
         # No two alike, since equal grids are stored once; a relu's zero is the lowest number.
@@ -260,9 +295,10 @@ def dummy_quantised(graph: Graph) -> Graph:
         grid = Grid((1 + index / 1024) / 16, -128 if starts_at_zero else index % 100)
         grid = _fixed_grid(quantised, group) or grid
         quantised.grids.update(dict.fromkeys(group, grid))
-    for node in quantised.nodes:
+    for index, node in enumerate(quantised.nodes):
         if node.op in ("conv", "linear"):
+            bits = 4 if index in narrow else 8
             weight = node.tensors["weight"].reshape(len(node.tensors["weight"]), -1)
-            scale = np.maximum(np.abs(weight).max(1) / 127, 1e-8)
-            quantise_node(node, scale, quantised.grids[node.inputs[0]])
+            scale = np.maximum(np.abs(weight).max(1) / most_of(bits), 1e-8)
+            quantise_node(node, scale, quantised.grids[node.inputs[0]], bits)
     return quantised

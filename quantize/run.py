@@ -1,4 +1,4 @@
-"""A trained run → its int8 network: folded, ranges measured, trained on with rounding in place."""
+"""A trained run → its network of integers: folded, ranges measured, trained on with rounding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,17 +16,19 @@ from edge_asc.graph.fold import fold
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.graph.trace import trace
 from edge_asc.quantize import qat
+from edge_asc.quantize.mixed import FileBytes, layers_to_narrow
+from edge_asc.runtime.metadata import Weights
 from edge_asc.training.fit import fit_material
 from edge_asc.training.inputs.examples import inputs, spread
 from edge_asc.training.losses.answers import GivenAnswers
 from edge_asc.training.losses.distillation import load_teachers
 from edge_asc.training.run import Material, labelled, measure, prepare, save_pictures
 from edge_asc.training.run_folder import (
-    QUANTISED,
     Run,
     load_network,
     only_one,
     provenance,
+    quantised_folder,
     read_rows,
     read_run,
     removed_if_empty,
@@ -64,14 +66,17 @@ def quantize_run(
     answers: Path | None = None,
     progress: bool = True,
     cache: Path | None = None,
+    file_bytes: FileBytes | None = None,
 ) -> Path:
     """Quantise a finished run, into RUN/quantized; arguments as of `edge_asc.api.run.Run.quantize`.
 
     Settings are given as `overrides` such as `quantize.epochs=10`; a resumed training keeps those
-    it was started with. `cache` is the folder of the feature cache, None the user's.
+    it was started with. `cache` is the folder of the feature cache, None the user's. `file_bytes`
+    tells what a file takes; `quantize.bytes` needs it.
 
     Returns:
-        RUN/quantized, with weights.pt, nncf.json, quantize.json, metrics.json.
+        RUN/quantized, or RUN/quantized-int4 or -mixed where the settings' weights are these, with
+        weights.pt, nncf.json, quantize.json, metrics.json.
 
     Raises:
         ValueError: no finished run, quantised already (without `resume`), or other settings than
@@ -81,11 +86,14 @@ def quantize_run(
     if answers is not None and teachers:
         raise ValueError("give teachers or their answers, not both")
     description = read_run(run)
-    folder = run / QUANTISED
+    settings = with_overrides(description.settings(), overrides)
+    folder = quantised_folder(run, settings.quantize.weights)
     asked = Asked(overrides, [*map(str, teachers)], answers)
     with removed_if_empty(folder), only_one(folder, "quantises"):
         if not (resume and (folder / "weights.pt").exists()):
-            _quantise(run, description, folder, ptq, asked, resume, data, progress, cache)
+            _quantise(
+                run, description, folder, ptq, asked, resume, data, progress, cache, file_bytes
+            )
         _draw(folder, description)
     return folder
 
@@ -100,6 +108,7 @@ def _quantise(
     data: Path | SceneDataset | None,
     progress: bool,
     cache: Path | None,
+    file_bytes: FileBytes | None,
 ) -> None:
     """All but the pictures; arguments as of `quantize_run`."""
     _check_free(folder, resume or ptq)
@@ -115,10 +124,14 @@ def _quantise(
     material = replace(material, frontend=description.front_end(), n_frames=description.n_frames)
     clips = spread(material.train, config.quantize.range_clips)
     features = inputs(material.train, clips, material.frontend, material.n_frames)
-    quantised = qat.prepare(network, features.split(RANGE_BATCH))
+    batches = features.split(RANGE_BATCH)
     method = "ptq" if ptq else "qat"
     settings = {"method": method, "config": config.to_dict(), "teachers": names, "answers": told}
     write_json(folder / SETTINGS, settings | {"provenance": provenance()})
+    narrow = layers_to_narrow(
+        network, batches, config.quantize.weights, config.quantize.bytes, file_bytes
+    )
+    quantised = qat.prepare(network, batches, narrow)
     rows: list[dict[str, Any]] = []
     if not ptq:
         rows = fit_material(
@@ -198,16 +211,17 @@ def float_network(run: Path, description: Run) -> GraphNetwork:
     return GraphNetwork(graph).eval()
 
 
-def load_quantised(run: Path) -> GraphNetwork:
+def load_quantised(run: Path, weights: Weights = "int8") -> GraphNetwork:
     """The quantised network of a run.
 
     Raises:
-        ValueError: the run has not been quantised.
+        ValueError: the run has not been quantised to such weights.
     """
-    folder = run / QUANTISED
+    folder = quantised_folder(run, weights)
     if not (folder / "weights.pt").exists():
+        wanted = "" if weights == "int8" else f" --weights {weights}"
         raise ValueError(
-            f"{run} has no int8 network yet: run `edge-asc quantize {run}`"
+            f"{run} has no {weights} network yet: run `edge-asc quantize {run}{wanted}`"
             " (or, quicker and less accurate, with --ptq)"
         )
     return qat.load(float_network(run, read_run(run)), folder).eval()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
@@ -15,12 +15,13 @@ from edge_asc.data.dataset import SceneDataset
 from edge_asc.data.open import open_dataset
 from edge_asc.export.model_file import ModelFile
 from edge_asc.files import read_json
+from edge_asc.runtime.metadata import Weights
 from edge_asc.training.run_folder import (
     DEFAULT_ROOT,
-    QUANTISED,
     load_network,
     new_run_folder,
     newest_run,
+    quantised_folder,
     read_rows,
     read_run,
     removed_if_empty,
@@ -85,15 +86,17 @@ class Run(PathLike[str]):
     def metrics(self) -> dict[str, Any]:
         """Figures of the finished training: `val` and `test` hold accuracy, log loss and more.
 
-        Under `int8` those of the quantised network, where there is one.
+        Under `int8`, `int4` and `mixed` those of the quantised networks, where there are.
 
         Raises:
             OSError: the run is not finished.
         """
-        quantised = self.path / QUANTISED / "metrics.json"
         found: dict[str, Any] = read_json(self.path / "metrics.json")
-        int8 = {"int8": read_json(quantised)} if quantised.is_file() else {}
-        return {**found, **int8}
+        for weights in get_args(Weights):
+            quantised = quantised_folder(self.path, weights) / "metrics.json"
+            if quantised.is_file():
+                found[weights] = read_json(quantised)
+        return found
 
     @property
     def history(self) -> list[dict[str, float | None]]:
@@ -117,6 +120,7 @@ class Run(PathLike[str]):
     def quantize(
         self,
         *,
+        weights: "Weights | None" = None,
         ptq: bool = False,
         resume: bool = False,
         data: SceneDataset | str | PathLike[str] | None = None,
@@ -125,9 +129,12 @@ class Run(PathLike[str]):
         progress: bool = True,
         **settings: Any,
     ) -> "Run":
-        """Quantise to int8: fold, measure ranges, and train on with rounding in place.
+        """Quantise to int8, or to weights of four bits: fold, and train on with rounding in place.
 
         Args:
+            weights: "int8"; "int4": four bits in every layer where they save something; "mixed": in
+                those that lose least, until the file has `bytes=N` or nine tenths are saved;
+                None: as the run's settings say. Activations have eight bits.
             ptq: measure ranges only: quick, and a little less accurate.
             resume: go on where it stopped.
             data: the data set, if it has moved; None: the run's own.
@@ -137,18 +144,21 @@ class Run(PathLike[str]):
             settings: of `[quantize]`, such as `epochs=10`, or by full names.
 
         Returns:
-            This run, now with an int8 network.
+            This run, now with such a network beside those it had.
 
         Raises:
             ValueError: quantised already, not finished, or an unknown setting.
             OSError: the data set cannot be read.
         """
+        from edge_asc.export.file_bytes import of_layers
         from edge_asc.quantize.run import quantize_run
 
+        settings |= {"weights": weights} if weights else {}
         quantize_run(
             self.path,
             ptq=ptq,
             overrides=[f"{full_name(k, SECTIONS)}={json.dumps(v)}" for k, v in settings.items()],
+            file_bytes=of_layers(self.path),
             resume=resume,
             data=Path(data) if isinstance(data, str | PathLike) else data or self._data,
             teachers=[Path(teacher) for teacher in teachers],
@@ -173,7 +183,8 @@ class Run(PathLike[str]):
         """Write a model file that keeps its size rule and computes what was trained, or none.
 
         Args:
-            precision: "int8" (of a quantised run), "float16" or "float32"; None: the preset's.
+            precision: "int8", "int4" or "mixed" (of a run that was quantised so), "float16" or
+                "float32"; None: the preset's.
             format: "tflite" or "onnx".
             rule: size rule to keep; None: the preset's.
             enforced: whether a file over the rule is refused; else it holds a warning.
@@ -188,7 +199,7 @@ class Run(PathLike[str]):
             OverBudget: the file would be over the rule.
             ParityError: the file computes something else than torch.
             FileExistsError: such a file holds something else, and `overwrite` is not set.
-            ValueError: an unknown precision, format or rule, no int8 network yet, or a window that
+            ValueError: an unknown precision, format or rule, no such network yet, or a window that
                 the network does not take.
         """
         from edge_asc.export.run import export_run

@@ -12,7 +12,7 @@ from edge_asc.budget.score import score_table
 from edge_asc.runtime.tta import heard
 
 WIDE = 110  # characters that all columns take with room for names
-BYTES_PER_WEIGHT = {"int8": 1, "float16": 2, "float32": 4}
+BYTES_PER_WEIGHT = {"int4": 0.5, "int8": 1, "float16": 2, "float32": 4}
 
 
 def print_report(
@@ -170,5 +170,6 @@ def what_fits(inventory: Inventory, limit_bytes: int = 128_000) -> list[str]:
         f"{limit_bytes:,} bytes less {overhead:,} of graph, names and metadata leave room for:"
     ]
     for precision, width in BYTES_PER_WEIGHT.items():
-        lines.append(f"  {room // width:>9,} parameters in {precision} (bytes each: {width})")
+        fitting = int(room / width)
+        lines.append(f"  {fitting:>9,} parameters in {precision} (bytes each: {width})")
     return [*lines, f"  {inventory.parameters:>9,} are in this network"]

@@ -198,8 +198,9 @@ _RULES = (
             Limit("weights not in int8", 0, "weights", "parameters", weights_beyond_int8),
             _macs_per_second(nessi_macs),
         ),
-        "128 K parameters in int8, zeros too, as NeSsi counts a TFLite file: bytes of constant op "
-        "inputs, an int32 bias for four. MACs of convolutions, linear layers, means, pools, sums.",
+        "128 K parameters in int8 (not in four bits), zeros too, as NeSsi counts a TFLite file: "
+        "bytes of constant op inputs, an int32 bias for four. MACs of convolutions, linear layers, "
+        "means, pools, sums.",
     ),
     Rule(
         "dcase2024",

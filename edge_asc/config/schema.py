@@ -18,7 +18,7 @@ from edge_asc.config.own_code import agree, is_own
 from edge_asc.config.preset_files import PRESETS as PRESETS
 from edge_asc.config.preset_files import read_preset
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.runtime.metadata import MOST_VIEWS
+from edge_asc.runtime.metadata import MOST_VIEWS, Precision, Weights
 
 Count = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
@@ -140,6 +140,8 @@ class QuantizeConfig(Section, frozen=True):
     batch_size: Count | None = None  # None: as in training
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
     range_clips: Count = 128
+    weights: Weights = "int8"  # int4: four bits where it pays; mixed: in the layers that lose least
+    bytes: Whole = 0  # mixed: the size of the larger file to keep; 0: nine tenths of int4's saving
 
     def schedule(self, train: TrainConfig) -> TrainConfig:
         """Return the training section of the quantised network: short cosine, not compiled."""
@@ -175,7 +177,7 @@ class Config(Section, frozen=True):
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     rule: str = "edge-128k"  # the budget that export enforces
-    precision: Literal["float32", "float16", "int8"] = "int8"  # what it is meant to ship in
+    precision: Precision = "int8"  # what it is meant to ship in
 
     def front_end(self) -> FrontEnd:
         """Return the front end, without data set statistics."""
@@ -307,6 +309,8 @@ def _check_together(config: Config) -> None:
         raise ValueError(
             "augment.impulse_responses needs data.microphones above 0: how many hear each clip"
         )
+    if config.quantize.bytes and config.quantize.weights != "mixed":
+        raise ValueError("quantize.bytes needs quantize.weights = 'mixed', which chooses by size")
     if config.data.target == "abstract" and config.model.abstract:
         raise ValueError("data.target = 'abstract' needs model.abstract = false")
     if train.select == "best" and config.data.val_fraction == 0:

@@ -1,7 +1,8 @@
 """A .tflite file of ours → the graph it was written from: `to_tflite` of it gives the same bytes.
 
 So a file can be built upon where there is no torch: its last layer taken off, another put on.
-Only what `to_tflite` writes is understood, in float32 and int8; names of inner values are gone.
+Only what `to_tflite` writes is understood; names of inner values are gone. What a float16 file
+holds comes back as float32, to be written with `half`.
 """
 
 import math
@@ -14,6 +15,7 @@ import numpy as np
 from edge_asc.budget.tflite.schema import Operator, Subgraph, Tensor, read_subgraphs
 from edge_asc.budget.tflite.shapes import SAME
 from edge_asc.graph.graph import Graph, Grid, Node
+from edge_asc.runtime.formats.four_bits import unpacked
 
 # schema.fbs: ActivationFunctionType of bounds that operators take in
 FUSED_BOUNDS = {(0.0, math.inf): 1, (-1.0, 1.0): 2, (0.0, 6.0): 3}
@@ -56,6 +58,9 @@ class _Reader:
     turned: dict[int, int] = field(default_factory=dict)  # half a flatten: tensor -> its source
     parted: dict[int, tuple[int, int]] = field(default_factory=dict)  # to a source, and channels
     same: dict[int, int] = field(default_factory=dict)  # a copy, for a second name -> the first
+    halves: dict[int, int] = field(
+        default_factory=dict
+    )  # float32 weights -> as float16 in the file
 
     def take(self, operator: Operator) -> None:
         """Add what an operator stands for."""
@@ -93,9 +98,14 @@ class _Reader:
 
     def numbers(self, tensor: int) -> np.ndarray:
         """A constant, in the file's layout."""
-        found: Tensor = self.file.tensors[tensor]
-        if found.data is None or found.dtype not in ("float32", "int8", "int32"):
-            raise ValueError(f"weights in {found.dtype}: only float32 and int8 are read back")
+        found: Tensor = self.file.tensors[self.halves.get(tensor, tensor)]
+        if found.data is None or found.dtype not in READ_BACK:
+            raise ValueError(f"weights in {found.dtype}: only {', '.join(READ_BACK)} are read back")
+        if found.dtype == "float16":
+            halves = np.frombuffer(found.data, "<f2")
+            return halves.reshape(found.shape).astype(np.float32)
+        if found.dtype == "int4":
+            return unpacked(found.data, math.prod(found.shape)).reshape(found.shape)
         return np.frombuffer(found.data, found.dtype).reshape(found.shape).copy()
 
     def grid(self, tensor: int) -> Grid | None:
@@ -116,7 +126,8 @@ class _Reader:
         if not scales or grid is None:
             return tensors, {}
         tensors["weight_scale"] = np.full(len(tensors["bias"]), scales, np.float32)
-        return tensors, {"input_scale": grid.scale}
+        narrow = {"weight_bits": 4} if self.file.tensors[weight].dtype == "int4" else {}
+        return tensors, {"input_scale": grid.scale, **narrow}
 
     def flattened(self, tensor: int) -> str:
         """A vector out of `[1, 1, 1, C]`, for which the file needs no operator."""
@@ -152,6 +163,10 @@ def bounds_taken(operator: Operator, slot: int) -> dict[str, Any]:
     if code == FUSED_BOUNDS[0.0, math.inf]:
         return {"relu": True}
     return {"clip": BOUNDS[code]} if code in BOUNDS else {}
+
+
+def _dequantize(reader: _Reader, operator: Operator) -> None:
+    (reader.halves[operator.outputs[0]],) = operator.inputs
 
 
 def _pad(reader: _Reader, operator: Operator) -> None:
@@ -383,10 +398,12 @@ def _take(reader: _Reader, operator: Operator, axis: int, indices: tuple[int, ..
     reader.add("take", operator, axis=0 if is_vector else GRAPH_AXIS[axis], indices=indices)
 
 
+READ_BACK = ("float32", "float16", "int8", "int4", "int32")
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 READERS: dict[str, Callable[[_Reader, Operator], None]] = {
     **dict.fromkeys(("PAD", "PADV2"), _pad),
     **dict.fromkeys(CONVOLUTIONS, _conv),
+    "DEQUANTIZE": _dequantize,
     "FULLY_CONNECTED": _linear,
     **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), _pool),
     "MEAN": _reduce({(1, 2): "global_mean"}, "axis_mean"),

@@ -2,7 +2,8 @@
 
 Values are named and laid out `[C, M, F]` (channels, mels, frames; the batch axis is left out).
 A float graph holds float32 weights; a quantised one holds int8 weights with one scale a channel,
-int32 biases, and a `Grid` for every value. Writers read this list and know nothing of torch.
+int32 biases, and a `Grid` for every value. Weights of a layer may lie within the numbers of four
+bits (`weight_bits`), and are then stored so. Writers read this list and know nothing of torch.
 """
 
 import math
@@ -203,6 +204,11 @@ def bounds_of(node: Node) -> tuple[float, float] | None:
     if node.op == "clip":
         return node.attributes["low"], node.attributes["high"]
     return node.attributes.get("clip")
+
+
+def weight_bits(node: Node) -> int:
+    """Bits that a file stores each weight of a quantised layer in: 8, or 4."""
+    return node.attributes.get("weight_bits", 8)
 
 
 def per_channel(values: np.ndarray, ndim: int) -> np.ndarray:

@@ -134,6 +134,7 @@ def as_float(graph: Graph) -> Graph:
         if "weight_scale" in node.tensors:
             node.tensors = dict(zip(("weight", "bias"), dequantised(node), strict=True))
             del node.attributes["input_scale"]
+            node.attributes.pop("weight_bits", None)
     graph.grids, graph.known_grids = {}, graph.grids
     return graph
 

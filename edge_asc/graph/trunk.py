@@ -1,4 +1,4 @@
-"""The part of an int8 .tflite file of ours that turns features into an embedding.
+"""The part of a .tflite file of ours in integers that turns features into an embedding.
 
 An encoder's file ends there. Of a classifier's file the last layer is taken off.
 """
@@ -18,7 +18,7 @@ class Trunk:
     """What is built upon.
 
     Attributes:
-        graph: int8, without a head; its output `scene` is the embedding.
+        graph: quantised, without a head; its output `scene` is the embedding.
         n_frames: that its input is declared with.
         metadata: what the file says.
     """
@@ -42,7 +42,7 @@ def read_trunk(path: Path) -> Trunk:
     """Read a file that can be built upon.
 
     Raises:
-        ValueError: no .tflite file of ours, not int8, or one whose last layer cannot be taken off.
+        ValueError: no .tflite file of ours in integers, or its last layer cannot be taken off.
         OSError: it cannot be read.
     """
     data = path.read_bytes()

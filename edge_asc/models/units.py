@@ -86,7 +86,7 @@ class ConvUnit(nn.Module):
 class ParallelConv(nn.Module):
     """k x k, 1 x k, k x 1 and 1 x 1 convolutions, each with batch norm, added; k is odd.
 
-    They compute one k x k convolution, which is all that a file has of them (`graph.folding.parallel`), but
+    They compute one k x k convolution, which is all that a file has of them, but
     learn otherwise: the middle and its row and column have gradients of their own. After Ding et
     al., "ACNet", 2019. `[B, in, M, F] -> [B, out, M', F']`.
     """

@@ -10,7 +10,8 @@ from edge_asc.evaluation.report import percent
 from edge_asc.report.charts import Chart
 from edge_asc.report.sources import Missing, Sources
 
-EXPORT_FLAGS = {"int8": "--int8", "float16": "--fp16", "float32": "--fp32"}
+EXPORT_FLAGS = {"int8": "--int8", "int4": "--int4", "mixed": "--mixed", "float16": "--fp16",
+                "float32": "--fp32"}  # fmt: skip
 
 
 def sizes(sources: Sources) -> Any:

@@ -4,12 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from edge_asc.files import read_json
-from edge_asc.training.run_folder import QUANTISED, Run, read_rows, read_run
+from edge_asc.runtime.metadata import Weights
+from edge_asc.training.run_folder import Run, quantised_folder, read_rows, read_run
 
 METRICS, ROWS = "metrics.json", "metrics.csv"
 PARTS = {"val": "validation", "test": "test"}
@@ -66,7 +67,7 @@ class Sources:
     folder: Path  # of the run
     run: Run
     summary: dict[str, Any]  # its metrics.json; empty while it trains
-    # trained network, int8 network, and every evaluation in the folder
+    # trained network, networks of integers, and every evaluation in the folder
     measured: tuple[Measured, ...]
     rows: list[dict[str, float]]  # its metrics.csv; empty where there is none
     quantised_rows: list[dict[str, float]]  # that of int8 training
@@ -94,19 +95,22 @@ def read_sources(folder: Path) -> Sources:
         summary=_json(folder / METRICS),
         measured=(
             *_parts(folder / METRICS, "float32 in torch", run.labels),
-            *_parts(folder / QUANTISED / METRICS, _int8_name(folder), run.labels),
+            *(part for weights in get_args(Weights) for part in _quantised(folder, weights, run)),
             *_of_evaluations(folder),
         ),
         rows=_rows(folder / ROWS),
-        quantised_rows=_rows(folder / QUANTISED / ROWS),
+        quantised_rows=_rows(quantised_folder(folder) / ROWS),
         exports=tuple(files),
         parity=_json(folder / "export" / "parity.json"),
     )
 
 
-def _int8_name(folder: Path) -> str:
+def _quantised(folder: Path, weights: Weights, run: Run) -> list[Measured]:
+    """Figures of a run's network of integers."""
+    path = quantised_folder(folder, weights) / METRICS
     methods = {"qat": ", trained on", "ptq": ", ranges measured"}
-    return "int8 in torch" + methods.get(_json(folder / QUANTISED / METRICS).get("method", ""), "")
+    method = methods.get(_json(path).get("method", ""), "")
+    return _parts(path, f"{weights} in torch{method}", run.labels)
 
 
 def _parts(path: Path, model: str, labels: Sequence[str]) -> list[Measured]:

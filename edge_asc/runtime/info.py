@@ -105,6 +105,7 @@ def file_text(info: dict[str, Any]) -> str:
     size = f"{info['file_bytes']:,} bytes"
     lines = [
         f"{shown(info['file'])}: {metadata.name}, {metadata.precision}, {size}",
+        *_stored(metadata),
         f"  integrity   {INTEGRITY[info['integrity']]}",
         f"  window      {metadata.clip_s:g} s{heard(metadata.views)}{_static(metadata)}",
         f"  front end   {_frontend_line(FrontEnd.from_dict(metadata.frontend))}",
@@ -122,6 +123,17 @@ def _static(metadata: Metadata) -> str:
     if metadata.frames is None:
         return ""
     return f"; static: {metadata.frames} frames and no other number"
+
+
+STORED: dict[str, str] = {
+    "int4": "four bits in large layers, eight in the others; unpacked as the file is loaded",
+    "mixed": "four bits where they cost least, eight elsewhere; unpacked as the file is loaded",
+}
+
+
+def _stored(metadata: Metadata) -> list[str]:
+    words = STORED.get(metadata.precision)
+    return [f"  weights     {words}"] if words else []
 
 
 def _scenes(metadata: Metadata) -> str:

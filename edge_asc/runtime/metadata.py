@@ -20,9 +20,13 @@ from edge_asc.shown import shown
 METADATA_KEY = "edge_asc"
 MOST_VIEWS = 100
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.001, 1000.0
-SCHEMA = 1  # raised when older readers would misread a newer metadata
+SCHEMA = 2  # the newest that is read; raised when older readers would misread newer metadata
+FIRST_SCHEMA, FOUR_BIT_SCHEMA = 1, 2  # older readers know no weights of four bits
 
-Precision = Literal["float32", "float16", "int8"]
+Weights = Literal[
+    "int8", "int4", "mixed"
+]  # of 8 bits, of 4 where it pays, of 4 where it costs least
+Precision = Literal["float32", "float16", "int8", "int4", "mixed"]
 Format = Literal["tflite", "onnx"]
 Kind = Literal["classifier", "encoder"]
 ALTERED = "damaged or altered: its bytes are not those it was written with (digest)"
@@ -80,7 +84,7 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
         clip_s: Seconds of audio the network saw in training.
         views: How often it is asked about a window, shifted in time; the mean is its answer.
         frames: Of a static file, the only number that it takes at once; None: others as well.
-        precision: What the weights are stored as.
+        precision: What the weights are stored as; `mixed` is four and eight bits.
         provenance: Data set, fold, seed, versions, git commit, date.
         budget: Rule, and whether the export enforced it.
         warnings: What a user should know, one line each.
@@ -91,7 +95,7 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
             them is no label's probability.
     """
 
-    schema: int = SCHEMA
+    schema: int = FIRST_SCHEMA
     name: str
     labels: list[str]
     abstract_labels: list[str] = []
@@ -109,6 +113,8 @@ class Metadata(msgspec.Struct, kw_only=True, frozen=True):
 
     def __post_init__(self) -> None:
         check_schema(self.schema)
+        if self.precision in ("int4", "mixed"):
+            msgspec.structs.force_setattr(self, "schema", max(self.schema, FOUR_BIT_SCHEMA))
         for name in ("labels", "abstract_labels", "warnings"):  # they reach terminals, logs, pages
             msgspec.structs.force_setattr(self, name, [shown(text) for text in getattr(self, name)])
         msgspec.structs.force_setattr(self, "name", shown(self.name))

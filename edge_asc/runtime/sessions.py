@@ -17,6 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_asc.runtime.formats.unsigned_weights import unsigned_weights
+from edge_asc.runtime.formats.wide_onnx import wide_onnx
+from edge_asc.runtime.formats.wide_tflite import wide_tflite
 
 Array = np.ndarray
 Logits = dict[str, Array]
@@ -82,9 +84,9 @@ class TFLiteSession:
     """
 
     def __init__(self, interpreter_class: Callable[..., Any], content: bytes, threads: int) -> None:
-        self._content = content  # the interpreter reads weights from it in place
+        self._content = wide_tflite(content)  # the interpreter reads weights from it in place
         with without_notes():
-            self._interpreter = interpreter_class(model_content=content, num_threads=threads)
+            self._interpreter = interpreter_class(model_content=self._content, num_threads=threads)
             self._interpreter.allocate_tensors()
         (self._input,) = self._interpreter.get_input_details()
         self._outputs = {d["name"]: d for d in self._interpreter.get_output_details()}
@@ -145,7 +147,7 @@ class OnnxSession:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only; its warnings are about the optimiser
         self._session = onnxruntime.InferenceSession(
-            unsigned_weights(content), options, providers=["CPUExecutionProvider"]
+            wide_onnx(unsigned_weights(content)), options, providers=["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
         self._names = [output.name for output in self._session.get_outputs()]

@@ -33,9 +33,10 @@ class Encoder:
         n_frames: that its input is declared with.
         frontend: its features.
         window_s: seconds of sound it hears at once.
+        precision: of its weights, as its file says.
 
     Raises:
-        ValueError: no .tflite file of ours, not int8, or one whose last layer cannot be taken off.
+        ValueError: no .tflite file of ours in integers, or its last layer cannot be taken off.
         OSError: the file cannot be read.
     """
 
@@ -49,7 +50,7 @@ class Encoder:
             taught.get("encoder", metadata.name) if isinstance(taught, dict) else metadata.name
         )
         self.frontend = FrontEnd.from_dict(metadata.frontend)
-        self.window_s = metadata.clip_s
+        self.window_s, self.precision = metadata.clip_s, metadata.precision
         self._content = to_tflite(self.graph, self.n_frames)
         self.digest = digest_of(self.graph)
         name = choose_runtime("tflite")

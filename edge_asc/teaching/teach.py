@@ -215,7 +215,7 @@ def describe(
         labels=list(labels),
         frontend=encoder.frontend.to_dict(),
         clip_s=encoder.window_s,
-        precision="int8",
+        precision=encoder.precision,
         provenance={
             "dataset": dataset,
             "taught": {"encoder": encoder.name, "sha256": encoder.digest[:12]},

@@ -26,12 +26,12 @@ from edge_asc.config.schema import Config, config_from_dict
 from edge_asc.files import is_held_elsewhere, read_json
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.classifier import version_of
+from edge_asc.runtime.metadata import Weights
 
 if TYPE_CHECKING:
     from torch import nn
 
 DEFAULT_ROOT = Path("edge-asc-runs")
-QUANTISED = "quantized"  # folder in a run's, of its int8 network
 BASE = "base.tflite"  # copy in a run's folder of the model file it began with
 TIME_STAMP = re.compile(r"\d{8}-\d{6}-")  # begins the name of a run that was given none
 PACKAGE_LIST = "packages.txt"
@@ -124,6 +124,11 @@ def _figure(text: str | None) -> float | None:
     if not text:
         return None
     return int(text) if text.isdigit() else float(text)
+
+
+def quantised_folder(run: Path, weights: Weights = "int8") -> Path:
+    """Folder in a run's of its network with such weights."""
+    return run / ("quantized" if weights == "int8" else f"quantized-{weights}")
 
 
 def newest_run(root: Path | str = DEFAULT_ROOT, finished: bool = False) -> Path:

@@ -23,6 +23,7 @@ from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
+from edge_asc.quantize.four_bits import layers_of_four_bits
 from edge_asc.quantize.half import round_to_half
 from edge_asc.runtime.metadata import Format, Metadata, Precision
 from networks import ANY_LENGTH, CASES, Case
@@ -45,12 +46,14 @@ NETWORKS: dict[str, Case] = {
 
 
 def deployment_graphs(case: Case) -> dict[Precision, Graph]:
-    """The graph that a file of each precision holds; int8 without training on."""
+    """The graph that a file of each precision holds; integers without training on."""
     graph = taught_graph(case)
     graphs: dict[Precision, Graph] = {"float32": graph, "float16": round_to_half(graph)}
-    if case is not ROOTS:  # which has no int8 form
+    if case is not ROOTS:  # which has no form in integers
         x, _ = clips(N_CLIPS, case.n_mels, case.n_frames, seed=100)
         graphs["int8"] = qat.freeze(qat.prepare(GraphNetwork(graph), [x]))
+        narrow = layers_of_four_bits(graph)
+        graphs["int4"] = qat.freeze(qat.prepare(GraphNetwork(graph), [x], narrow))
     return graphs
 
 

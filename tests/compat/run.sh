@@ -72,9 +72,9 @@ new_environment "$python" "$root/.venv-compat" "$work"/wheel/*.whl \
 "$root/.venv-compat/bin/python" tests/compat/check_files.py "$work/files"
 emulator=$(command -v qemu-x86_64 || command -v qemu-x86_64-static || :)
 if [ -n "$emulator" ]; then
-    echo "== the int8 files in onnxruntime 1.19.2 on a processor without VNNI, emulated"
+    echo "== the files of integers in onnxruntime 1.19.2 on a processor without VNNI, emulated"
     mkdir "$work/int8"
-    cp "$work"/files/*-int8.onnx "$work"/files/*-int8.npz "$work/int8"
+    cp "$work"/files/*-int[48].onnx "$work"/files/*-int[48].npz "$work/int8"
     quietly "$emulator" -cpu Haswell "$root/.venv-compat/bin/python" tests/compat/check_files.py \
         "$work/int8"
 fi

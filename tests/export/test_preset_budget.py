@@ -20,7 +20,7 @@ from edge_asc.runtime.metadata import Format, Precision
 from presets import FLATTENS, one_per_model
 from tiny_models import write_model
 
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
 FORMATS: tuple[Format, ...] = get_args(Format)
 TOO_LARGE = FLATTENS  # the published networks, which the others are to replace
 
@@ -51,6 +51,27 @@ def test_every_preset_is_counted_in_every_precision(preset: str, precision: Prec
     assert inventory.parameters == counted(preset, "float32").parameters
     assert inventory.nonzero == inventory.parameters  # no zero of initialisation is a saving
     assert inventory.macs == counted(preset, "float32").macs > 0
+
+
+def test_weights_of_four_bits_are_counted_as_they_are_stored() -> None:
+    wide, narrow = counted("quickstart", "int8"), counted("quickstart", "int4")
+    assert narrow.file_bytes == max(file_sizes("quickstart", "int4").values())
+    four_bits = [c for c in narrow.constants if c.dtype == "int4"]
+    saved = sum(c.count // 2 for c in four_bits)
+    assert saved > narrow.parameters / 4  # most of them have four bits
+    # Places in a file are multiples of 16 bytes.
+    assert wide.file_bytes and narrow.file_bytes
+    assert wide.file_bytes - narrow.file_bytes == pytest.approx(saved, abs=16 * len(four_bits))
+    dcase2024 = RULES["dcase2024"].measure(narrow)[0]
+    assert dcase2024.value == sum(
+        c.wide_bytes for c in narrow.constants if c.role in ("weight", "bias")
+    )
+    assert not within("dcase2022", narrow)  # which asks for int8
+
+
+def test_mixed_weights_need_a_trained_network() -> None:
+    with pytest.raises(ValueError, match="it is for runs"):
+        counted("quickstart", "mixed")
 
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name.startswith("esc")])

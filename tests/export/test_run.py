@@ -29,13 +29,14 @@ from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.graph import Graph
 from edge_asc.quantize.run import quantize_run
 from edge_asc.runtime.classifier import Classifier
-from edge_asc.runtime.metadata import Format, Metadata, Precision, read_metadata
+from edge_asc.runtime.metadata import Format, Metadata, Precision, Weights, read_metadata
 from edge_asc.training.run_folder import read_run
 from edge_asc.training.step import SceneModule
 from warm_start import Started
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+WEIGHTS: tuple[Weights, ...] = get_args(Weights)
 N_TEST_CLIPS = 40  # of one fold
 
 
@@ -43,15 +44,18 @@ N_TEST_CLIPS = 40  # of one fold
 def quantised_run(
     request: pytest.FixtureRequest, trained_run: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A quantised copy of the trained run; the folder bears the name of the method."""
+    """A copy of the trained run with all weights; the folder bears the name of int8's method."""
     folder = shutil.copytree(trained_run, tmp_path_factory.mktemp("quantised") / request.param)
     quantize_run(folder, ptq=request.param == "ptq", progress=False)
+    for weights in WEIGHTS[1:]:
+        overrides = [f"quantize.weights={weights}"]
+        quantize_run(folder, ptq=True, overrides=overrides, progress=False)
     return Path(folder)
 
 
 @pytest.fixture(scope="module")
 def files(quantised_run: Path) -> dict[str, ModelFile]:
-    """All six files of a run, by name."""
+    """A run's file of each precision and format, by name."""
     written = [
         file
         for precision in PRECISIONS
@@ -74,7 +78,7 @@ def test_parity_holds_every_file(quantised_run: Path, files: dict[str, ModelFile
     for name, figures in record.items():
         assert figures["clips"] == 16
         assert figures["argmax_agreement"] >= 0.9  # a tie of two int8 logits may fall either way
-        if "int8" in name:
+        if any(weights in name for weights in WEIGHTS):
             assert figures["largest_difference_steps"] <= MOST_STEPS
         else:
             assert figures["largest_difference_relative"] <= MOST_RELATIVE
@@ -152,8 +156,10 @@ def test_cards_are_complete(quantised_run: Path, files: dict[str, ModelFile]) ->
 
 def check_provenance(metadata: Metadata, method: str) -> None:
     keys = {"dataset", "data_licence", "fold", "seed", "date", "git", "edge_asc", "torch"}
-    if metadata.precision == "int8":
-        assert metadata.provenance["quantised"] == method
+    if metadata.precision in WEIGHTS:
+        assert metadata.provenance["quantised"] == (
+            method if metadata.precision == "int8" else "ptq"
+        )
         keys |= {"quantised", "nncf"}
     assert set(metadata.provenance) == keys
     assert (metadata.provenance["fold"], metadata.provenance["seed"]) == (1, 0)

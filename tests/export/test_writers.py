@@ -12,10 +12,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edge_asc.export.to_onnx import to_onnx
 from edge_asc.export.to_tflite import to_tflite
-from edge_asc.graph.graph import Graph, per_channel
+from edge_asc.graph.graph import Graph, per_channel, weight_bits
 from edge_asc.graph.integers import quantise_node
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
+from edge_asc.quantize.four_bits import may_have_four_bits
 from edge_asc.quantize.half import round_to_half
 from exact_onnx import steps_of_each_op, with_integers_out
 from networks import ANY_LENGTH, CASES, Case
@@ -96,6 +97,25 @@ def test_file_computes_the_graph(case: Case, file_format: str, precision: str) -
             unit = graph.grids[value].scale * most if precision == "int8" else FLOAT
             limit = unit if precision == "int8" else unit * np.abs(ours).max()
             assert np.abs(ours - theirs).max() <= limit
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("name", ["compact", "full", "slim", "resnet-light"])
+def test_runtimes_read_weights_of_four_bits_themselves(name: str, file_format: str) -> None:
+    """As other programs do: our own sessions get them unpacked."""
+    case = next(case for case in CASES if case.name == name)
+    layers = [i for i, n in enumerate(case.graph().nodes) if n.op in ("conv", "linear")]
+    examples, _ = clips(16, case.n_mels, case.n_frames, seed=99)
+    network = GraphNetwork(taught_graph(case, n_clips=N_KINDS)).eval()
+    narrow = [i for i in layers if may_have_four_bits(network.graph.nodes[i])] or layers[1:-1:3]
+    graph = qat.freeze(qat.prepare(network, examples.split(8), narrow))
+    assert sum(weight_bits(node) == 4 for node in graph.nodes) == len(narrow) > 0
+    write, run = FORMATS[file_format]
+    x, _ = clips(10, case.n_mels, case.n_frames, seed=7)
+    with torch.no_grad():
+        ours = GraphNetwork(graph).eval()(x)[0].numpy()
+    theirs = run(write(graph, case.n_frames, METADATA), x[:, 0].numpy())[0]
+    assert np.abs(ours - theirs).max() <= STEPS * graph.grids[graph.outputs["scene"]].scale
 
 
 def test_a_file_with_one_scale_a_layer_computes_the_graph_too() -> None:

@@ -3,7 +3,7 @@
 #
 #   answer.sh MACHINE RUNTIME WHAT
 #
-# MACHINE: x86-64, or a board of userland.sh. WHAT: int8 or float16 (classify the clips), live, info
+# MACHINE: x86-64, or a board of userland.sh. WHAT: int8, int4 or float16 (classify the clips), live, info
 # or features. WORK, USERLAND, REFERENCE, PYTHON: see run.sh.
 set -eu
 machine=$1 runtime=$2 what=$3

@@ -23,7 +23,7 @@ import numpy as np
 REFERENCE = "x86-64"
 # Integer kernels round a step differently where multiply-adds are fused otherwise. Floats are
 # summed in another order.
-MOST_STEPS = {"int8": 4.0, "live": 4.0, "float16": 0.01}
+MOST_STEPS = {"int8": 4.0, "int4": 4.0, "live": 4.0, "float16": 0.01}
 MOST_FEATURE = 1e-5  # natural logarithms of powers, float32; between numpy 1 and 2
 HAIR = 1e-6  # of a step: probabilities are rounded
 
@@ -34,7 +34,7 @@ class Row:
 
     board: str
     runtime: str
-    what: str  # "int8", "float16", or "live": the int8 file on a stream
+    what: str  # "int8", "int4", "float16", or "live": the int8 file on a stream
     n: int  # clips, or decisions
     same: int  # of them: the same scene
     ties: int  # of the rest: the two likeliest scenes were within the tolerance

@@ -77,7 +77,7 @@ answers() { # MACHINE RUNTIME...
     shift
     mkdir -p "$WORK/answers/$machine"
     for runtime in "$@"; do
-        for what in info int8 float16 live; do echo "$machine $runtime $what"; done
+        for what in info int8 int4 float16 live; do echo "$machine $runtime $what"; done
         if [ "$runtime" = "$1" ]; then echo "$machine $runtime features"; fi
     done | xargs -P "$(nproc)" -L 1 "$here/answer.sh"
 }

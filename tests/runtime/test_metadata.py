@@ -61,7 +61,7 @@ def test_json_is_compact_and_keeps_unknown_keys_of_newer_writers_out() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ((b'"schema":1', b'"schema":2,"clip_s":"?"'), "schema 2; this edge-asc reads 1 to 1"),
+        ((b'"schema":1', b'"schema":3,"clip_s":"?"'), "schema 3; this edge-asc reads 1 to 2"),
         ((b'"int8"', b'"int7"'), "precision"),
         ((b'"clip_s":5.0', b'"clip_s":-5.0'), "clip_s"),
         ((b'["indoor","transport"]', b'["indoor","indoor"]'), "twice"),

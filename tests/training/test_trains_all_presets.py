@@ -17,7 +17,7 @@ from presets import FLATTENS, MODEL_OF, one_per_model
 from small_run import N_FRAMES, N_MELS, train_run
 
 FORMATS: tuple[Format, ...] = get_args(Format)
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+PRECISIONS: tuple[Precision, ...] = ("int4", "float32", "float16", "int8")
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,9 @@ def test_preset_trains_quantises_and_exports(preset: str, scenes: Path, tmp_path
     size = SIZE if MODEL_OF[preset] in FLATTENS else ()
     run = train_run(tmp_path / "run", scenes, preset, "frontend.f_max_hz=4000", *size)
     assert all(torch.isfinite(p).all() for p in load_network(run).parameters())
-    quantize_run(run, ptq=True, progress=False)
+    for weights in ("int8", "int4"):
+        overrides = [f"quantize.weights={weights}"]
+        quantize_run(run, ptq=True, overrides=overrides, progress=False)
     for precision in PRECISIONS:
         # The exporter has compared each file with torch; rules are another test's matter.
         written = export_run(run, precision=precision, formats=FORMATS, enforced=False)

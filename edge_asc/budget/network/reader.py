@@ -10,7 +10,6 @@ ones count like modules.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import prod
-from typing import get_args
 
 from torch import Tensor, nn
 
@@ -28,7 +27,11 @@ from edge_asc.budget.network.watch import Event, Watched, watch
 from edge_asc.runtime.metadata import Precision, one_line
 
 # Type and bits of weights, and of parameters with one axis: int8 networks add int32 biases.
-WEIGHTS = {"float32": ("float32", 32), "float16": ("float16", 16), "int8": ("int8", 8)}
+WEIGHTS: dict[str, tuple[str, int]] = {
+    "float32": ("float32", 32),
+    "float16": ("float16", 16),
+    "int8": ("int8", 8),
+}
 BIASES = {**WEIGHTS, "int8": ("int32", 32)}
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
@@ -67,7 +70,8 @@ def inventory_of_torch(
         input_shape: Such as `(1, 1, M, F)`.
         audio_s: Seconds of audio that such an input holds.
         precision: Width that parameters and activations are taken at: float32 4 bytes, float16 2,
-            int8 1 and parameters of one axis (biases) 4.
+            int8 1 and parameters of one axis (biases) 4. None of four bits: which layers have
+            those is decided in the folded network, whose file can be counted.
         trained: Whether zeros are there to stay. Biases begin at zero and will not end there, so
             an untrained network's parameters all count as non-zero.
         name: Stands in tables.
@@ -75,7 +79,7 @@ def inventory_of_torch(
     Raises:
         ValueError: no such precision, no audio, or an input that the network cannot take.
     """
-    if precision not in get_args(Precision):
+    if precision not in WEIGHTS:
         raise ValueError(f"precision must be one of {', '.join(WEIGHTS)}, not {precision!r}")
     if not 0 < audio_s < float("inf"):
         raise ValueError(f"seconds of audio must be above 0, not {audio_s}")

@@ -29,18 +29,22 @@ if TYPE_CHECKING:
     from edge_asc.runtime.metadata import Precision
 
 FORMATS = {"tflite": ["tflite"], "onnx": ["onnx"], "all": ["tflite", "onnx"]}
-PRECISIONS = ("float32", "float16", "int8")
+PRECISIONS = ("float32", "float16", "int8", "int4", "mixed")
+WEIGHTS = ("int8", "int4", "mixed")
 
 EXAMPLES = {
     "quantize": (
         "edge-asc quantize",
         "edge-asc quantize edge-asc-runs/fold1 --set quantize.epochs=10",
         "edge-asc quantize --ptq",
+        "edge-asc quantize edge-asc-runs/fold1 --weights int4",
+        "edge-asc quantize edge-asc-runs/fold1 --weights mixed --bytes 80000",
         "edge-asc quantize edge-asc-runs/fold1 --teacher edge-asc-runs/fold1",
         "edge-asc quantize edge-asc-runs/fold1 --answers ensemble.npz",
     ),
     "export": (
         "edge-asc export --int8",
+        "edge-asc export edge-asc-runs/fold1 --int4 --format all",
         "edge-asc export edge-asc-runs/fold1 --fp16 --format onnx --out models",
         "edge-asc export --int8 --rule dcase2024 --no-enforce",
         "edge-asc export edge-asc-runs/fold1 --int8 --overwrite --json",
@@ -64,6 +68,20 @@ EXAMPLES = {
 
 def quantize(
     run: RunFolder = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(WEIGHTS),
+            callback=one_of(lambda: WEIGHTS),
+            help="Bits of the weights: 8; 4 in all large layers; 4 in those that lose least"
+            " [the run's, int8].",
+            autocompletion=complete.one_of(*WEIGHTS),
+        ),
+    ] = None,
+    most_bytes: Annotated[
+        int | None,
+        typer.Option("--bytes", metavar="N", min=1, help="With mixed: the file's largest size."),
+    ] = None,
     ptq: Annotated[
         bool, typer.Option("--ptq", help="Measure ranges only: quick, and a little less accurate.")
     ] = False,
@@ -76,23 +94,28 @@ def quantize(
     answers: AnswersFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Quantise a run to int8.
+    """Quantise a run to int8, or to weights of four bits.
 
     Batch norms are folded, then the network trains on with quantisers in place, on the run's own
-    data. What was trained is what ships.
+    data. What was trained is what ships. Activations have eight bits, whatever the weights have. A
+    run can be quantised to each kind of weights.
     """
     from edge_asc.training.run_folder import newest_run
 
     folder = run or newest_run(finished=True)
+    from edge_asc.export.file_bytes import of_layers
     from edge_asc.quantize.run import quantize_run
 
     if ptq and (teacher or answers):
         option = "--teacher" if teacher else "--answers"
         raise typer.BadParameter(f"--ptq does not train: there is nothing to learn with {option}")
+    chosen = [f"quantize.weights={weights}"] if weights else []
+    chosen += [f"quantize.bytes={most_bytes}"] if most_bytes else []
     quantised = quantize_run(
         folder,
         ptq=ptq,
-        overrides=overrides or [],
+        overrides=[*(overrides or []), *chosen],
+        file_bytes=of_layers(folder),
         resume=resume,
         data=data,
         teachers=teacher or (),
@@ -111,6 +134,8 @@ def export(
         ),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="8-bit weights and activations.")] = False,
+    int4: Annotated[bool, typer.Option("--int4", help="4-bit weights, 8-bit activations.")] = False,
+    mixed: Annotated[bool, typer.Option("--mixed", help="4-bit and 8-bit weights.")] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="16-bit weights.")] = False,
     fp32: Annotated[bool, typer.Option("--fp32", help="32-bit weights.")] = False,
     file_format: Annotated[
@@ -167,14 +192,14 @@ def export(
     }
     options |= {"enforced": not no_enforce, "overwrite": overwrite}
     if static and run is not None and not run.is_dir():
-        if int8 or fp16 or fp32 or views is not None:
+        if int8 or int4 or mixed or fp16 or fp32 or views is not None:
             raise typer.BadParameter("a file has its own precision and views")
         from edge_asc.export.write import static_files
         from edge_asc.runtime.zoo.models import model_path
 
         written = static_files(model_path(run), **options)
     else:
-        precision = one_precision(int8, fp16, fp32)
+        precision = one_precision(int8=int8, int4=int4, mixed=mixed, float16=fp16, float32=fp32)
         from edge_asc.training.run_folder import newest_run
 
         folder = run or newest_run(finished=True)
@@ -188,13 +213,11 @@ def export(
         print_text("\n".join(exported_text(file) for file in written))
 
 
-def one_precision(int8: bool, fp16: bool, fp32: bool) -> Any:
+def one_precision(**given: bool) -> Any:
     """The one that was asked for; typer's usage error when it is not just one."""
-    wanted = [
-        name for name, given in {"int8": int8, "float16": fp16, "float32": fp32}.items() if given
-    ]
+    wanted = [name for name, is_given in given.items() if is_given]
     if len(wanted) != 1:
-        raise typer.BadParameter("give one of --int8, --fp16, --fp32")
+        raise typer.BadParameter("give one of --int8, --int4, --mixed, --fp16, --fp32")
     return wanted[0]
 
 
@@ -283,7 +306,7 @@ def budget(
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="float32|float16|int8",
+            metavar="|".join(PRECISIONS),
             callback=one_of(lambda: PRECISIONS),
             help="Of a preset or run [its own].",
             autocompletion=complete.one_of(*PRECISIONS),

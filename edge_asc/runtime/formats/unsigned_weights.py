@@ -54,6 +54,7 @@ def _signed(graph: memoryview, tensors: dict[bytes, memoryview]) -> set[bytes]:
         name
         for inputs in convolutions
         if len(inputs) > WEIGHT_ZERO_POINT and types.get(inputs[X_ZERO_POINT]) == UINT8
+        if types.get(inputs[WEIGHT]) == INT8  # weights of four bits are none, and saturate nothing
         for name in (inputs[WEIGHT], inputs[WEIGHT_ZERO_POINT])
         if types.get(name) == INT8
     )

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Weights of four bits for ESC-50: rounded, trained, and mixed to at most 80,000 bytes.
+# Usage: recipes/int4.sh DATA [FOLD...]     DATA: folder of ESC-50 with meta.csv and audio/
+# Begins with the float16 files of recipes/artifacts/esc50; files and figures in recipes/out/int4.
+# Goes on where it was interrupted, network by network and epoch by epoch.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+data=${1:?usage: recipes/int4.sh DATA [FOLD...]}
+shift
+folds=${*:-1 2 3 4 5}
+out=$here/out/int4/esc50
+
+for fold in $folds; do
+    for way in rounded trained mixed; do
+        [ -f "$out/fold$fold-$way.onnx" ] ||
+            python "$here/int4.py" make esc50 esc50/128k "$data" "$fold" "$way"
+    done
+    [ -f "$out/fold$fold.json" ] || python "$here/int4.py" judge esc50 "$data" "$fold"
+done
+python "$here/int4.py" table esc50 >"$out/table.md"
+cat "$out/table.md"
+python "$here/tables.py" fill "$here/../RESULTS.md" int4 <"$out/table.md"
