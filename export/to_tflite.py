@@ -14,8 +14,8 @@ import numpy as np
 from edge_asc.budget.tflite.arena import arena_of
 from edge_asc.budget.tflite.schema import read_subgraphs
 from edge_asc.budget.tflite.shapes import SAME, VALID, Shapes
-from edge_asc.export import tflite_moves as moves
-from edge_asc.export.flatbuffer_writer import Field, Offset, SharingBuilder
+from edge_asc.export.tflite import moves
+from edge_asc.export.tflite.buffer import Field, Offset, SharingBuilder
 from edge_asc.graph.from_tflite import FILE_AXIS, FUSED_BOUNDS
 from edge_asc.graph.graph import (
     Graph,

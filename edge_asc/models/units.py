@@ -86,9 +86,9 @@ class ConvUnit(nn.Module):
 class ParallelConv(nn.Module):
     """k x k, 1 x k, k x 1 and 1 x 1 convolutions, each with batch norm, added; k is odd.
 
-    They compute one k x k convolution, which is all that a file has of them, but
-    learn otherwise: the middle and its row and column have gradients of their own. After Ding et
-    al., "ACNet", 2019. `[B, in, M, F] -> [B, out, M', F']`.
+    They compute one k x k convolution, which is all that a file has of them, but learn otherwise:
+    the middle and its row and column have gradients of their own. After Ding et al., "ACNet", 2019.
+    `[B, in, M, F] -> [B, out, M', F']`.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
