@@ -66,8 +66,8 @@ def ranked(scores: Mapping[str, Score]) -> dict[str, Any]:
 
     Returns:
         formula, shared (quantities known of all), systems: of each name its `score`
-        (`Score.to_dict`), `points` (of the shared quantities), `rank` by them, and `ranks` by each
-        of them alone, from 1; equal values share a rank.
+        (`Score.to_dict`), `points` (of the shared quantities), `rank` by them, None where there
+        are none, and `ranks` by each of them alone, from 1; equal values share a rank.
     """
     shared = [name for name in FORMULA if all(name in score.values for score in scores.values())]
     sums = {name: sum(score.points[q] for q in shared) for name, score in scores.items()}
@@ -83,7 +83,7 @@ def ranked(scores: Mapping[str, Score]) -> dict[str, Any]:
             name: {
                 "score": score.to_dict(),
                 "points": sums[name],
-                "rank": overall[name],
+                "rank": overall[name] if shared else None,
                 "ranks": {quantity: places[quantity][name] for quantity in shared},
             }
             for name, score in scores.items()
@@ -114,7 +114,7 @@ def score_grid(found: Mapping[str, Any]) -> Grid:
     points = [f"{system['points']:.3f}" for system in systems.values()]
     title = f"{found['formula']}: value, points and place by itself"
     rows.append([f"points of {len(found['shared'])} quantities known of all", *points])
-    rows.append(["place", *(str(system["rank"]) for system in systems.values())])
+    rows.append(["place", *(str(system["rank"] or "-") for system in systems.values())])
     return Grid(title, ("quantity", *systems), rows)
 
 

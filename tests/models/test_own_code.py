@@ -177,3 +177,30 @@ def test_functions_of_a_process_have_a_name_in_it() -> None:
     assert "#" in name and extra.find(name)(torch.zeros(1), np.random.default_rng()) == 1
     with pytest.raises(ValueError, match="was an object of the process"):
         extra.find("somewhere:function#7")
+
+
+def test_of_two_files_of_one_name_neither_is_taken(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is read elsewhere names code that its user has meant in two folders."""
+    name = f"{module}:Net"
+    for folder in (tmp_path, tmp_path / "other"):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{module}.py").write_text(NETS)
+        forget(module, folder, monkeypatch)
+        monkeypatch.chdir(folder)
+        own_code.agree(name)
+        own_code.imported("model", name)
+    away = tmp_path / "away"
+    away.mkdir()
+    for folder in (tmp_path, tmp_path / "other"):
+        forget(module, folder, monkeypatch)
+    monkeypatch.chdir(away)
+    with pytest.raises(ValueError, match="was code in several folders; say which: PYTHONPATH="):
+        own_code.imported("model", name)
+    (tmp_path / "other" / f"{module}.py").unlink()
+    assert own_code.imported("model", name).__module__ == module
+    forget(module, tmp_path, monkeypatch)
+    own_code.agree(name)  # who names it now means what is here
+    with pytest.raises(ValueError, match=f"no module {module}, nor is it in {away}"):
+        own_code.imported("model", name)

@@ -117,6 +117,9 @@ def test_networks_are_ranked_by_what_is_known_of_all() -> None:
     )
     text = latex(score_grid(found))
     assert "points of 2 quantities known of all" in text
+    apart = ranked({"file": large, "run": Score({"macs_inference": 1.0})})
+    assert [row["rank"] for row in apart["systems"].values()] == [None, None]
+    assert score_grid(apart).rows[-1] == ["place", "-", "-"]
 
 
 def test_of_two_who_know_a_quantity_the_later_is_taken() -> None:

@@ -1,6 +1,7 @@
 """A whole run on a tiny data set: what its folder holds, and how it is found and resumed."""
 
 import json
+import os
 import wave
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def run(config: Config, dataset: SceneDataset, folder: Path, **settings: Any) ->
 
 
 def test_run_folder_holds_everything(config: Config, dataset: SceneDataset, tmp_path: Path) -> None:
-    folder = run(config, dataset, tmp_path / "run", data="as/given", seed=3)
+    folder = run(config, dataset, tmp_path / "run", data=os.path.abspath("as/given"), seed=3)
     names = {"run.json", "last.ckpt", "metrics.csv", "metrics.json", "weights.pt", "examples.npy"}
     assert {p.name for p in folder.iterdir()} == names | {
         *("curves.png", "confusion.png", "packages.txt")
@@ -101,7 +102,7 @@ def test_run_folder_holds_everything(config: Config, dataset: SceneDataset, tmp_
         assert (folder / name).read_bytes().startswith(PNG)
     found = read_run(folder)
     assert found.settings() == config
-    assert (found.data, found.fold, found.seed) == ("as/given", 1, 3)
+    assert (found.data, found.fold, found.seed) == (os.path.abspath("as/given"), 1, 3)
     assert (found.labels, found.abstract_labels) == (["hum", "hiss"], ["tonal", "noisy"])
     assert found.clip_s == 0.3 and found.n_frames == found.front_end().n_frames(2400)
     assert {"edge_asc", "python", "versions", "git", "date"} <= set(found.provenance)
