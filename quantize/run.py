@@ -20,6 +20,7 @@ from edge_asc.training.fit import fit_material
 from edge_asc.training.inputs.examples import inputs, spread
 from edge_asc.training.losses.answers import GivenAnswers
 from edge_asc.training.losses.distillation import load_teachers
+from edge_asc.training.losses.features import check_embeddings
 from edge_asc.training.run import Material, labelled, measure, prepare, save_pictures
 from edge_asc.training.run_folder import (
     QUANTISED,
@@ -115,6 +116,8 @@ def _quantise(
     material = replace(material, frontend=description.front_end(), n_frames=description.n_frames)
     clips = spread(material.train, config.quantize.range_clips)
     features = inputs(material.train, clips, material.frontend, material.n_frames)
+    if taught_by and config.train.distill_feature_weight:
+        check_embeddings([network, *taught_by], features[:1])
     quantised = qat.prepare(network, features.split(RANGE_BATCH))
     method = "ptq" if ptq else "qat"
     settings = {"method": method, "config": config.to_dict(), "teachers": names, "answers": told}
