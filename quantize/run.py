@@ -22,6 +22,7 @@ from edge_asc.training.fit import fit_material
 from edge_asc.training.inputs.examples import inputs, spread
 from edge_asc.training.losses.answers import GivenAnswers
 from edge_asc.training.losses.distillation import load_teachers
+from edge_asc.training.losses.features import check_embeddings
 from edge_asc.training.run import Material, labelled, measure, prepare, save_pictures
 from edge_asc.training.run_folder import (
     Run,
@@ -125,6 +126,8 @@ def _quantise(
     clips = spread(material.train, config.quantize.range_clips)
     features = inputs(material.train, clips, material.frontend, material.n_frames)
     batches = features.split(RANGE_BATCH)
+    if taught_by and config.train.distill_feature_weight:
+        check_embeddings([network, *taught_by], features[:1])
     method = "ptq" if ptq else "qat"
     settings = {"method": method, "config": config.to_dict(), "teachers": names, "answers": told}
     write_json(folder / SETTINGS, settings | {"provenance": provenance()})

@@ -16,7 +16,7 @@ train() { # NAME SEED EPOCHS [OPTION…]
         --set data.val_fraction=0.25 --set data.speeds=[1.0] --set data.microphones=0 "$@"
 }
 
-for seed in ${SEEDS:-0 1}; do
+for seed in ${SEEDS:-0 1 2 3}; do
     train teacher "$seed" "${TEACHER_EPOCHS:-40}" \
         --set 'model.options={channels = [16, 20, 28, 40], stem_kernel = 7, stem_stride = 4}'
     train labels "$seed" "${EPOCHS:-30}"

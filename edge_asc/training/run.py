@@ -28,6 +28,7 @@ from edge_asc.training.inputs.load import Material, abstract_labels, labelled, p
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.answers import GivenAnswers
 from edge_asc.training.losses.distillation import load_teachers
+from edge_asc.training.losses.features import check_embeddings
 from edge_asc.training.placement import HERE, Placement, is_main_process
 from edge_asc.training.plots import save_confusion, save_curves
 from edge_asc.training.run_folder import (
@@ -127,6 +128,9 @@ def train(
         answers=told,
     )
     taught_by = load_teachers(teachers, run, dataset)
+    if config.train.distill_feature_weight:
+        silence = torch.zeros(1, 1, material.frontend.n_mels, material.n_frames)
+        check_embeddings([network, *taught_by], silence)
     with only_one(folder, "trains") if is_main_process() else nullcontext():
         if is_main_process():
             _open_folder(folder, run, resume)

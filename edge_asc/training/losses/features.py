@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_asc.graph.network import Convolution
+from edge_asc.models.own import OwnNetwork
 
 SMALLEST = 1e-12  # energy of an embedding that is all zeros
 
@@ -143,11 +144,22 @@ def scene_layer(network: nn.Module, example: Tensor) -> nn.Module:
     layers = [layer for (layer, _), is_on_the_way in zip(seen, reached, strict=True)
               if is_on_the_way]  # fmt: skip
     if not layers:
+        own = network.network if isinstance(network, OwnNetwork) else network
         raise ValueError(
-            f"{type(network).__name__} has no Linear or 1x1 Conv2d before its logits, whose input"
+            f"{type(own).__name__} has no Linear or 1x1 Conv2d before its logits, whose input"
             " could be its embedding: train.distill_feature_weight needs one"
         )
     return layers[-1]
+
+
+def check_embeddings(networks: Sequence[nn.Module], example: Tensor) -> None:
+    """See, before a run is begun, that networks have embeddings.
+
+    Raises:
+        ValueError: one has none.
+    """
+    for network in networks:
+        scene_layer(network, example)
 
 
 def _reached(logits: Tensor, outputs: Sequence[Tensor]) -> list[bool]:

@@ -238,6 +238,25 @@ def test_int8_training_takes_it_up(scenes: Path, tmp_path: Path, cli: Cli) -> No
     assert cli("export", run, "--int8")[0] == 0
 
 
+def test_a_network_without_one_is_refused_before_anything_is_written(
+    scenes: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bare_networks.py").write_text(
+        "from torch import nn\n\n\n"
+        "def bare(n_scenes: int) -> nn.Module:\n"
+        "    layers = nn.Conv2d(1, n_scenes, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()\n"
+        "    return nn.Sequential(*layers)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    teacher = train_run(tmp_path / "teacher", scenes, "nano")
+    more = ("model.name=bare_networks:bare", "train.distill_feature_weight=1")
+    settings = [*SETTINGS, *(word for setting in more for word in ("--set", setting))]
+    place = ("--data", scenes, "--fold", 1)
+    code, out, err = cli("train", "nano", *place, "--teacher", teacher, *settings)
+    assert (code, out) == (1, "") and "Sequential has no Linear or 1x1 Conv2d" in err
+    assert err.count("\n") == 1 and not list(tmp_path.glob("edge-asc-runs/*"))
+
+
 def test_what_it_needs_is_said(scenes: Path, tmp_path: Path, cli: Cli) -> None:
     with pytest.raises(ValueError, match=r"needs train\.compile = false"):
         load_preset("nano", ["train.distill_feature_weight=1", "train.compile=true"])
