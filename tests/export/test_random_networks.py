@@ -116,7 +116,7 @@ class Drawn(nn.Module):
             made = kinds[name](x.shape[1], x.shape[2]).eval()
             try:
                 x = made(x)
-            except (RuntimeError, ValueError):  # an odd number of channels, or too little is left
+            except (RuntimeError, TypeError, ValueError):  # odd channels, or too little is left
                 continue
             self.layers.append(made)
         self.head = nn.Linear(SUMMARIES[summary](x).shape[1], 3)

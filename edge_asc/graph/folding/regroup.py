@@ -75,7 +75,7 @@ def _over_all_mels(conv: Node, shape: Shape) -> None:
 def _change_places(graph: Graph, reader: Node, regroup: Node) -> None:
     """The reader computes first, and its result is regrouped."""
     result = reader.output
-    reader.outputs = (f"{result}_of_map",)
+    reader.outputs = (f"{result}_unjoined",)
     if reader.op in ONE_ROW:
         reader.op, reader.attributes = ONE_ROW[reader.op], {"axis": FRAMES}
     behind = replace(regroup, inputs=reader.outputs, outputs=(result,))

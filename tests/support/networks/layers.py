@@ -205,6 +205,9 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "joined, summaries": lambda: Call(
         lambda x: torch.cat([x.flatten(1, 2).mean(2), x.flatten(1, 2).amax(2)], 1)
     ),
+    "joined, last frame": lambda: Call(
+        lambda x, a: F.max_pool2d(a(x), (6, 1))[..., -1].flatten(1), nn.Conv2d(4, 3, 1)
+    ),
     "joined and parted": lambda: Call(
         lambda x, c: c(x.flatten(1, 2)).unflatten(1, (4, 12)), nn.Conv1d(48, 48, 1)
     ),
