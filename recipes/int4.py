@@ -100,7 +100,9 @@ def _metadata(source: Path, graph: Graph, way: str) -> Metadata:
 
     told = read_metadata(source)
     provenance = told.provenance | {"quantised": "ptq" if way == "rounded" else "qat"}
-    return msgspec.structs.replace(told, precision=weights_of(graph), provenance=provenance)
+    return msgspec.structs.replace(
+        told, precision=weights_of(graph), provenance=provenance, warnings=[]
+    )  # those of float16 are of its size
 
 
 def _file(name: str, fold: str, way: str, file_format: str) -> Path:

@@ -21,6 +21,7 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "encoder.sh": ([DATA, DATA], {}),
     "esc10.sh": ([DATA, "1"], {}),
     "esc50.sh": ([DATA, "1"], {}),
+    "int4.sh": ([DATA, "1"], {}),
     "folds.sh": (["esc10", DATA, "esc10/32k", "1", "all"], {"TRAIN": "--seed 1"}),
     "microphones.sh": ([DATA, "1"], {}),
     "own_networks.sh": (["work"], {}),
