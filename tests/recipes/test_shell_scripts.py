@@ -135,6 +135,6 @@ def test_commands_are_known_and_their_files_were_made(script: str, here: Path) -
     assert done.returncode == 0, done.stderr
     calls = [json.loads(line) for line in (here / "calls").read_text().splitlines()]
     commands = {tuple(call[1:]) for call in calls if call[0] == "edge-asc"}
-    assert commands or script == "encoder.sh"
+    assert commands or script in ("encoder.sh", "int4.sh")  # which call Python alone
     for command in commands:
         parse(list(command))
