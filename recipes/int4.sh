@@ -9,9 +9,10 @@ data=${1:?usage: recipes/int4.sh DATA [FOLD...]}
 shift
 folds=${*:-1 2 3 4 5}
 out=$here/out/int4/esc50
+mkdir -p "$out"
 
 for fold in $folds; do
-    for way in rounded trained mixed; do
+    for way in rounded trained mixed mixed-quick; do
         [ -f "$out/fold$fold-$way.onnx" ] ||
             python "$here/int4.py" make esc50 esc50/128k "$data" "$fold" "$way"
     done

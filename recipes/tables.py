@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_asc.files import write_json
+from edge_asc.runtime.metadata import Precision
 
 VARIANTS = {  # evaluation -> how the tables call it
     "torch": "float32, torch",
@@ -214,18 +215,19 @@ def sizes() -> None:
     from edge_asc.export.preset_budget import preset_files
 
     rows = []
+    precisions: tuple[Precision, ...] = ("float32", "float16", "int8", "int4")
     for preset in (name for name in PRESETS if not name.startswith("paper/")):
         int8_alone = load_preset(preset).base is not None
         (inventory,) = budget_of(preset, "int8" if int8_alone else "float32")
         cells = [preset, f"{inventory.parameters:,}", f"{inventory.per_second(inventory.macs):,}"]
-        for precision in ("float32", "float16", "int8"):
-            if int8_alone and precision != "int8":
+        for precision in precisions:
+            if int8_alone and precision in ("float32", "float16"):
                 cells += ["-", "-"]
                 continue
             written = preset_files(load_preset(preset), precision)
             cells += [f"{len(written['tflite']):,}", f"{len(written['onnx']):,}"]
         rows.append(cells)
-    formats = [f"{p} {f}" for p in ("float32", "float16", "int8") for f in ("TFLite", "ONNX")]
+    formats = [f"{p} {f}" for p in precisions for f in ("TFLite", "ONNX")]
     print(markdown(["preset", "parameters", "MACs per s", *formats], rows))
     print(f"\nFile bytes with ten scenes, written before training. {made_line(made())}")
 

@@ -181,6 +181,7 @@ def test_what_would_fit_is_told_when_it_does_not() -> None:
     big = replace(COMPACT, file_bytes=COMPACT.constant_bytes + 8_000, name="[big]")
     assert "leave room for" in printed(replace(big, file_bytes=128_001), "edge-128k")
     assert what_fits(big)[1:] == [
+        "    240,000 parameters in int4 (bytes each: 0.5)",
         "    120,000 parameters in int8 (bytes each: 1)",
         "     60,000 parameters in float16 (bytes each: 2)",
         "     30,000 parameters in float32 (bytes each: 4)",

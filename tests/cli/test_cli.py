@@ -92,7 +92,7 @@ def test_version(cli: Cli) -> None:
         ["export", "--int8", "--format", "coreml"],
         ["info", "--colour"],
         ["budget", "nano", "--rule", "dcase1999"],
-        ["budget", "nano", "--precision", "int4"],
+        ["budget", "nano", "--precision", "int3"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], cli: Cli) -> None:

@@ -166,8 +166,8 @@ def test_a_preset_file_is_a_preset(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_counted_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="precision 'int4' is not one of float32, float16, int8"):
-        budget_of("nano", "int4")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="precision 'int3' is not one of float32, float16, int8"):
+        budget_of("nano", "int3")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"no file, run, preset .*; did you mean compact-int8\?$"):
         budget_of("compact-int9")
     with pytest.raises(ValueError, match=r"is not a run folder: it has no run\.json"):
