@@ -16,7 +16,6 @@ from edge_asc.budget.tflite.schema import read_subgraphs
 from edge_asc.budget.tflite.shapes import SAME, VALID, Shapes
 from edge_asc.export.tflite import moves
 from edge_asc.export.tflite.buffer import Field, Offset, SharingBuilder
-from edge_asc.graph.from_tflite import FILE_AXIS, FUSED_BOUNDS
 from edge_asc.graph.graph import (
     Graph,
     Grid,
@@ -27,6 +26,8 @@ from edge_asc.graph.graph import (
     span_of,
     weight_bits,
 )
+from edge_asc.graph.reading.layers import FUSED_BOUNDS
+from edge_asc.graph.reading.reader import FILE_AXIS
 from edge_asc.runtime.formats.four_bits import packed
 from edge_asc.runtime.trust.digest import seal
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_asc.budget.tflite.shapes import SAME, VALID
-from edge_asc.graph.from_tflite import FILE_AXIS, FUSED_BOUNDS
 from edge_asc.graph.graph import Grid, Node, bounds_of, piece_of, turn_of
+from edge_asc.graph.reading.layers import FUSED_BOUNDS
+from edge_asc.graph.reading.reader import FILE_AXIS
 
 if TYPE_CHECKING:
     from edge_asc.export.to_tflite import Writer
