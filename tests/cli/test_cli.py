@@ -290,6 +290,7 @@ def test_quantize_passes_its_arguments_on(
     code, _, err = cli("quantize", tmp_path, "--ptq", "--set", "quantize.range_clips=4")
     assert (code, err) == (0, "")
     options = {"ptq": True, "overrides": ["quantize.range_clips=4"], "progress": True}
+    assert callable(calls[0][1].pop("file_bytes"))
     assert calls == [(tmp_path, options | {"resume": False, "data": None, "teachers": ()})]
 
 
