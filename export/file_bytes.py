@@ -5,10 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import get_args
 
-from edge_asc.export.run import model_metadata, write_file
 from edge_asc.graph.graph import Graph
-from edge_asc.quantize import qat
-from edge_asc.quantize.run import float_network
 from edge_asc.runtime.metadata import Format
 from edge_asc.training.run_folder import Run, read_run
 
@@ -22,10 +19,15 @@ def of_layers(run: Path) -> Callable[[Sequence[int]], int]:
 
     @cache
     def known() -> tuple[Run, Graph]:
+        from edge_asc.quantize.run import float_network  # seldom needed, and then once
+
         description = read_run(run)
         return description, float_network(run, description).graph
 
     def size(narrow: Sequence[int]) -> int:
+        from edge_asc.export.run import model_metadata, write_file
+        from edge_asc.quantize import qat
+
         description, graph = known()
         metadata = model_metadata(run, description, "mixed", description.settings().rule)
         quantised = qat.dummy_quantised(graph, narrow)

@@ -291,6 +291,7 @@ def test_quantize_passes_its_arguments_on(
     assert (code, err) == (0, "")
     options = {"ptq": True, "overrides": ["quantize.range_clips=4"], "progress": True}
     options |= {"resume": False, "data": None, "teachers": (), "answers": None}
+    assert callable(calls[0][1].pop("file_bytes"))
     assert calls == [(tmp_path, options)]
 
 
