@@ -128,15 +128,12 @@ def _quantise(
     batches = features.split(RANGE_BATCH)
     if taught_by and config.train.distill_feature_weight:
         check_embeddings([network, *taught_by], features[:1])
+    narrow = layers_to_narrow(
+        network, batches, config.quantize.weights, config.quantize.bytes, file_bytes
+    )
     method = "ptq" if ptq else "qat"
     settings = {"method": method, "config": config.to_dict(), "teachers": names, "answers": told}
     write_json(folder / SETTINGS, settings | {"provenance": provenance()})
-    asked = config.quantize
-    try:
-        narrow = layers_to_narrow(network, batches, asked.weights, asked.bytes, file_bytes)
-    except ValueError:  # a size that cannot be had: nothing began
-        (folder / SETTINGS).unlink()
-        raise
     quantised = qat.prepare(network, batches, narrow)
     rows: list[dict[str, Any]] = []
     if not ptq:
