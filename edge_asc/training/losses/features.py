@@ -123,7 +123,8 @@ def scene_layer(network: nn.Module, example: Tensor) -> nn.Module:
     """The last `Linear` or 1x1 `Conv2d` on whose output the scenes' logits depend.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or the logits depend on the input past it, too, as those of
+            joined networks do.
     """
     seen: list[tuple[nn.Module, Tensor]] = []
 
@@ -136,20 +137,38 @@ def scene_layer(network: nn.Module, example: Tensor) -> nn.Module:
         with torch.enable_grad():  # also through a network that does not learn
             (scenes, *_) = network.eval()(example.clone().requires_grad_())
         reached = _reached(scenes, [output for _, output in seen])
+        layers = [layer for (layer, _), is_on_the_way in zip(seen, reached, strict=True)
+                  if is_on_the_way]  # fmt: skip
+        passes = bool(layers) and _goes_past(network, layers[-1], example)
     finally:
         for hook in hooks:
             hook.remove()
         for module, mode in modes.items():
             module.training = mode
-    layers = [layer for (layer, _), is_on_the_way in zip(seen, reached, strict=True)
-              if is_on_the_way]  # fmt: skip
-    if not layers:
+    if not layers or passes:
         own = network.network if isinstance(network, OwnNetwork) else network
+        what = "no Linear or 1x1 Conv2d" if not layers else "several last layers"
         raise ValueError(
-            f"{type(own).__name__} has no Linear or 1x1 Conv2d before its logits, whose input"
-            " could be its embedding: train.distill_feature_weight needs one"
+            f"{type(own).__name__} has {what} before its logits, where one layer's input could be"
+            " its embedding: train.distill_feature_weight needs that"
         )
     return layers[-1]
+
+
+def _goes_past(network: nn.Module, layer: nn.Module, example: Tensor) -> bool:
+    """Whether the scenes' logits depend on the input on other ways than through a layer."""
+
+    def cut_off(layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        return output.detach()
+
+    hook = layer.register_forward_hook(cut_off)
+    try:
+        with torch.enable_grad():
+            x = example.clone().requires_grad_()
+            (scenes, *_) = network(x)
+    finally:
+        hook.remove()
+    return _reached(scenes, [x])[0]
 
 
 def check_embeddings(networks: Sequence[nn.Module], example: Tensor) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from command import Cli
 from edge_asc.config.schema import AugmentConfig, load_preset
 from edge_asc.export.run import export_run
+from edge_asc.models.means import Members
 from edge_asc.models.own import OwnNetwork
 from edge_asc.training.losses.features import features_of, relative_error, scene_layer
 from edge_asc.training.run_folder import load_network
@@ -52,6 +53,7 @@ def wide(seed: int = 0) -> Wide:
     return Wide()
 
 
+ONE_EMBEDDING = [case for case in CASES if case.name != "members"]
 LAYERS = {  # by network: the layer that makes the scenes' logits
     "compact": "scene",
     "slim": "scene",
@@ -60,7 +62,7 @@ LAYERS = {  # by network: the layer that makes the scenes' logits
 }
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", ONE_EMBEDDING, ids=str)
 def test_every_network_has_an_embedding(case: Case) -> None:
     """What stands behind it are the scenes' logits, and nothing that it has left behind."""
     network, x = case.network().train(), case.inputs()
@@ -116,6 +118,12 @@ def test_a_network_without_such_a_layer_is_refused() -> None:
 
     with pytest.raises(ValueError, match="Bare has no Linear or 1x1 Conv2d before its logits"):
         scene_layer(Bare(), EXAMPLE)
+
+
+def test_joined_networks_have_no_embedding_of_their_own() -> None:
+    both = Members([small_network(0), small_network(1)])
+    with pytest.raises(ValueError, match="Members has several last layers before its logits"):
+        scene_layer(both, EXAMPLE)
 
 
 def test_the_loss_is_zero_for_a_network_that_is_its_teacher_and_one_for_silence() -> None:
