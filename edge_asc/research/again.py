@@ -34,9 +34,13 @@ def recipe_of(folder: Path, data: Path | None = None) -> Recipe:
     """What a run was made of; `data` stands in for a data set that has moved.
 
     Raises:
-        ValueError: no run, one that was imported and not trained, or what it was made of is gone.
+        ValueError: no run, one that was imported or joined and not trained, or what it was made of
+            is gone.
     """
     run = read_run(folder)
+    if joined := run.provenance.get("joined"):
+        members = ", ".join(str(member["run"]) for member in joined)
+        raise ValueError(f"{folder} was joined, not trained: make its members again, {members}")
     if "imported" in run.provenance or not (data or run.data):
         raise ValueError(f"{folder} was imported: it cannot be trained again")
     find = partial(_found, folder)

@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from edge_asc.config.schema import Config
 from edge_asc.search import records
 from edge_asc.search.price import Price, price
-from edge_asc.search.proxy import train_candidate, training_part
+from edge_asc.search.proxy import check_chooses, train_candidate, training_part
 from edge_asc.search.sampler import NumberedTPE
 from edge_asc.search.space import Settings, changed
 from edge_asc.search.storage import HEARTBEAT_S, close, first_line, open_storage
@@ -58,12 +58,15 @@ def search(
     checkpoints of candidates that are in training; `accelerator` is Lightning's word.
 
     Raises:
-        ValueError: the study is about something else, hardly any candidate keeps the rule, or the
-            storage is gone.
+        ValueError: no clips for validation, the study is about something else, hardly any candidate
+            keeps the rule, or the storage is gone.
         KeyboardInterrupt: finished trials are kept; the same call goes on.
     """
     if task.short(task.base).data.val_fraction == 0:
         raise ValueError("a search needs data.val_fraction above 0, found 0")
+    check_chooses(
+        task.short(task.base), training_part(task.base, task.dataset, task.fold), task.seed
+    )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = open_storage(url, try_again, heartbeat_s)
     try:

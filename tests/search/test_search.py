@@ -108,6 +108,18 @@ def test_a_study_answers_one_question(searched: Path, scenes: Path, blind: Path)
             small_search(database(searched), searched, task, 4)
 
 
+def test_data_without_clips_to_choose_by_are_refused_before_training(
+    scenes: Path, tmp_path: Path
+) -> None:
+    task = small_task(scenes)
+    firsts = {clip.label: clip for clip in task.dataset.split(1)[0]}.values()
+    test = task.dataset.split(1)[1]
+    few = replace(task, dataset=replace(task.dataset, clips=(*firsts, *test)))
+    with pytest.raises(ValueError, match="chooses by validation clips"):
+        small_search(database(tmp_path), tmp_path, few, 1)
+    assert not (tmp_path / "trials.db").exists()
+
+
 def test_ctrl_c_keeps_the_folder_and_the_candidate_goes_on(
     blind: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from edge_asc.cli.options import (
     Teacher,
     one_of,
 )
+from edge_asc.cli.outputs import check_outputs
 from edge_asc.cli.verbosity import is_quiet
 from edge_asc.cli.verbs.training import print_trained
 
@@ -343,6 +344,7 @@ def budget(
     from edge_asc.budget.rules import OverBudget, report, rules_named
     from edge_asc.export.count import budget_of
 
+    check_outputs({"--csv": csv, "--latex": latex}, map(Path, targets))
     rules = rules_named(rule)
     reports: list[dict[str, Any]] = []
     counted: list[Inventory] = []

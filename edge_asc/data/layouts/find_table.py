@@ -38,6 +38,20 @@ def table_of(folder: Path, columns: Mapping[str, str] | None = None) -> Path | N
     return _other(folder, tables)
 
 
+def lists_read(data: Path, columns: Mapping[str, str] | None = None) -> list[Path]:
+    """The tables and lists that may say what a data set holds: what nothing may overwrite."""
+    if not data.is_dir():
+        return [data]
+    published = urbansound_table(data)
+    return [
+        data / "meta.csv",
+        *sorted((data / "evaluation_setup").glob("*.csv")),
+        *(data / f"fold1_{side}.csv" for side in ("train", "evaluate", "test")),
+        *([published] if published else []),
+        *(table for table in _tables(data) if _fits(table, columns) or _fits(table, None)),
+    ]
+
+
 def describing(folder: Path) -> list[Path]:
     """Tables of a folder that list clips with labels, in the columns of a known layout."""
     return [table for table in _tables(folder) if _fits(table, None)]
