@@ -276,6 +276,10 @@ def calibrate(
     from edge_asc.runtime.zoo.models import is_shipped, model_path
 
     found = model_path(file)
+    if found.is_dir():
+        raise ValueError(
+            f"{file} is a folder: calibrate takes a file, as edge-asc export writes it"
+        )
     if out is None and is_shipped(found):
         raise ValueError(f"{file} is a model of the zoo, which stays as it is: --out FILE")
     with progress_bar("clips") as on_progress:
