@@ -28,9 +28,10 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = (
             raise typer.BadParameter(f"{option} {path} is a folder; name a file")
         if path.exists() and not path.is_file():
             continue  # a pipe or a device takes all
-        if path.suffix.lower() in TAKEN:
+        ending = Path(os.path.realpath(path)).suffix  # a link's target is written
+        if ending.lower() in TAKEN:
             raise typer.BadParameter(
-                f"{option} {path}: {path.suffix} is the ending of a recording or a model;"
+                f"{option} {path}: {ending} is the ending of a recording or a model;"
                 " name another file"
             )
         if (first := seen.setdefault(os.path.realpath(path), option)) != option:

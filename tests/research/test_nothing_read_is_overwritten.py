@@ -41,6 +41,10 @@ def data(tmp_path: Path) -> Path:
         ("evaluate M --data D --fold 1 --curve D/audio/low0.wav", "a picture is one of png"),
         ("classify D/audio --model M --csv D/audio/low0.wav", "is the ending of a recording"),
         ("embed D/audio --model M --out D/audio/low0.wav", "is the ending of a recording"),
+        ("microphones --plot D/audio/low0.wav", "is the ending of a recording"),
+        ("report D --out D/audio/low0.wav", "is the ending of a recording"),
+        ("search preset --trial 1 --out D/audio/low0.wav", "is the ending of a recording"),
+        ("search show --out D/audio/low0.wav", "is the ending of a recording"),
         ("budget M --csv M", "is the ending of a recording or a model"),
         ("budget M --latex D/audio/low0.wav", "is the ending of a recording or a model"),
     ],
@@ -74,3 +78,12 @@ def test_the_lists_of_a_task_stay(data: Path, model: Path, cli: Cli) -> None:
         path.write_text("filename\tscene_label\naudio/low0.wav\tlow\n")
         code, _, err = cli("predict", model, "--data", data, "--out", path)
         assert code == 2 and "would overwrite what is read" in " ".join(err.split())
+
+
+def test_a_link_to_a_recording_stays(data: Path, cli: Cli) -> None:
+    recording = data / "audio" / "low0.wav"
+    before, link = recording.read_bytes(), data / "answers.csv"
+    link.symlink_to(recording)
+    code, _, err = cli("microphones", "--plot", link)
+    assert code == 2 and ".wav is the ending of a recording" in " ".join(err.split())
+    assert recording.read_bytes() == before

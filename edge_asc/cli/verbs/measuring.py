@@ -211,6 +211,7 @@ def microphones(
         raise typer.BadParameter(f"--only {only} names no microphone")
     if out and not audio:
         raise typer.BadParameter("--out goes with AUDIO")
+    check_outputs({"--plot": plot})
     if plot:
         from edge_asc.audio.microphones.plot import save_responses
 
