@@ -1,15 +1,16 @@
 """Networks that answered the same clips, compared, as `edge-asc compare` does."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from edge_asc.budget.score import Score, check_formula
+from edge_asc.budget.score import check_formula, check_quantity
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.evaluation.evaluate import Evaluation
 from edge_asc.research.comparison.compare import METRICS
@@ -112,6 +113,7 @@ def compare(
         Values with 95 % intervals, costs, and each difference with its interval and p.
 
     Raises:
+        TypeError: something that is no network, or a fold that is no number.
         ValueError: clips or labels differ, nothing to compare, no data to ask a model about.
         OSError: a file cannot be read.
 
@@ -125,6 +127,9 @@ def compare(
     """
     if score is not None:
         check_formula(score)
+    is_number = isinstance(fold, Integral) and not isinstance(fold, bool)
+    if not (fold is None or is_number or isinstance(fold, str)):
+        raise TypeError(f'fold: expected a number, "all" or None, found {fold!r}')
     given = _named(targets)
     if len(given) < 2:
         raise ValueError("give two networks or more to compare")
@@ -147,21 +152,38 @@ def compare(
 def _check_measured(
     measured: Mapping[str, Mapping[str, float]], score: str | None, names: Sequence[str]
 ) -> None:
-    """Refuse quantities that nobody asks for, of networks that are not compared or unknown."""
+    """Refuse quantities that nobody asks for or can have, of networks that are not compared."""
     if measured and score is None:
         raise ValueError("measured goes with score")
     if unknown := [name for name in measured if name not in names]:
         raise ValueError(f"measured: {', '.join(unknown)}: none of {', '.join(names)}")
-    for values in measured.values():
-        Score({}).measured(values)
+    for name, values in measured.items():
+        if not isinstance(values, Mapping):
+            raise TypeError(f"measured: {name}: expected quantities by name, found {values!r}")
+        for quantity, value in values.items():
+            check_quantity(quantity, value)
 
 
 def _named(
     targets: Mapping[str, Target | Sequence[Target]] | Sequence[Target],
 ) -> list[tuple[str, Parts]]:
-    """A name for each network, and what it stands for."""
+    """A name for each network, and what it stands for.
+
+    Raises:
+        TypeError: something that is no network, or a name that is no text.
+        ValueError: one network alone, or an empty name.
+    """
+    if isinstance(targets, str | PathLike | Evaluation):
+        raise ValueError("give two networks or more to compare, in a list or by name; found one")
     if isinstance(targets, Mapping):
+        for name in targets:
+            if not isinstance(name, str):
+                raise TypeError(f"a network's name is text, not {name!r}")
+            if not name.strip():
+                raise ValueError(f"{name!r}: an empty name of a network")
         return [(name, _parts(target)) for name, target in targets.items()]
+    if not isinstance(targets, Iterable):
+        raise TypeError(f"expected networks in a list or by name, found {targets!r}")
     given: list[tuple[str, Parts]] = []
     for number, target in enumerate(targets, 1):
         if isinstance(target, str):
@@ -184,4 +206,6 @@ def _parts(target: Target | Sequence[Target]) -> Parts:
         return [*named(f"network={target}")[1]]
     if isinstance(target, PathLike):
         return [Path(target)]
+    if isinstance(target, bytes | Mapping) or not isinstance(target, Iterable):
+        raise TypeError(f"expected a path or what ea.evaluate gave, found {target!r}")
     return [part for one in target for part in _parts(one)]

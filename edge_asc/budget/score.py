@@ -1,5 +1,7 @@
 """A ranking formula's score, as far as its quantities are known, and how people read it."""
 
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,21 +85,37 @@ def parse_measured(text: str) -> dict[str, float]:
     """Quantities that somebody measured: `NAME=VALUE,NAME=VALUE`.
 
     Raises:
-        ValueError: a name that no formula has, or a value that is no number from 0 on.
+        ValueError: no such pair, a name twice, or as of `check_quantity`.
     """
     found: dict[str, float] = {}
     for part in text.split(","):
-        name, _, value = (piece.strip() for piece in part.partition("="))
-        biodcase2026.points({name: 0.0})
-        try:
-            found[name] = float(value)
-        except ValueError:
-            found[name] = -1.0
-        most = 1.0 if name.startswith(("accuracy", "roc_auc")) else float("inf")
-        if not 0 <= found[name] <= most or found[name] == float("inf"):
-            top = " to 1" if most == 1.0 else ""
-            raise ValueError(f"{name}={value}: expected a number from 0{top}")
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            hint = " (numbers have a decimal point)" if part.strip().isdecimal() else ""
+            raise ValueError(f"{part.strip()!r}: expected QUANTITY=VALUE,…{hint}")
+        if name in found:
+            raise ValueError(f"{name} is given twice: {found[name]:g} and {value}")
+        check_quantity(name, value)
+        found[name] = float(value)
     return found
+
+
+def check_quantity(name: str, value: object) -> None:
+    """Refuse what nobody can have measured.
+
+    Raises:
+        ValueError: a name that no formula has, or a value that its quantity cannot have.
+    """
+    biodcase2026.points({name: 0.0})
+    is_share, is_count = name.startswith(("accuracy", "roc_auc")), "bytes" in name or "macs" in name
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if is_count and not (number >= 1 and number.is_integer()):
+        raise ValueError(f"{name}={value}: expected a whole number from 1")
+    if not 0 <= number <= (1.0 if is_share else sys.float_info.max):
+        raise ValueError(f"{name}={value}: expected a number from 0{' to 1' if is_share else ''}")
 
 
 def score_table(score: Mapping[str, Any]) -> Table:

@@ -132,6 +132,7 @@ def check_dataset(
             *_few_labels(dataset),
             *_like_labels(dataset),
             *_thin_labels(dataset),
+            *_one_sided(dataset),
             *_torn_recordings(clips),
             *_silent(clips, files),
             *_unlisted(dataset),
@@ -215,6 +216,17 @@ def _thin_labels(dataset: SceneDataset) -> Iterator[str]:
             yield f"{label}: no clips"
         elif len(names) < 3:
             yield f"{label}: {len(names)} recording(s), too few for training, validation and test"
+
+
+def _one_sided(dataset: SceneDataset) -> Iterator[str]:
+    """Scenes that cannot be learnt where a fold is held out, or not be tested by the only one."""
+    present = {clip.fold for clip in dataset.clips} - {None}
+    for fold in (f for f in dataset.folds if f in present and len(present) > 1):
+        train, test = ({clip.label for clip in side} for side in dataset.split(fold))
+        if unlearnt := sorted(test - train):
+            yield f"fold {fold}: {', '.join(unlearnt[:5])} only in its test clips: never learnt"
+        if len(dataset.folds) == 1 and (untested := sorted(train - test)):
+            yield f"fold {fold}: {', '.join(untested[:5])} not in its test clips: never tested"
 
 
 def _torn_recordings(clips: Iterable[Clip]) -> Iterator[str]:

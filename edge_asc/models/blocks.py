@@ -52,6 +52,8 @@ class Style:
         check_option("unit", self.unit, ACTIVATIONS)
         check_option("attention", self.attention, ("none", *ATTENTIONS))
         check_option("combine", self.combine, COMBINATIONS)
+        if not isinstance(self.branches, bool):
+            raise ValueError(f"branches={self.branches!r}: expected true or false")
         if (self.unit, self.combine) == ("relu", "max") and self.attention != "none":
             # Of b >= 0 and a gate in (0, 1), the larger of b and gate * b is always b.
             raise ValueError(

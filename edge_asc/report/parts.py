@@ -34,6 +34,8 @@ def headline(sources: Sources) -> dict[str, Any]:
 
 def curves(sources: Sources) -> Any:
     """Loss, accuracy and learning rate over epochs, of training and of int8 training."""
+    if not sources.rows and "joined" in sources.run.provenance:
+        return Missing("no metrics.csv: the run was joined, its members were trained")
     if not sources.rows:
         return Missing("no metrics.csv: the run was imported, or has not begun")
     return {"trained": _charts(sources.rows), "quantised": _charts(sources.quantised_rows)}
@@ -69,6 +71,8 @@ def _untested(sources: Sources) -> Missing:
         return Missing("no clips were held out", _evaluate(sources))
     if "imported" in sources.run.provenance:
         return Missing("the run was imported: nothing was measured", _evaluate(sources))
+    if "joined" in sources.run.provenance:
+        return Missing("the run was joined: nothing was measured", _evaluate(sources))
     command = f"edge-asc train … --name {sources.folder.name} --resume"
     return Missing("the run is not finished", command)
 

@@ -13,7 +13,7 @@ from edge_asc.config.schema import Config
 from edge_asc.runtime.zoo.models import zoo_names
 from edge_asc.training.run_folder import BASE, Run, is_clean, read_run
 
-SHOWN = 5  # packages of other versions that are named
+SHOWN = 5  # packages of other versions, or runs, that are named
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,17 @@ def recipe_of(folder: Path, data: Path | None = None) -> Recipe:
     """What a run was made of; `data` stands in for a data set that has moved.
 
     Raises:
-        ValueError: no run, one that was imported and not trained, or what it was made of is gone.
+        ValueError: no run, one that was imported or joined and not trained, or what it was made of
+            is gone.
     """
+    if not (folder / "run.json").is_file() and (below := sorted(folder.glob("*/run.json"))):
+        runs = ", ".join(str(path.parent) for path in below[:SHOWN])
+        more = f" and {len(below) - SHOWN} more" if len(below) > SHOWN else ""
+        raise ValueError(f"{folder} is a folder of runs; one of them: {runs}{more}")
     run = read_run(folder)
+    if joined := run.provenance.get("joined"):
+        members = ", ".join(str(member["run"]) for member in joined)
+        raise ValueError(f"{folder} was joined, not trained: make its members again, {members}")
     if "imported" in run.provenance or not (data or run.data):
         raise ValueError(f"{folder} was imported: it cannot be trained again")
     find = partial(_found, folder)

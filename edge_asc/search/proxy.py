@@ -14,12 +14,12 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from edge_asc.config.schema import Config
-from edge_asc.data.dataset import SceneDataset
+from edge_asc.data.dataset import SceneDataset, split_validation
 from edge_asc.models import build
 from edge_asc.search.records import REASON
 from edge_asc.training.callbacks.history import Diverged, History
 from edge_asc.training.fit import fit_material
-from edge_asc.training.inputs.load import abstract_labels, labelled, prepare
+from edge_asc.training.inputs.load import abstract_labels, chosen, labelled, prepare
 from edge_asc.training.placement import Placement
 
 
@@ -31,6 +31,25 @@ def training_part(config: Config, dataset: SceneDataset, fold: int | None) -> Sc
     """
     dataset = labelled(config, dataset)
     return dataset if fold is None else replace(dataset, clips=dataset.split(fold)[0])
+
+
+def check_chooses(config: Config, dataset: SceneDataset, seed: int) -> None:
+    """Refuse data of which no clip is left to choose candidates by.
+
+    Args:
+        config: of the short training.
+        dataset: of `training_part`.
+        seed: of the split.
+
+    Raises:
+        ValueError: validation has no clips; or as of `chosen`.
+    """
+    clips, _ = chosen(config.data, dataset, None)
+    if not split_validation(clips, config.data.val_fraction, seed)[1]:
+        raise ValueError(
+            f"{dataset.name}: a search chooses by validation clips, and none of the"
+            f" {len(clips)} for training can be spared: each scene has one recording only"
+        )
 
 
 class Watch(Callback):

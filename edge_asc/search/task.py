@@ -12,6 +12,7 @@ from edge_asc.config.schema import Config
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.search.space import Space, changed
 
+SHOWN = 3  # settings that differ
 QUESTION = "question"  # the key of a study's user attributes
 
 
@@ -63,9 +64,29 @@ def agree(study: optuna.Study, question: dict[str, Any]) -> None:
         study.set_user_attr(QUESTION, question)
         return
     for key, now in question.items():
-        if before.get(key) != now:
-            was = json.dumps(before.get(key))
+        if (was := before.get(key)) != now:
             raise ValueError(
-                f"study {study.study_name} was begun with another {key} ({was[:80]}):"
-                " name a new one with --study"
+                f"study {study.study_name} was begun with {key} {_told(was, now)}, now"
+                f" {_told(now, was)}: name a new one with --study"
             )
+
+
+def _told(value: Any, other: Any) -> str:
+    """A part of a question in words; of a table only where it differs from another one."""
+    if isinstance(value, list):  # limits
+        return ", ".join(f"{quantity} {most:,}" for quantity, most in value)
+    if not isinstance(value, dict):
+        return "none" if value is None else str(value)
+    mine, theirs = _flat(value), _flat(other) if isinstance(other, dict) else {}
+    keys = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
+    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return ", ".join(f"{key} {mine.get(key, 'none')}" for key in keys[:SHOWN]) + more
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A table's values by their dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {}
+        found |= inner or {f"{prefix}{key}": value}
+    return found

@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from edge_asc.config.schema import Config
 from edge_asc.search import records
 from edge_asc.search.price import Price, price
-from edge_asc.search.proxy import train_candidate, training_part
+from edge_asc.search.proxy import check_chooses, train_candidate, training_part
 from edge_asc.search.sampler import NumberedTPE
 from edge_asc.search.space import Settings, changed
 from edge_asc.search.storage import HEARTBEAT_S, close, first_line, open_storage
@@ -58,12 +58,15 @@ def search(
     checkpoints of candidates that are in training; `accelerator` is Lightning's word.
 
     Raises:
-        ValueError: the study is about something else, hardly any candidate keeps the rule, or the
-            storage is gone.
+        ValueError: no clips for validation, the study is about something else, hardly any candidate
+            keeps the rule, or the storage is gone.
         KeyboardInterrupt: finished trials are kept; the same call goes on.
     """
     if task.short(task.base).data.val_fraction == 0:
         raise ValueError("a search needs data.val_fraction above 0, found 0")
+    check_chooses(
+        task.short(task.base), training_part(task.base, task.dataset, task.fold), task.seed
+    )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = open_storage(url, try_again, heartbeat_s)
     try:
@@ -134,6 +137,7 @@ class Worker:
         self.accelerator, self.progress = accelerator, progress
         self.dataset = training_part(task.base, task.dataset, task.fold)
         self.in_a_row = 0  # rejected
+        self._prices: dict[str, Price | str] = {}  # by network; or why it has none
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Draw, price, train.
@@ -171,7 +175,7 @@ class Worker:
         """
         try:
             config = changed(self.task.base, settings)
-            found: Price = price(config, self.dataset, self.task.rule)
+            found = self._price(config)
         except ValueError as error:  # such as a kernel that is larger than its input
             self._over_rule(trial, str(error), 1.0)
         trial.set_user_attr(records.PRICE, asdict(found))
@@ -180,6 +184,23 @@ class Worker:
         trial.set_constraint("rule", 0.0)
         trial.set_user_attr(records.PRESET, config.to_dict())
         return config
+
+    def _price(self, config: Config) -> Price:
+        """What a network costs, found once however often it is drawn.
+
+        Raises:
+            ValueError: it cannot be built.
+        """
+        parts = {k: v for k, v in config.to_dict().items() if k not in ("train", "augment")}
+        key = json.dumps([parts, config.train.sparsity], sort_keys=True)
+        if key not in self._prices:
+            try:
+                self._prices[key] = price(config, self.dataset, self.task.rule)
+            except ValueError as error:
+                self._prices[key] = str(error)
+        if isinstance(found := self._prices[key], str):
+            raise ValueError(found)
+        return found
 
     def _over_rule(self, trial: optuna.Trial, reason: str, excess: float) -> NoReturn:
         trial.set_constraint("rule", excess)

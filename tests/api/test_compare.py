@@ -73,6 +73,9 @@ def test_it_prints_and_writes_the_commands_tables(place: Path, tmp_path: Path) -
 def test_what_cannot_be_compared_is_one_line(place: Path) -> None:
     good, data = place / "good.tflite", place / "data"
     for given, options, said in (
+        (str(good), {}, "give two networks or more"),
+        (good, {}, "give two networks or more"),
+        ({"": good, "b": good}, {}, "an empty name"),
         ([good], {}, "give two networks or more"),
         ([good, good], {}, "two are called good"),
         ([good, place / "bad.tflite"], {"score": "dcase"}, "score 'dcase' is not one of"),
@@ -87,3 +90,43 @@ def test_what_cannot_be_compared_is_one_line(place: Path) -> None:
         with pytest.raises(ValueError, match=said) as caught:
             ea.compare(given, data, fold="all", **options)
         assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_network_is_said(place: Path) -> None:
+    good, data = place / "good.tflite", place / "data"
+    for given, options, said in (
+        ([good, 3], {}, "found 3"),
+        (None, {}, "found None"),
+        ({"a": good, "b": None}, {}, "found None"),
+        ({1: good, "b": good}, {}, "a network's name is text, not 1"),
+        ({"a": good, "b": {"c": good}}, {}, "expected a path"),
+        ({"a": good, "b": good}, {"fold": 1.5}, "fold: expected a number"),
+        ({"a": good, "b": good}, {"fold": [1]}, "fold: expected a number"),
+        ({"a": good, "b": good}, {"score": "biodcase2026", "measured": {"a": 3}}, "by name"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            ea.compare(given, data, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value", "said"),
+    [
+        ("accuracy_tflite", 2, "from 0 to 1"),
+        ("macs_tflite", -1, "whole number from 1"),
+        ("embedded_time_ms_total", float("nan"), "expected a number from 0"),
+        ("embedded_time_ms_total", "soon", "expected a number from 0"),
+        ("embedded_ram_usage_bytes", 0.5, "whole number from 1"),
+        ("nonsense", 1, "not of biodcase2026"),
+    ],
+)
+def test_what_no_board_can_have_measured(
+    place: Path, quantity: str, value: object, said: str
+) -> None:
+    given = {"a": place / "good.tflite", "b": place / "bad.tflite"}
+    with pytest.raises(ValueError, match=said):
+        ea.compare(
+            given,
+            place / "data",
+            score="biodcase2026",
+            measured={"a": {quantity: value}},  # type: ignore[dict-item]
+        )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from command import Cli, runner
-from edge_asc.data.layouts.find_table import is_answers
+from edge_asc.data.layouts.table import is_answers
 from edge_asc.data.open import open_dataset, open_recordings
 from tiny_models import LABELS, write_model, write_tone
 
@@ -88,3 +88,12 @@ def test_a_table_of_scenes_in_columns_still_describes_its_folder(tmp_path: Path)
     (tmp_path / "t.csv").write_text("filename,scene_label,low\na.wav,low,1\n")
     with pytest.raises(ValueError, match="fold1_train"):
         open_dataset(tmp_path)
+
+
+def test_answers_are_no_advice_of_what_to_train_on(tmp_path: Path, cli: Cli) -> None:
+    data, model = tmp_path / "data", write_model(tmp_path / "m.tflite")
+    loose(data / "audio")
+    before = cli("data", "check", data)
+    assert before[0] == 1 and "no folder for each scene" in before[2]
+    assert cli("predict", model, "--data", data, "--out", data / "answers.csv")[0] == 0
+    assert cli("data", "check", data) == before

@@ -1,5 +1,6 @@
 """BioDCASE-Tiny 2026: Development_Set/Train and Validation, a folder for each of eleven classes."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -63,3 +64,39 @@ def test_a_split_inside_one_side_of_another_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Development_Set holds a split of its own") as caught:
         open_dataset(tmp_path)
     assert f"give --data {tmp_path / 'Development_Set'}" in str(caught.value)
+
+
+@pytest.mark.parametrize("sides", [{"Train": 1}, {"Validation": 1}, {"Train": 2, "Validation": 1}])
+@pytest.mark.parametrize("above", [1, 2])
+def test_the_folder_above_is_taken_as_the_folder(
+    tmp_path: Path, sides: dict[str, int], above: int
+) -> None:
+    write_split(tmp_path / "Bird" / "Development_Set", sides)
+    itself = open_dataset(tmp_path / "Bird" / "Development_Set")
+    given = open_dataset((tmp_path / "Bird", tmp_path)[above - 1])
+    assert given.labels == itself.labels == tuple(sorted(CLASSES))
+    assert (given.folds, given.clips) == (itself.folds, itself.clips)
+
+
+def test_other_sounds_beside_a_split_are_refused_from_above_too(tmp_path: Path) -> None:
+    write_split(tmp_path / "Development_Set", PUBLISHED)
+    write_split(tmp_path / "Development_Set", {"samples": 1})
+    for given in (tmp_path / "Development_Set", tmp_path):
+        with pytest.raises(ValueError, match="Train, Validation look like a split") as caught:
+            open_dataset(given)
+        assert "samples like a class" in str(caught.value)
+
+
+def test_a_split_further_below_is_told(tmp_path: Path) -> None:
+    write_split(tmp_path / "set" / "birds", PUBLISHED)
+    (note,) = (n for n in open_dataset(tmp_path).notes if "split" in n)
+    assert f"{tmp_path / 'set' / 'birds'} holds a split (Train, Validation): give it" in note
+
+
+def test_a_class_on_one_side_alone_is_told(tmp_path: Path) -> None:
+    write_split(tmp_path, PUBLISHED)
+    shutil.rmtree(tmp_path / "Train" / "Mallard")
+    shutil.rmtree(tmp_path / "Validation" / "Great_Tit")
+    told = check_dataset(open_dataset(tmp_path)).warnings
+    assert "fold 1: Mallard only in its test clips: never learnt" in told
+    assert "fold 1: Great_Tit not in its test clips: never tested" in told

@@ -233,3 +233,9 @@ def test_unpooled_blocks_see_the_map_before_them(unpooled: int, shape: tuple[int
 def test_wrong_model_is_said(name: str, options: dict, n_abstract: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(name, options, 10, n_abstract)
+
+
+@pytest.mark.parametrize("value", ["no", "true", 1, None])
+def test_branches_are_true_or_false(value: object) -> None:
+    with pytest.raises(ValueError, match="expected true or false"):
+        build("compact", {"branches": value}, 10, 0)

@@ -146,6 +146,19 @@ def test_a_run_with_relative_paths_is_read_from_any_folder(
     assert recipe_of(Path("../runs/fold1")) == found
 
 
+def test_a_folder_of_runs_names_those_in_it(tmp_path: Path) -> None:
+    described(tmp_path / "many" / "fold1")
+    described(tmp_path / "many" / "fold2")
+    with pytest.raises(ValueError, match=r"is a folder of runs; one of them: .*fold1, .*fold2$"):
+        recipe_of(tmp_path / "many")
+
+
+def test_a_joined_run_names_its_members(tmp_path: Path) -> None:
+    joined = described(tmp_path / "both", provenance={"joined": [{"run": "a"}, {"run": "b"}]})
+    with pytest.raises(ValueError, match=r"was joined, not trained: .* a, b$"):
+        recipe_of(joined)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -90,6 +90,19 @@ def test_a_run_answers_for_the_float_network(trained_run: Path, scenes: Path, cl
         (("--measured", "macs_tflite=3"), 2, "go with --score"),
         (("--score", "dcase"), 2, "biodcase2026"),
         (("--score", "biodcase2026", "--measured", "speed=3"), 1, "speed: not of biodcase2026"),
+        (("--score", "biodcase2026", "--measured", ""), 1, "expected QUANTITY=VALUE"),
+        (("--measured", ""), 2, "go with --score"),
+        (
+            ("--score", "biodcase2026", "--measured", "accuracy_tflite=0,5"),
+            1,
+            "numbers have a decimal point",
+        ),
+        (
+            ("--score", "biodcase2026", "--measured", "macs_tflite=1,macs_tflite=2"),
+            1,
+            "macs_tflite is given twice",
+        ),
+        (("--score", "biodcase2026", "--inference", "f.tflite"), 1, "expected a run folder"),
     ],
 )
 def test_wrong_usage_is_refused(

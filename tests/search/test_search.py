@@ -98,14 +98,32 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
 
 
 def test_a_study_answers_one_question(searched: Path, scenes: Path, blind: Path) -> None:
-    for task, key in (
-        (small_task(blind, epochs=3, max_bytes=LIMIT), "epochs"),
-        (small_task(blind), "limits"),
-        (small_task(blind, max_bytes=LIMIT, fold=2), "fold"),
-        (small_task(blind, max_bytes=LIMIT, overrides=["train.batch_size=8"]), "base"),
+    for task, told in (
+        (small_task(blind, epochs=3, max_bytes=LIMIT), "epochs 2, now 3:"),
+        (
+            small_task(blind),
+            "limits whole file 128,000, whole file 10,000, now whole file 128,000:",
+        ),
+        (small_task(blind, max_bytes=LIMIT, fold=2), "fold 1, now 2:"),
+        (
+            small_task(blind, max_bytes=LIMIT, overrides=["train.batch_size=8"]),
+            "base train.batch_size 16, now train.batch_size 8:",
+        ),
     ):
-        with pytest.raises(ValueError, match=f"begun with another {key} "):
+        with pytest.raises(ValueError, match=f"was begun with {told}"):
             small_search(database(searched), searched, task, 4)
+
+
+def test_data_without_clips_to_choose_by_are_refused_before_training(
+    scenes: Path, tmp_path: Path
+) -> None:
+    task = small_task(scenes)
+    firsts = {clip.label: clip for clip in task.dataset.split(1)[0]}.values()
+    test = task.dataset.split(1)[1]
+    few = replace(task, dataset=replace(task.dataset, clips=(*firsts, *test)))
+    with pytest.raises(ValueError, match="chooses by validation clips"):
+        small_search(database(tmp_path), tmp_path, few, 1)
+    assert not (tmp_path / "trials.db").exists()
 
 
 def test_ctrl_c_keeps_the_folder_and_the_candidate_goes_on(
@@ -178,6 +196,23 @@ def test_a_space_with_nothing_new_in_it_ends(
     too_small = small_task(blind, max_bytes=1000)
     with pytest.raises(ValueError, match=r"5 candidates in a row .* whole file"):
         small_search(database(tmp_path / "2"), tmp_path, too_small, 1)
+
+
+def test_a_network_is_priced_once_however_often_it_is_drawn(
+    blind: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "MOST_REJECTED", 6)
+    priced: list[Any] = []
+
+    def counted(config: Any, *others: Any) -> Any:
+        priced.append(config)
+        return price(config, *others)
+
+    monkeypatch.setattr(worker, "price", counted)
+    one = SPACE.without(["model.options.channels=", "model.options.attention="])
+    with pytest.raises(ValueError, match=r"6 candidates in a row .* peak activations"):
+        small_search(database(tmp_path), tmp_path, small_task(blind, space=one, max_peak=10), 1)
+    assert len(priced) == 1
 
 
 def test_the_price_is_that_of_the_file_before_and_after_training(run: Path, scenes: Path) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from edge_asc.cli.console import print_json, print_text, progress_bar
 from edge_asc.cli.options import AsJson, FileOrRun, RunFolder, RuntimeName
+from edge_asc.cli.outputs import check_outputs
 
 EXAMPLES = {
     "explain": (
@@ -141,6 +142,7 @@ def report(
     """
     from edge_asc.training.run_folder import newest_run
 
+    check_outputs({"--out": out})
     folder = run or newest_run(finished=True)
     from edge_asc.report.page import write_report
 

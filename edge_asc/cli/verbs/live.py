@@ -14,6 +14,7 @@ from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, tables
 from edge_asc.cli.errors import ERROR, WRONG_USAGE, complain
 from edge_asc.cli.options import OR_NAME, AsJson
+from edge_asc.cli.outputs import check_outputs
 from edge_asc.cli.verbosity import notice
 from edge_asc.demo.options import MicrophoneName, Options
 
@@ -107,6 +108,7 @@ def log_summary(
     """Time per scene per day. Rotated files of a log are found by themselves."""
     from edge_asc.demo.outputs.log.summary import print_summary, summarise, summary_dict
 
+    check_outputs({"--plot": plot}, logs)
     summary = summarise(logs)
     if as_json:
         print_json(summary_dict(summary))

@@ -22,6 +22,7 @@ from edge_asc.cli.options import (
     fold_of,
     models_of,
 )
+from edge_asc.cli.outputs import check_outputs
 from edge_asc.cli.verbosity import notice
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def evaluate(
     """
     from edge_asc.audio.microphones.choice import parse_microphones
     from edge_asc.budget.score import parse_measured
+    from edge_asc.data.layouts.columns import parse_columns
+    from edge_asc.data.layouts.find_table import lists_read
     from edge_asc.data.open import open_dataset
     from edge_asc.evaluation.evaluate import evaluate as measure
     from edge_asc.plotting import can_draw, check_drawable
@@ -120,12 +123,16 @@ def evaluate(
     heard_by = parse_microphones(microphones)
     tested_on = fold_of(fold)
     if curve:
-        check_drawable()
+        check_drawable(curve)
+    written = {"--curve": curve, "--out": out and out / "predictions.csv"}
+    check_outputs(written, lists_read(data, parse_columns(columns) if columns else None))
     if joint and joint_with:
         raise typer.BadParameter("give one of --joint, --joint-with")
-    if score is None and (measured or inference):
+    if score is None and (measured is not None or inference):
         raise typer.BadParameter("--measured and --inference go with --score")
-    known = parse_measured(measured) if measured else {}
+    if inference and not (inference / "run.json").is_file():
+        raise ValueError(f"--inference {inference}: expected a run folder, the float network")
+    known = parse_measured(measured) if measured is not None else {}
     with progress_bar("clips") as on_progress:
         dataset = open_dataset(data, columns=columns)
         heard = partial(measure, data=dataset, crops=crops, clip_s=clip_s, on_progress=on_progress)
@@ -204,6 +211,7 @@ def microphones(
         raise typer.BadParameter(f"--only {only} names no microphone")
     if out and not audio:
         raise typer.BadParameter("--out goes with AUDIO")
+    check_outputs({"--plot": plot})
     if plot:
         from edge_asc.audio.microphones.plot import save_responses
 

@@ -107,7 +107,7 @@ def compare(
     if plot:
         check_drawable(plot)
     outputs = {"--csv": csv, "--latex": latex, "--plot": plot}
-    check_outputs(outputs, [*files_of(targets), *([data] if data else [])])
+    check_outputs(outputs, files_of(targets, data, columns))
     with progress_bar("clips") as on_progress:
         found = measure(
             targets,
@@ -148,7 +148,10 @@ def _by_network(measured: Sequence[str]) -> dict[str, dict[str, float]]:
         name, colon, values = text.rpartition(":")
         if not colon:
             raise typer.BadParameter(f"--measured {text}: expected NAME:QUANTITY=VALUE")
-        found.setdefault(name, {}).update(parse_measured(values))
+        known, new = found.setdefault(name, {}), parse_measured(values)
+        if twice := known.keys() & new.keys():
+            raise typer.BadParameter(f"--measured {name}: {min(twice)} is given twice")
+        known |= new
     return found
 
 
@@ -185,14 +188,17 @@ def predict(
     have labels or none: an evaluation set, a list of names, a folder of recordings, any data set.
     """
     from edge_asc.audio.decode import AudioError
-    from edge_asc.data.layouts.test_set import lists_of
+    from edge_asc.data.layouts.columns import parse_columns
+    from edge_asc.data.layouts.find_table import lists_read
     from edge_asc.data.open import open_recordings
     from edge_asc.research.submission import predict as name_all
     from edge_asc.runtime.zoo.models import model_path
 
     asked = models_of(for_device)
-    check_outputs({"--out": out}, [data, *lists_of(data), target, *asked.values()])
+    lists = lists_read(data, parse_columns(columns) if columns else None)
+    check_outputs({"--out": out}, [*lists, target, *asked.values()])
     dataset = open_recordings(data, columns=columns)
+    check_outputs({"--out": out}, (clip.path for clip in dataset.clips))
     for note in dataset.notes:
         notice(f"warning: {note}")
     with progress_bar("clips") as on_progress:

@@ -139,6 +139,7 @@ def show(
 
     Also while a search is running.
     """
+    check_outputs({"--out": out})
     _print(_existing(storage, folder), study, as_json, out)
 
 
@@ -228,6 +229,7 @@ def preset(
     from edge_asc.search.show import open_studies, save_preset
     from edge_asc.search.storage import close, open_storage
 
+    check_outputs({"--out": out})
     opened = open_storage(_existing(storage, folder))
     try:
         record = save_preset(open_studies(opened, study)[0], trial, out)

@@ -21,6 +21,7 @@ from edge_asc.cli.options import (
     Teacher,
     one_of,
 )
+from edge_asc.cli.outputs import check_outputs
 from edge_asc.cli.verbosity import is_quiet
 from edge_asc.cli.verbs.training import print_trained
 
@@ -275,6 +276,10 @@ def calibrate(
     from edge_asc.runtime.zoo.models import is_shipped, model_path
 
     found = model_path(file)
+    if found.is_dir():
+        raise ValueError(
+            f"{file} is a folder: calibrate takes a file, as edge-asc export writes it"
+        )
     if out is None and is_shipped(found):
         raise ValueError(f"{file} is a model of the zoo, which stays as it is: --out FILE")
     with progress_bar("clips") as on_progress:
@@ -343,6 +348,7 @@ def budget(
     from edge_asc.budget.rules import OverBudget, report, rules_named
     from edge_asc.export.count import budget_of
 
+    check_outputs({"--csv": csv, "--latex": latex}, map(Path, targets))
     rules = rules_named(rule)
     reports: list[dict[str, Any]] = []
     counted: list[Inventory] = []

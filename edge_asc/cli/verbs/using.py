@@ -10,6 +10,7 @@ from edge_asc.cli import complete
 from edge_asc.cli.console import print_json, print_text
 from edge_asc.cli.errors import ERROR, complain, said
 from edge_asc.cli.options import OR_NAME, AsJson, ModelOrDefault, RuntimeName, one_of
+from edge_asc.cli.outputs import check_outputs
 from edge_asc.cli.verbosity import notice
 
 FORMATS = ("tflite", "onnx")
@@ -134,6 +135,7 @@ def classify(
         complain(said(error))
         failed.append({"path": str(path), "error": said(error)})
 
+    check_outputs({"--csv": table}, [model] if model else [])
     classifier = Classifier.load(model_or_default(model, notice), runtime, threads)
     least = classifier.threshold if floor is None else floor
     results: Iterable[FileResult] = classify_all(find_audio(audio), classifier, hop, on_error)
@@ -185,6 +187,7 @@ def embed(
         complain(said(error))
         failed.append({"path": str(path), "error": said(error)})
 
+    check_outputs({"--out": out}, [model])
     loaded = load(model)
     found = embed_all(find_audio(audio), loaded, hop, on_error)
     if found:

@@ -8,7 +8,7 @@ from edge_asc.data.layouts.columns import lists_recordings, renamed, suggestion
 from edge_asc.data.layouts.esc import ESC_COLUMNS
 from edge_asc.data.layouts.folders import has_class_folders
 from edge_asc.data.layouts.listed import PLAIN_COLUMNS
-from edge_asc.data.layouts.table import columns_or_none, read_table
+from edge_asc.data.layouts.table import columns_or_none, is_answers, read_table
 from edge_asc.data.layouts.urbansound import URBANSOUND_COLUMNS, urbansound_table
 
 _KNOWN = (PLAIN_COLUMNS, ESC_COLUMNS, URBANSOUND_COLUMNS, ("scene_label",))
@@ -38,6 +38,20 @@ def table_of(folder: Path, columns: Mapping[str, str] | None = None) -> Path | N
     return _other(folder, tables)
 
 
+def lists_read(data: Path, columns: Mapping[str, str] | None = None) -> list[Path]:
+    """The tables and lists that may say what a data set holds: what nothing may overwrite."""
+    if not data.is_dir():
+        return [data]
+    published = urbansound_table(data)
+    return [
+        data / "meta.csv",
+        *sorted((data / "evaluation_setup").glob("*.csv")),
+        *(data / f"fold1_{side}.csv" for side in ("train", "evaluate", "test")),
+        *([published] if published else []),
+        *(table for table in _tables(data) if _fits(table, columns) or _fits(table, None)),
+    ]
+
+
 def describing(folder: Path) -> list[Path]:
     """Tables of a folder that list clips with labels, in the columns of a known layout."""
     return [table for table in _tables(folder) if _fits(table, None)]
@@ -48,34 +62,6 @@ def _tables(folder: Path) -> list[Path]:
     found = [path for place in places for path in sorted(place.glob("*.[ct]sv"))]
     tables = (path for path in found if is_visible(path.name) and path.is_file())
     return [path for path in tables if not is_answers(path)]
-
-
-def is_answers(table: Path) -> bool:
-    """Whether a table holds what a model said of clips, as `predict`, `evaluate`, `classify` write.
-
-    A column of each scene with only 0 and 1 in it is what somebody says, and no answer.
-    """
-    columns = columns_or_none(table) or ()
-    chances = [name for name in columns if name.startswith("p_")]
-    if chances and (*columns[:3],) in (("path", "label", "predicted"), ("path", "scene", "unsure")):
-        return True
-    if columns[:2] != ("filename", "scene_label") or len(columns) < 3:
-        return False
-    try:
-        rows = read_table(table, ())
-    except (ValueError, OSError):
-        return False
-    scenes = columns[2:]
-    said = [value for row in rows for name in scenes if (value := row.get(name))]
-    named = all(not row["scene_label"] or row["scene_label"] in scenes for row in rows)
-    return named and all(map(_is_chance, said)) and not {*said} <= {"0", "1"}
-
-
-def _is_chance(text: str) -> bool:
-    try:
-        return 0 <= float(text) <= 1
-    except ValueError:
-        return False
 
 
 def _fits(table: Path, columns: Mapping[str, str] | None) -> bool:

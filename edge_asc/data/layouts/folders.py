@@ -11,10 +11,11 @@ from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.layouts.columns import suggestion
 from edge_asc.data.layouts.own import composed, own_dataset, without_doubles
 from edge_asc.data.layouts.splits import TEST_FOLD, folds_of, is_side, is_split, is_wrapper
-from edge_asc.data.layouts.table import columns_or_none
+from edge_asc.data.layouts.table import columns_or_none, is_answers
 
 NO_CLASS = "in no class folder"
 UNREADABLE = "of a format that nothing here reads"
+FEW, DEPTH = 20, 2  # folders in one, and how far below a split is looked for
 DOUBLE = "another name of a file that is there"
 
 
@@ -36,7 +37,7 @@ def open_folders(root: Path) -> SceneDataset | None:
 
     A folder inside a class folder is one recording; a file directly in it is one of its own.
     Folders `fold1`, … or `train`, `val`, `test` above the class folders are folds. A single folder
-    above them all is looked into where it has a name like `audio`, or holds the sides of a split
+    above them all is looked into where it has a name like `audio`, or holds sides of a split
     (BioDCASE: `Development_Set/Train`, `Development_Set/Validation`).
 
     Raises:
@@ -97,7 +98,7 @@ def passed_over(root: Path) -> dict[str, int]:
 def _looked_into(root: Path, found: _Found) -> Path:
     """The folder that holds the class folders: this one, or a single one that is no class."""
     tops = folders_with_audio(root)
-    while len(tops) == 1 and (is_wrapper(tops[0].name) or _holds_split(tops[0])):
+    while len(tops) == 1 and (is_wrapper(tops[0].name) or _sides_in(tops[0])):
         inner = folders_with_audio(tops[0])
         if not inner:
             _refuse_unsorted(root, tops)
@@ -107,11 +108,19 @@ def _looked_into(root: Path, found: _Found) -> Path:
     return root
 
 
-def _holds_split(folder: Path) -> bool:
-    """Whether all folders in a folder are sides of a split, with class folders in them."""
+def _sides_in(folder: Path) -> list[Path]:
+    """Sides of a split that a folder holds, with class folders in them."""
     inner = folders_with_audio(folder)
-    are_sides = len(inner) > 1 and all(is_side(side.name) for side in inner)
-    return are_sides and all(folders_with_audio(side) for side in inner)
+    return [side for side in inner if is_side(side.name) and folders_with_audio(side)]
+
+
+def _split_below(folder: Path, depth: int) -> Path | None:
+    """A folder with two sides of a split, this one or not far below; None where there is none."""
+    if len(_sides_in(folder)) > 1:
+        return folder
+    inner = folders_with_audio(folder) if depth else []
+    few = inner if len(inner) <= FEW else []  # a class may hold a folder for each recording
+    return next((split for top in few if (split := _split_below(top, depth - 1))), None)
 
 
 def _add_sides(root: Path, tops: list[Path], folds: dict[str, int | None], found: _Found) -> None:
@@ -120,8 +129,8 @@ def _add_sides(root: Path, tops: list[Path], folds: dict[str, int | None], found
     if not any(inner.values()):
         _refuse_unsorted(root, tops)
     for top in tops:
-        if _holds_split(top):
-            sides = ", ".join(folder.name for folder in inner[top])
+        if len(held := _sides_in(top)) > 1:
+            sides = ", ".join(side.name for side in held)
             raise ValueError(f"{top} holds a split of its own ({sides}): give --data {top}")
         found.leave_out(NO_CLASS, _loose(top))
         for folder in inner[top]:
@@ -183,7 +192,10 @@ def _note_same_folders(root: Path, tops: list[Path], found: _Found) -> None:
     """Say where the scenes may be one level further down."""
     inner = [{folder.name for folder in folders_with_audio(top)} for top in tops]
     names = ", ".join(top.name for top in tops[:3])
-    if len(tops) == 1 and len(inner[0]) > 1:
+    if split := next((s for top in tops if (s := _split_below(top, DEPTH))), None):
+        sides = ", ".join(side.name for side in _sides_in(split))
+        found.notes.append(f"{names}: taken for scenes; {split} holds a split ({sides}): give it")
+    elif len(tops) == 1 and len(inner[0]) > 1:
         where = f"give {tops[0]} if the folders in it are the scenes"
         found.notes.append(f"{names} is taken for the only scene; {where}")
     elif len(tops) > 1 and len(inner[0]) > 1 and all(folders == inner[0] for folders in inner):
@@ -212,5 +224,5 @@ def _refuse_unsorted(root: Path, tops: list[Path]) -> None:
 def _tables_near(root: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     for folder in (root, root / "meta", root / "metadata", root.parent, root.parent / "metadata"):
         for table in sorted(folder.glob("*.[ct]sv")):
-            if columns := columns_or_none(table):
+            if (columns := columns_or_none(table)) and not is_answers(table):
                 yield table, columns

@@ -94,6 +94,34 @@ def read_table(
     return rows
 
 
+def is_answers(table: Path) -> bool:
+    """Whether a table holds what a model said of clips, as `predict`, `evaluate`, `classify` write.
+
+    A column of each scene with only 0 and 1 in it is what somebody says, and no answer.
+    """
+    columns = columns_or_none(table) or ()
+    chances = [name for name in columns if name.startswith("p_")]
+    if chances and (*columns[:3],) in (("path", "label", "predicted"), ("path", "scene", "unsure")):
+        return True
+    if columns[:2] != ("filename", "scene_label") or len(columns) < 3:
+        return False
+    try:
+        rows = read_table(table, ())
+    except (ValueError, OSError):
+        return False
+    scenes = columns[2:]
+    said = [value for row in rows for name in scenes if (value := row.get(name))]
+    named = all(not row["scene_label"] or row["scene_label"] in scenes for row in rows)
+    return named and all(map(_is_chance, said)) and not {*said} <= {"0", "1"}
+
+
+def _is_chance(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
 def by_unique(rows: Iterable[Row], column: str) -> dict[str, Row]:
     """Rows by what a column says; ValueError where two say the same."""
     found: dict[str, Row] = {}

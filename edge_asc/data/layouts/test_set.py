@@ -57,11 +57,6 @@ def test_list_of(folder: Path, names: Sequence[str] = NAMES) -> Path | None:
     return None if _knows_others(folder / "meta.csv", found) else found
 
 
-def lists_of(folder: Path) -> list[Path]:
-    """Where a set's own lists may lie."""
-    return [folder / "meta.csv", *(folder / setup / name for setup in SETUP for name in NAMES)]
-
-
 def differing_lists(tests: Path) -> str | None:
     """A line where a set has two lists of tests that name other clips; None where it has not."""
     other = _other_list(tests)

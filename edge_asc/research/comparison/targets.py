@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_asc.data.dataset import SceneDataset
+from edge_asc.data.layouts.columns import parse_columns
+from edge_asc.data.layouts.find_table import lists_read
 from edge_asc.data.open import open_dataset
 from edge_asc.evaluation.evaluate import Evaluation, evaluate
 from edge_asc.evaluation.predictors import OnProgress
@@ -135,12 +137,18 @@ def named(target: str) -> tuple[str, list[Path]]:
     return name if equals else short_name(paths[0]), paths
 
 
-def files_of(targets: Sequence[str]) -> Iterator[Path]:
-    """The files that are read for targets, of answers that were saved and of models."""
+def files_of(
+    targets: Sequence[str], data: Path | None = None, columns: str | None = None
+) -> Iterator[Path]:
+    """The files that are read for targets: saved answers, models, the lists of their data sets."""
+    if data is not None:
+        yield from lists_read(data, parse_columns(columns) if columns else None)
     for target in targets:
         for path in named(target)[1]:
             for part in parts_of(path):
                 yield from (part, part / PREDICTIONS, part / METRICS)
+                if data is None and (part / RUN).is_file():
+                    yield from lists_read(Path(read_json(part / RUN)["data"]))
 
 
 def _parts(given: Path | Evaluation) -> Sequence[Path | Evaluation]:

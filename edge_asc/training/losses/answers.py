@@ -82,13 +82,20 @@ class GivenAnswers:
 Read = tuple[list[str], list[str], np.ndarray]  # names, scenes, logits
 
 
+class Lacking(Exception):
+    """An array that is needed is not there."""
+
+
 def _from_npz(path: Path, labels: Sequence[str]) -> Read:
     try:
         with np.load(path, allow_pickle=False) as arrays:
+            if lacking := [name for name in ("names", "logits") if name not in arrays]:
+                found = ", ".join(arrays) or "nothing"
+                raise Lacking(f"no array {' and no '.join(lacking)} in it (found: {found})")
             names, logits = arrays["names"], np.asarray(arrays["logits"], np.float64)
             theirs = arrays["labels"] if "labels" in arrays else np.array(labels)
-    except KeyError as error:
-        raise ValueError(f"{path}: no array {error}; names and logits are needed") from None
+    except Lacking as error:
+        raise ValueError(f"{path}: {error}") from None
     except (ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: no arrays of text and numbers ({error})") from None
     return [str(name) for name in names], [str(label) for label in theirs], logits

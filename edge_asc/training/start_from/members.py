@@ -1,6 +1,7 @@
 """Finished runs → one run whose network is all of theirs, or one with the mean of their weights."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def join_runs(runs: Sequence[Path], folder: Path, average: bool = False) -> Path
             run; else a network that holds them all and averages their logits (`models.means`).
 
     Raises:
-        ValueError: fewer than two, runs that do not go together, or the folder is taken.
+        ValueError: fewer than two, one twice, runs that do not go together, or the folder is taken.
         OSError: a file cannot be read or written.
     """
     if len(runs) < 2:
@@ -43,6 +44,7 @@ def join_runs(runs: Sequence[Path], folder: Path, average: bool = False) -> Path
     if (folder / "run.json").exists():
         raise ValueError(f"{folder} holds a run already; name another folder")
     known = [read_run(run) for run in runs]
+    _check_each_once(runs, known)
     for path, run in zip(runs[1:], known[1:], strict=True):
         _check_alike(runs[0], known[0], path, run)
     states = [load_network(run).state_dict() for run in runs]
@@ -60,6 +62,30 @@ def join_runs(runs: Sequence[Path], folder: Path, average: bool = False) -> Path
         with atomic_write(folder / "weights.pt") as temporary:
             torch.save(weights, temporary)
     return folder
+
+
+def _check_each_once(runs: Sequence[Path], known: Sequence[Run]) -> None:
+    """Raise ValueError where a run is named twice, or is a member of another: it would count more.
+
+    Members of members are looked up as long as their runs are where they were.
+    """
+    seen: dict[str, Path] = {}
+    for path, run in zip(runs, known, strict=True):
+        inside = {*_inside(path, run)}
+        if again := sorted(inside & seen.keys()):
+            first = seen[again[0]]
+            raise ValueError(f"{again[0]} is in {first} and in {path}: join takes each run once")
+        seen |= dict.fromkeys(inside, path)
+
+
+def _inside(path: Path, run: Run) -> Iterator[str]:
+    """The run and the runs that it was joined of, and what those were."""
+    yield os.path.realpath(path)
+    for member in run.provenance.get("joined", []):
+        inner = Path(member["run"])
+        yield os.path.realpath(inner)
+        if (inner / "run.json").is_file():
+            yield from _inside(inner, read_run(inner))
 
 
 def _check_alike(path: Path, run: Run, other_path: Path, other: Run) -> None:

@@ -88,8 +88,13 @@ def test_what_does_not_go_together_is_said(
     mels = trained(tmp_path / "mels", scenes, "frontend.n_mels=24")
     fold = trained(tmp_path / "fold", scenes, fold=2)
     split = trained(tmp_path / "split", scenes, "data.val_fraction=0.25", seed=5)
+    both = join_runs(runs[:2], tmp_path / "both")
+    nested = join_runs([both, runs[2]], tmp_path / "nested")
     wrong = {
         (runs[0],): "join takes two runs or more, found 1",
+        (runs[0], runs[1], runs[0]): "join takes each run once",
+        (both, runs[1]): "join takes each run once",
+        (runs[0], nested): "join takes each run once",
         (runs[0], mels): "do not hear the same features: n_mels, mean, std",
         (runs[0], fold): "do not go together: fold: 1 and 2",
         (runs[0], split): "train with data.val_fraction=0",
@@ -104,3 +109,11 @@ def test_what_does_not_go_together_is_said(
         assert not out.exists()
     code, _, said = cli("join", *runs[:2], "--out", runs[0])
     assert code == 1 and "holds a run already" in said
+
+
+def test_a_joined_run_was_not_trained(runs: list[Path], tmp_path: Path, cli: Cli) -> None:
+    both = join_runs(runs[:2], tmp_path / "both")
+    code, _, said = cli("train", "--like", both, "--out", tmp_path, "--name", "again")
+    assert code == 1 and said.count("\n") == 1
+    assert "was joined, not trained" in said and all(str(run) in said for run in runs[:2])
+    assert not (tmp_path / "again").exists()
