@@ -130,6 +130,44 @@ def test_pieces_are_told_by_their_number_or_by_what_is_left_out(
         assert_same(graph, network, length)
 
 
+LIMITS: dict[str, Callable[[Tensor], Tensor]] = {
+    "first of them": lambda x: x[..., :500],
+    "last of them": lambda x: x[:, :, :, -300:],
+    "all but the first, up to one": lambda x: x[..., 1:500],
+    "two and two channels": lambda x: torch.cat([x[:, 2:, :, :500], x[:, :2, :, :500]], 1),
+    "frames before mels": lambda x: x.transpose(2, 3)[:, :, :500].transpose(2, 3),
+    "of a list": lambda x: x.mean(2)[..., -300:][:, :, None],
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits_beyond_the_traced_length_stay(name: str) -> None:
+    network = Network(lambda x: F.max_pool2d(LIMITS[name](x), 1))
+    network.eval()
+    graph = trace(network, N_MELS)
+    for n_frames in (100, 299, 501, 2000):
+        x = torch.randn(2, 1, N_MELS, n_frames) + torch.linspace(0, 3, n_frames)
+        with torch.no_grad():
+            ours, theirs = GraphNetwork(fold(graph)).eval()(x)[0], network(x)
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+FAR: dict[str, Callable[[Tensor], Tensor]] = {
+    "cut where long": lambda x: x[..., :400] if x.shape[3] > 400 else x,
+    "pooled where long": lambda x: F.max_pool2d(x, (1, 2)) if x.shape[3] > 300 else x,
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_conditions_on_lengths_far_from_the_traced_one_are_seen(name: str) -> None:
+    network = Network(FAR[name]).eval()
+    with pytest.raises(ValueError, match="something else at 1501 frames than at 131"):
+        trace(network, N_MELS)
+    graph = trace(network, N_MELS, 450)
+    assert graph.one_length == ("pooled" in name)
+    assert_same(graph, network, 450)
+
+
 @pytest.mark.parametrize("n_frames", [None, 131, 150])
 def test_a_window_as_large_as_a_map_by_chance_stays_one(n_frames: int | None) -> None:
     """Of 131 frames the pools leave 4 x 17."""
