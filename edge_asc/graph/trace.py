@@ -27,6 +27,7 @@ from edge_asc.graph.tracing.place import Whereabouts, unwrapped
 from edge_asc.graph.tracing.readers import OF_WINDOWS, READERS
 from edge_asc.graph.tracing.recorder import Reader, Recorder
 from edge_asc.graph.tracing.refusals import Refused
+from edge_asc.graph.tracing.soundness import check_arguments, check_numbers
 
 OUTPUT_NAMES = ("scene", "abstract")
 
@@ -50,7 +51,9 @@ def trace(network: nn.Module, n_mels: int, n_frames: int | None = None) -> Graph
             written for F alone. None: such a network is refused, and an F that fits looked for.
 
     Raises:
-        ValueError: an op that the graph does not have, or a network that takes no such input.
+        ValueError: an op that the graph does not have, a network that takes no such input, or one
+            whose numbers are not finite.
+        TypeError: no network.
 
     Example:
         >>> from torch import nn
@@ -59,10 +62,12 @@ def trace(network: nn.Module, n_mels: int, n_frames: int | None = None) -> Graph
         >>> [node.op for node in ea.trace(net, n_mels=64).nodes]
         ['conv', 'affine', 'relu', 'global_mean', 'flatten', 'linear']
     """
+    check_arguments(network, n_mels, n_frames)
     if isinstance(network, HasGraph):
         return network.to_graph(n_mels)
     if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
         raise ValueError("a scripted network says no longer what it is: trace the Python module")
+    check_numbers(network)
     with evaluating(network):
         graph = _first_reading(network, n_mels, n_frames)
         graph.n_frames = n_frames or graph.n_frames
@@ -174,6 +179,22 @@ def _checked(network: nn.Module, graph: Graph, is_said: bool) -> Graph:
         )
     graph.one_length = True
     return graph
+
+
+@torch.no_grad()
+def check_length(network: nn.Module, graph: Graph, n_frames: int) -> None:
+    """That a network computes at a length what its graph does.
+
+    Raises:
+        ValueError: it computes something else there.
+    """
+    with evaluating(network):
+        if where_they_differ(network, graph, [n_frames]) is not None:
+            name = type(unwrapped(network)).__name__
+            raise ValueError(
+                f"{name} computes something else at {n_frames} frames than at {graph.n_frames}:"
+                " a file for them needs a run of that clip length"
+            )
 
 
 def _other_readings(network: nn.Module, graph: Graph) -> Iterator[Graph]:

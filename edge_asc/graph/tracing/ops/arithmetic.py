@@ -61,6 +61,18 @@ def divide(recorder: Recorder, result: Tensor, a: Any, b: Any, rounding_mode: An
         _with_constant(recorder, result, a, 1 / _numbers(b), 0.0)
 
 
+def reciprocal(recorder: Recorder, result: Tensor, x: Tensor) -> None:
+    """`1 / x`, a quotient of two maps."""
+    if id(x) in recorder.lengths:
+        recorder.refuse("division by computed numbers")
+    one = {"scale": np.zeros(1), "shift": np.ones(1)}
+
+    def compute(value: str) -> str:
+        return recorder.emit("div", recorder.emit("affine", value, tensors=one), value)
+
+    recorder.each(result, x, compute)
+
+
 def negate(recorder: Recorder, result: Tensor, x: Tensor) -> None:
     """`-x`."""
     affine(recorder, result, x, -1.0, 0.0)
@@ -174,7 +186,7 @@ def length(
 ) -> None:
     """The length along the second dim, by which `divide` divides."""
     if order != 2 or not dim or [d % x.ndim for d in dim] != [1] or not keepdim:
-        recorder.refuse("linalg_vector_norm")
+        recorder.refuse("a norm of another power or along other dims")
     recorder.lengths[id(result)] = x
 
 
