@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_asc.graph.graph import NOMINAL_FRAMES, Graph, Node
-from edge_asc.graph.tracing.comparison import as_heads, features, where_they_differ
+from edge_asc.graph.tracing.comparison import as_heads, features, quickly_seen, where_they_differ
 from edge_asc.graph.tracing.indexing import Indexing
 from edge_asc.graph.tracing.length import (
     MISFITS,
@@ -164,7 +164,7 @@ def _checked(network: nn.Module, graph: Graph, is_said: bool) -> Graph:
             f"{name} computes something else on other input of {graph.n_frames} frames: what it"
             " does may not hang on the numbers of its input, on chance or on numpy"
         )
-    others = other_lengths(graph.n_frames)
+    others = quickly_seen(graph, other_lengths(graph.n_frames))
     other = where_they_differ(network, graph, others)
     if other is None:
         return graph

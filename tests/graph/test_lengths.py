@@ -15,7 +15,7 @@ from edge_asc.graph.fold import fold
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
-from edge_asc.graph.trace import trace
+from edge_asc.graph.trace import check_length, trace
 from edge_asc.quantize.qat import dummy_quantised
 
 N_MELS = 32
@@ -166,6 +166,14 @@ def test_conditions_on_lengths_far_from_the_traced_one_are_seen(name: str) -> No
     graph = trace(network, N_MELS, 450)
     assert graph.one_length == ("pooled" in name)
     assert_same(graph, network, 450)
+
+
+def test_a_window_is_compared_that_lies_beyond_all_lengths_tried() -> None:
+    network = Network(lambda x: 2 * x if x.shape[3] > 8000 else x).eval()
+    graph = trace(network, N_MELS)
+    check_length(network, graph, 8000)
+    with pytest.raises(ValueError, match="something else at 8001 frames than at 131"):
+        check_length(network, graph, 8001)
 
 
 @pytest.mark.parametrize("n_frames", [None, 131, 150])

@@ -43,13 +43,10 @@ def as_heads(outputs: Any) -> list[Tensor]:
 def where_they_differ(network: nn.Module, graph: Graph, lengths: Sequence[int]) -> int | None:
     """The first length at which both compute different numbers on other features.
 
-    Lengths that the network does not take, or that would keep a processor busy for long, are left
-    out.
+    Those that the network does not take are left out.
     """
     written = GraphNetwork(fold(graph)).eval()
     for n_frames in lengths:
-        if n_frames > graph.n_frames and _is_long_work(graph, n_frames):
-            continue
         x = louder_and_louder(-features(network, graph.n_mels, n_frames), graph.n_frames)
         try:
             theirs = [head.float().cpu() for head in as_heads(network(x.clone()))]
@@ -72,8 +69,12 @@ def louder_and_louder(x: Tensor, n_frames: int) -> Tensor:
     return x * (1 + slope) + slope
 
 
+def quickly_seen(graph: Graph, lengths: Sequence[int]) -> list[int]:
+    """Without those, longer than the graph's, that would keep a processor busy for long."""
+    return [n for n in lengths if n <= graph.n_frames or not _is_long_work(graph, n)]
+
+
 def _is_long_work(graph: Graph, n_frames: int) -> bool:
-    """Whether a clip of this length is too much work for a look at it."""
     try:
         shapes = graph.shapes(n_frames)
     except ValueError:  # too short, or of another length than the only one: quickly seen
