@@ -77,9 +77,23 @@ def of_tokens(x: Tensor) -> Tensor:
     return (tokens + places).relu().transpose(1, 2)[:, :, None]
 
 
+def of_columns(x: Tensor) -> Tensor:
+    """The same of each frame's channels and mels, a number for every one of them."""
+    tokens = x.flatten(1, 2).transpose(1, 2)
+    places = torch.linspace(-1, 1, tokens[0].numel()).view(tokens.shape[1:]).sin()
+    return (tokens + places).transpose(1, 2).unflatten(1, (4, N_MELS))
+
+
+def of_channels(x: Tensor) -> Tensor:
+    """And of each channel and frame, the same at all mels."""
+    return x * torch.linspace(-1, 1, 4 * x.shape[3]).view(4, 1, x.shape[3])
+
+
 AT_ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "a place of each frame": lambda x: x + torch.linspace(-1, 1, x.shape[3]),
     "places of tokens": of_tokens,
+    "places of columns": of_columns,
+    "places of channels": of_channels,
     "halves": lambda x: torch.maximum(*x.chunk(2, 3)),
     "rolled": lambda x: x + x.roll(3, 3),
     "flipped": lambda x: torch.maximum(x, 2 * x.flip(3)),
