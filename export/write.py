@@ -219,9 +219,10 @@ def _write(
 
 def _check_file(file_format: Format, path: Path, n_frames: int | None) -> None:
     """Raise ValueError where the name is one of the other format, or no file has such a length."""
-    if path.suffix in {f".{other}" for other in WRITERS if other != file_format}:
+    suffix = path.suffix.lower()
+    if suffix in {f".{other}" for other in WRITERS if other != file_format}:
         raise ValueError(
-            f"{path.name}: this is a .{file_format} file; write_{path.suffix[1:]} writes the other"
+            f"{path.name}: this is a .{file_format} file; write_{suffix[1:]} writes the other"
         )
     if n_frames is not None and n_frames < 1:
         raise ValueError(f"n_frames must be 1 or more, found {n_frames}")

@@ -1,5 +1,6 @@
 """What a network and its input must be before it is read."""
 
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ def check_arguments(network: Any, n_mels: int, n_frames: int | None) -> None:
         kind = type(network).__name__
         raise TypeError(f"a network is a torch.nn.Module, found a {kind}")
     for name, number in {"n_mels": n_mels, "n_frames": n_frames}.items():
-        if number is not None and (not isinstance(number, int) or number < 1):
+        if number is not None and (not isinstance(number, Integral) or number < 1):
             raise ValueError(f"{name} must be a whole number of 1 or more, found {number!r}")
 
 
