@@ -9,6 +9,7 @@ import msgspec
 
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import Rule, enforce, rules_named
+from edge_asc.config.own_code import is_own
 from edge_asc.export import parity
 from edge_asc.export.model_file import ModelFile
 from edge_asc.export.names import check_free, file_stem
@@ -18,7 +19,7 @@ from edge_asc.export.to_tflite import to_tflite
 from edge_asc.files import atomic_write, read_json, write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph
-from edge_asc.graph.trace import trace
+from edge_asc.graph.trace import check_length, trace
 from edge_asc.quantize import qat
 from edge_asc.quantize.half import round_to_half
 from edge_asc.quantize.run import SETTINGS, load_quantised
@@ -80,6 +81,7 @@ def export_run(
         metadata = static_metadata(metadata, graph, window_s)
         n_frames = metadata.frames or n_frames
         examples = of_length(examples, n_frames)
+        _check_window(run, description, n_frames)
     folder, stem = out or run / "export", file_stem(run, description, precision, static)
     files: dict[Path, bytes] = {}
     for file_format in formats:
@@ -108,6 +110,13 @@ def deployment_graph(run: Path, precision: Precision) -> Graph:
     n_mels, n_frames = description.front_end().n_mels, description.n_frames
     graph = fold(trace(load_network(run), n_mels, n_frames))
     return round_to_half(graph) if precision == "float16" else graph
+
+
+def _check_window(run: Path, description: Run, n_frames: int) -> None:
+    """Raise ValueError where a network of one's own is another one in a window of its own."""
+    if n_frames != description.n_frames and is_own(description.settings().model.name):
+        network, n_mels = load_network(run), description.front_end().n_mels
+        check_length(network, trace(network, n_mels, description.n_frames), n_frames)
 
 
 def write_file(graph: Graph, metadata: Metadata, file_format: Format, n_frames: int) -> bytes:

@@ -194,6 +194,7 @@ def _write(
     static: bool,
     examples: ArrayLike | None,
 ) -> ModelFile:
+    _check_file(file_format, path, n_frames)
     graph = fold(graph)
     if half:
         if graph.is_quantised:
@@ -214,6 +215,17 @@ def _write(
         _check_fit(graph, n_frames, labels, frontend)
     data = WRITERS[file_format](graph, n_frames, metadata, half=half, static=static)
     return _placed(path, data, graph, features)
+
+
+def _check_file(file_format: Format, path: Path, n_frames: int | None) -> None:
+    """Raise ValueError where the name is one of the other format, or no file has such a length."""
+    suffix = path.suffix.lower()
+    if suffix in {f".{other}" for other in WRITERS if other != file_format}:
+        raise ValueError(
+            f"{path.name}: this is a .{file_format} file; write_{suffix[1:]} writes the other"
+        )
+    if n_frames is not None and n_frames < 1:
+        raise ValueError(f"n_frames must be 1 or more, found {n_frames}")
 
 
 def _metadata(

@@ -5,17 +5,17 @@ torch computes counts. Dropout and Identity vanish; what the graph has no op for
 names the layer, its line of source and what would do. The graph is then run beside the network.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import NOMINAL_FRAMES, Graph, Node
-from edge_asc.graph.network import GraphNetwork
+from edge_asc.graph.tracing.comparison import as_heads, features, quickly_seen, where_they_differ
+from edge_asc.graph.tracing.indexing import Indexing
 from edge_asc.graph.tracing.length import (
     MISFITS,
     frames_that_fit,
@@ -27,11 +27,9 @@ from edge_asc.graph.tracing.place import Whereabouts, unwrapped
 from edge_asc.graph.tracing.readers import OF_WINDOWS, READERS
 from edge_asc.graph.tracing.recorder import Reader, Recorder
 from edge_asc.graph.tracing.refusals import Refused
+from edge_asc.graph.tracing.soundness import check_arguments, check_numbers
 
 OUTPUT_NAMES = ("scene", "abstract")
-N_CLIPS = 2  # so that the clips' axis is told from one of a single number
-# Float32 sums in another order, and batch norms folded: measured up to 2e-5 of the largest logit.
-TOLERANCE = 1e-3
 
 
 @runtime_checkable
@@ -53,7 +51,9 @@ def trace(network: nn.Module, n_mels: int, n_frames: int | None = None) -> Graph
             written for F alone. None: such a network is refused, and an F that fits looked for.
 
     Raises:
-        ValueError: an op that the graph does not have, or a network that takes no such input.
+        ValueError: an op that the graph does not have, a network that takes no such input, or one
+            whose numbers are not finite.
+        TypeError: no network.
 
     Example:
         >>> from torch import nn
@@ -62,10 +62,12 @@ def trace(network: nn.Module, n_mels: int, n_frames: int | None = None) -> Graph
         >>> [node.op for node in ea.trace(net, n_mels=64).nodes]
         ['conv', 'affine', 'relu', 'global_mean', 'flatten', 'linear']
     """
+    check_arguments(network, n_mels, n_frames)
     if isinstance(network, HasGraph):
         return network.to_graph(n_mels)
     if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
         raise ValueError("a scripted network says no longer what it is: trace the Python module")
+    check_numbers(network)
     with evaluating(network):
         graph = _first_reading(network, n_mels, n_frames)
         graph.n_frames = n_frames or graph.n_frames
@@ -110,8 +112,8 @@ def _written_down(
     x = features(network, n_mels, n_frames)
     where = Whereabouts(network)
     recorder = Recorder(x, where, readers, **reading)
-    with where.follow(), recorder:
-        heads = _as_heads(network(x))
+    with where.follow(), recorder, Indexing(recorder):
+        heads = as_heads(network(x))
         outputs = [recorder.vector(head) for head in _live(recorder, heads)]
     if len(outputs) > len(OUTPUT_NAMES):
         raise ValueError(f"the network returns {len(outputs)} tensors: scene logits, or two")
@@ -129,22 +131,6 @@ def evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
-
-
-def features(network: nn.Module, n_mels: int, n_frames: int) -> Tensor:
-    """Random features `[B, 1, M, F]` of the network's type, the same ones each time."""
-    weights = next(network.parameters(), torch.empty(0))
-    draw = torch.Generator().manual_seed(n_frames)
-    x = torch.randn(N_CLIPS, 1, n_mels, n_frames, generator=draw)
-    return x.to(weights.device, weights.dtype)
-
-
-def _as_heads(outputs: Any) -> list[Tensor]:
-    heads = list(outputs) if isinstance(outputs, tuple | list) else [outputs]
-    if not heads or not all(isinstance(head, Tensor) for head in heads):
-        kind = type(outputs).__name__
-        raise ValueError(f"the network returns a {kind}: logits [B, S], or a tuple of them")
-    return heads
 
 
 def _live(recorder: Recorder, heads: list[Tensor]) -> list[Tensor]:
@@ -173,17 +159,17 @@ def _checked(network: nn.Module, graph: Graph, is_said: bool) -> Graph:
         ValueError: they compute different numbers.
     """
     name = type(unwrapped(network)).__name__
-    if _where_they_differ(network, graph, [graph.n_frames]):
+    if where_they_differ(network, graph, [graph.n_frames]):
         raise ValueError(
             f"{name} computes something else on other input of {graph.n_frames} frames: what it"
             " does may not hang on the numbers of its input, on chance or on numpy"
         )
-    others = other_lengths(graph.n_frames)
-    other = _where_they_differ(network, graph, others)
+    others = quickly_seen(graph, other_lengths(graph.n_frames))
+    other = where_they_differ(network, graph, others)
     if other is None:
         return graph
     for reading in _other_readings(network, graph):
-        if _where_they_differ(network, reading, [graph.n_frames, *others]) is None:
+        if where_they_differ(network, reading, [graph.n_frames, *others]) is None:
             return replace(reading, n_frames=graph.n_frames)
     if not is_said:
         raise ValueError(
@@ -193,6 +179,22 @@ def _checked(network: nn.Module, graph: Graph, is_said: bool) -> Graph:
         )
     graph.one_length = True
     return graph
+
+
+@torch.no_grad()
+def check_length(network: nn.Module, graph: Graph, n_frames: int) -> None:
+    """That a network computes at a length what its graph does.
+
+    Raises:
+        ValueError: it computes something else there.
+    """
+    with evaluating(network):
+        if where_they_differ(network, graph, [n_frames]) is not None:
+            name = type(unwrapped(network)).__name__
+            raise ValueError(
+                f"{name} computes something else at {n_frames} frames than at {graph.n_frames}:"
+                " a file for them needs a run of that clip length"
+            )
 
 
 def _other_readings(network: nn.Module, graph: Graph) -> Iterator[Graph]:
@@ -207,27 +209,3 @@ def _other_readings(network: nn.Module, graph: Graph) -> Iterator[Graph]:
     longer = max(2 * graph.n_frames + 3, NOMINAL_FRAMES)
     with suppress(*MISFITS, ValueError):
         yield _written_down(network, graph.n_mels, longer)
-
-
-def _where_they_differ(network: nn.Module, graph: Graph, lengths: Sequence[int]) -> int | None:
-    """The first length at which both compute different numbers on other features."""
-    written = GraphNetwork(fold(graph)).eval()
-    for n_frames in lengths:
-        x = -features(network, graph.n_mels, n_frames)
-        try:
-            theirs = [head.float().cpu() for head in _as_heads(network(x.clone()))]
-        except (*MISFITS, ValueError):
-            continue  # it does not take this length
-        try:
-            ours = written(x.float().cpu())
-        except MISFITS:
-            return n_frames
-        if not all(map(_close, ours, theirs)):
-            return n_frames
-    return None
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    if a.shape != b.shape:
-        return False
-    return bool((a - b).abs().max() <= TOLERANCE * b.abs().max().clamp_min(TOLERANCE))

@@ -6,6 +6,7 @@ is handed over as an object is kept here, under a name with `#`, for as long as 
 
 import inspect
 import itertools
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_asc.config.own_code import agree, failure, imported
+from edge_asc.graph.trace import trace
 
 Builder = Callable[..., nn.Module]
 
@@ -122,6 +124,19 @@ def check_heads(
             f"model {name} gives logits {found}, the labels ask for"
             f" {wanted}{two if len(n_classes) > 1 else ''}"
         )
+
+
+def say_if_not_exportable(network: nn.Module, n_mels: int, n_frames: int) -> None:
+    """A line on stderr for a network that no file can hold, before the hours of its training.
+
+    Chance goes on as if nobody had looked.
+    """
+    with torch.random.fork_rng(devices=[]):
+        try:
+            trace(network, n_mels, n_frames)
+        except Exception as error:  # whatever somebody's code may raise
+            line = str(error) if isinstance(error, ValueError) else failure(error)
+            print(f"note: this network trains but cannot be exported: {line}", file=sys.stderr)
 
 
 def _is_importable(name: str, model: Any) -> bool:

@@ -18,7 +18,7 @@ from edge_asc.data.dataset import SceneDataset
 from edge_asc.files import atomic_write, write_json
 from edge_asc.models import build
 from edge_asc.models.means import SeveralViews
-from edge_asc.models.own import check_heads
+from edge_asc.models.own import check_heads, say_if_not_exportable
 from edge_asc.training.augment.extra import find
 from edge_asc.training.callbacks.average import snapshot
 from edge_asc.training.callbacks.loggers import check_loggers
@@ -109,6 +109,8 @@ def train(
         for note in material.notes:
             print(f"note: {note}", file=sys.stderr)
     network = _new_network(config, len(dataset.labels), len(labels), material, seed)
+    if is_main_process() and is_own(config.model.name):
+        say_if_not_exportable(network, material.frontend.n_mels, material.n_frames)
     begun = None if init is None else begin_with(network, init, dataset.labels, labels)
     if init is not None:
         material = replace(material, frontend=keep_statistics(material.frontend, init))

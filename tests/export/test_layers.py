@@ -138,6 +138,12 @@ def test_files_compute_the_graph(name: str, precision: str) -> None:
     check_files(graph, (N_FRAMES, 47), half=precision == "float16")
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("name", ["frames up to many", "last of many frames"])
+def test_files_leave_out_what_lies_beyond_a_limit(name: str, precision: str) -> None:
+    check_files(graph_of(name, precision), (199, 201, 700))
+
+
 @stored_as("float32", "int8")
 def test_each_number_of_a_layer_is_right(name: str, precision: str) -> None:
     """Nothing is averaged here, so that no error hides."""

@@ -169,3 +169,13 @@ def test_a_file_that_computes_something_else_is_not_written(
     with pytest.raises(ParityError):
         ea.write_tflite(graph, tmp_path / "m.tflite", examples=batches(1)[0], **SAID)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_the_other_format_or_of_no_frames_is_not_written(tmp_path: Path) -> None:
+    graph = ea.trace(sequential(3), FRONTEND.n_mels)
+    for write, other in ((ea.write_tflite, "onnx"), (ea.write_onnx, "tflite")):
+        with pytest.raises(ValueError, match=f"m.{other}: this is a .* file; write_{other} writes"):
+            write(graph, tmp_path / f"m.{other}")
+        with pytest.raises(ValueError, match="n_frames must be 1 or more, found 0"):
+            write(graph, tmp_path / "m.bin", n_frames=0)
+    assert not [*tmp_path.iterdir()]

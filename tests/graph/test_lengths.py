@@ -15,7 +15,7 @@ from edge_asc.graph.fold import fold
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
-from edge_asc.graph.trace import trace
+from edge_asc.graph.trace import check_length, trace
 from edge_asc.quantize.qat import dummy_quantised
 
 N_MELS = 32
@@ -77,9 +77,23 @@ def of_tokens(x: Tensor) -> Tensor:
     return (tokens + places).relu().transpose(1, 2)[:, :, None]
 
 
+def of_columns(x: Tensor) -> Tensor:
+    """The same of each frame's channels and mels, a number for every one of them."""
+    tokens = x.flatten(1, 2).transpose(1, 2)
+    places = torch.linspace(-1, 1, tokens[0].numel()).view(tokens.shape[1:]).sin()
+    return (tokens + places).transpose(1, 2).unflatten(1, (4, N_MELS))
+
+
+def of_channels(x: Tensor) -> Tensor:
+    """And of each channel and frame, the same at all mels."""
+    return x * torch.linspace(-1, 1, 4 * x.shape[3]).view(4, 1, x.shape[3])
+
+
 AT_ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "a place of each frame": lambda x: x + torch.linspace(-1, 1, x.shape[3]),
     "places of tokens": of_tokens,
+    "places of columns": of_columns,
+    "places of channels": of_channels,
     "halves": lambda x: torch.maximum(*x.chunk(2, 3)),
     "rolled": lambda x: x + x.roll(3, 3),
     "flipped": lambda x: torch.maximum(x, 2 * x.flip(3)),
@@ -128,6 +142,52 @@ def test_pieces_are_told_by_their_number_or_by_what_is_left_out(
     assert not graph.has_fixed_length()
     for length in (97, 131, 500):
         assert_same(graph, network, length)
+
+
+LIMITS: dict[str, Callable[[Tensor], Tensor]] = {
+    "first of them": lambda x: x[..., :500],
+    "last of them": lambda x: x[:, :, :, -300:],
+    "all but the first, up to one": lambda x: x[..., 1:500],
+    "two and two channels": lambda x: torch.cat([x[:, 2:, :, :500], x[:, :2, :, :500]], 1),
+    "frames before mels": lambda x: x.transpose(2, 3)[:, :, :500].transpose(2, 3),
+    "of a list": lambda x: x.mean(2)[..., -300:][:, :, None],
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits_beyond_the_traced_length_stay(name: str) -> None:
+    network = Network(lambda x: F.max_pool2d(LIMITS[name](x), 1))
+    network.eval()
+    graph = trace(network, N_MELS)
+    for n_frames in (100, 299, 501, 2000):
+        x = torch.randn(2, 1, N_MELS, n_frames) + torch.linspace(0, 3, n_frames)
+        with torch.no_grad():
+            ours, theirs = GraphNetwork(fold(graph)).eval()(x)[0], network(x)
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+FAR: dict[str, Callable[[Tensor], Tensor]] = {
+    "cut where long": lambda x: x[..., :400] if x.shape[3] > 400 else x,
+    "pooled where long": lambda x: F.max_pool2d(x, (1, 2)) if x.shape[3] > 300 else x,
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_conditions_on_lengths_far_from_the_traced_one_are_seen(name: str) -> None:
+    network = Network(FAR[name]).eval()
+    with pytest.raises(ValueError, match="something else at 1501 frames than at 131"):
+        trace(network, N_MELS)
+    graph = trace(network, N_MELS, 450)
+    assert graph.one_length == ("pooled" in name)
+    assert_same(graph, network, 450)
+
+
+def test_a_window_is_compared_that_lies_beyond_all_lengths_tried() -> None:
+    network = Network(lambda x: 2 * x if x.shape[3] > 8000 else x).eval()
+    graph = trace(network, N_MELS)
+    check_length(network, graph, 8000)
+    with pytest.raises(ValueError, match="something else at 8001 frames than at 131"):
+        check_length(network, graph, 8001)
 
 
 @pytest.mark.parametrize("n_frames", [None, 131, 150])

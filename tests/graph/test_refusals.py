@@ -63,6 +63,13 @@ def changed_beside(x: Tensor) -> Tensor:
     return torch.cat([piece, x], 1)[:, :8]
 
 
+def filled(name: str, number: float) -> nn.Module:
+    """A norm of which one tensor holds one number."""
+    norm = nn.BatchNorm2d(8)
+    getattr(norm, name).data.fill_(number)
+    return norm
+
+
 CALLS = r"layer layer \(Call\), test_refusals.py:\d+"
 
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
@@ -132,6 +139,20 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "rounded up": (lambda: nn.MaxPool2d(2, 3, ceil_mode=True), "ceil_mode=False"),
     "mean rounded up": (lambda: nn.AvgPool2d(3, 2, ceil_mode=True), "ceil_mode=False"),
     "uneven parts": (lambda: nn.AdaptiveAvgPool2d((5, 4)), "divisor"),
+    "resized": (
+        lambda: Call(lambda x: F.interpolate(x, scale_factor=2)), CALLS + ": resizing.*larger"
+    ),
+    "length along mels": (lambda: Call(lambda x: F.normalize(x, dim=2)), CALLS + ".*dim=1"),
+    "sum along channels": (lambda: Call(lambda x: F.normalize(x, p=1)), CALLS + ".*p=2"),
+    "branch on a mean": (
+        lambda: Call(lambda x: x if x.mean() > 0 else -x), CALLS + ".*branch.*numbers of the input"
+    ),
+    "not finite": (lambda: filled("weight", torch.nan), r"layer layer \(BatchNorm2d\): its weight"
+                   " is not finite"),
+    "no variance": (lambda: filled("running_var", -1.0), "running_var is 0 or less"),
+    "statistics not finite": (lambda: filled("running_mean", torch.inf), "running_mean is not fin"),
+    "not yet run": (lambda: nn.LazyConv2d(8, 1), r"\(LazyConv2d\): has no weight yet: run"),
+    "short numbers": (lambda: nn.Conv2d(8, 8, 1).bfloat16(), "weight is bfloat16: trace it as flo"),
     "numpy": (lambda: Call(lambda x: torch.from_numpy(x.numpy() * 2)), "torch's operations"),
     "scripted": (lambda: torch.jit.script(nn.ReLU()), "Python module"),
 }  # fmt: skip
@@ -189,3 +210,16 @@ def test_the_network_is_left_as_it_is() -> None:
     assert all(torch.equal(before[name], t) for name, t in network.state_dict().items())
     assert network.training and not network.layer.training
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+
+
+@pytest.mark.parametrize("found", [lambda x: x, nn.Linear, None])
+def test_what_is_no_network_is_said_to_be_none(found: object) -> None:
+    with pytest.raises(TypeError, match=r"found a|is a class: trace a network of it") as caught:
+        trace(found, N_MELS)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sizes", [(0,), (-1,), (64.0,), (64, 0), (64, -3)])
+def test_sizes_that_no_input_has_are_named(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"n_(mels|frames) must be a whole number of 1 or more"):
+        trace(Network(nn.ReLU()), *sizes)

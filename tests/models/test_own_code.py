@@ -38,6 +38,11 @@ class Gated(Net):
         x = self.conv(x)
         return self.head(nn.functional.gelu(x).mean((2, 3)))
 
+class Softmax(Net):
+    def forward(self, x):
+        x = self.conv(x)
+        return self.head((x * torch.softmax(x, 3)).sum(3).mean(2))
+
 def louder(raw, rng):
     return raw + float(rng.uniform(0, 1))
 
@@ -103,6 +108,22 @@ def test_the_verbs_find_a_network_of_the_current_folder_again(
     assert module not in sys.modules
     monkeypatch.syspath_prepend(str(tmp_path))  # knows the code
     assert cli("evaluate", "own", "--data", scenes, "--fold", 1)[0] == 0
+
+
+def test_what_no_file_can_hold_is_said_before_it_is_trained(
+    module: str, scenes: Path, tmp_path: Path, cli: Cli
+) -> None:
+    settings = [x for s in SMALL for x in ("--set", s)]
+    for name, n_lines in (("Softmax", 1), ("Net", 0)):
+        own = ["--set", f"model.name={module}:{name}", "--set", "model.abstract=false"]
+        code, _, err = cli("train", "nano", "--data", scenes, "--fold", 1, "--out", tmp_path,
+                           "--name", name, *settings, *own)  # fmt: skip
+        assert code == 0 and (tmp_path / name / "weights.pt").is_file(), err
+        notes = [line for line in err.splitlines() if "cannot be exported" in line]
+        assert len(notes) == n_lines
+        for line in notes:
+            assert line.startswith("note: this network trains but cannot be exported: network ")
+            assert f"{module}.py:25: softmax" in line
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 PER_OUTPUT = words("""
 _log_softmax _prelu_kernel _softmax abs add clamp clamp_max clamp_min div elu exp gelu hardsigmoid
 hardswish hardtanh leaky_relu log maximum minimum mish mul native_batch_norm native_group_norm
-native_layer_norm neg pow prelu relu rsqrt rsub sigmoid silu softplus sqrt sub tanh where
+native_layer_norm neg pow prelu reciprocal relu rsqrt rsub sigmoid silu softplus sqrt sub tanh where
 """)
 PER_INPUT = words("""
 _adaptive_avg_pool2d adaptive_max_pool2d amax amin max mean min std std_mean sum var var_mean

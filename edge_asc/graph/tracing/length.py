@@ -10,6 +10,7 @@ from edge_asc.graph.tracing.place import unwrapped
 
 SOME = (132, 264, 528, 1056)  # even ones, and longer ones, before the search
 MOST = 1 << 15
+MUCH_LONGER = (1501, 6004)  # a quarter of a minute and a minute, of hops of 10 ms
 # torch says: mat1 and mat2 shapes cannot be multiplied (2x768 and 732x3), or on the meta device
 # a and b must have same reduction dim, but got [2, 768] X [732, 3].
 MISFIT = re.compile(r"(\d+)(?:x|, )(\d+)\)?\]? (?:and|X) \[?(\d+)(?:x|, )(\d+)")
@@ -57,10 +58,14 @@ def no_such_input(network: nn.Module, n_mels: int, n_frames: int | str, problem:
 
 
 def other_lengths(n_frames: int) -> list[int]:
-    """Even and odd ones, of other residues, shorter and longer: conditions tell some apart."""
+    """Even and odd ones, of other residues, shorter and longer: conditions tell some apart.
+
+    And much longer ones, as limits are written that no usual clip comes near.
+    """
     longer = 2 * n_frames
     shorter = n_frames - n_frames // 4 - 2, n_frames // 3
-    found = n_frames - 1, n_frames - 2, *shorter, longer, longer + 3
+    much_longer = [length for length in MUCH_LONGER if length > longer + 3]
+    found = n_frames - 1, n_frames - 2, *shorter, longer, longer + 3, *much_longer
     return [length for length in found if length > 0]
 
 

@@ -8,6 +8,7 @@ from edge_asc.graph.tracing.ops.arithmetic import (
     multiply,
     negate,
     power,
+    reciprocal,
     subtract,
     subtract_from,
 )
@@ -80,6 +81,7 @@ READERS: dict[str, Reader] = {
     "mul": multiply,
     "div": divide,
     "neg": negate,
+    "reciprocal": reciprocal,
     "pow": power,
     "glu": glu,
     "maximum": between("max"),

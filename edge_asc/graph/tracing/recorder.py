@@ -125,6 +125,20 @@ class Recorder(Values, TorchDispatchMode):
             self.live[id(tensor)] = Live(source.value, None if same else numbers)
             self.moved[id(tensor)] = self.where.now()
 
+    def cut_beyond(self, x: Tensor, dim: int, begin: int, end: int | None) -> Tensor:
+        """The same numbers, of which so many frames are left where there are more."""
+        result: Tensor = torch.ops.aten.alias.default(x)
+        live = self.live.get(id(x))
+        if live is None or dim == 0 or x.ndim > 4 or (
+            recognise(self.index_of(live), self.shapes[live.value]) is None
+        ):  # fmt: skip
+            return result
+        (value,), axes = self.together([x])
+        axis = axes[dim - 1]
+        if len(self.shapes[value]) == 3 and self.hangs_on_frames(value, axis):
+            self.hold(result, self.once("cut", value, axis=axis, begin=begin, end=end), axes)
+        return result
+
     def index_in_memory(self, tensor: Tensor, index: Tensor) -> Tensor:
         """The index at the start of memory of its own, as the tensor must lie in its."""
         if tensor.storage_offset() or not tensor.is_contiguous():

@@ -48,7 +48,7 @@ OPERATIONS: dict[str, str] = {
     ),
     **dict.fromkeys(
         ("var", "var_mean", "std_mean", "pow", "log", "log1p",
-         "exp", "reciprocal", "abs", "sin", "cos", "linalg_vector_norm", "norm", "cumsum"),
+         "exp", "abs", "sin", "cos", "linalg_vector_norm", "norm", "cumsum"),
         "pool by mean and maximum (mean, amax), norm by BatchNorm2d or F.normalize(x)",
     ),
     **dict.fromkeys(
@@ -72,7 +72,7 @@ OPERATIONS: dict[str, str] = {
     ),
     **dict.fromkeys(
         ("upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d",
-         "_upsample_bilinear2d_aa"),
+         "_upsample_bilinear2d_aa", "_unsafe_index"),
         "maps cannot become larger; leave it out, or use strides and pools alone",
     ),
     **dict.fromkeys(
@@ -88,7 +88,11 @@ OPERATIONS: dict[str, str] = {
     "a deviation over frames less one": "any number of frames must do; use correction=0, or read"
                                         " the network for n_frames alone",
     "a convolution that is transposed or over three axes": "use Conv2d",
-    "a mean or maximum over all clips": "pool over mels and frames: x.mean((2, 3))",
+    "a mean or maximum over all clips":
+        "pool over mels and frames: x.mean((2, 3)); where a branch or .item() asks for it, its"
+        " answer hangs on the numbers of the input",
+    "a norm of another power or along other dims":
+        "F.normalize(x) divides by the length along channels, p=2 and dim=1",
     "a sum over frames": "use their mean, or read the network for n_frames alone",
     "bounds that are many or computed": "use torch.maximum and torch.minimum",
     "pooling with dilation": "use dilation=1",
@@ -111,6 +115,9 @@ OPERATIONS: dict[str, str] = {
                              " read the network for n_frames alone",
     "a constant in the place of a value": "use what is computed from the input",
 }  # fmt: skip
+
+# What people call an operation, where torch's name of it says little.
+NAMES = {"_unsafe_index": "resizing", "_local_scalar_dense": "a branch or .item()"}
 
 MORE = "docs/own-networks.md says what can be"
 
@@ -144,5 +151,5 @@ def refuse(place: Place, what: str, by: str = "", reason: Exception | None = Non
     for kinds, advice in LAYERS:
         if isinstance(place.module, kinds):
             raise Refused(f"{place} cannot be exported: {advice}")
-    named = what if " " in what else what.strip("_")
+    named = NAMES.get(what, what if " " in what else what.strip("_"))
     raise Refused(f"{place}: {named} cannot be exported: {OPERATIONS.get(what, MORE)}")

@@ -365,6 +365,10 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "flipped channels": lambda: Call(lambda x: x.flip(1)),
     "frames cut": lambda: Call(lambda x: x[..., 1:-2]),
     "first frames": lambda: Call(lambda x: x[..., :9]),
+    "frames up to many": lambda: Call(lambda x: 2 * x[..., :200]),
+    "last of many frames": lambda: Call(lambda x: 2 * x[..., -200:]),
+    "one over": lambda: Call(lambda x: 1 / (1 + x * x)),
+    "quotient": lambda: Call(lambda x: x / (1 + x.relu())),
     "last frame": lambda: Call(lambda x: x[..., -1].mean(2)),
     "steps between frames": lambda: Call(lambda x: x[..., 1:] - x[..., :-1]),
     "chomped": lambda: Call(
@@ -392,4 +396,5 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
 FLOAT_ONLY = frozenset({
     "instances", "instances over frames", "instances of mels", "groups of channels", "one group",
     "root mean square", "deviation over frames", "deviation over mels", "by the deviation",
+    "one over", "quotient",
 })  # fmt: skip

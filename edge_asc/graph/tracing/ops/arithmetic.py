@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edge_asc.graph.tracing.layout import Live
 from edge_asc.graph.tracing.ops.functions import clip
 from edge_asc.graph.tracing.ops.layers import affine
 from edge_asc.graph.tracing.recorder import Reader, Recorder
@@ -59,6 +60,18 @@ def divide(recorder: Recorder, result: Tensor, a: Any, b: Any, rounding_mode: An
         recorder.refuse("division by computed numbers")
     else:
         _with_constant(recorder, result, a, 1 / _numbers(b), 0.0)
+
+
+def reciprocal(recorder: Recorder, result: Tensor, x: Tensor) -> None:
+    """`1 / x`, a quotient of two maps."""
+    if id(x) in recorder.lengths:
+        recorder.refuse("division by computed numbers")
+    one = {"scale": np.zeros(1), "shift": np.ones(1)}
+
+    def compute(value: str) -> str:
+        return recorder.emit("div", recorder.emit("affine", value, tensors=one), value)
+
+    recorder.each(result, x, compute)
 
 
 def negate(recorder: Recorder, result: Tensor, x: Tensor) -> None:
@@ -135,15 +148,28 @@ def _with_constant(recorder: Recorder, result: Tensor, x: Tensor, scale: Any, sh
         return
     many = scale if scale.size > 1 else shift
     dims = [d - many.ndim + x.ndim for d, n in enumerate(many.shape) if n > 1]
-    beside = dims[-1] - dims[0] + 1 == len(dims)
-    if dims[0] < 1 or not beside or many.size != prod(x.shape[d] for d in dims) or (
-        result.shape != x.shape
-    ):  # fmt: skip
+    if dims[0] < 1 or many.size != prod(x.shape[d] for d in dims) or result.shape != x.shape:
         recorder.refuse("a constant that differs along several dims")
     if len(dims) == 1:
         affine(recorder, result, x, scale.reshape(-1), shift.reshape(-1), dims[0])
     else:
-        _along_several(recorder, result, x, scale.reshape(-1), shift.reshape(-1), dims)
+        read = _along_several if dims[-1] - dims[0] + 1 == len(dims) else _apart
+        read(recorder, result, x, scale.reshape(-1), shift.reshape(-1), dims)
+
+
+def _apart(
+    recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any, dims: list[int]
+) -> None:
+    """The same where they differ along dims with others between them, which are laid aside."""
+    order = [d for d in range(x.ndim) if d not in dims] + dims
+    turned = x.permute(order)
+    computed = torch.empty_like(turned)
+    recorder.kept += [turned, computed]
+    permute = torch.ops.aten.permute.default
+    recorder.move(permute, (x, order), {}, turned)
+    last = [*range(x.ndim - len(dims), x.ndim)]
+    _along_several(recorder, computed, turned, scale, shift, last)
+    recorder.move(permute, (computed, [order.index(d) for d in range(x.ndim)]), {}, result)
 
 
 def _along_several(
@@ -154,6 +180,9 @@ def _along_several(
     along = [axis for d in dims if (axis := axes[d - 1]) is not None]
     if any(recorder.hangs_on_frames(value, axis) for axis in along):
         recorder.refuse("a constant for each frame")
+    if _is_whole(recorder, x, dims):
+        _at_each_number(recorder, result, x, scale, shift)
+        return
     joined = x.flatten(dims[0], dims[-1])
     computed = torch.empty_like(joined)
     recorder.kept += [joined, computed]
@@ -161,6 +190,29 @@ def _along_several(
     recorder.move(reshape, (x, joined.shape), {}, joined)
     affine(recorder, computed, joined, scale, shift, dims[0])
     recorder.move(reshape, (computed, x.shape), {}, result)
+
+
+def _is_whole(recorder: Recorder, x: Tensor, dims: list[int]) -> bool:
+    """Whether these are all dims of a map with three axes, each number once."""
+    live = recorder.live[id(x)]
+    shape = recorder.shapes[live.value]
+    if len(shape) < 3 or 1 in shape or prod(x.shape[d] for d in dims) != prod(shape):
+        return False
+    numbers, _ = recorder.index_of(live)[0].flatten().sort()
+    return torch.equal(numbers, torch.arange(prod(shape)))
+
+
+def _at_each_number(recorder: Recorder, result: Tensor, x: Tensor, scale: Any, shift: Any) -> None:
+    """The same where each number of a map has its own: it is flat meanwhile."""
+    live = recorder.live[id(x)]
+    shape = recorder.shapes[live.value]
+    places = recorder.index_of(live)[0].flatten().argsort().numpy()
+    line = {k: v[places] if v.size > 1 else v for k, v in {"scale": scale, "shift": shift}.items()}
+    value = recorder.emit("affine", recorder.once("flatten", live.value), tensors=line)
+    value = recorder.once("unflatten", value)
+    value = recorder.once("regroup", value, channels=shape[0] * shape[1])
+    value = recorder.once("transpose", value, order=(0, 2, 1))
+    recorder.live[id(result)] = Live(recorder.once("regroup", value, channels=shape[0]), live.index)
 
 
 def length(
@@ -174,7 +226,7 @@ def length(
 ) -> None:
     """The length along the second dim, by which `divide` divides."""
     if order != 2 or not dim or [d % x.ndim for d in dim] != [1] or not keepdim:
-        recorder.refuse("linalg_vector_norm")
+        recorder.refuse("a norm of another power or along other dims")
     recorder.lengths[id(result)] = x
 
 
