@@ -169,9 +169,10 @@ def test_other_lengths_are_one_clear_line(quantised: Path, scenes: Path, cli: Cl
     ("options", "said", "code"),
     [
         (["--window", "1"], "--window goes with --static", 2),
-        (["--static", "--window", "0"], "legal are above 0 to 120 s", 1),
-        (["--static", "--window", "121"], "legal are above 0 to 120 s", 1),
-        (["--static", "--window", "nan"], "legal are above 0 to 120 s", 1),
+        (["--static", "--window", "0"], "a window of 0 s; legal are 0.032 (", 1),
+        (["--static", "--window", "0.01"], "a frame of the front end takes 32 ms) to 120 s", 1),
+        (["--static", "--window", "121"], "to 120 s", 1),
+        (["--static", "--window", "nan"], "to 120 s", 1),
     ],
 )
 def test_windows_that_cannot_be(
