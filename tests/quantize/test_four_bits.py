@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 import edge_asc as ea
 from command import Cli
+from edge_asc.export.file_bytes import of_layers
+from edge_asc.export.run import export_run
 from edge_asc.graph.graph import weight_bits
 from edge_asc.graph.network import GraphNetwork, as_float
 from edge_asc.quantize import qat
@@ -164,6 +166,16 @@ def test_what_cannot_be_done_leaves_no_folder(
         state = torch.load(run / "weights.pt", weights_only=True)
         torch.save({name: value * np.nan for name, value in state.items()}, run / "weights.pt")
     before = sorted(run.iterdir())
-    code, _, err = cli("quantize", run, "--ptq", "--weights", *weights, "--quiet")
-    assert code == 1 and said in err and err.count("\nedge-asc: ") == err.count("edge-asc: ") - 1
+    code, _, err = cli("quantize", run, "--ptq", "--weights", *weights)
+    assert code == 1 and said in err.splitlines()[-1]
     assert sorted(run.iterdir()) == before
+
+
+def test_the_larger_file_keeps_the_size(run: Path, cli: Cli) -> None:
+    """The size is known before there is a network, and none of its settings lies in a folder."""
+    whole = of_layers(run)([])
+    most = whole - 500
+    code, _, err = cli("quantize", run, "--ptq", "--weights", "mixed", "--bytes", most)
+    assert code == 0, err
+    files = export_run(run, precision="mixed", formats=["tflite", "onnx"])
+    assert most - 2000 < max(file.bytes for file in files) <= most
