@@ -7,7 +7,7 @@ from typing import get_args
 
 from edge_asc.graph.graph import Graph
 from edge_asc.runtime.metadata import Format
-from edge_asc.training.run_folder import Run, read_run
+from edge_asc.training.run_folder import Run, provenance, read_run
 
 
 def of_layers(run: Path) -> Callable[[Sequence[int]], int]:
@@ -29,7 +29,9 @@ def of_layers(run: Path) -> Callable[[Sequence[int]], int]:
         from edge_asc.quantize import qat
 
         description, graph = known()
-        metadata = model_metadata(run, description, "mixed", description.settings().rule)
+        made_by = {"method": "qat", "provenance": provenance()}  # "ptq" takes as many bytes
+        rule = description.settings().rule
+        metadata = model_metadata(run, description, "mixed", rule, quantised_with=made_by)
         quantised = qat.dummy_quantised(graph, narrow)
         n_frames = description.n_frames
         return max(len(write_file(quantised, metadata, f, n_frames)) for f in get_args(Format))

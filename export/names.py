@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_asc.runtime.metadata import Precision
 from edge_asc.training.run_folder import TIME_STAMP, Run
 
+STATIC = "-static"  # at the end of the name of a file without a dynamic axis
 _PRECISION_ENDS = re.compile(r"-(int4|int8|mixed|fp16|fp32|float16|float32)$")
 _SPELLED_OUT = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "ł": "l"})
 
@@ -22,7 +23,7 @@ def file_stem(run: Path, description: Run, precision: Precision, static: bool = 
     if TIME_STAMP.match(name):
         fold = "" if description.fold is None else f"-fold{description.fold}"
         name = _PRECISION_ENDS.sub("", description.settings().name) + fold
-    return f"{slug(name)}-{precision}" + ("-static" if static else "")
+    return f"{slug(name)}-{precision}" + (STATIC if static else "")
 
 
 def slug(name: str) -> str:

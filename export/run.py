@@ -128,9 +128,17 @@ def write_file(graph: Graph, metadata: Metadata, file_format: Format, n_frames: 
 
 
 def model_metadata(
-    run: Path, description: Run, precision: Precision, rule: str, enforced: bool = True
+    run: Path,
+    description: Run,
+    precision: Precision,
+    rule: str,
+    enforced: bool = True,
+    quantised_with: Mapping[str, Any] | None = None,
 ) -> Metadata:
-    """What the file will say of itself."""
+    """What the file will say of itself.
+
+    `quantised_with` is what `quantize.json` will hold; None: what it holds.
+    """
     made_by = description.provenance
     provenance = {
         "dataset": description.dataset,
@@ -148,7 +156,9 @@ def model_metadata(
     if base := description.base:
         provenance["base"] = {"name": base["name"], "sha256": base["sha256"][:12]}
     if precision in get_args(Weights):
-        provenance |= _quantised_by(quantised_folder(run, cast("Weights", precision)), provenance)
+        folder = quantised_folder(run, cast("Weights", precision))
+        settings = read_json(folder / SETTINGS) if quantised_with is None else quantised_with
+        provenance |= _quantised_by(settings, provenance)
     return Metadata(
         name=description.settings().name,
         labels=description.labels,
@@ -162,9 +172,8 @@ def model_metadata(
     )
 
 
-def _quantised_by(folder: Path, trained_by: Mapping[str, Any]) -> dict[str, Any]:
+def _quantised_by(settings: Mapping[str, Any], trained_by: Mapping[str, Any]) -> dict[str, Any]:
     """What made a quantised network: how, by which NNCF, and what else was not as in training."""
-    settings = read_json(folder / SETTINGS)
     made_by = settings.get("provenance", {})
     versions = made_by.get("versions", {})
     found = {name: made_by.get(name) for name in ("edge_asc", "git")}

@@ -17,8 +17,11 @@ def static_metadata(metadata: Metadata, graph: Graph, window_s: float | None) ->
     """
     frontend, clip_s = FrontEnd.from_dict(metadata.frontend), metadata.clip_s
     window_s = clip_s if window_s is None else window_s
-    if not 0 < window_s <= MOST_WINDOW_S:
-        raise ValueError(f"a window of {window_s:g} s; legal are above 0 to {MOST_WINDOW_S:g} s")
+    least_s = min(clip_s, frontend.win_length / frontend.sample_rate_hz)
+    if not least_s <= window_s <= MOST_WINDOW_S:
+        frame = f"a frame of the front end takes {1000 * least_s:g} ms"
+        legal = f"legal are {least_s:g} ({frame}) to {MOST_WINDOW_S:g} s"
+        raise ValueError(f"a window of {window_s:g} s; {legal}")
     frames = frontend.frames_in(window_s)
     if frames != frontend.frames_in(clip_s) and graph.has_fixed_length(frontend.frames_in(clip_s)):
         raise ValueError(f"the network takes windows of {clip_s:g} s alone, not of {window_s:g} s")

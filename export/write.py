@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike
 from edge_asc.budget.rules import DEFAULT_RULE, rules_named
 from edge_asc.export import parity
 from edge_asc.export.model_file import ModelFile
-from edge_asc.export.names import check_free
+from edge_asc.export.names import STATIC, check_free
 from edge_asc.export.run import WRITERS, judge, write_file
 from edge_asc.export.static import of_length, static_metadata
 from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold
 from edge_asc.graph.from_tflite import from_tflite
-from edge_asc.graph.graph import Graph
+from edge_asc.graph.graph import NOMINAL_FRAMES, Graph
 from edge_asc.quantize.four_bits import weights_of
 from edge_asc.quantize.half import round_to_half
 from edge_asc.runtime.classifier import NO_SCENES
@@ -27,6 +27,7 @@ from edge_asc.runtime.metadata import (
     Format,
     Metadata,
     Precision,
+    file_format,
     metadata_of,
     metadata_to_json,
 )
@@ -59,8 +60,8 @@ def write_tflite(
         labels: scenes, in the order of the logits; for a network with one head.
         frontend: the features that the network was trained on, with their statistics.
         window_s: seconds of sound in its input.
-        n_frames: frames of the input; needed where the network takes one length alone, unless
-            `trace` was given it.
+        n_frames: frames of the input; needed where the network or a static file takes one length
+            alone, unless `window_s` or `trace` said it.
         half: store a float graph's weights as float16.
         static: write no dynamic axis: one clip of so many frames.
         examples: real inputs `[N, 1, M, F]`: the file must compute on them what the graph does.
@@ -105,7 +106,7 @@ def write_onnx(
         labels: scenes; this and the others are as for `write_tflite`.
         frontend: the features that the network was trained on.
         window_s: seconds of sound in its input.
-        n_frames: frames of the input, where the network takes one length alone.
+        n_frames: frames of the input, where the network or a static file takes one length alone.
         half: store a float graph's weights as float16.
         static: write no dynamic axis: one clip of so many frames.
         examples: real inputs `[N, 1, M, F]` that the file is compared on.
@@ -133,7 +134,7 @@ def static_files(
     enforced: bool = True,
     overwrite: bool = False,
 ) -> list[ModelFile]:
-    """Write the network of a float32 or int8 `.tflite` file anew, without a dynamic axis.
+    """Write the network of a `.tflite` file anew, in its precision, without a dynamic axis.
 
     Args:
         source: the file, which stays as it is.
@@ -146,32 +147,48 @@ def static_files(
 
     Raises:
         OverBudget, ParityError, FileExistsError: as `export_run`; then none is written.
-        ValueError: a file that cannot be read back, an encoder, or a window it cannot take.
+        ValueError: a file that cannot be read back, an encoder, one that is static already, or a
+            window it cannot take.
         OSError: a file cannot be read or written.
     """
-    content = source.read_bytes()
-    metadata = metadata_of(content, str(source))
-    if metadata.kind == "encoder":
-        raise ValueError(f"{source}: {NO_SCENES}")
-    if metadata.precision == "float16":
-        raise ValueError(f"{source}: float16 files are not read back: export its run --static")
-    try:
-        graph, _ = from_tflite(content)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+    metadata, graph = _read_back(source, formats, window_s)
     rules = rules_named(rule or metadata.budget.get("rule", DEFAULT_RULE))
+    stem = source.stem if metadata.frames is None else source.stem.removesuffix(STATIC)
     metadata = static_metadata(metadata, graph, window_s)
     n_frames = metadata.frames or graph.n_frames
     folder = out or (Path() if is_shipped(source) else source.parent)
     files: dict[Path, bytes] = {}
-    for file_format in formats:
-        path = folder / f"{source.stem}-static.{file_format}"
-        files[path] = write_file(graph, metadata, file_format, n_frames)
+    for written_as in formats:
+        path = folder / f"{stem}{STATIC}.{written_as}"
+        files[path] = write_file(graph, metadata, written_as, n_frames)
         judge(files[path], path.name, n_frames, metadata.clip_s, rules, enforced)
     if not overwrite:
         check_free(files)
     noise = np.random.default_rng(0).standard_normal((N_NOISE, graph.n_mels, n_frames))
     return [_placed(path, data, graph, noise.astype(np.float32)) for path, data in files.items()]
+
+
+def _read_back(
+    source: Path, formats: Sequence[Format], window_s: float | None
+) -> tuple[Metadata, Graph]:
+    """What a file says and computes, once it is known that a static one can be made of it."""
+    content = source.read_bytes()
+    metadata = metadata_of(content, str(source))
+    if file_format(content) != "tflite":
+        raise ValueError(f"{source}: .onnx files are not read back: give the .tflite")
+    if metadata.kind == "encoder":
+        raise ValueError(f"{source}: {NO_SCENES}")
+    if metadata.frames is not None:
+        is_static = f"{source}: is static already, for {metadata.clip_s:g} s"
+        if window_s not in (None, metadata.clip_s):
+            raise ValueError(f"{is_static} alone: give the dynamic file that it was made from")
+        if "tflite" in formats:
+            raise ValueError(f"{is_static} ({metadata.frames} frames)")
+    try:
+        graph, _ = from_tflite(content)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+    return metadata, graph
 
 
 def _placed(path: Path, data: bytes, graph: Graph, features: np.ndarray | None) -> ModelFile:
@@ -207,6 +224,8 @@ def _write(
         n_frames = frontend.frames_in(window_s)
     if n_frames is None and graph.has_fixed_length() and not graph.one_length:
         raise ValueError("the network takes one length of input alone: say n_frames")
+    if static and n_frames is None and graph.n_frames == NOMINAL_FRAMES and not graph.one_length:
+        raise ValueError("a static file takes one length of input alone: say n_frames")
     n_frames = n_frames or graph.n_frames
     frames = n_frames if static else None
     metadata = _metadata(path, labels, frontend, window_s, frames, precision)

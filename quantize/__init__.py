@@ -6,8 +6,8 @@ ranges are its parameters.
 
 Args:
     graph: of `trace`, folded or not.
-    batches: normalised features `[B, 1, M, F]`, float32, as tensors or arrays; a few
-        hundred clips are plenty.
+    batches: normalised features `[B, 1, M, F]`, as tensors or arrays of float32 (other floating
+        point is converted, integers are refused); a few hundred clips are plenty.
     weights: "int8"; "int4": four bits in every layer of 1,024 weights and more that is not
         depthwise; "mixed": in those of them that lose least. Activations have eight bits.
 
@@ -15,8 +15,8 @@ Returns:
     A module `[B, 1, M, F] ->` tuple of logits that computes with this rounding.
 
 Raises:
-    ValueError: no batch, batches of another shape, no such weights, or a graph that is int8
-        already.
+    ValueError: no batch, or one of another shape, of integers, or with NaN or Inf in it; no such
+        weights, or a graph that is int8 already.
 
 Example:
     >>> import torch

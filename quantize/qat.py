@@ -38,7 +38,7 @@ from edge_asc.graph.network import RELU, Convolution, GraphNetwork, module_name
 from edge_asc.quantize.four_bits import correct_bias, quantiser_of_four_bits
 from edge_asc.quantize.mixed import layers_to_narrow
 from edge_asc.quantize.nncf_setup import import_nncf
-from edge_asc.quantize.ranges import Range, measure_ranges
+from edge_asc.quantize.ranges import Range, checked_batches, measure_ranges
 from edge_asc.runtime.metadata import Weights
 from edge_asc.suggest import no_such
 
@@ -54,20 +54,13 @@ def quantize(
     """A graph → its network with quantisers; `edge_asc.quantize` called says the rest.
 
     Raises:
-        ValueError: no batch, batches of another shape, no such weights, or a graph that is int8
-            already.
+        ValueError: as `checked_batches`; no such weights, or a graph that is int8 already.
     """
     if weights not in get_args(Weights):
         raise ValueError(no_such("weights", weights, get_args(Weights)))
     if graph.is_quantised:
         raise ValueError("the graph is int8 already: quantise the float graph")
-    tensors = [torch.as_tensor(batch, dtype=torch.float32) for batch in batches]
-    if not tensors:
-        raise ValueError("quantize needs at least one batch of features to measure ranges on")
-    for tensor in tensors:
-        if tensor.ndim != 4 or tensor.shape[1:3] != (1, graph.n_mels):
-            found = list(tensor.shape)
-            raise ValueError(f"batch of shape {found}: expected [B, 1, {graph.n_mels}, frames]")
+    tensors = checked_batches(batches, graph.n_mels)
     network = GraphNetwork(fold(graph)).eval()
     return prepare(network, tensors, layers_to_narrow(network, tensors, weights))
 

@@ -4,12 +4,35 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from edge_asc.graph.graph import Graph, scale_groups
 from edge_asc.graph.network import GraphNetwork
 
 Range = tuple[float, float]
+
+
+def checked_batches(batches: Iterable[Tensor | ArrayLike], n_mels: int) -> list[Tensor]:
+    """Batches `[B, 1, M, F]` as float32 tensors that ranges can be measured on.
+
+    Raises:
+        ValueError: no batch, or one that has another shape, no clips, integers, NaN or Inf; the
+            message names the first such.
+    """
+    tensors = [torch.as_tensor(batch) for batch in batches]
+    if not tensors:
+        raise ValueError("quantize needs at least one batch of features to measure ranges on")
+    for number, tensor in enumerate(tensors, 1):
+        shape, which = list(tensor.shape), f"batch {number} of {len(tensors)}"
+        if tensor.ndim != 4 or shape[1:3] != [1, n_mels] or 0 in shape:
+            raise ValueError(f"{which}: shape {shape}, expected [B, 1, {n_mels}, frames]")
+        if not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise ValueError(f"{which}: {kind}, expected normalised features in float32")
+        if not tensor.to(torch.float32).isfinite().all():
+            raise ValueError(f"{which}: features hold NaN or Inf")
+    return [tensor.to(torch.float32) for tensor in tensors]
 
 
 @torch.no_grad()
@@ -20,6 +43,9 @@ def measure_ranges(network: GraphNetwork, batches: Iterable[Tensor]) -> list[Ran
     clip does not stretch; logits keep their extremes. A group covers those of its values that are
     computed with: what a maximum throws away needs no place on the grid. Where a grid is known, it
     is that grid's.
+
+    Raises:
+        ValueError: no clip, or the network computes NaN or Inf on one.
     """
     network.eval()
     values = set(network.graph.arithmetic_values())
@@ -59,6 +85,8 @@ def _group_range(
         least, most = (torch.min, torch.max) if is_output else (torch.mean, torch.mean)
         low = min(low, float(least(torch.cat(lows[name]))))
         high = max(high, float(most(torch.cat(highs[name]))))
+        if not all(torch.cat(ends[name]).isfinite().all() for ends in (lows, highs)):
+            raise ValueError("the network computes NaN or Inf on these features: no range holds it")
     return low, max(high, low + 1e-3)  # a value that is always zero still needs a grid
 
 

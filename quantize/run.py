@@ -131,10 +131,10 @@ def _quantise(
     narrow = layers_to_narrow(
         network, batches, config.quantize.weights, config.quantize.bytes, file_bytes
     )
+    quantised = qat.prepare(network, batches, narrow)  # what cannot be done leaves nothing behind
     method = "ptq" if ptq else "qat"
     settings = {"method": method, "config": config.to_dict(), "teachers": names, "answers": told}
     write_json(folder / SETTINGS, settings | {"provenance": provenance()})
-    quantised = qat.prepare(network, batches, narrow)
     rows: list[dict[str, Any]] = []
     if not ptq:
         rows = fit_material(

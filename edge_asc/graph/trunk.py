@@ -42,13 +42,17 @@ def read_trunk(path: Path) -> Trunk:
     """Read a file that can be built upon.
 
     Raises:
-        ValueError: no .tflite file of ours in integers, or its last layer cannot be taken off.
+        ValueError: no .tflite file of ours in integers, a static one, or its last layer cannot be
+            taken off.
         OSError: it cannot be read.
     """
     data = path.read_bytes()
     metadata = metadata_of(data, str(path))
     if file_format(data) != "tflite":
         raise ValueError(f"{path}: no .tflite file, which alone can be built upon")
+    if metadata.frames is not None:
+        only = f"a static file, which takes {metadata.frames} frames alone"
+        raise ValueError(f"{path}: {only}: build upon the dynamic file that it was made from")
     graph, n_frames = from_tflite(data)
     if not graph.is_quantised:
         raise ValueError(f"{path}: is {metadata.precision}; an int8 file can be built upon")

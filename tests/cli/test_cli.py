@@ -102,6 +102,15 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], cli: Cli) -> None:
     assert "Error" in err
 
 
+@pytest.mark.parametrize("verb", [["classify"], ["embed", "--out", "x.npz"]])
+@pytest.mark.parametrize("model", ["my.tflite", "my.onnx", "esc10-32k"])
+def test_a_model_in_the_place_of_audio_is_told(verb: list[str], model: str, cli: Cli) -> None:
+    """The zoo's default would have heard the rest."""
+    code, out, err = cli(*verb, model, "street.wav")
+    assert code == 2 and out == ""
+    assert f"{model} is a model: give it as --model {model}" in " ".join(err.split())
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

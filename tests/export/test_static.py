@@ -21,6 +21,7 @@ from edge_asc.export.to_tflite import to_tflite
 from edge_asc.export.write import static_files
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
+from edge_asc.graph.trunk import read_trunk
 from edge_asc.quantize import qat
 from edge_asc.quantize.run import quantize_run
 from edge_asc.runtime.classifier import Classifier
@@ -169,9 +170,10 @@ def test_other_lengths_are_one_clear_line(quantised: Path, scenes: Path, cli: Cl
     ("options", "said", "code"),
     [
         (["--window", "1"], "--window goes with --static", 2),
-        (["--static", "--window", "0"], "legal are above 0 to 120 s", 1),
-        (["--static", "--window", "121"], "legal are above 0 to 120 s", 1),
-        (["--static", "--window", "nan"], "legal are above 0 to 120 s", 1),
+        (["--static", "--window", "0"], "a window of 0 s; legal are 0.032 (", 1),
+        (["--static", "--window", "0.01"], "a frame of the front end takes 32 ms) to 120 s", 1),
+        (["--static", "--window", "121"], "to 120 s", 1),
+        (["--static", "--window", "nan"], "to 120 s", 1),
     ],
 )
 def test_windows_that_cannot_be(
@@ -205,6 +207,9 @@ def test_static_files_of_networks_of_ones_own(tmp_path: Path) -> None:
                            window_s=1.0, static=True, examples=examples)  # fmt: skip
     assert file.parity["clips"] == 2
     assert read_metadata(file.path).frames == frontend.frames_in(1.0) == 51
+    with pytest.raises(ValueError, match=r"a static file takes one length .*: say n_frames"):
+        ea.write_tflite(graph, tmp_path / "none.tflite", static=True)
+    assert not (tmp_path / "none.tflite").exists()
     bare = ea.write_onnx(graph, tmp_path / "m.onnx", n_frames=60, static=True)
     assert METADATA_KEY not in entries_of(bare.path.read_bytes())
 
@@ -220,10 +225,51 @@ def test_a_file_of_the_zoo_becomes_static(tmp_path: Path, cli: Cli) -> None:
     assert static.metadata.frames == dynamic.window_frames == 251
     answers = [one(NOISE, RATE_HZ).probabilities for one in (static, dynamic)]
     np.testing.assert_array_equal(*answers)
-    (other,) = static_files(static.path, out=tmp_path / "again")
-    assert other.path.name == "esc10-32k-static-static.tflite"
-    with pytest.raises(ValueError, match="windows of 5 s alone, not of 2 s"):
-        static_files(static.path, window_s=2.0, out=tmp_path / "again")
+    (other,) = static_files(static.path, formats=["onnx"], out=tmp_path / "again")
+    assert other.path.name == "esc10-32k-static.onnx"
+
+
+@pytest.fixture(scope="module")
+def static_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    (file,) = static_files(model_path("esc10-32k"), out=tmp_path_factory.mktemp("zoo"))
+    return file.path
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        ([], "is static already, for 5 s (251 frames)"),
+        (["--window", "5"], "is static already, for 5 s (251 frames)"),
+        (["--window", "2"], "for 5 s alone: give the dynamic file that it was made from"),
+    ],
+)
+def test_a_static_file_is_not_made_static_again(
+    window: list[str], said: str, static_file: Path, tmp_path: Path, cli: Cli
+) -> None:
+    code, _, err = cli("export", static_file, "--static", *window, "--out", tmp_path / "out")
+    assert code == 1 and err.count("\n") == 1 and said in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_built_upon_a_static_file(static_file: Path, tmp_path: Path, cli: Cli) -> None:
+    """It says what to take in its place; what only listens to it works."""
+    said = "a static file, which takes 251 frames alone: build upon the dynamic file"
+    with pytest.raises(ValueError, match=said):
+        read_trunk(static_file)
+    for option in ("--add", "--encoder"):
+        code, _, err = cli("teach", tmp_path, option, static_file, "--out", tmp_path / "my.tflite")
+        assert code == 1 and err.count("\n") == 1 and said in err
+    embedding = ea.load(static_file).embed(NOISE, sample_rate_hz=RATE_HZ)
+    dynamic = ea.load("esc10-32k").embed(NOISE, sample_rate_hz=RATE_HZ)
+    np.testing.assert_array_equal(embedding, dynamic)
+
+
+def test_a_static_float16_file_is_that_of_its_run(quantised: Path, tmp_path: Path) -> None:
+    (dynamic,) = export_run(quantised, precision="float16", out=tmp_path)
+    (static,) = export_run(quantised, precision="float16", out=tmp_path, static=True)
+    (again,) = static_files(dynamic.path, out=tmp_path / "again")
+    assert again.path.name == static.path.name
+    assert again.path.read_bytes() == static.path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -231,7 +277,7 @@ def test_a_file_of_the_zoo_becomes_static(tmp_path: Path, cli: Cli) -> None:
     [
         (["encoder"], "an encoder, which knows no scenes", 1),
         (["nowhere"], "no model at nowhere", 1),
-        (["FLOAT16"], "float16 files are not read back", 1),
+        (["ONNX"], ".onnx files are not read back: give the .tflite", 1),
         (["esc10-32k", "--int8"], "a file has its own precision and views", 2),
         (["esc10-128k", "--rule", "edge-128k-ram256k"], "activations at a time: 645,120 of", 3),
     ],
@@ -239,8 +285,8 @@ def test_a_file_of_the_zoo_becomes_static(tmp_path: Path, cli: Cli) -> None:
 def test_files_that_cannot_become_static(
     arguments: list[str], said: str, code: int, quantised: Path, tmp_path: Path, cli: Cli
 ) -> None:
-    if arguments == ["FLOAT16"]:
-        (file,) = export_run(quantised, precision="float16", out=tmp_path)
+    if arguments == ["ONNX"]:
+        (file,) = export_run(quantised, precision="int8", formats=["onnx"], out=tmp_path)
         arguments = [str(file.path)]
     found, _, err = cli("export", *arguments, "--static", "--out", tmp_path / "out")
     assert found == code and said in " ".join(err.split())

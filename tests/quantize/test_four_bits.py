@@ -1,5 +1,7 @@
 """Weights of four bits: where they lie, what training makes of them, and which layers get them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edge_asc as ea
+from command import Cli
+from edge_asc.export.file_bytes import of_layers
+from edge_asc.export.run import export_run
 from edge_asc.graph.graph import weight_bits
 from edge_asc.graph.network import GraphNetwork, as_float
 from edge_asc.quantize import qat
@@ -145,3 +150,32 @@ def test_the_public_name_takes_weights() -> None:
     assert not any("weight_bits" in node.attributes for node in as_float(graph).nodes)
     with pytest.raises(ValueError, match="weights 'int3' is not one of int8, int4, mixed"):
         ea.quantize(CASE.graph(), batches, weights="int3")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (["mixed", "--bytes", "100"], "quantize.bytes = 100: with four bits"),
+        (["int8"], "the network computes NaN or Inf"),
+    ],
+)
+def test_what_cannot_be_done_leaves_no_folder(
+    weights: list[str], said: str, run: Path, cli: Cli
+) -> None:
+    if weights == ["int8"]:
+        state = torch.load(run / "weights.pt", weights_only=True)
+        torch.save({name: value * np.nan for name, value in state.items()}, run / "weights.pt")
+    before = sorted(run.iterdir())
+    code, _, err = cli("quantize", run, "--ptq", "--weights", *weights)
+    assert code == 1 and said in err.splitlines()[-1]
+    assert sorted(run.iterdir()) == before
+
+
+def test_the_larger_file_keeps_the_size(run: Path, cli: Cli) -> None:
+    """The size is known before there is a network, and none of its settings lies in a folder."""
+    whole = of_layers(run)([])
+    most = whole - 500
+    code, _, err = cli("quantize", run, "--ptq", "--weights", "mixed", "--bytes", most)
+    assert code == 0, err
+    files = export_run(run, precision="mixed", formats=["tflite", "onnx"])
+    assert most - 2000 < max(file.bytes for file in files) <= most

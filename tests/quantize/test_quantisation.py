@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import edge_asc as ea
 from edge_asc.graph.graph import (
     FIXED_GRIDS,
     SAME_GRID_OPS,
@@ -151,3 +153,38 @@ def test_dead_channel_keeps_its_bias() -> None:
 def test_impossible_grid_is_refused(scale: float, zero_point: int) -> None:
     with pytest.raises(ValueError, match="no int8 grid"):
         Grid(scale, zero_point)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda x: x.fill_(float("nan")), "features hold NaN or Inf"),
+        (lambda x: x.index_put_(tuple(torch.tensor([0]) for _ in range(4)), torch.tensor(-np.inf)),
+         "features hold NaN or Inf"),
+        (lambda x: x.double() * 1e300, "features hold NaN or Inf"),  # in float32
+        (lambda x: x.to(torch.int64), "int64, expected normalised features in float32"),
+        (lambda x: x[:0], r"shape \[0, 1, "),
+    ],
+)  # fmt: skip
+def test_batches_that_have_no_range_are_named(
+    spoil: Callable[[torch.Tensor], torch.Tensor], said: str
+) -> None:
+    """A NaN is neither smaller nor larger than anything, and would leave a range of zero."""
+    case = CASES[0]
+    with pytest.raises(ValueError, match=f"batch 2 of 3: {said}"):
+        ea.quantize(case.graph(), [case.inputs(2), spoil(case.inputs(2)), case.inputs(2)])
+
+
+def test_a_network_that_computes_nan_has_no_range() -> None:
+    network = GraphNetwork(CASES[0].graph()).eval()
+    with torch.no_grad():
+        next(network.parameters()).fill_(float("nan"))
+    with pytest.raises(ValueError, match="the network computes NaN or Inf"):
+        measure_ranges(network, [CASES[0].inputs(2)])
+
+
+def test_other_floating_point_numbers_are_taken() -> None:
+    case = CASES[0]
+    x = case.inputs(2)
+    graphs = [ea.freeze(ea.quantize(case.graph(), [b])) for b in (x, x.double(), x.numpy())]
+    assert graphs[0].grids == graphs[1].grids == graphs[2].grids

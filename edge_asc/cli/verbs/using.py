@@ -21,6 +21,25 @@ ModelName = Annotated[
     ),
 ]
 
+
+def _no_models(paths: list[str]) -> list[str]:
+    """What is given as audio; a model among it is wrong usage, which would be heard with another.
+
+    A name of the zoo that is no file here is one as well.
+    """
+    from edge_asc.runtime.zoo.models import SUFFIXES, zoo_names
+
+    for path in paths:
+        if Path(path).suffix in SUFFIXES or (path in zoo_names() and not Path(path).exists()):
+            raise typer.BadParameter(f"{path} is a model: give it as --model {path}")
+    return paths
+
+
+AudioFiles = Annotated[
+    list[str],
+    typer.Argument(metavar="AUDIO...", callback=_no_models, help="Files, folders, patterns."),
+]
+
 EXAMPLES = {
     "models": ("edge-asc models", "edge-asc models --json"),
     "models show": ("edge-asc models show esc10-32k", "edge-asc models show esc10-32k --json"),
@@ -96,9 +115,7 @@ def path_of_model(
 
 
 def classify(
-    audio: Annotated[
-        list[str], typer.Argument(metavar="AUDIO...", help="Files, folders, patterns.")
-    ],
+    audio: AudioFiles,
     model: ModelOrDefault = None,
     floor: Annotated[
         float | None,
@@ -154,9 +171,7 @@ def classify(
 
 
 def embed(
-    audio: Annotated[
-        list[str], typer.Argument(metavar="AUDIO...", help="Files, folders, patterns.")
-    ],
+    audio: AudioFiles,
     out: Annotated[Path, typer.Option(metavar="FILE.npz", help="Where they go.")],
     model: Annotated[
         Path,

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_asc.config.base import check_base
 from edge_asc.config.schema import Config
 from edge_asc.files import atomic_write
-from edge_asc.runtime.metadata import metadata_of
+from edge_asc.graph.trunk import read_trunk
 from edge_asc.runtime.zoo.models import model_path
 from edge_asc.training.placement import Placement
 from edge_asc.training.run_folder import BASE
@@ -20,14 +20,15 @@ def describe_base(config: Config) -> dict[str, str]:
     """What run.json says of the base; empty where there is none.
 
     Raises:
-        ValueError: it hears other features than the configuration says.
+        ValueError: it hears other features than the configuration says, or cannot be built upon.
         OSError: it cannot be read.
     """
     if config.base is None:
         return {}
     check_base(config.to_dict())
-    data = model_path(Path(config.base)).read_bytes()
-    name = metadata_of(data, config.base).name
+    path = model_path(Path(config.base))
+    name = read_trunk(path).metadata.name  # what cannot be built upon is told before anything else
+    data = path.read_bytes()
     return {"name": name, "file": config.base, "sha256": hashlib.sha256(data).hexdigest()}
 
 

@@ -15,6 +15,7 @@ from edge_asc.config.schema import Config, load_preset
 from edge_asc.config.settings import begun_with
 from edge_asc.data.synthetic import write_synthetic
 from edge_asc.export.parity import MOST_STEPS
+from edge_asc.export.write import static_files
 from edge_asc.graph.pretrained import Pretrained
 from edge_asc.runtime.metadata import read_metadata
 from edge_asc.runtime.zoo.models import find_model
@@ -167,6 +168,20 @@ def test_wrong_use_is_one_line(
     code, printed, err = cli("train", *arguments, "--data", few, "--fold", "1", *out)
     assert code == 1 and not printed
     assert err.count("\n") == 1 and line in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_static_base_is_told_before_any_sound_is_heard(
+    few: Path, tmp_path: Path, cli: Cli
+) -> None:
+    (base,) = static_files(find_model("esc10-32k").tflite, out=tmp_path)
+    silent = shutil.copytree(few, tmp_path / "silent")
+    for sound in silent.rglob("*.wav"):
+        sound.write_bytes(b"")  # which no features can be made of
+    options = ("--data", silent, "--fold", "1", "--out", tmp_path / "runs", "--name", "x")
+    code, _, err = cli("train", "encoder-base", "--base", base.path, *options)
+    assert code == 1 and err.count("\n") == 1
+    assert "a static file, which takes 251 frames alone: build upon the dynamic file" in err
     assert not (tmp_path / "runs").exists()
 
 
