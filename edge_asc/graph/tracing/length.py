@@ -48,7 +48,7 @@ def frames_that_fit(network: nn.Module, n_mels: int, problem: str) -> int:
             high = middle - 1
         else:
             low = middle + 1
-    raise no_such_input(network, n_mels, "frames", problem)
+    raise no_such_input(network, n_mels, "frames", f"{problem}; if one length does, say n_frames")
 
 
 def no_such_input(network: nn.Module, n_mels: int, n_frames: int | str, problem: str) -> ValueError:
