@@ -38,7 +38,11 @@ NEW = {
     *("edge_asc/graph/reading", "edge_asc/budget/biodcase2026.py", "edge_asc/budget/score.py"),
     *("edge_asc/budget/tflite/arena.py", "edge_asc/runtime/formats/four_bits.py"),
     *("edge_asc/runtime/formats/wide_onnx.py", "edge_asc/runtime/formats/wide_tflite.py"),
-    *("edge_asc/search/best.py", "edge_asc/search/best_tables.py", "edge_asc/config/whole_paths.py"),
+    *(
+        "edge_asc/search/best.py",
+        "edge_asc/search/best_tables.py",
+        "edge_asc/config/whole_paths.py",
+    ),
     *("edge_asc/training/losses/features.py", "edge_asc/training/start_from/members.py"),
     *("export/file_bytes.py", "export/static.py", "quantize/four_bits.py", "quantize/mixed.py"),
     *("edge_asc/training/start_from/public_labels.py", "edge_asc/training/start_from/base.py"),
