@@ -8,6 +8,7 @@ TensorFlow Lite's schema.fbs.
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -109,27 +110,13 @@ def to_tflite(
     """
     graph.check_writable(n_frames)
     static = static or graph.has_fixed_length(n_frames)
-    writer = _written(graph, n_frames, half, metadata or {}, static)
+    write = partial(Writer, graph, n_frames, half, metadata or {}, static)
+    writer = write().write_all()
     data = writer.finish()
     if static:  # of two orders the one that TensorFlow Lite Micro places in less memory
-        count = len(writer.tensors)
-        other = _written(graph, n_frames, half, metadata or {}, static, count).finish()
+        other = write(n_reversed=len(writer.tensors)).write_all().finish()
         data = min(data, other, key=_arena_bytes)
     return seal(data)
-
-
-def _written(
-    graph: Graph,
-    n_frames: int,
-    half: bool,
-    metadata: Mapping[str, bytes],
-    static: bool,
-    n_reversed: int = 0,
-) -> "Writer":
-    writer = Writer(graph, n_frames, half, metadata, static, n_reversed)
-    for node in graph.nodes:
-        EMITTERS[node.op](writer, node)
-    return writer
 
 
 def _arena_bytes(data: bytes) -> int:
@@ -165,6 +152,12 @@ class Writer:
         self.of_four_bits: set[int] = set()  # tensors
         self.index: dict[str, int] = {}  # value -> tensor
         self.input = self.value(graph.input, name="x", dynamic=not static)
+
+    def write_all(self) -> "Writer":
+        """Write all nodes down; returns itself."""
+        for node in self.graph.nodes:
+            EMITTERS[node.op](self, node)
+        return self
 
     # Tensors
 

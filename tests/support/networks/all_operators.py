@@ -4,20 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from layers import Bands
+
 WIDTH, MELS = 12, 12  # behind the stem, of 24 mels
 JOINED = WIDTH * 7  # channels of the mels that the pool leaves
-
-
-class Bands(nn.Module):
-    """Batch norm of each channel in each of some bands of mels: sub-spectral normalisation."""
-
-    def __init__(self, channels: int, bands: int) -> None:
-        super().__init__()
-        self.bands, self.norm = bands, nn.BatchNorm2d(channels * bands)
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, c, m, f = x.shape
-        return self.norm(x.view(b, c * self.bands, m // self.bands, f)).view(b, c, m, f)
 
 
 def stem() -> nn.Sequential:
