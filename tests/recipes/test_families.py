@@ -1,4 +1,4 @@
-"""The networks of five families: traced, written in every way, equal to torch; within the rule."""
+"""The networks of six families: traced, written in every way, equal to torch; within the rule."""
 
 import sys
 from dataclasses import replace
