@@ -143,10 +143,10 @@ def test_a_budget_shows_what_is_known_and_says_what_is_not() -> None:
     ("text", "message"),
     [
         ("speed=3", "^speed: not of biodcase2026: accuracy_inference, .*bytes$"),
-        ("macs_tflite=", "^macs_tflite=: expected a number from 0$"),
-        ("macs_tflite=nan", "^macs_tflite=nan: expected a number from 0$"),
-        ("macs_tflite=-1", "expected a number from 0$"),
-        ("macs_tflite=inf", "expected a number from 0$"),
+        ("macs_tflite=", "^macs_tflite=: expected a whole number from 1$"),
+        ("macs_tflite=nan", "^macs_tflite=nan: expected a whole number from 1$"),
+        ("macs_tflite=-1", "expected a whole number from 1$"),
+        ("macs_tflite=inf", "expected a whole number from 1$"),
         ("accuracy_tflite=71", "^accuracy_tflite=71: expected a number from 0 to 1$"),
     ],
 )
