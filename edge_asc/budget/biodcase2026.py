@@ -74,11 +74,12 @@ def counted(inventory: Inventory) -> dict[str, float]:
         return found
     if inventory.file_bytes is not None and "file" not in inventory.missing:
         found[SIZE] = inventory.file_bytes
-    if "work" in inventory.missing:
-        return found
-    if inventory.source == "torch":
-        return {**found, "macs_inference": inventory.torchinfo_macs}
-    return {**found, "macs_tflite": macs(inventory), RAM: inventory.peak_activation_bytes}
+    is_file = inventory.source == "tflite"
+    if "work" not in inventory.missing:
+        found["macs_tflite" if is_file else "macs_inference"] = macs(inventory)
+    if is_file and "activations" not in inventory.missing:
+        found[RAM] = inventory.peak_activation_bytes
+    return found
 
 
 def macs(inventory: Inventory) -> int:

@@ -223,7 +223,7 @@ _RULES = (
                 "activations in memory",
                 1_000_000,
                 "bytes",
-                "work",
+                "activations",
                 lambda i: i.peak_activation_bytes,
             ),
         ),
