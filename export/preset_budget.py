@@ -118,15 +118,15 @@ def of_preset(preset: Config | str, precision: Precision | None = None) -> Inven
     """
     config = load_preset(preset) if isinstance(preset, str) else preset
     precision = precision or config.precision
+    files, name = preset_files(config, precision), f"{config.name} ({precision})"
+    if precision in FOUR_BITS:
+        return _as_it_ships(files, name)
     frontend, n_frames, clip_s = _window(config)
     n_abstract = len(TAU_GROUPS) if config.model.abstract else 0
     network = build(config.model.name, config.model.options, len(TAU_SCENES), n_abstract)
     if config.train.sparsity:
         _unsettle(network)  # what is zero now is what pruning made zero
         prune(network, config.train.sparsity)
-    files, name = preset_files(config, precision), f"{config.name} ({precision})"
-    if precision in FOUR_BITS:
-        return _as_it_ships(files, name)
     counted = inventory_of_torch(
         network.eval(),
         (1, 1, frontend.n_mels, n_frames),
@@ -135,7 +135,7 @@ def of_preset(preset: Config | str, precision: Precision | None = None) -> Inven
         trained=config.train.sparsity > 0,
         name=name,
     )
-    return _with_files(replace(counted, views=config.data.views), files)
+    return _with_memory(replace(counted, views=config.data.views), files)
 
 
 def of_run(run: Path, precision: Precision | None = None) -> Inventory:
@@ -158,7 +158,7 @@ def of_run(run: Path, precision: Precision | None = None) -> Inventory:
         precision=precision,
         name=name,
     )
-    return _with_files(replace(counted, views=metadata.views), files)
+    return _with_memory(replace(counted, views=metadata.views), files)
 
 
 def _as_it_ships(files: dict[Format, bytes], name: str) -> Inventory:
@@ -166,10 +166,14 @@ def _as_it_ships(files: dict[Format, bytes], name: str) -> Inventory:
     return _with_files(inventory_of_file(files["tflite"], name=name), files)
 
 
+def _with_memory(counted: Inventory, files: dict[Format, bytes]) -> Inventory:
+    """A network in torch with its files, and the memory that its .tflite takes."""
+    peak_bytes = read_tflite(files["tflite"], audio_s=counted.audio_s).peak_activation_bytes
+    return _with_files(replace(counted, peak_activation_bytes=peak_bytes), files)
+
+
 def _with_files(counted: Inventory, files: dict[Format, bytes]) -> Inventory:
-    """The larger file counts: a rule is kept in either format. Memory is that of the .tflite."""
+    """The larger file counts: a rule is kept in either format."""
     sizes = {name: len(data) for name, data in files.items()}
     note = ", ".join(f".{name} {size:,} bytes" for name, size in sizes.items())
-    peak_bytes = read_tflite(files["tflite"], audio_s=counted.audio_s).peak_activation_bytes
-    counted = replace(counted, peak_activation_bytes=peak_bytes)
     return counted.with_file(max(sizes.values()), f"files as exported: {note}; the larger counts")

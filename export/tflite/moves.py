@@ -8,13 +8,11 @@ import numpy as np
 from edge_asc.budget.tflite.shapes import SAME, VALID
 from edge_asc.graph.graph import Grid, Node, bounds_of, piece_of, turn_of
 from edge_asc.graph.reading.layers import FUSED_BOUNDS
+from edge_asc.graph.reading.moves import CHANNELS_FIRST, FRAMES_FIRST
 from edge_asc.graph.reading.reader import FILE_AXIS
 
 if TYPE_CHECKING:
     from edge_asc.export.to_tflite import Writer
-
-FRAMES_FIRST = [0, 2, 3, 1]  # file axes M F C as F C M
-CHANNELS_FIRST = [0, 3, 1, 2]  # and as C M F
 
 LOWEST = float(np.finfo(np.float32).min)
 

@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from command import Cli, runner
+from command import Cli
 from edge_asc.data.layouts.table import is_answers
 from edge_asc.data.open import open_dataset, open_recordings
 from tiny_models import LABELS, write_model, write_tone
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 def class_folders(root: Path) -> Path:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 import edge_asc
-from command import Cli, runner
+from command import Cli
 from edge_asc.config import own_code
 from edge_asc.config.schema import load_preset
 from edge_asc.data.synthetic import write_synthetic
@@ -32,11 +32,6 @@ class Net(nn.Module):
     def forward(self, x):
         return self.head(torch.relu(self.conv(x)).mean((2, 3)))
 """
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 @pytest.mark.slow

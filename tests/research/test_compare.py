@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command import Cli, runner
+from command import Cli
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.evaluation.metrics import scene_metrics
 from edge_asc.research.comparison.compare import BOOTSTRAP, MCNEMAR, compare
@@ -20,11 +20,6 @@ from tiny_models import LABELS, write_model, write_tone
 
 SCENES = ("bus", "park", "tram")
 DRAWS = 2000
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 def write_predictions(

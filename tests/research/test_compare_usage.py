@@ -4,12 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from command import Cli, runner
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
+from command import Cli
 
 
 @pytest.fixture

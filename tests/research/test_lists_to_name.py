@@ -4,14 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from command import Cli, runner
+from command import Cli
 from edge_asc.data.open import open_recordings
 from tiny_models import LABELS, write_model, write_tone
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 @pytest.fixture

@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from command import Cli, runner
+from command import Cli
 from edge_asc.data.open import open_dataset
 from edge_asc.data.synthetic import write_synthetic
 from edge_asc.research.many import parse_folds, parse_seeds
 from small_run import SMALL
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from command import Cli, runner
+from command import Cli
 from tiny_models import LABELS, write_model, write_tone
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 @pytest.fixture

@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from command import Cli, runner
+from command import Cli
 from edge_asc.budget.rules import RULES
 from tiny_models import write_model
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 def test_a_row_for_each_model(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command import Cli, runner
+from command import Cli
 from edge_asc.cli.verbs import research
 from edge_asc.data.open import open_dataset, open_recordings
 from edge_asc.evaluation.evaluate import evaluate
@@ -16,11 +16,6 @@ from edge_asc.research.submission import BAD, predict
 from tiny_models import LABELS, scene_head, write_model, write_tone
 
 WRITTEN = 1e-6  # probabilities have six digits
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 @pytest.fixture

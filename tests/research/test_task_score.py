@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import edge_asc as ea
-from command import Cli, runner
+from command import Cli
 from edge_asc.budget.biodcase2026 import FORMULA, points
 from edge_asc.budget.score import FORMULAS, Score
 from edge_asc.cli import options
@@ -22,11 +22,6 @@ BOARD = {
     "embedded_time_ms_total": 800.0,
     "embedded_ram_usage_bytes": 120_000.0,
 }
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import msgspec
 import optuna
 import pytest
 
-from command import Cli, runner
+from command import Cli
 from edge_asc.config.schema import with_overrides
 from edge_asc.search.best import candidates
 from edge_asc.search.records import ranked, records
@@ -18,11 +18,6 @@ from edge_asc.training.run_folder import read_run
 from small_search import small_task
 
 SHORT = ("--set", "train.epochs=1")
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return runner(capsys)
 
 
 @pytest.fixture(scope="module")
