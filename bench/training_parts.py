@@ -78,7 +78,7 @@ def network_parts(config: Config, x: torch.Tensor) -> dict[str, float]:
     wide = {"channels": [2 * c for c in config.model.options["channels"]]}
     teacher = build(config.model.name, config.model.options | wide, N_CLASSES)
     teachers = Teachers([teacher], 2.0, compile=True)
-    forward = compiled(network, network)
+    forward = compiled(network)
     target = torch.eye(N_CLASSES).repeat(10, 1)[: len(x)]
     optimizer = build_optimizer(network, config.train)
     average = AveragedWeights(network, 0.995)

@@ -17,7 +17,7 @@ Forward = Callable[[Tensor], Any]
 def forward_of(network: nn.Module, compile: bool, fast_maximum: bool = False) -> Forward:
     """The forward pass that `train.compile` and `train.fast_maximum` ask for."""
     plain = eager(network) if fast_maximum else network.__call__  # no second submodule
-    return compiled(network, plain) if compile else plain
+    return compiled(plain) if compile else plain
 
 
 def eager(network: nn.Module) -> Forward:
@@ -30,23 +30,23 @@ def eager(network: nn.Module) -> Forward:
     return forward
 
 
-def compiled(network: nn.Module, fallback: Forward) -> Forward:
-    """Compile a network's forward pass; say one line and run `fallback` where that fails."""
+def compiled(plain: Forward) -> Forward:
+    """Compile a forward pass; say one line and run it as it is where that fails."""
     if not _has_compiler():
         print("train.compile: no C++ compiler found, training without", file=sys.stderr)
-        return fallback
-    run: list[Forward] = [torch.compile(network, dynamic=False)]
+        return plain
+    run: list[Forward] = [torch.compile(plain, dynamic=False)]
 
     def forward(x: Tensor) -> Any:
         try:
             return run[0](x)
         except Exception as error:  # whatever a compiler may raise, the network itself runs
-            if run[0] is fallback:
+            if run[0] is plain:
                 raise
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
             print(f"train.compile failed ({line}), training without", file=sys.stderr)
-            run[0] = fallback
-            return fallback(x)
+            run[0] = plain
+            return plain(x)
 
     return forward
 

@@ -1,7 +1,10 @@
 """The cheap maximum: torch's values everywhere, torch's gradient wherever it is defined."""
 
+import pytest
 import torch
+from torch import Tensor, nn
 
+from edge_asc.models.forward import forward_of
 from edge_asc.models.maximum import CheapMaximum, FirstWins
 
 
@@ -31,3 +34,27 @@ def test_only_maxima_of_two_alike_tensors_are_replaced() -> None:
         assert torch.max(a, 1).indices.shape == (2,)
         assert torch.max(a).ndim == 0
     assert "FirstWins" not in type(torch.max(a, b).grad_fn).__name__
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # in torch, where it compiles
+def test_compiled_training_has_the_same_gradients() -> None:
+    """On a grid of quarters, where ties are common: both ways give them to the first."""
+    torch.manual_seed(0)
+    a, b = ((torch.randn(2, 4, 8, 8) * 4).round() / 4 for _ in range(2))
+    found = []
+    for compile in (False, True):
+        x, y = a.clone().requires_grad_(), b.clone().requires_grad_()
+        forward = forward_of(_Larger(y), compile, fast_maximum=True)
+        forward(x).square().sum().backward()
+        found.append((x.grad, y.grad))
+    for eager, compiled in zip(*found, strict=True):
+        assert torch.equal(eager, compiled)
+
+
+class _Larger(nn.Module):
+    def __init__(self, other: Tensor) -> None:
+        super().__init__()
+        self.other = other
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.max(x, self.other)

@@ -162,7 +162,7 @@ def test_compiled_forward_falls_back_in_one_line(capsys: pytest.CaptureFixture[s
     network = small_network().eval()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("edge_asc.models.forward.shutil.which", lambda name: None)
-        forward = compiled(network, network)
+        forward = compiled(network)
     x = torch.randn(2, 1, 16, 20)
     assert torch.equal(forward(x)[0], network(x)[0])
     assert capsys.readouterr().err.count("\n") == 1
@@ -178,7 +178,7 @@ def test_failing_compiler_is_told_once(capsys: pytest.CaptureFixture[str]) -> No
     network = small_network().eval()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "compile", broken)
-        forward = compiled(network, network)
+        forward = compiled(network)
     x = torch.randn(2, 1, 16, 20)
     for _ in range(2):
         assert torch.equal(forward(x)[0], network(x)[0])
