@@ -23,7 +23,21 @@ def mean_and_max(x: Tensor) -> Tensor:
     return mean(x) + F.adaptive_max_pool2d(x, 1)
 
 
-POOLS = {"mean": mean, "mean+max": mean_and_max}
+def salient(x: Tensor) -> Tensor:
+    """The largest of the means of short windows, `[B, C, M, F] -> [B, C, 1, 1]`.
+
+    A window is `SALIENT_FRAMES` of the map, at its ends fewer: a sound that lasts a second of five
+    counts as if it lasted all of them, and one frame of noise does not.
+    """
+    means = x.mean(2, keepdim=True)
+    width = (1, SALIENT_FRAMES)
+    padding = (0, SALIENT_FRAMES // 2)
+    means = F.avg_pool2d(means, width, 1, padding, count_include_pad=False)
+    return F.adaptive_max_pool2d(means, 1)
+
+
+SALIENT_FRAMES = 3  # odd
+POOLS = {"mean": mean, "mean+max": mean_and_max, "salient": salient}
 
 
 class CompactAMFM(nn.Module):
@@ -34,7 +48,8 @@ class CompactAMFM(nn.Module):
     follows every block but the last `unpooled`. Both kernels are odd. Any number of frames;
     `[B, 1, M, F] -> ([B, scenes],)` or, with abstract classes, `([B, scenes], [B, abstract])`.
     `unit`, `attention`, `combine`: `Style`. `pool`: what of a clip's maps the classifier sees,
-    their `mean`, or `mean+max`, the sum of mean and maximum: silence dilutes a short sound's mean.
+    their `mean`, or, as silence dilutes a short sound's mean, `mean+max`, the sum of mean and
+    maximum, or `salient`, the maximum over means of short windows.
     `branches`: kernels of blocks are trained as sums of several, no byte more in the file.
     """
 

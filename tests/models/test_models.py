@@ -9,7 +9,7 @@ from torch import nn
 from edge_asc.models import MODELS, build
 from edge_asc.models.attention import ATTENTIONS, CBAM, SqueezeExcitation
 from edge_asc.models.blocks import Block, Style
-from edge_asc.models.compact import CompactAMFM
+from edge_asc.models.compact import CompactAMFM, salient
 from edge_asc.models.units import ConvUnit
 from networks import ANY_LENGTH, CASES, Case
 
@@ -239,3 +239,17 @@ def test_wrong_model_is_said(name: str, options: dict, n_abstract: int, message:
 def test_branches_are_true_or_false(value: object) -> None:
     with pytest.raises(ValueError, match="expected true or false"):
         build("compact", {"branches": value}, 10, 0)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 8, 21])
+def test_salient_pooling_is_the_largest_mean_of_three_frames(n_frames: int) -> None:
+    x = torch.randn(2, 5, 4, n_frames)
+    windows = [x[..., max(0, i - 1) : i + 2].mean((2, 3)) for i in range(n_frames)]
+    assert torch.allclose(salient(x)[..., 0, 0], torch.stack(windows).amax(0), atol=1e-6)
+
+
+def test_salient_pooling_hears_a_short_sound() -> None:
+    """A second of five counts for all of it, where the mean has a fifth."""
+    x = torch.zeros(1, 1, 4, 15)
+    x[..., 6:9] = 1
+    assert salient(x).item() == pytest.approx(1) and x.mean().item() == pytest.approx(0.2)

@@ -121,14 +121,27 @@ def _max_pool(x: Array, **window: Any) -> Array:
     return pooled.numpy().astype(x.dtype)
 
 
+def _average_pool(x: Array, **window: Any) -> Array:
+    pooled = F.avg_pool2d(
+        torch.from_numpy(x.astype(np.float64)),
+        tuple(window["kernel_shape"]),
+        tuple(window["strides"]),
+        tuple(window["pads"][:2]),
+        count_include_pad=bool(window.get("count_include_pad", 0)),
+    )
+    return pooled.numpy()
+
+
 OPS: dict[str, Op] = {
     "QuantizeLinear": _quantise,
     "DequantizeLinear": _dequantise,
     "QLinearConv": _convolve,
     "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
     "Split": lambda x, axis: np.split(x, 2, axis),
     "Concat": lambda *parts, axis: np.concatenate(parts, axis),
     "Transpose": lambda x, perm: np.transpose(x, perm),
+    "ReduceMean": lambda x, axes, keepdims=1: x.mean(tuple(axes), keepdims=bool(keepdims)),
     "ReduceMax": lambda x, axes: x.max(tuple(axes), keepdims=True),
     "Flatten": lambda x: x.reshape(len(x), -1),
     "Max": np.maximum,

@@ -74,6 +74,7 @@ CASES = [
     Case("compact", 40, 51, options=TINY | {"unit": "leaky-relu", "attention": "eca"}),
     Case("compact", 40, 51, options=TINY | {"attention": "se", "combine": "replace"}),
     Case("compact", 40, 51, options=SMALL | STRIDED | {"pool": "mean+max", "unpooled": 2}),
+    Case("compact", 40, 51, options=TINY | {"pool": "salient"}),
     Case("compact", 40, 51, options=TINY | {"branches": True}),
     Case("slim", 40, 51, options=SLIM),
     Case("slim", 40, 50, n_abstract=3, options=SLIM | DOUBLE),

@@ -1,0 +1,106 @@
+#!/bin/sh
+# What further means of training are worth: the 32 KB network of ESC-10, each added alone, all else
+# equal, on validation recordings. Fold 1 is left out altogether; each of the other four is held out
+# in turn, and the figures are of these clips.
+# Usage: recipes/means.sh ESC-10 [ROW...]     rows: see settings below; YAMNET=FILE for row yamnet
+# SEEDS, FOLDS and EPOCHS change the defaults. Goes on where it was interrupted. What each network
+# answered lies in recipes/artifacts/means; a network whose answers are there is not trained again.
+# Rows may run side by side, each with OMP_NUM_THREADS=1.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+data=${1:?usage: recipes/means.sh ESC-10 [ROW...]}
+shift
+rows=${*:-base cut-mix binary mixed salient branches tuned front-end long}
+work=${OUT:-$here/out/means}
+kept=${OUT:-$here/artifacts/means}
+epochs=${EPOCHS:-100}
+seeds=${SEEDS:-0}
+folds=${FOLDS:-2 3 4 5}
+inner=$work/inner
+export YAMNET="${YAMNET:-}"
+[ -d "$inner" ] || python "$here/means.py" inner "$data" "$inner"
+
+settings() { # ROW
+    case $1 in
+    base) ;;
+    salient) options ', pool = "salient"' ;;
+    branches) options ', branches = true' ;;
+    cut-mix) echo "--set augment.cut_mix=0.5" ;;
+    binary) echo "--set train.loss=binary" ;;
+    mixed) echo "--set train.loss=binary --set augment.sound_mix=0.5 --set augment.cut_mix=1" ;;
+    long) echo "--set train.epochs=$((4 * epochs))" ;;
+    mixed-long) settings mixed && settings long ;;
+    yamnet | front-end) echo "--answers $work/$1-answers/fold$2.npz" ;;
+    *) echo "no row $1" >&2 && exit 2 ;;
+    esac
+}
+
+options() { # MORE
+    echo "--set model.options={channels=[8,12,16,26],stem_kernel=7,stem_stride=4$(echo "$1" | tr -d ' ')}"
+}
+
+train() { # ROW FOLD SEED [OPTION...]
+    row=$1 fold=$2 seed=$3
+    shift 3
+    [ -f "$work/$row/fold$fold-seed$seed/weights.pt" ] || edge-asc train esc10/32k --data "$inner" \
+        --fold "$fold" --seed "$seed" --out "$work/$row" --name "fold$fold-seed$seed" --resume \
+        --set data.val_fraction=0 --set train.compile=true --set "train.epochs=$epochs" "$@"
+}
+
+ask() { # ROW FOLD SEED
+    edge-asc evaluate "$work/$1/fold$2-seed$3" --data "$inner" --fold "$2" --out "$kept/$1/fold$2-seed$3"
+}
+
+# A wider network that hears the clips otherwise, 96 mels at 16 kHz: what it answers to each clip.
+teach() { # FOLD
+    run=$work/teacher/fold$1
+    [ -f "$run/metrics.json" ] || edge-asc train esc10/32k --data "$inner" --fold "$1" \
+        --out "$work/teacher" --name "fold$1" --resume --set train.compile=true \
+        --set "train.epochs=$epochs" --set frontend.sample_rate_hz=16000 --set frontend.n_fft=1024 \
+        --set frontend.win_length=640 --set frontend.hop_length=320 --set frontend.n_mels=96 \
+        --set "model.options={channels=[16,20,28,40],stem_kernel=7,stem_stride=4}"
+    edge-asc predict "$run" --data "$inner" --crops 1 --out "$run/answers.csv"
+    python "$here/means.py" logits "$run/answers.csv" "$work/front-end-answers/fold$1.npz"
+}
+
+# Three short trainings from the row base's network, and the mean of their weights.
+tune() { # FOLD SEED
+    run=$work/tuned/fold$1-seed$2
+    [ -f "$run/weights.pt" ] && return
+    for again in 1 2 3; do
+        train "tuned-$again" "$1" "$again$2" --init "$work/base/fold$1-seed$2" \
+            --set "train.epochs=$((epochs / 5))" --set train.learning_rate=1e-3 --set train.warmup_epochs=3
+    done
+    edge-asc join "$work"/tuned-[123]/fold"$1"-seed[123]"$2" --average --out "$run"
+}
+
+# The networks of two seeds, their logits' mean.
+two() { # FOLD SEED
+    run=$work/two/fold$1-seed$2
+    [ -f "$run/weights.pt" ] || edge-asc join "$work/base/fold$1-seed$2" \
+        "$work/base/fold$1-seed$(($2 + 1))" --out "$run"
+}
+
+for row in $rows; do
+    for seed in $seeds; do
+        for fold in $folds; do
+            [ ! -f "$kept/$row/fold$fold-seed$seed/metrics.json" ] || continue
+            case $row in
+            tuned) tune "$fold" "$seed" ;;
+            two) two "$fold" "$seed" ;;
+            *)
+                [ "$row" != front-end ] || teach "$fold"
+                [ "$row" != yamnet ] ||
+                    python "$here/means.py" yamnet "$YAMNET" "$inner" "$fold" "$work/yamnet-answers"
+                # shellcheck disable=SC2046
+                train "$row" "$fold" "$seed" $(settings "$row" "$fold")
+                ;;
+            esac
+            ask "$row" "$fold" "$seed"
+        done
+    done
+done
+
+python "$here/means.py" table "$kept" >"$work/table.md"
+cat "$work/table.md"
+[ -n "${OUT:-}" ] || python "$here/tables.py" fill "$here/../RESULTS.md" means <"$work/table.md"
