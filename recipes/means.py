@@ -1,4 +1,4 @@
-"""What `recipes/means.sh` needs beside the command: clips without a fold, teachers' answers, its table.
+"""What `recipes/means.sh` needs beside the command: clips without a fold, answers, its table.
 
 means.py inner DATA FOLDER             ESC-10 without fold 1, its audio by a link
 means.py yamnet FILE DATA FOLD FOLDER  answers of a linear layer on YAMNet's embeddings: foldN.npz
@@ -7,16 +7,17 @@ means.py table FOLDER                  the rows as Markdown
 """
 
 import csv
-import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import together
+from calibration_tables import predictions
 from tables import made, made_line, markdown
 
+import edge_asc as ea
 from edge_asc.files import atomic_write
 
 OUTER = "1"  # the fold that no row hears
@@ -110,25 +111,46 @@ def _save(file: Path, names: Sequence[str], labels: Sequence[str], found: np.nda
         np.savez(out, names=np.array(names), labels=np.array(labels), logits=found)
 
 
+def keep(table: str, file: str) -> None:
+    """Copy a table of answers, its clips by their names alone."""
+    with Path(table).open(newline="") as source:
+        head, *rows = csv.reader(source)
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(Path(file)) as path, path.open("w", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerows([head, *([Path(clip).name, *row] for clip, *row in rows)])
+
+
 def table(folder: str) -> None:
-    """Print accuracy and log loss of each row, and how far that is from `base`."""
+    """Print accuracy and log loss of each row, and how far its accuracy is from the first's."""
     work = Path(folder)
-    rows = [row for row in WORDS if any((work / row).glob("fold*-seed*/metrics.json"))]
-    accuracy, loss = (_compared(work, rows, metric) for metric in ("accuracy", "log-loss"))
+    found = {row: {file.name: file for file in work.glob(f"{row}/*.csv")} for row in WORDS}
     lines = []
-    for row in rows:
-        percent, nats = accuracy["networks"][row], loss["networks"][row]
-        lines.append([WORDS[row], *percent, *nats])
-    print(markdown(["what is added", "%", "against nothing", "log loss", "against nothing"], lines))
+    for row, files in found.items():
+        common = sorted(files.keys() & found["base"].keys())
+        if not common:
+            continue
+        lines.append([WORDS[row], str(len(common)), *_figures([files[name] for name in common])])
+        if row != "base":
+            pair = {"base": [found["base"][n] for n in common], row: [files[n] for n in common]}
+            lines[-1] += _difference(ea.compare(pair).differences[0])
+    heads = ["added", "networks", "right, %", "log loss", "points more (95 % interval)", "p"]
+    print(markdown(heads, [[*line, *[""] * (len(heads) - len(line))] for line in lines]))
     print(made_line(made()))
 
 
-def _compared(work: Path, rows: Sequence[str], metric: str) -> dict[str, Any]:
-    named = [f"{row}={work}/{row}/fold*-seed*" for row in rows]
-    command = ["edge-asc", "compare", *named, "--metric", metric, "--json"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def _figures(files: Sequence[Path]) -> list[str]:
+    """Accuracy, and log loss at the best temperature, of all clips together."""
+    both = [predictions(file) for file in files]
+    p, truth = (np.concatenate(parts) for parts in zip(*both, strict=True))
+    return together.figures(p, truth)
+
+
+def _difference(found: dict[str, Any]) -> list[str]:
+    low, high = (100 * x for x in found["interval"] or (0, 0))  # None: the same on every clip
+    return [f"{100 * found['difference']:+.2f} ({low:+.2f} to {high:+.2f})", f"{found['p']:.3f}"]
 
 
 if __name__ == "__main__":
-    commands = {"inner": inner, "yamnet": yamnet, "logits": logits, "table": table}
+    commands = {"inner": inner, "yamnet": yamnet, "logits": logits, "keep": keep, "table": table}
     commands[sys.argv[1]](*sys.argv[2:])

@@ -48,7 +48,9 @@ train() { # ROW FOLD SEED [OPTION...]
 }
 
 ask() { # ROW FOLD SEED
-    edge-asc evaluate "$work/$1/fold$2-seed$3" --data "$inner" --fold "$2" --out "$kept/$1/fold$2-seed$3"
+    run=$work/$1/fold$2-seed$3
+    edge-asc evaluate "$run" --data "$inner" --fold "$2" --out "$run/evaluation" >/dev/null
+    python "$here/means.py" keep "$run/evaluation/predictions.csv" "$kept/$1/fold$2-seed$3.csv"
 }
 
 # A wider network that hears the clips otherwise, 96 mels at 16 kHz: what it answers to each clip.
@@ -84,7 +86,7 @@ two() { # FOLD SEED
 for row in $rows; do
     for seed in $seeds; do
         for fold in $folds; do
-            [ ! -f "$kept/$row/fold$fold-seed$seed/metrics.json" ] || continue
+            [ ! -f "$kept/$row/fold$fold-seed$seed.csv" ] || continue
             case $row in
             tuned) tune "$fold" "$seed" ;;
             two) two "$fold" "$seed" ;;
