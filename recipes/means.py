@@ -36,6 +36,8 @@ WORDS = {  # of rows, in the order of the table
     "tuned": "mean of three fine-tunings",
     "front-end": "answers of a network with another front end",
     "two": "two seeds, their mean",
+    "wide": "four times the bytes",
+    "wide-128": "four times the bytes, 128 mels, 2.8 times the work of that",
     "yamnet": "outside knowledge: answers from YAMNet's embedding",
 }
 
