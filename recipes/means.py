@@ -23,7 +23,6 @@ from edge_asc.files import atomic_write
 OUTER = "1"  # the fold that no row hears
 EMBEDDING = 115  # tensor of yamnet.tflite, which is no output of it
 WINDOW = 15_600  # samples at 16 kHz
-LEAST = 1e-6  # of a probability, whose table is rounded
 WORDS = {  # of rows, in the order of the table
     "base": "nothing: the preset's recipe",
     "salient": "maximum over means of short windows as pool",
@@ -98,15 +97,6 @@ def _embeddings(file: Path, clips: Sequence[Path]) -> np.ndarray:
     return np.stack(found)
 
 
-def logits(table: str, file: str) -> None:
-    """The logarithms of a table's probabilities."""
-    with Path(table).open(newline="") as rows:
-        found = list(csv.DictReader(rows, delimiter="\t"))
-    scenes = [key for key in found[0] if key not in ("filename", "scene_label")]
-    p = np.array([[float(row[scene]) for scene in scenes] for row in found])
-    _save(Path(file), [row["filename"] for row in found], scenes, np.log(np.maximum(p, LEAST)))
-
-
 def _save(file: Path, names: Sequence[str], labels: Sequence[str], found: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as path, path.open("wb") as out:
@@ -154,5 +144,5 @@ def _difference(found: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    commands = {"inner": inner, "yamnet": yamnet, "logits": logits, "keep": keep, "table": table}
+    commands = {"inner": inner, "yamnet": yamnet, "keep": keep, "table": table}
     commands[sys.argv[1]](*sys.argv[2:])

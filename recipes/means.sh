@@ -67,8 +67,8 @@ teach() { # FOLD
         --set "train.epochs=$epochs" --set frontend.sample_rate_hz=16000 --set frontend.n_fft=1024 \
         --set frontend.win_length=640 --set frontend.hop_length=320 --set frontend.n_mels=96 \
         --set "model.options={channels=[16,20,28,40],stem_kernel=7,stem_stride=4}"
-    edge-asc predict "$run" --data "$inner" --crops 1 --out "$run/answers.csv"
-    python "$here/means.py" logits "$run/answers.csv" "$work/front-end-answers/fold$1.npz"
+    mkdir -p "$work/front-end-answers"
+    edge-asc predict "$run" --data "$inner" --out "$work/front-end-answers/fold$1.npz"
 }
 
 # Three short trainings from the row base's network, and the mean of their weights.

@@ -1,4 +1,4 @@
-"""A table of answers as the DCASE tasks take them: a row for each clip, a column for each scene."""
+"""Answers to clips: a table as the DCASE tasks take them, or logits for another network."""
 
 import csv
 import os
@@ -11,6 +11,7 @@ import numpy as np
 from edge_asc.audio.decode import AudioError
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.evaluation.evaluate import ALL_FOLDS, tested
+from edge_asc.evaluation.metrics import SMALLEST_PROBABILITY
 from edge_asc.evaluation.predictors import (
     Hearing,
     OnProgress,
@@ -24,6 +25,7 @@ from edge_asc.files import atomic_write, utf8
 from edge_asc.frontend.windows import CROPS
 
 DIGITS = 6  # of a probability
+NPZ = ".npz"
 BAD = ("stop", "skip", "mark")  # what becomes of the answers when a file cannot be used
 CLIPS_AT_ONCE = 128  # of which a bad one is looked for by asking each
 
@@ -53,7 +55,10 @@ class Submission:
         return ["" if name in self.bad else self.labels[i] for name, i in likeliest]
 
     def save(self, path: Path) -> None:
-        """Write the table, with tabs, whole or not at all."""
+        """Write the table, with tabs, or `.npz` for `train --answers`; whole or not at all."""
+        if path.suffix.lower() == NPZ:
+            self._save_logits(path)
+            return
         with (
             atomic_write(path) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as f,
@@ -65,6 +70,14 @@ class Submission:
                     writer.writerow([utf8(name), scene, *(f"{p:.{DIGITS}g}" for p in row)])
                 elif self.marks_bad:
                     writer.writerow([utf8(name), "", *[""] * len(row)])
+
+    def _save_logits(self, path: Path) -> None:
+        """Logarithms of probabilities, unrounded; bad files are left out."""
+        kept = [i for i, name in enumerate(self.names) if name not in self.bad]
+        logits = np.log(np.maximum(self.scene[kept], SMALLEST_PROBABILITY))
+        names = np.array([utf8(self.names[i]) for i in kept], np.str_)
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, names=names, labels=np.array(self.labels), logits=logits)
 
 
 def predict(

@@ -13,6 +13,7 @@ from edge_asc.cli.verbs import research
 from edge_asc.data.open import open_dataset, open_recordings
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.research.submission import BAD, predict
+from edge_asc.training.losses.answers import GivenAnswers
 from tiny_models import LABELS, scene_head, write_model, write_tone
 
 WRITTEN = 1e-6  # probabilities have six digits
@@ -223,3 +224,29 @@ def test_progress_counts_every_clip_once(model: Path, with_bad: Path) -> None:
     dataset = open_recordings(with_bad)
     predict(model, dataset, bad="skip", on_progress=lambda done, total: told.append((done, total)))
     assert told == [(i, 8) for i in range(1, 9)]
+
+
+def test_logits_are_answers_that_training_takes(tmp_path: Path, model: Path, cli: Cli) -> None:
+    data, out = tmp_path / "data", tmp_path / "answers.npz"
+    for label in LABELS:
+        for k in range(2):
+            write_tone(data / label / f"{k}.wav", label, seed=k)
+    assert cli("predict", model, "--data", data, "--out", out)[0] == 0
+    dataset, expected = open_dataset(data), evaluate(model, data, fold="all")
+    given = GivenAnswers.read(out, dataset.labels).of(expected.clips, dataset.root)
+    chances = np.exp(given) / np.exp(given).sum(1, keepdims=True)
+    order = [expected.labels.index(label) for label in dataset.labels]
+    np.testing.assert_allclose(chances, expected.scene[:, order], atol=1e-6)  # float32 of them
+
+
+def test_logits_leave_bad_files_out(tmp_path: Path, model: Path, cli: Cli) -> None:
+    data, out = tmp_path / "clips", tmp_path / "answers.NPZ"
+    for k in range(3):
+        write_tone(data / f"{k}.wav", LABELS[0], seed=k)
+    (data / "1.wav").write_bytes(b"no sound")
+    code, _, err = cli("predict", model, "--data", data, "--out", out, "--bad", "mark")
+    assert code == 1 and "--bad skip" in err and not out.exists()
+    assert cli("predict", model, "--data", data, "--out", out, "--bad", "skip")[0] == 0
+    with np.load(out) as arrays:
+        assert arrays["names"].tolist() == ["0.wav", "2.wav"]
+        assert np.isfinite(arrays["logits"]).all()

@@ -43,6 +43,7 @@ EXAMPLES = {
         "edge-asc predict edge-asc-runs/ours --data recordings/ --out answers.csv",
         "edge-asc predict model.tflite --data DIR --fold 1 --out output.csv --bare-names",
         "edge-asc predict model.tflite --data recordings/ --out answers.csv --bad skip",
+        "edge-asc predict edge-asc-runs/wide --data DIR --out answers.npz",
         "edge-asc predict all.tflite --data EVALUATION --out o.csv --for-device a=a.tflite",
     ),
 }
@@ -158,7 +159,12 @@ def _by_network(measured: Sequence[str]) -> dict[str, dict[str, float]]:
 def predict(
     target: FileOrRun,
     data: Data,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Table to write.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="Table to write, or logits (.npz) to learn from."
+        ),
+    ],
     columns: Columns = None,
     fold: Annotated[
         str | None, typer.Option(metavar="N|all", help="Only the clips of this fold [all].")
@@ -186,14 +192,18 @@ def predict(
 
     Tabs between filename, scene_label and a column of probabilities for each scene. The clips may
     have labels or none: an evaluation set, a list of names, a folder of recordings, any data set.
+    A FILE that ends in .npz gets logits, as train --answers takes them.
     """
     from edge_asc.audio.decode import AudioError
     from edge_asc.data.layouts.columns import parse_columns
     from edge_asc.data.layouts.find_table import lists_read
     from edge_asc.data.open import open_recordings
+    from edge_asc.research.submission import NPZ
     from edge_asc.research.submission import predict as name_all
     from edge_asc.runtime.zoo.models import model_path
 
+    if out.suffix.lower() == NPZ and bad == "mark":
+        raise ValueError("--bad mark: only a table can have rows without a scene; --bad skip")
     asked = models_of(for_device)
     lists = lists_read(data, parse_columns(columns) if columns else None)
     check_outputs({"--out": out}, [*lists, target, *asked.values()])
