@@ -1,11 +1,12 @@
-"""Which layers have weights of four bits: those that lose least for each byte they save.
+"""Which layers have weights of four bits: of all sets that save enough, the one that loses least.
 
 What a layer loses is measured on training clips: its weights alone are rounded to four bits, and
 the network's answers compared with those of the float network (Kullback-Leibler divergence of the
-softmax, mean over clips and heads). Training gets most of it back, and a layer that loses little
-before it loses little behind it, too.
+softmax, mean over clips and heads). A set loses the sum. Training gets most of it back, and a layer
+that loses little before it loses little behind it, too.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from edge_asc.graph.network import Convolution, GraphNetwork, module_name
 from edge_asc.quantize.four_bits import layers_of_four_bits, rounded
 from edge_asc.runtime.metadata import Weights
 
-# Without a size to keep: layers are taken until this part of what could be saved is.
+# Without a size to keep: this part of what could be saved is.
 USUAL_PART = 0.9
 # What a file may gain by training: numbers that were equal before, and so stored once, and no more.
 SPARE_BYTES = 128
@@ -40,11 +41,6 @@ class Candidate:
     index: int
     saved_bytes: int
     loss: float
-
-    @property
-    def price(self) -> float:
-        """Loss for each byte."""
-        return self.loss / self.saved_bytes
 
 
 def layers_to_narrow(
@@ -70,10 +66,10 @@ def layers_to_narrow(
         return []
     if weights == "int4":
         return layers_of_four_bits(network.graph)
-    ranked = sorted(candidates(network, batches), key=lambda c: c.price)
+    found = candidates(network, batches)
     if most_bytes and file_bytes is not None:
-        return _until_small(ranked, most_bytes, file_bytes)
-    return _until_part(ranked)
+        return _within(found, most_bytes, file_bytes)
+    return least_loss(found, math.ceil(USUAL_PART * sum(c.saved_bytes for c in found)))
 
 
 def candidates(network: GraphNetwork, batches: Sequence[Tensor]) -> list[Candidate]:
@@ -115,27 +111,40 @@ def _rounded(layer: Convolution) -> Iterator[None]:
         layer.weight.copy_(before)
 
 
-def _until_part(ranked: Sequence[Candidate]) -> list[int]:
-    wanted = USUAL_PART * sum(c.saved_bytes for c in ranked)
-    taken: list[Candidate] = []
-    for candidate in ranked:
-        if sum(c.saved_bytes for c in taken) >= wanted:
-            break
-        taken.append(candidate)
-    return sorted(c.index for c in taken)
+def least_loss(found: Sequence[Candidate], wanted_bytes: int) -> list[int]:
+    """Places of the layers that lose least of all that save so many bytes together, in order.
+
+    Kept of the sets of the layers so far: those that no other beats in both. All, where no set
+    saves enough.
+    """
+    sets: list[tuple[int, float, tuple[int, ...]]] = [(0, 0.0, ())]  # bytes saved, loss, layers
+    for c in found:
+        with_it = [(n + c.saved_bytes, loss + c.loss, (*of, c.index)) for n, loss, of in sets]
+        best = math.inf
+        kept = []
+        for n, loss, of in sorted(
+            [*sets, *with_it], key=lambda s: (-min(s[0], wanted_bytes), s[1])
+        ):
+            if loss < best:
+                kept.append((n, loss, of))
+                best = loss
+        sets = kept
+    enough = [s for s in sets if s[0] >= wanted_bytes]
+    return sorted(min(enough, key=lambda s: s[1])[2] if enough else (c.index for c in found))
 
 
-def _until_small(ranked: Sequence[Candidate], most_bytes: int, file_bytes: FileBytes) -> list[int]:
-    taken: list[int] = []
-    size = file_bytes(taken)
-    for candidate in ranked:
-        if size <= most_bytes - SPARE_BYTES:
-            break
-        taken.append(candidate.index)
+def _within(found: Sequence[Candidate], most_bytes: int, file_bytes: FileBytes) -> list[int]:
+    """As `least_loss`, where the larger file itself tells what is saved."""
+    limit = most_bytes - SPARE_BYTES
+    size = file_bytes([])
+    wanted, taken = 0, list[int]()
+    while size > limit:
+        if len(taken) == len(found):
+            raise ValueError(
+                f"quantize.bytes = {most_bytes:,}: with four bits in every layer that may have them"
+                f" the larger file takes {size:,} bytes"
+            )
+        wanted += size - limit  # a file saves a little less than its weights do
+        taken = least_loss(found, wanted)
         size = file_bytes(taken)
-    if size > most_bytes - SPARE_BYTES:
-        raise ValueError(
-            f"quantize.bytes = {most_bytes:,}: with four bits in every layer that may have them the"
-            f" larger file takes {size:,} bytes"
-        )
-    return sorted(taken)
+    return taken

@@ -23,7 +23,14 @@ from edge_asc.quantize.four_bits import (
     scales_of,
     weights_of,
 )
-from edge_asc.quantize.mixed import SPARE_BYTES, USUAL_PART, candidates, layers_to_narrow
+from edge_asc.quantize.mixed import (
+    SPARE_BYTES,
+    USUAL_PART,
+    Candidate,
+    candidates,
+    layers_to_narrow,
+    least_loss,
+)
 from networks import CASES, Case
 
 CASE: Case = next(case for case in CASES if case.name == "resnet-light")
@@ -116,18 +123,35 @@ def test_saved_and_loaded_it_has_four_bits_still(narrow: GraphNetwork, tmp_path)
         assert all((a.tensors[name] == b.tensors[name]).all() for name in a.tensors)
 
 
-def test_mixed_takes_the_layers_that_lose_least_a_byte() -> None:
+def test_mixed_saves_nine_tenths() -> None:
     network, x = GraphNetwork(WIDE.graph()).eval(), [WIDE.inputs(16)]
     found, chosen = candidates(network, x), layers_to_narrow(network, x, "mixed")
     assert [c.index for c in found] == layers_to_narrow(network, x, "int4")
     assert all(c.loss > 0 for c in found) and chosen == sorted(chosen)
-    taken = sorted((c for c in found if c.index in chosen), key=lambda c: c.price)
-    assert all(taken[-1].price <= c.price for c in found if c.index not in chosen)
     wanted = USUAL_PART * sum(c.saved_bytes for c in found)
-    assert sum(c.saved_bytes for c in taken[:-1]) < wanted <= sum(c.saved_bytes for c in taken)
+    assert sum(c.saved_bytes for c in found if c.index in chosen) >= wanted
 
 
-def test_mixed_keeps_a_size_with_as_few_layers_as_it_can() -> None:
+LAYERS = st.lists(st.tuples(st.integers(1, 60), st.floats(0, 1)), max_size=8)
+
+
+@given(LAYERS, st.integers(0, 300))
+def test_no_other_set_of_layers_loses_less(layers: list[tuple[int, float]], wanted: int) -> None:
+    """Against all sets there are."""
+    found = [Candidate(i, saved, loss) for i, (saved, loss) in enumerate(layers)]
+    chosen = least_loss(found, wanted)
+    sets = [[c for c in found if n >> c.index & 1] for n in range(1 << len(found))]
+    enough = [s for s in sets if sum(c.saved_bytes for c in s) >= wanted]
+    if not enough:
+        assert chosen == [c.index for c in found]
+        return
+    best = min(sum(c.loss for c in s) for s in enough)
+    mine = [found[i] for i in chosen]
+    assert sum(c.saved_bytes for c in mine) >= wanted and chosen == sorted(chosen)
+    assert sum(c.loss for c in mine) == pytest.approx(best)
+
+
+def test_mixed_keeps_a_size() -> None:
     network, x = GraphNetwork(WIDE.graph()).eval(), [WIDE.inputs(4)]
     saved = {c.index: c.saved_bytes for c in candidates(network, x)}
     whole = 100_000
