@@ -12,7 +12,7 @@ from edge_asc.graph.reading.moves import CHANNELS_FIRST, FRAMES_FIRST
 from edge_asc.graph.reading.reader import FILE_AXIS
 
 if TYPE_CHECKING:
-    from edge_asc.export.to_tflite import Writer
+    from edge_asc.export.tflite.writer import Writer
 
 LOWEST = float(np.finfo(np.float32).min)
 

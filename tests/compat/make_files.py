@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support/networks"))
 from edge_asc.budget.tflite.schema import read_subgraphs
 from edge_asc.config.schema import load_preset
 from edge_asc.export.run import write_file
-from edge_asc.export.to_tflite import OPERATORS
+from edge_asc.export.tflite.operators import OPERATORS
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
