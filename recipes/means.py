@@ -26,6 +26,8 @@ WINDOW = 15_600  # samples at 16 kHz
 WORDS = {  # of rows, in the order of the table
     "base": "nothing: the preset's recipe",
     "salient": "maximum over means of short windows as pool",
+    "wide": "that pool and four times the bytes",
+    "wide-128": "the same, 128 mels and 2.8 times the work",
     "branches": "kernels as sums of several",
     "cut-mix": "every second batch with stretches of other clips",
     "binary": "yes-or-no loss",
@@ -35,8 +37,6 @@ WORDS = {  # of rows, in the order of the table
     "tuned": "mean of three fine-tunings",
     "front-end": "answers of a network with another front end",
     "two": "two seeds, their mean",
-    "wide": "four times the bytes",
-    "wide-128": "four times the bytes, 128 mels, 2.8 times the work of that",
     "yamnet": "outside knowledge: answers from YAMNet's embedding",
 }
 

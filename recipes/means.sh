@@ -30,10 +30,10 @@ settings() { # ROW
     mixed) echo "--set train.loss=binary --set augment.sound_mix=0.5 --set augment.cut_mix=1" ;;
     long) echo "--set train.epochs=$((4 * epochs))" ;;
     mixed-long) settings mixed && settings long ;;
-    wide) options "" 8,16,32,48,56 ;;
+    wide) options ', pool = "salient"' 8,16,32,48,56 ;;
     wide-128)
         echo "--set frontend.n_mels=128 --set augment.frequency_mask_mels=16"
-        options "" 16,16,32,48,52
+        options ', pool = "salient"' 16,16,32,48,52
         ;;
     yamnet | front-end) echo "--answers $work/$1-answers/fold$2.npz" ;;
     *) echo "no row $1" >&2 && exit 2 ;;
