@@ -54,7 +54,12 @@ def join_runs(runs: Sequence[Path], folder: Path, average: bool = False) -> Path
     else:
         config, weights = _members(known), _together(states)
     joined = msgspec.structs.replace(
-        known[0], config=config, teachers=[], answers={}, provenance=_provenance(runs, known)
+        known[0],
+        config=config,
+        init=max(run.init for run in known) if average else "",  # the trunk may be among them
+        teachers=[],
+        answers={},
+        provenance=_provenance(runs, known),
     )
     with removed_if_empty(folder), only_one(folder, "joins"):
         write_json(folder / "run.json", joined)

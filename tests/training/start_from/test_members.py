@@ -80,6 +80,9 @@ def test_a_mean_of_weights_is_one(runs: list[Path], tmp_path: Path) -> None:
             np.testing.assert_allclose(value, (a[name] + b[name]) / 2, rtol=1e-6)
     with_trunk = join_runs([runs[0], runs[2]], tmp_path / "trunk", average=True)
     assert load_network(with_trunk).state_dict().keys() == mean.keys()
+    began = {read_run(run).init for run in (*runs[2:], tmp_path / "mean", with_trunk)}
+    assert began == {str(runs[0])}
+    assert read_run(join_runs(runs[1:3], tmp_path / "members")).init == ""
 
 
 def test_what_does_not_go_together_is_said(
