@@ -45,13 +45,13 @@ options() { # MORE [CHANNELS]
     echo "--set model.options={channels=[${2:-8,12,16,26}],stem_kernel=7,stem_stride=4$more}"
 }
 
-train() { # ROW FOLD SEED [OPTION...]
+train() ( # ROW FOLD SEED [OPTION...]
     row=$1 fold=$2 seed=$3
     shift 3
     [ -f "$work/$row/fold$fold-seed$seed/weights.pt" ] || edge-asc train esc10/32k --data "$inner" \
         --fold "$fold" --seed "$seed" --out "$work/$row" --name "fold$fold-seed$seed" --resume \
         --set data.val_fraction=0 --set train.compile=true --set "train.epochs=$epochs" "$@"
-}
+)
 
 ask() { # ROW FOLD SEED
     run=$work/$1/fold$2-seed$3
