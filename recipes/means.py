@@ -8,7 +8,7 @@ means.py table FOLDER                  the rows as Markdown
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ def table(folder: str) -> None:
     found = {row: {file.name: file for file in work.glob(f"{row}/*.csv")} for row in WORDS}
     lines = []
     for row, files in found.items():
-        common = sorted(files.keys() & found["base"].keys())
+        common = _whole_seeds(files.keys() & found["base"].keys())
         if not common:
             continue
         lines.append([WORDS[row], str(len(common)), *_figures([files[name] for name in common])])
@@ -129,6 +129,15 @@ def table(folder: str) -> None:
     heads = ["added", "networks", "right, %", "log loss", "points more (95 % interval)", "p"]
     print(markdown(heads, [[*line, *[""] * (len(heads) - len(line))] for line in lines]))
     print(made_line(made()))
+
+
+def _whole_seeds(names: Iterable[str]) -> list[str]:
+    """Of files called foldF-seedS.csv those of the seeds with the most folds."""
+    seeds: dict[str, list[str]] = {}
+    for name in sorted(names):
+        seeds.setdefault(name.partition("-seed")[2], []).append(name)
+    most = max(map(len, seeds.values()), default=0)
+    return [name for of in seeds.values() if len(of) == most for name in of]
 
 
 def _figures(files: Sequence[Path]) -> list[str]:
