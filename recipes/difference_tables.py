@@ -19,6 +19,7 @@ TITLES = {  # file -> what it compares
     "relative": "ESC-10, relative features, clips as they are",
     "recipe": "ESC-10, `compact-int8` (plain) and `esc10/128k`",
     "esc50-int8": "ESC-50, int8",
+    "esc50-int4": "ESC-50, weights of four bits",
     "esc50-views": "ESC-50, int8, views",
 }
 LEVEL = 0.05  # of p after Holm's correction, below which a difference is called more than chance

@@ -32,6 +32,7 @@ ask 32k/seed1 "$esc10" esc10/32k/seeds/1 int8.tflite
 ask 32k/seed2 "$esc10" esc10/32k/seeds/2 int8.tflite
 ask esc50 "$esc50" esc50 int8.tflite
 ask esc50-float16 "$esc50" esc50 float16.tflite
+ask esc50-int4 "$esc50" esc50 int4.tflite
 ask esc50-one-view "$esc50" esc50 int8.tflite --views 1
 
 cd "$work"
@@ -45,6 +46,7 @@ compare int8 'float16=128k-float16' 'int8=128k'
 compare relative '128k' '128k-relative=relative'
 compare recipe 'plain' '128k'
 compare esc50-int8 'float16=esc50-float16' 'int8=esc50'
+compare esc50-int4 'int8=esc50' 'int4=esc50-int4'
 compare esc50-views 'one view=esc50-one-view' 'four views=esc50'
 python "$here/difference_tables.py" "$results" >table.md
 cat table.md

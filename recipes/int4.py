@@ -167,7 +167,8 @@ def table(name: str) -> None:
                 rows.append([f"{words}, {label}", *_row(of)])
     columns = ["", "mean, %", *(f"fold {fold}" for fold in folds), "file bytes", "ms, 5 s clip"]
     print(markdown(columns, rows))
-    print("\n" + "; ".join(_agreement(figures.values(), *way) for way in KINDS.items()) + ".")
+    told = [_agreement(figures.values(), *way) for way in KINDS.items()]
+    print("\n" + "; ".join(filter(None, told)) + ".")
     print(made_line(next(iter(folds.values()))["made"]))
 
 
