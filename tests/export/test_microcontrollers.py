@@ -17,7 +17,9 @@ from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.export.to_tflite import to_tflite
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
+from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
+from edge_asc.quantize.four_bits import layers_of_four_bits
 from edge_asc.runtime.sessions import OPENERS, dequantize, quantize
 from edge_asc.runtime.zoo.models import model_path
 from networks import ANY_LENGTH, CASES, Case
@@ -79,11 +81,20 @@ def test_the_arena_is_the_one_that_is_counted(
     assert counted <= int(head) <= 1.03 * counted + 256
 
 
+def of_four_bits() -> tuple[Graph, int]:
+    case = Case("compact", 40, 51, options={"channels": [16, 24, 32, 16], "reduction": 4})
+    network = GraphNetwork(case.graph()).eval()
+    narrow = layers_of_four_bits(network.graph)
+    return qat.freeze(qat.prepare(network, [case.inputs(8)], narrow).eval()), case.n_frames
+
+
 @needs_tflm
-def test_its_answers_are_ours() -> None:
+@pytest.mark.parametrize("found", [lambda: of_zoo("esc10-32k"), of_four_bits], ids=["int8", "int4"])
+def test_its_answers_are_ours(found: Callable[[], tuple[Graph, int]]) -> None:
+    """Weights of four bits it unpacks by itself, as it computes."""
     from tflite_micro import runtime
 
-    graph, n_frames = of_zoo("esc10-32k")
+    graph, n_frames = found()
     file = static((graph, n_frames))
     micro, ours = (
         runtime.Interpreter.from_bytes(file, arena_size=ARENA_BYTES),
