@@ -21,6 +21,7 @@ import edge_asc as ea
 from edge_asc.files import atomic_write
 
 OUTER = "1"  # the fold that no row hears
+INNER_FOLDS = 4
 EMBEDDING = 115  # tensor of yamnet.tflite, which is no output of it
 WINDOW = 15_600  # samples at 16 kHz
 WORDS = {  # of rows, in the order of the table
@@ -132,12 +133,11 @@ def table(folder: str) -> None:
 
 
 def _whole_seeds(names: Iterable[str]) -> list[str]:
-    """Of files called foldF-seedS.csv those of the seeds with the most folds."""
+    """Of files called foldF-seedS.csv those of the seeds that have all folds."""
     seeds: dict[str, list[str]] = {}
     for name in sorted(names):
         seeds.setdefault(name.partition("-seed")[2], []).append(name)
-    most = max(map(len, seeds.values()), default=0)
-    return [name for of in seeds.values() if len(of) == most for name in of]
+    return [name for of in seeds.values() if len(of) == INNER_FOLDS for name in of]
 
 
 def _figures(files: Sequence[Path]) -> list[str]:
