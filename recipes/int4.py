@@ -177,9 +177,8 @@ def _agreement(folds: Iterable[dict[str, Any]], way: str, words: str) -> str:
     both = [[fold[f"{way}.{f}"]["named"] for f in FORMATS] for fold in folds
             if f"{way}.tflite" in fold]  # fmt: skip
     pairs = [pair for one, other in both for pair in zip(one, other, strict=True)]
-    return (
-        f"{words}: TFLite and ONNX agree on {sum(a == b for a, b in pairs)} of {len(pairs)} clips"
-    )
+    same = sum(a == b for a, b in pairs)
+    return f"{words}: TFLite and ONNX agree on {same} of {len(pairs)} clips" if pairs else ""
 
 
 def _row(of: Sequence[dict[str, Any] | None]) -> list[str]:

@@ -1,9 +1,9 @@
 """What `recipes/means.sh` needs beside the command: clips without a fold, answers, its table.
 
-means.py inner DATA FOLDER             ESC-10 without fold 1, its audio by a link
-means.py yamnet FILE DATA FOLD FOLDER  answers of a linear layer on YAMNet's embeddings: foldN.npz
-means.py logits TABLE FILE             a table of `predict` as answers that `train` takes
-means.py table FOLDER                  the rows as Markdown
+- `means.py inner DATA FOLDER`: ESC-10 without fold 1, its audio by a link
+- `means.py yamnet FILE DATA FOLDER`: answers of a linear layer on YAMNet's embeddings, foldN.npz
+- `means.py keep TABLE FILE`: what `evaluate` found, without the folder of the clips
+- `means.py table FOLDER`: the rows as Markdown
 """
 
 import csv
@@ -19,6 +19,7 @@ from tables import made, made_line, markdown
 
 import edge_asc as ea
 from edge_asc.files import atomic_write
+from edge_asc.research.submission import Submission
 
 OUTER = "1"  # the fold that no row hears
 INNER_FOLDS = 4
@@ -54,23 +55,26 @@ def inner(data: str, folder: str) -> None:
         csv.writer(file).writerows([head, *(row for row in rows if row[fold] != OUTER)])
 
 
-def yamnet(file: str, data: str, fold: str, folder: str) -> None:
-    """Fit a linear layer on the embeddings of the training clips; answer for all clips."""
+def yamnet(file: str, data: str, folder: str) -> None:
+    """For each fold, fit a linear layer on the other folds' embeddings; answer for all clips."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     with (Path(data) / "meta.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
-    x = _embeddings(Path(file), [Path(data) / "audio" / row["filename"] for row in rows])
-    labels = np.array([row["category"] for row in rows])
-    training = np.array([row["fold"] != fold for row in rows])
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=1000))
-    model.fit(x[training], labels[training])
-    right = (model.predict(x[~training]) == labels[~training]).mean()
-    print(f"fold {fold}: {100 * right:.2f} % of its clips")
-    names = [row["filename"] for row in rows]
-    _save(Path(folder) / f"fold{fold}.npz", names, model.classes_, model.decision_function(x))
+    names = tuple(row["filename"] for row in rows)
+    x = _embeddings(Path(file), [Path(data) / "audio" / name for name in names])
+    labels, folds = (np.array([row[key] for row in rows]) for key in ("category", "fold"))
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for fold in sorted(set(folds)):
+        training = folds != fold
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=1000))
+        model.fit(x[training], labels[training])
+        right = (model.predict(x[~training]) == labels[~training]).mean()
+        print(f"fold {fold}: {100 * right:.2f} % of its clips")
+        answers = Submission(names, tuple(map(str, model.classes_)), model.predict_proba(x))
+        answers.save(Path(folder) / f"fold{fold}.npz")
 
 
 def _embeddings(file: Path, clips: Sequence[Path]) -> np.ndarray:
@@ -96,12 +100,6 @@ def _embeddings(file: Path, clips: Sequence[Path]) -> np.ndarray:
         windows = np.stack([embedded(whole[start : start + WINDOW]) for start in starts])
         found.append(np.concatenate([windows.mean(0), windows.max(0)]))
     return np.stack(found)
-
-
-def _save(file: Path, names: Sequence[str], labels: Sequence[str], found: np.ndarray) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(file) as path, path.open("wb") as out:
-        np.savez(out, names=np.array(names), labels=np.array(labels), logits=found)
 
 
 def keep(table: str, file: str) -> None:

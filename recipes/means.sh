@@ -10,30 +10,29 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: recipes/means.sh ESC-10 [ROW...]}
 shift
-rows=${*:-base cut-mix binary mixed salient branches tuned front-end long}
+rows=${*:-base salient wide branches mixed tuned two front-end long}
 work=${OUT:-$here/out/means}
 kept=${OUT:-$here/artifacts/means}
 epochs=${EPOCHS:-100}
 seeds=${SEEDS:-0}
 folds=${FOLDS:-2 3 4 5}
 inner=$work/inner
-export YAMNET="${YAMNET:-}"
 [ -d "$inner" ] || python "$here/means.py" inner "$data" "$inner"
 
 settings() { # ROW
     case $1 in
     base) ;;
-    salient) options ', pool = "salient"' ;;
-    branches) options ', branches = true' ;;
+    salient) options ',pool="salient"' ;;
+    branches) options ',branches=true' ;;
     cut-mix) echo "--set augment.cut_mix=0.5" ;;
     binary) echo "--set train.loss=binary" ;;
     mixed) echo "--set train.loss=binary --set augment.sound_mix=0.5 --set augment.cut_mix=1" ;;
     long) echo "--set train.epochs=$((4 * epochs))" ;;
     mixed-long) settings mixed && settings long ;;
-    wide) options ', pool = "salient"' 8,16,32,48,56 ;;
+    wide) options ',pool="salient"' 8,16,32,48,56 ;;
     wide-128)
         echo "--set frontend.n_mels=128 --set augment.frequency_mask_mels=16"
-        options ', pool = "salient"' 16,16,32,48,52
+        options ',pool="salient"' 16,16,32,48,52
         ;;
     yamnet | front-end) echo "--answers $work/$1-answers/fold$2.npz" ;;
     *) echo "no row $1" >&2 && exit 2 ;;
@@ -41,8 +40,7 @@ settings() { # ROW
 }
 
 options() { # MORE [CHANNELS]
-    more=$(echo "$1" | tr -d ' ')
-    echo "--set model.options={channels=[${2:-8,12,16,26}],stem_kernel=7,stem_stride=4$more}"
+    echo "--set model.options={channels=[${2:-8,12,16,26}],stem_kernel=7,stem_stride=4$1}"
 }
 
 train() ( # ROW FOLD SEED [OPTION...]
@@ -50,7 +48,7 @@ train() ( # ROW FOLD SEED [OPTION...]
     shift 3
     [ -f "$work/$row/fold$fold-seed$seed/weights.pt" ] || edge-asc train esc10/32k --data "$inner" \
         --fold "$fold" --seed "$seed" --out "$work/$row" --name "fold$fold-seed$seed" --resume \
-        --set data.val_fraction=0 --set train.compile=true --set "train.epochs=$epochs" "$@"
+        --set train.compile=true --set "train.epochs=$epochs" "$@"
 )
 
 ask() { # ROW FOLD SEED
@@ -62,7 +60,7 @@ ask() { # ROW FOLD SEED
 # A wider network that hears the clips otherwise, 96 mels at 16 kHz: what it answers to each clip.
 teach() { # FOLD
     run=$work/teacher/fold$1
-    [ -f "$run/metrics.json" ] || edge-asc train esc10/32k --data "$inner" --fold "$1" \
+    [ -f "$run/weights.pt" ] || edge-asc train esc10/32k --data "$inner" --fold "$1" \
         --out "$work/teacher" --name "fold$1" --resume --set train.compile=true \
         --set "train.epochs=$epochs" --set frontend.sample_rate_hz=16000 --set frontend.n_fft=1024 \
         --set frontend.win_length=640 --set frontend.hop_length=320 --set frontend.n_mels=96 \
@@ -75,6 +73,7 @@ teach() { # FOLD
 tune() { # FOLD SEED
     run=$work/tuned/fold$1-seed$2
     [ -f "$run/weights.pt" ] && return
+    train base "$1" "$2"
     for again in 1 2 3; do
         train "tuned-$again" "$1" "$again$2" --init "$work/base/fold$1-seed$2" \
             --set "train.epochs=$((epochs / 5))" --set train.learning_rate=1e-3 --set train.warmup_epochs=3
@@ -82,11 +81,13 @@ tune() { # FOLD SEED
     edge-asc join "$work"/tuned-[123]/fold"$1"-seed[123]"$2" --average --out "$run"
 }
 
-# The networks of two seeds, their logits' mean.
+# The networks of this seed and the next one, their logits' mean.
 two() { # FOLD SEED
-    run=$work/two/fold$1-seed$2
-    [ -f "$run/weights.pt" ] || edge-asc join "$work/base/fold$1-seed$2" \
-        "$work/base/fold$1-seed$(($2 + 1))" --out "$run"
+    run=$work/two/fold$1-seed$2 next=$(($2 + 1))
+    [ -f "$run/weights.pt" ] && return
+    train base "$1" "$2"
+    train base "$1" "$next"
+    edge-asc join "$work/base/fold$1-seed$2" "$work/base/fold$1-seed$next" --out "$run"
 }
 
 for row in $rows; do
@@ -98,10 +99,11 @@ for row in $rows; do
             two) two "$fold" "$seed" ;;
             *)
                 [ "$row" != front-end ] || teach "$fold"
-                [ "$row" != yamnet ] ||
-                    python "$here/means.py" yamnet "$YAMNET" "$inner" "$fold" "$work/yamnet-answers"
-                # shellcheck disable=SC2046
-                train "$row" "$fold" "$seed" $(settings "$row" "$fold")
+                [ "$row" != yamnet ] || [ -d "$work/yamnet-answers" ] || python "$here/means.py" \
+                    yamnet "${YAMNET:?row yamnet: where is yamnet.tflite?}" "$inner" "$work/yamnet-answers"
+                own=$(settings "$row" "$fold") # by itself, so that an unknown row ends all
+                # shellcheck disable=SC2086
+                train "$row" "$fold" "$seed" $own
                 ;;
             esac
             ask "$row" "$fold" "$seed"

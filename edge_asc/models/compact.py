@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from edge_asc.models.blocks import Block, Style, check_option, halve
 from edge_asc.models.units import ConvUnit
 
+SALIENT_FRAMES = 3  # odd
+
 
 def mean(x: Tensor) -> Tensor:
     """`[B, C, M, F] -> [B, C, 1, 1]`."""
@@ -36,7 +38,6 @@ def salient(x: Tensor) -> Tensor:
     return F.adaptive_max_pool2d(means, 1)
 
 
-SALIENT_FRAMES = 3  # odd
 POOLS = {"mean": mean, "mean+max": mean_and_max, "salient": salient}
 
 

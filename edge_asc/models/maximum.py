@@ -1,9 +1,9 @@
 """A binary maximum whose gradient costs two passes instead of ten.
 
 Where both values are equal torch gives each half of the gradient, and pays for that with masks and
-divisions: a third of an eager bfloat16 step of the compact network (bench/steps.py), and as much of
-a compiled one without AVX-512, whose time goes into storing three masks. Here the first value gets
-it all, which is a subgradient as well.
+divisions: a third of an eager bfloat16 step of the compact network (bench/steps.py), and a
+quarter of a compiled one on a processor without AVX-512, which stores three masks. Here the first
+value gets it all, which is a subgradient as well.
 """
 
 from collections.abc import Callable, Iterable

@@ -22,7 +22,7 @@ from edge_asc.quantize import qat
 from edge_asc.quantize.four_bits import layers_of_four_bits
 from edge_asc.runtime.sessions import OPENERS, dequantize, quantize
 from edge_asc.runtime.zoo.models import model_path
-from networks import ANY_LENGTH, CASES, Case
+from networks import ANY_LENGTH, CASES, WIDE, Case
 
 ARENA_BYTES = 4_000_000
 # Other kernels than LiteRT's: each may round what lies halfway to the other side.
@@ -82,10 +82,9 @@ def test_the_arena_is_the_one_that_is_counted(
 
 
 def of_four_bits() -> tuple[Graph, int]:
-    case = Case("compact", 40, 51, options={"channels": [16, 24, 32, 16], "reduction": 4})
-    network = GraphNetwork(case.graph()).eval()
+    network = GraphNetwork(WIDE.graph()).eval()
     narrow = layers_of_four_bits(network.graph)
-    return qat.freeze(qat.prepare(network, [case.inputs(8)], narrow).eval()), case.n_frames
+    return qat.freeze(qat.prepare(network, [WIDE.inputs(8)], narrow).eval()), WIDE.n_frames
 
 
 @needs_tflm

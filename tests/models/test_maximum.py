@@ -36,9 +36,7 @@ def test_only_maxima_of_two_alike_tensors_are_replaced() -> None:
     assert "FirstWins" not in type(torch.max(a, b).grad_fn).__name__
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.*:DeprecationWarning"
-)  # in torch, where it compiles
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # torch's own
 def test_compiled_training_has_the_same_gradients() -> None:
     """On a grid of quarters, where ties are common: both ways give them to the first."""
     torch.manual_seed(0)

@@ -31,10 +31,9 @@ from edge_asc.quantize.mixed import (
     layers_to_narrow,
     least_loss,
 )
-from networks import CASES, Case
+from networks import CASES, WIDE, Case
 
 CASE: Case = next(case for case in CASES if case.name == "resnet-light")
-WIDE = Case("compact", 40, 51, options={"channels": [16, 24, 32, 16], "reduction": 4})
 
 
 def weight(seed: int, scale: float) -> np.ndarray:

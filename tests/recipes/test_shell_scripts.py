@@ -24,7 +24,10 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "esc50.sh": ([DATA, "1"], {}),
     "int4.sh": ([DATA, "1"], {}),
     "folds.sh": (["esc10", DATA, "esc10/32k", "1", "all"], {"TRAIN": "--seed 1"}),
-    "means.sh": ([DATA, "base", "tuned", "two", "yamnet", "front-end", "wide"], {"OUT": "work"}),
+    "means.sh": (
+        [DATA, "base", "tuned", "two", "yamnet", "front-end", "wide", "mixed-long"],
+        {"OUT": "work", "YAMNET": "yamnet.tflite"},
+    ),
     "microphones.sh": ([DATA, "1"], {}),
     "own_networks.sh": (["work"], {}),
     "paper-small.sh": ([DATA, DATA], {"SEEDS10": "0"}),

@@ -111,25 +111,17 @@ def _convolve(
 
 
 def _max_pool(x: Array, **window: Any) -> Array:
-    pooled = F.max_pool2d(
-        torch.from_numpy(x.astype(np.float64)),
-        tuple(window["kernel_shape"]),
-        tuple(window["strides"]),
-        tuple(window["pads"][:2]),
-        ceil_mode=bool(window["ceil_mode"]),
-    )
-    return pooled.numpy().astype(x.dtype)
+    return _pooled(F.max_pool2d, x, window, ceil_mode=bool(window["ceil_mode"])).astype(x.dtype)
 
 
 def _average_pool(x: Array, **window: Any) -> Array:
-    pooled = F.avg_pool2d(
-        torch.from_numpy(x.astype(np.float64)),
-        tuple(window["kernel_shape"]),
-        tuple(window["strides"]),
-        tuple(window["pads"][:2]),
-        count_include_pad=bool(window.get("count_include_pad", 0)),
-    )
-    return pooled.numpy()
+    return _pooled(F.avg_pool2d, x, window, count_include_pad=bool(window.get("count_include_pad")))
+
+
+def _pooled(pool: Op, x: Array, window: dict[str, Any], **more: bool) -> Array:
+    sizes = (tuple(window[key]) for key in ("kernel_shape", "strides"))
+    pooled = pool(torch.from_numpy(x.astype(np.float64)), *sizes, tuple(window["pads"][:2]), **more)
+    return pooled.numpy()  # type: ignore[no-any-return]
 
 
 OPS: dict[str, Op] = {

@@ -64,6 +64,9 @@ SLIM: dict[str, Any] = {"channels": [8, 8, 12, 10, 12]}
 DOUBLE: dict[str, Any] = {"attention": "cbam", "reduction": 4, "earlier": 1}
 FLAT: dict[str, Any] = {"n_mels": 32, "n_frames": 40}  # for linear layers of one size
 
+# Layers large enough for weights of four bits.
+WIDE = Case("compact", 40, 51, options={"channels": [16, 24, 32, 16], "reduction": 4})
+
 CASES = [
     Case("compact", 40, 51, options=SMALL),
     Case("compact", 40, 50, n_abstract=3, options=SMALL),
