@@ -413,20 +413,20 @@ except SystemExit as end:
 """
 
 
-def cpu_s(arguments: list[str]) -> float:
-    """Processor seconds of a command; the clock on the wall would count our neighbours too."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edge_asc", *arguments], stdout=subprocess.DEVNULL
-    )
+def cpu_s(*arguments: str) -> float:
+    """Processor seconds of a Python process; the clock on the wall would count our neighbours."""
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
     return usage.ru_utime + usage.ru_stime
 
 
-@pytest.mark.parametrize(("verb", "limit_s"), [("--help", 0.3), ("info", 0.6), ("classify", 0.6)])
+# In loads of numpy, timed in turn with it: a slow or busy machine is slow in both. Measured: 1.7,
+# 3.2 and 3.6; torch alone takes ten.
+@pytest.mark.parametrize(("verb", "limit"), [("--help", 3), ("info", 6), ("classify", 6)])
 def test_from_cold_it_is_quick_and_without_torch(
-    verb: str, limit_s: float, model: Path, tmp_path: Path
+    verb: str, limit: float, model: Path, tmp_path: Path
 ) -> None:
     arguments = [verb]
     if verb == "classify":
@@ -434,4 +434,6 @@ def test_from_cold_it_is_quick_and_without_torch(
     with start(LOADED, *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         _, err = process.communicate(timeout=60)
     assert err == "0 []\n"
-    assert min(cpu_s(arguments) for _ in range(3)) < limit_s
+    times_s = [(cpu_s("-m", "edge_asc", *arguments), cpu_s("-c", "import numpy")) for _ in range(5)]
+    command_s, numpy_s = (min(column) for column in zip(*times_s, strict=True))
+    assert command_s < limit * numpy_s
