@@ -48,7 +48,7 @@ train() ( # ROW FOLD SEED [OPTION...]
     shift 3
     [ -f "$work/$row/fold$fold-seed$seed/weights.pt" ] || edge-asc train esc10/32k --data "$inner" \
         --fold "$fold" --seed "$seed" --out "$work/$row" --name "fold$fold-seed$seed" --resume \
-        --set train.compile=true --set "train.epochs=$epochs" "$@"
+        --set train.compile=true --set train.precision=float32 --set "train.epochs=$epochs" "$@"
 )
 
 ask() { # ROW FOLD SEED
@@ -62,8 +62,9 @@ teach() { # FOLD
     run=$work/teacher/fold$1
     [ -f "$run/weights.pt" ] || edge-asc train esc10/32k --data "$inner" --fold "$1" \
         --out "$work/teacher" --name "fold$1" --resume --set train.compile=true \
-        --set "train.epochs=$epochs" --set frontend.sample_rate_hz=16000 --set frontend.n_fft=1024 \
-        --set frontend.win_length=640 --set frontend.hop_length=320 --set frontend.n_mels=96 \
+        --set train.precision=float32 --set "train.epochs=$epochs" \
+        --set frontend.sample_rate_hz=16000 --set frontend.n_fft=1024 --set frontend.win_length=640 \
+        --set frontend.hop_length=320 --set frontend.n_mels=96 \
         --set "model.options={channels=[16,20,28,40],stem_kernel=7,stem_stride=4}"
     mkdir -p "$work/front-end-answers"
     edge-asc predict "$run" --data "$inner" --out "$work/front-end-answers/fold$1.npz"

@@ -20,15 +20,15 @@ class FirstWins(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
         """Return the larger value at every position; a and b have one shape."""
-        larger = torch.maximum(a, b)
-        ctx.save_for_backward(a, larger)  # which the layers around keep as well: no mask is stored
-        return larger
+        ctx.save_for_backward(a, b)  # no mask: a compiler computes both anew from what layers keep
+        return torch.maximum(a, b)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """Split the gradient."""
-        a, larger = ctx.saved_tensors
-        to_a = torch.where(a == larger, gradient, 0.0)
+        a, b = ctx.saved_tensors
+        # Not a == max(a, b): computed anew, values may be rounded otherwise than the maximum was.
+        to_a = torch.where(a >= b, gradient, 0.0)
         return to_a, gradient - to_a
 
 
