@@ -22,7 +22,7 @@ TABLES = {  # page, name between the markers: script below recipes/, its argumen
     ("RESULTS.md", "calibration-coverage"): ["calibration_tables.py", "coverage", CALIBRATION],
     ("RESULTS.md", "calibration-unknown"): ["calibration_tables.py", "unknown", CALIBRATION],
     ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *BOTH],
-    ("RESULTS.md", "esc10-seeds"): ["tables.py", *SEEDS],
+    ("RESULTS.md", "esc10-seeds-32k"): ["tables.py", *SEEDS],
     ("RESULTS.md", "ablation"): ["ablation_table.py", "table", ESC10 / "ablation.json"],
     ("RESULTS.md", "small-trunks"): ["small_tables.py", "trunks", SMALL],
     ("RESULTS.md", "small-joint"): ["small_tables.py", "joint", SMALL],
