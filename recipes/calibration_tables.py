@@ -25,7 +25,7 @@ from edge_asc.files import write_json
 
 KEPT = ("accuracy", "log_loss", "calibration_error", "clips", "temperature", "above_threshold",
         "unknown")  # fmt: skip
-COMPARED = ("`esc10/128k-ram256k`", "`esc10/128k`", "`esc10/128k-relative`")
+COMPARED = ("`esc10/128k`", "`esc10/128k-ram256k`", "`esc10/128k-relative`")
 SHOWN_COVERAGE = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 Form = tuple[int, int]  # factor and digits
 PERCENT, PERCENT_2, NUMBER_2, NUMBER_3 = (100, 1), (100, 2), (1, 2), (1, 3)
