@@ -5,7 +5,7 @@
 - `calibration_tables.py confidence OUT.json`: log loss and calibration error, before and after
 - `calibration_tables.py coverage OUT.json`: what a threshold costs and gives
 - `calibration_tables.py unknown OUT.json`: sounds of classes that no network was taught
-- `calibration_tables.py compare OUT.json OUT.json OUT.json`: the presets of `COMPARED`, side by side
+- `calibration_tables.py compare OUT.json OUT.json OUT.json`: presets of `COMPARED`, side by side
 """
 
 import csv
@@ -156,7 +156,7 @@ def unknown(collected: dict[str, Any]) -> None:
 
 
 def compare(*collected: dict[str, Any]) -> None:
-    """Print what calibrated files of several presets are worth, means of the folds, a column each."""
+    """Print what calibrated files of presets are worth, means of the folds, a column each."""
     measures: dict[str, Callable[[dict[str, Any]], float]] = {
         "accuracy on the test fold": lambda row: row["after"]["accuracy"],
         "calibration error": lambda row: row["after"]["calibration_error"],
