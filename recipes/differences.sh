@@ -25,7 +25,7 @@ ask 128k "$esc10" esc10 int8.tflite
 ask 128k-float16 "$esc10" esc10 float16.tflite
 ask 64k "$esc10" esc10/64k int8.tflite
 ask 16k "$esc10" esc10/16k int8.tflite
-for seed in 0 1 2; do
+for seed in 0 1; do
     folder=esc10/128k-ram256k
     [ "$seed" = 0 ] || folder=$folder/seeds/$seed
     ask "ram256k/seed$seed" "$esc10" "$folder" int8.tflite

@@ -17,12 +17,13 @@ CURVE += [SMALL_MEMORY / "results.json"]
 
 def seeds_of(folder: Path) -> list[Path | str]:
     """Arguments for the table of a folder's seeds."""
-    others = [x for seed in "12" for x in (seed, folder / f"seeds/{seed}/results.json")]
-    return ["tables.py", "seeds", "0", folder / "results.json", *others]
+    others = sorted(folder.glob("seeds/*/results.json"))
+    named = [x for path in others for x in (path.parent.name, path)]
+    return ["tables.py", "seeds", "0", folder / "results.json", *named]
 
 
 CALIBRATION = ESC10 / "calibration.json"
-COMPARED = [ESC10 / size / "calibration.json" for size in ("", "128k-ram256k", "128k-relative")]
+COMPARED = [ESC10 / size / "calibration.json" for size in ("", "128k-relative")]
 SMALL = ARTIFACTS / "paper-small/results.json"
 
 TABLES = {  # page, name between the markers: script below recipes/, its arguments
