@@ -26,11 +26,12 @@ for fold in $folds; do
     for teacher in ${TEACHERS:-}; do
         teachers="$teachers --teacher $here/out/$teacher/$(basename "$run")"
     done
-    # No epoch is chosen by validation, so every clip that may train does.
+    # No epoch is chosen by validation, so every clip that may train does. In float32, which every
+    # processor has.
     # shellcheck disable=SC2086
     [ -f "$run/weights.pt" ] || edge-asc train "$preset" --data "$data" $held_out --out "$work" \
         --name "$(basename "$run")" --resume --set data.val_fraction=0 --set train.compile=true \
-        $teachers ${TRAIN:-}
+        --set train.precision=float32 $teachers ${TRAIN:-}
     # Its own answers before rounding teach a network that is rounded.
     # shellcheck disable=SC2086
     [ -f "$run/quantized/weights.pt" ] ||
