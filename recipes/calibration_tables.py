@@ -5,7 +5,7 @@
 - `calibration_tables.py confidence OUT.json`: log loss and calibration error, before and after
 - `calibration_tables.py coverage OUT.json`: what a threshold costs and gives
 - `calibration_tables.py unknown OUT.json`: sounds of classes that no network was taught
-- `calibration_tables.py compare OUT.json OTHER.json`: two kinds of networks, one beside the other
+- `calibration_tables.py compare OUT.json OUT.json OUT.json`: the presets of `COMPARED`, side by side
 """
 
 import csv
@@ -25,6 +25,7 @@ from edge_asc.files import write_json
 
 KEPT = ("accuracy", "log_loss", "calibration_error", "clips", "temperature", "above_threshold",
         "unknown")  # fmt: skip
+COMPARED = ("`esc10/128k-ram256k`", "`esc10/128k`", "`esc10/128k-relative`")
 SHOWN_COVERAGE = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 Form = tuple[int, int]  # factor and digits
 PERCENT, PERCENT_2, NUMBER_2, NUMBER_3 = (100, 1), (100, 2), (1, 2), (1, 3)
@@ -155,7 +156,7 @@ def unknown(collected: dict[str, Any]) -> None:
 
 
 def compare(*collected: dict[str, Any]) -> None:
-    """Print what calibrated files of two kinds are worth, means of the folds, a column each."""
+    """Print what calibrated files of several presets are worth, means of the folds, a column each."""
     measures: dict[str, Callable[[dict[str, Any]], float]] = {
         "accuracy on the test fold": lambda row: row["after"]["accuracy"],
         "calibration error": lambda row: row["after"]["calibration_error"],
@@ -168,7 +169,7 @@ def compare(*collected: dict[str, Any]) -> None:
     for what, of in measures.items():
         means = [statistics.mean(map(of, one["folds"].values())) for one in collected]
         rows.append([what, *(f"{100 * mean:.1f}" for mean in means)])
-    print(markdown(["calibrated int8 TFLite, %", "`esc10/128k`", "`esc10/128k-relative`"], rows))
+    print(markdown(["calibrated int8 TFLite, %", *COMPARED], rows))
     print(f"\nMeans of five folds. {made_line(collected[-1]['made'])}")
 
 
@@ -186,7 +187,7 @@ def main(arguments: Sequence[str]) -> None:
             collect(Path(folder), Path(out))
         case ["known", table, out]:
             known(Path(table), Path(out))
-        case ["compare", *paths] if len(paths) == 2:
+        case ["compare", *paths] if len(paths) == len(COMPARED):
             compare(*(json.loads(Path(path).read_text()) for path in paths))
         case [table, path] if table in TABLES:
             TABLES[table](json.loads(Path(path).read_text()))

@@ -25,6 +25,11 @@ ask 128k "$esc10" esc10 int8.tflite
 ask 128k-float16 "$esc10" esc10 float16.tflite
 ask 64k "$esc10" esc10/64k int8.tflite
 ask 16k "$esc10" esc10/16k int8.tflite
+for seed in 0 1 2; do
+    folder=esc10/128k-ram256k
+    [ "$seed" = 0 ] || folder=$folder/seeds/$seed
+    ask "ram256k/seed$seed" "$esc10" "$folder" int8.tflite
+done
 ask relative "$esc10" esc10/128k-relative int8.tflite
 ask plain "$esc10" esc10/plain int8.tflite
 ask 32k/seed0 "$esc10" esc10/32k int8.tflite
@@ -42,6 +47,7 @@ compare() {
     edge-asc compare "$@" --json >"$results/$name.json"
 }
 compare sizes '128k' '64k' '32k=32k/seed*/fold*' '16k'
+compare memory '128k' '128k-ram256k=ram256k/seed*/fold*'
 compare int8 'float16=128k-float16' 'int8=128k'
 compare relative '128k' '128k-relative=relative'
 compare recipe 'plain' '128k'

@@ -36,8 +36,10 @@ for fold in $folds; do
     # shellcheck disable=SC2086
     [ -f "$run/quantized/weights.pt" ] ||
         edge-asc quantize "$run" --resume --data "$data" --teacher "$run" ${QUANTIZE:-}
+    [ -n "$(ls "$run"/export/*-int8.tflite 2>/dev/null)" ] || edge-asc export "$run" --int8
+    # A preset's limit of memory is that of microcontrollers, which run no ONNX.
     [ -n "$(ls "$run"/export/*-int8.onnx 2>/dev/null)" ] ||
-        edge-asc export "$run" --int8 --format all
+        edge-asc export "$run" --int8 --format onnx --rule edge-128k
     [ "$fold" != all ] || continue
     [ -n "$(ls "$run"/export/*-float16.onnx 2>/dev/null)" ] ||
         edge-asc export "$run" --fp16 --format all --no-enforce # twice the int8 file's size

@@ -39,6 +39,9 @@ WORDS = {  # of rows, in the order of the table
     "tuned": "mean of three fine-tunings",
     "front-end": "answers of a network with another front end",
     "two": "two seeds, their mean",
+    "int8": "that of 128 mels, eight bits: its file",
+    "int4": "as many bytes, four bits: its file",
+    "two-int4": "as many bytes, two networks of four bits, their mean: their file",
     "yamnet": "outside knowledge: answers from YAMNet's embedding",
 }
 

@@ -10,7 +10,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: recipes/means.sh ESC-10 [ROW...]}
 shift
-rows=${*:-base salient wide branches mixed tuned two front-end long}
+rows=${*:-base salient wide wide-128 branches mixed tuned two front-end long int8 int4 two-int4}
 work=${OUT:-$here/out/means}
 kept=${OUT:-$here/artifacts/means}
 epochs=${EPOCHS:-100}
@@ -30,10 +30,9 @@ settings() { # ROW
     long) echo "--set train.epochs=$((4 * epochs))" ;;
     mixed-long) settings mixed && settings long ;;
     wide) options ',pool="salient"' 8,16,32,48,56 ;;
-    wide-128)
-        echo "--set frontend.n_mels=128 --set augment.frequency_mask_mels=16"
-        options ',pool="salient"' 16,16,32,48,52
-        ;;
+    wide-128) mels_128 16,16,32,48,52 ;;
+    int4-float) mels_128 16,24,40,64,72 ;;
+    half) mels_128 16,16,28,40,48 ;;
     yamnet | front-end) echo "--answers $work/$1-answers/fold$2.npz" ;;
     *) echo "no row $1" >&2 && exit 2 ;;
     esac
@@ -41,6 +40,11 @@ settings() { # ROW
 
 options() { # MORE [CHANNELS]
     echo "--set model.options={channels=[${2:-8,12,16,26}],stem_kernel=7,stem_stride=4$1}"
+}
+
+mels_128() { # CHANNELS
+    echo "--set frontend.n_mels=128 --set augment.frequency_mask_mels=16"
+    options ',pool="salient"' "$1"
 }
 
 train() ( # ROW FOLD SEED [OPTION...]
@@ -51,9 +55,9 @@ train() ( # ROW FOLD SEED [OPTION...]
         --set train.compile=true --set train.precision=float32 --set "train.epochs=$epochs" "$@"
 )
 
-ask() { # ROW FOLD SEED
+ask() { # ROW FOLD SEED [FILE]
     run=$work/$1/fold$2-seed$3
-    edge-asc evaluate "$run" --data "$inner" --fold "$2" --out "$run/evaluation" >/dev/null
+    edge-asc evaluate "${4:-$run}" --data "$inner" --fold "$2" --out "$run/evaluation" >/dev/null
     python "$here/means.py" keep "$run/evaluation/predictions.csv" "$kept/$1/fold$2-seed$3.csv"
 }
 
@@ -91,13 +95,45 @@ two() { # FOLD SEED
     edge-asc join "$work/base/fold$1-seed$2" "$work/base/fold$1-seed$next" --out "$run"
 }
 
+# Two networks of another seed each and of half the bytes, their logits' mean.
+halves() { # FOLD SEED
+    run=$work/two-int4-float/fold$1-seed$2
+    [ ! -f "$run/weights.pt" ] || return 0
+    for member in 1 2; do
+        # shellcheck disable=SC2046
+        train half "$1" "$member$2" $(settings half)
+    done
+    edge-asc join "$work/half/fold$1-seed1$2" "$work/half/fold$1-seed2$2" --out "$run"
+}
+
+# A network's file of at most 128,000 bytes with weights of four or eight bits, trained so.
+narrow() { # RUN FOLD BITS
+    edge-asc quantize "$1" --weights "$3" --data "$inner" --teacher "$1" --resume \
+        --set quantize.epochs=20 --set quantize.learning_rate=3e-4
+    edge-asc export "$1" "--$3" --out "$1/export" --overwrite
+}
+
 for row in $rows; do
     for seed in $seeds; do
         for fold in $folds; do
             [ ! -f "$kept/$row/fold$fold-seed$seed.csv" ] || continue
+            file=
             case $row in
             tuned) tune "$fold" "$seed" ;;
             two) two "$fold" "$seed" ;;
+            int8 | int4 | two-int4)
+                float=$row-float
+                [ "$row" != int8 ] || float=wide-128
+                if [ "$row" = two-int4 ]; then
+                    halves "$fold" "$seed"
+                else
+                    # shellcheck disable=SC2046
+                    train "$float" "$fold" "$seed" $(settings "$float")
+                fi
+                run=$work/$float/fold$fold-seed$seed
+                narrow "$run" "$fold" "${row#two-}"
+                file=$run/export/fold$fold-seed$seed-${row#two-}.tflite
+                ;;
             *)
                 [ "$row" != front-end ] || teach "$fold"
                 [ "$row" != yamnet ] || [ -d "$work/yamnet-answers" ] || python "$here/means.py" \
@@ -107,7 +143,8 @@ for row in $rows; do
                 train "$row" "$fold" "$seed" $own
                 ;;
             esac
-            ask "$row" "$fold" "$seed"
+            # shellcheck disable=SC2086
+            ask "$row" "$fold" "$seed" $file
         done
     done
 done

@@ -138,26 +138,31 @@ def results(path: Path) -> None:
 
 
 def curve(paths: Sequence[Path]) -> None:
-    """Print what each size of the int8 file reaches, the largest first."""
+    """Print what each size of the int8 file reaches, the largest first, with all its seeds."""
     rows, lines = [], set()
     for path in paths:
-        collected = json.loads(path.read_text())
-        lines.add(made_line(collected["made"]))
-        files = [fold["int8.tflite"] for fold in collected["folds"].values()]
-        floats = [100 * fold["torch"]["accuracy"] for fold in collected["folds"].values()]
-        ints = [100 * figures["accuracy"] for figures in files]
-        times_ms = [figures["window_latency_ms"] for figures in files]
-        largest = max(figures["file_bytes"] for figures in files)
-        rows.append((largest, [
-            f"{largest:,}",
-            mean_sd(ints),
-            mean_sd(floats),
-            f"{collected['macs_per_s']:,}",
-            f"{statistics.median(times_ms):.2f}",
-            str(len(files)),
+        others = sorted(path.parent.glob("seeds/*/results.json"))
+        found = [json.loads(each.read_text()) for each in (path, *others)]
+        lines |= {made_line(collected["made"]) for collected in found}
+        folds = [list(collected["folds"].values()) for collected in found]
+        floats, ints = (
+            [[100 * fold[variant]["accuracy"] for fold in seed] for seed in folds]
+            for variant in ("torch", "int8.tflite")
+        )
+        files = [fold["int8.tflite"] for seed in folds for fold in seed]
+        means = [statistics.mean(seed) for seed in ints]
+        rows.append((max(file["file_bytes"] for file in files), [
+            f"{found[0]['macs_per_s']:,}",
+            f"{statistics.median(file['window_latency_ms'] for file in files):.2f}",
+            str(len(found)),
+            f"{statistics.mean(means):.2f}",
+            f"{statistics.stdev(means):.2f}" if others else "",
+            f"{statistics.mean(map(statistics.stdev, ints)):.2f}",
+            f"{statistics.mean(map(statistics.mean, floats)):.2f}",
         ]))  # fmt: skip
-    columns = ["int8 TFLite bytes", "int8, %", "float32, %", "MACs per s", "ms, 5 s clip", "folds"]
-    print(markdown(columns, [row for _, row in sorted(rows, reverse=True)]))
+    columns = ["int8 TFLite bytes", "MACs per s", "ms, 5 s clip", "seeds", "int8, %",
+               "± over seeds", "± over folds", "float32, %"]  # fmt: skip
+    print(markdown(columns, [[f"{size:,}", *cells] for size, cells in sorted(rows, reverse=True)]))
     print("", *sorted(lines), sep="\n")  # sizes may have been measured on different days
 
 

@@ -83,11 +83,12 @@ elif words[0] == "train":
     make(Path(after("--out"), after("--name"), "weights.pt"))
 elif words[0] == "quantize":
     need(Path(words[1], "weights.pt"))
-    make(Path(words[1], "quantized/weights.pt"))
+    make(Path(words[1], "quantized-int4" if after("--weights") == "int4" else "quantized", "weights.pt"))
 elif words[0] == "export":
-    run, precisions = Path(words[1]), {{"--fp32": "float32", "--fp16": "float16", "--int8": "int8"}}
+    run, precisions = Path(words[1]), {{"--fp32": "float32", "--fp16": "float16"}}
+    precisions |= {{"--int8": "int8", "--int4": "int4"}}
     (precision,) = (name for option, name in precisions.items() if option in words)
-    need(run / ("quantized" if precision == "int8" else "") / "weights.pt")
+    need(run / {{"int8": "quantized", "int4": "quantized-int4"}}.get(precision, "") / "weights.pt")
     make(*(run / f"export/{{run.name}}-{{precision}}.{{suffix}}" for suffix in ("tflite", "onnx")))
 elif words[0] == "calibrate":
     make(after("--out"))

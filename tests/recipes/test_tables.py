@@ -10,19 +10,28 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "recipes/artifacts"
 ESC10 = ARTIFACTS / "esc10"
+SMALL_MEMORY = ESC10 / "128k-ram256k"
 CURVE = ["curve", *(ESC10 / size / "results.json" for size in ("", "16k", "32k", "64k"))]
-SEEDS = ["seeds", "0", ESC10 / "32k/results.json"]
-SEEDS += [x for seed in "12" for x in (seed, ESC10 / f"32k/seeds/{seed}/results.json")]
-CALIBRATION = ESC10 / "calibration.json"
-BOTH = [CALIBRATION, ESC10 / "128k-relative/calibration.json"]
+CURVE += [SMALL_MEMORY / "results.json"]
+
+
+def seeds_of(folder: Path) -> list[Path | str]:
+    """Arguments for the table of a folder's seeds."""
+    others = [x for seed in "12" for x in (seed, folder / f"seeds/{seed}/results.json")]
+    return ["tables.py", "seeds", "0", folder / "results.json", *others]
+
+
+CALIBRATION = SMALL_MEMORY / "calibration.json"
+COMPARED = [ESC10 / size / "calibration.json" for size in ("128k-ram256k", "", "128k-relative")]
 SMALL = ARTIFACTS / "paper-small/results.json"
 
 TABLES = {  # page, name between the markers: script below recipes/, its arguments
     ("RESULTS.md", "calibration-confidence"): ["calibration_tables.py", "confidence", CALIBRATION],
     ("RESULTS.md", "calibration-coverage"): ["calibration_tables.py", "coverage", CALIBRATION],
     ("RESULTS.md", "calibration-unknown"): ["calibration_tables.py", "unknown", CALIBRATION],
-    ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *BOTH],
-    ("RESULTS.md", "esc10-seeds"): ["tables.py", *SEEDS],
+    ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *COMPARED],
+    ("RESULTS.md", "esc10-seeds-32k"): seeds_of(ESC10 / "32k"),
+    ("RESULTS.md", "esc10-seeds-128k-ram256k"): seeds_of(SMALL_MEMORY),
     ("RESULTS.md", "ablation"): ["ablation_table.py", "table", ESC10 / "ablation.json"],
     ("RESULTS.md", "small-trunks"): ["small_tables.py", "trunks", SMALL],
     ("RESULTS.md", "small-joint"): ["small_tables.py", "joint", SMALL],
@@ -38,7 +47,7 @@ TABLES = {  # page, name between the markers: script below recipes/, its argumen
 }
 for page in ("RESULTS.md", "README.md"):
     TABLES |= {
-        (page, "esc10"): ["tables.py", "results", ESC10 / "results.json"],
+        (page, "esc10"): ["tables.py", "results", SMALL_MEMORY / "results.json"],
         (page, "esc10-curve"): ["tables.py", *CURVE],
         (page, "esc50"): ["tables.py", "results", ARTIFACTS / "esc50/results.json"],
     }
