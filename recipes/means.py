@@ -30,6 +30,7 @@ WORDS = {  # of rows, in the order of the table
     "salient": "maximum over means of short windows as pool",
     "wide": "that pool and four times the bytes",
     "wide-128": "the same, 128 mels and 2.8 times the work",
+    "full-stem": "as many bytes, 128 mels, a stem of full resolution, the mean as pool (`esc10/128k`)",
     "branches": "kernels as sums of several",
     "cut-mix": "every second batch with stretches of other clips",
     "binary": "yes-or-no loss",

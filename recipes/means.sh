@@ -33,6 +33,10 @@ settings() { # ROW
     wide-128) mels_128 16,16,32,48,52 ;;
     int4-float) mels_128 16,24,40,64,72 ;;
     half) mels_128 16,16,28,40,48 ;;
+    full-stem)
+        echo "--set frontend.n_mels=128 --set augment.frequency_mask_mels=16"
+        echo "--set model.options={channels=[16,16,24,32,40,48]}"
+        ;;
     yamnet | front-end) echo "--answers $work/$1-answers/fold$2.npz" ;;
     *) echo "no row $1" >&2 && exit 2 ;;
     esac
