@@ -42,8 +42,8 @@ if TYPE_CHECKING:  # what type checkers and editors read; the table below says t
     from edge_asc.config.settings import preset as preset
     from edge_asc.data.open import open_dataset as open_dataset
     from edge_asc.evaluation.evaluate import evaluate as evaluate
-    from edge_asc.export.to_onnx import to_onnx as to_onnx
-    from edge_asc.export.to_tflite import to_tflite as to_tflite
+    from edge_asc.export.onnx.to_onnx import to_onnx as to_onnx
+    from edge_asc.export.tflite.to_tflite import to_tflite as to_tflite
     from edge_asc.export.write import write_onnx as write_onnx
     from edge_asc.export.write import write_tflite as write_tflite
     from edge_asc.frontend.front_end import FrontEnd as FrontEnd
@@ -72,8 +72,8 @@ _WHERE = {
     "fold": "graph.fold",
     "quantize": "",  # the package itself, which can be called
     "freeze": "quantize.qat",
-    "to_tflite": "export.to_tflite",
-    "to_onnx": "export.to_onnx",
+    "to_tflite": "export.tflite.to_tflite",
+    "to_onnx": "export.onnx.to_onnx",
     "write_tflite": "export.write",
     "write_onnx": "export.write",
     "teach": "teaching.teach",

@@ -96,7 +96,6 @@ def _lost(folds: Sequence[dict[str, Any]]) -> float:
 FILES = {
     "plain": "none: plain training (preset compact-int8)",
     "esc10": "microphones (preset esc10/128k)",
-    "128k-ram256k": "microphones (preset esc10/128k-ram256k)",
     "128k-relative": "microphones, with relative features (preset esc10/128k-relative)",
 }
 FAMILIES = ("cased", "voice", "sloped")

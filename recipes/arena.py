@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from edge_asc.export.tflite.to_tflite import to_tflite
 from tables import made, made_line, markdown
 
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.config.schema import PRESETS, load_preset
 from edge_asc.export.preset_budget import preset_file
-from edge_asc.export.to_tflite import to_tflite
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.runtime.metadata import entries_of, metadata_of

@@ -43,7 +43,7 @@ one_fold() { # NAME FOLD: evaluations in recipes/out/calibration/NAME
         edge-asc evaluate "$calibrated" --data "$known" --fold "$fold" --out "$out/known$fold"
 }
 
-for name in ${NAMES:-esc10/128k-ram256k esc10 esc10/128k-relative}; do
+for name in ${NAMES:-esc10 esc10/128k-ram256k esc10/128k-relative}; do
     for fold in 1 2 3 4 5; do
         one_fold "$name" "$fold"
     done
@@ -53,10 +53,10 @@ done
 
 results=$here/artifacts/esc10
 for table in confidence coverage unknown; do
-    python "$here/calibration_tables.py" "$table" "$results/128k-ram256k/calibration.json" |
+    python "$here/calibration_tables.py" "$table" "$results/calibration.json" |
         python "$here/tables.py" fill "$here/../RESULTS.md" "calibration-$table"
 done
-python "$here/calibration_tables.py" compare "$results/128k-ram256k/calibration.json" \
-    "$results/calibration.json" "$results/128k-relative/calibration.json" >"$work/compare.md"
+python "$here/calibration_tables.py" compare "$results/calibration.json" \
+    "$results/128k-ram256k/calibration.json" "$results/128k-relative/calibration.json" >"$work/compare.md"
 cat "$work/compare.md"
 python "$here/tables.py" fill "$here/../RESULTS.md" calibration-compare <"$work/compare.md"

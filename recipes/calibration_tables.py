@@ -5,7 +5,7 @@
 - `calibration_tables.py confidence OUT.json`: log loss and calibration error, before and after
 - `calibration_tables.py coverage OUT.json`: what a threshold costs and gives
 - `calibration_tables.py unknown OUT.json`: sounds of classes that no network was taught
-- `calibration_tables.py compare OUT.json OUT.json OUT.json`: the presets of `COMPARED`, side by side
+- `calibration_tables.py compare OUT.json OUT.json OUT.json`: presets of `COMPARED`, side by side
 """
 
 import csv
@@ -25,7 +25,7 @@ from edge_asc.files import write_json
 
 KEPT = ("accuracy", "log_loss", "calibration_error", "clips", "temperature", "above_threshold",
         "unknown")  # fmt: skip
-COMPARED = ("`esc10/128k-ram256k`", "`esc10/128k`", "`esc10/128k-relative`")
+COMPARED = ("`esc10/128k`", "`esc10/128k-ram256k`", "`esc10/128k-relative`")
 SHOWN_COVERAGE = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 Form = tuple[int, int]  # factor and digits
 PERCENT, PERCENT_2, NUMBER_2, NUMBER_3 = (100, 1), (100, 2), (1, 2), (1, 3)
@@ -156,7 +156,7 @@ def unknown(collected: dict[str, Any]) -> None:
 
 
 def compare(*collected: dict[str, Any]) -> None:
-    """Print what calibrated files of several presets are worth, means of the folds, a column each."""
+    """Print what calibrated files of presets are worth, means of the folds, a column each."""
     measures: dict[str, Callable[[dict[str, Any]], float]] = {
         "accuracy on the test fold": lambda row: row["after"]["accuracy"],
         "calibration error": lambda row: row["after"]["calibration_error"],

@@ -69,7 +69,7 @@ NEW = {
     *("edge_asc/data/layouts/test_set.py", "edge_asc/training/losses/answers.py"),
     *("edge_asc/config/own_code.py", "edge_asc/training/augment/extra.py"),
     *("edge_asc/graph/tracing", "edge_asc/graph/folding", "edge_asc/graph/digest.py"),
-    "export/tflite/moves.py",
+    *("export/tflite/moves.py", "export/onnx/moves.py"),
 }
 
 

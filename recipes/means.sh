@@ -33,7 +33,14 @@ settings() { # ROW
     wide-128) mels_128 16,16,32,48,52 ;;
     int4-float) mels_128 16,24,40,64,72 ;;
     half) mels_128 16,16,28,40,48 ;;
-    full-stem)
+    stem-4) mels_128 16,16,32,48,52 mean ;;
+    stem-2 | stem-2-salient)
+        echo "--set frontend.n_mels=96 --set augment.frequency_mask_mels=12"
+        pool=mean
+        [ "$1" = stem-2 ] || pool=salient
+        echo "--set model.options={channels=[8,8,16,32,48,52],stem_kernel=5,stem_stride=2,pool=\"$pool\"}"
+        ;;
+    stem-1)
         echo "--set frontend.n_mels=128 --set augment.frequency_mask_mels=16"
         echo "--set model.options={channels=[16,16,24,32,40,48]}"
         ;;
@@ -46,9 +53,9 @@ options() { # MORE [CHANNELS]
     echo "--set model.options={channels=[${2:-8,12,16,26}],stem_kernel=7,stem_stride=4$1}"
 }
 
-mels_128() { # CHANNELS
+mels_128() { # CHANNELS [POOL]
     echo "--set frontend.n_mels=128 --set augment.frequency_mask_mels=16"
-    options ',pool="salient"' "$1"
+    options ",pool=\"${2:-salient}\"" "$1"
 }
 
 train() ( # ROW FOLD SEED [OPTION...]

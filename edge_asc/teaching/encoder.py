@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_asc.export.to_tflite import to_tflite
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.frontend.windows import slide_starts
 from edge_asc.graph.digest import digest_of

@@ -15,7 +15,7 @@ import numpy as np
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import DEFAULT_RULE, RULES, enforce
 from edge_asc.evaluation.predictors import in_parallel
-from edge_asc.export.to_tflite import to_tflite
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.files import atomic_write
 from edge_asc.graph.graph import Graph, Grid, Node
 from edge_asc.graph.integers import quantise_node
@@ -122,7 +122,7 @@ def write(
 def _bytes(suffix: str, graph: Graph, n_frames: int, entries: dict[str, bytes]) -> bytes:
     if suffix == ".tflite":
         return to_tflite(graph, n_frames, entries)
-    from edge_asc.export.to_onnx import to_onnx  # onnx is not in the base installation
+    from edge_asc.export.onnx.to_onnx import to_onnx  # onnx is not in the base installation
 
     return to_onnx(graph, n_frames, entries)
 

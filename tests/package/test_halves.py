@@ -40,7 +40,7 @@ TORCH_INSIDE = ("budget.network", "budget.onnx", "evaluation.explain.block_maps"
 # Of packages that know torch: what the base installation builds upon to write a file.
 LIGHT_AMONG_HEAVY = (
     *("graph.digest", "graph.from_tflite", "graph.graph", "graph.integers", "graph.reading"),
-    *("graph.trunk", "export.tflite", "export.to_tflite"),
+    *("graph.trunk", "export.tflite"),
 )
 
 

@@ -83,7 +83,8 @@ elif words[0] == "train":
     make(Path(after("--out"), after("--name"), "weights.pt"))
 elif words[0] == "quantize":
     need(Path(words[1], "weights.pt"))
-    make(Path(words[1], "quantized-int4" if after("--weights") == "int4" else "quantized", "weights.pt"))
+    folder = "quantized-int4" if after("--weights") == "int4" else "quantized"
+    make(Path(words[1], folder, "weights.pt"))
 elif words[0] == "export":
     run, precisions = Path(words[1]), {{"--fp32": "float32", "--fp16": "float16"}}
     precisions |= {{"--int8": "int8", "--int4": "int4"}}

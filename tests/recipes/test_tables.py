@@ -21,8 +21,8 @@ def seeds_of(folder: Path) -> list[Path | str]:
     return ["tables.py", "seeds", "0", folder / "results.json", *others]
 
 
-CALIBRATION = SMALL_MEMORY / "calibration.json"
-COMPARED = [ESC10 / size / "calibration.json" for size in ("128k-ram256k", "", "128k-relative")]
+CALIBRATION = ESC10 / "calibration.json"
+COMPARED = [ESC10 / size / "calibration.json" for size in ("", "128k-ram256k", "128k-relative")]
 SMALL = ARTIFACTS / "paper-small/results.json"
 
 TABLES = {  # page, name between the markers: script below recipes/, its arguments
@@ -47,7 +47,7 @@ TABLES = {  # page, name between the markers: script below recipes/, its argumen
 }
 for page in ("RESULTS.md", "README.md"):
     TABLES |= {
-        (page, "esc10"): ["tables.py", "results", SMALL_MEMORY / "results.json"],
+        (page, "esc10"): ["tables.py", "results", ESC10 / "results.json"],
         (page, "esc10-curve"): ["tables.py", *CURVE],
         (page, "esc50"): ["tables.py", "results", ARTIFACTS / "esc50/results.json"],
     }
