@@ -20,8 +20,7 @@ done
 for page in RESULTS.md README.md; do
     python "$here/tables.py" results "$results/results.json" |
         python "$here/tables.py" fill "$here/../$page" esc10
-    python "$here/tables.py" curve "$results/results.json" "$results"/*k/results.json \
-        "$results/128k-ram256k/results.json" |
+    python "$here/tables.py" curve "$results/results.json" "$results"/*k/results.json |
         python "$here/tables.py" fill "$here/../$page" esc10-curve
 done
 python "$here/tables.py" results "$results/results.json"

@@ -151,18 +151,21 @@ def curve(paths: Sequence[Path]) -> None:
         )
         files = [fold["int8.tflite"] for seed in folds for fold in seed]
         means = [statistics.mean(seed) for seed in ints]
-        rows.append((max(file["file_bytes"] for file in files), [
+        size = path.parent.name.replace("esc10", "128k")
+        largest = max(file["file_bytes"] for file in files)
+        rows.append((largest, [
+            f"`esc10/{size}`",
+            f"{largest:,}",
             f"{found[0]['macs_per_s']:,}",
-            f"{statistics.median(file['window_latency_ms'] for file in files):.2f}",
             str(len(found)),
             f"{statistics.mean(means):.2f}",
             f"{statistics.stdev(means):.2f}" if others else "",
             f"{statistics.mean(map(statistics.stdev, ints)):.2f}",
             f"{statistics.mean(map(statistics.mean, floats)):.2f}",
         ]))  # fmt: skip
-    columns = ["int8 TFLite bytes", "MACs per s", "ms, 5 s clip", "seeds", "int8, %",
+    columns = ["preset", "int8 TFLite bytes", "MACs per s", "seeds", "int8, %",
                "± over seeds", "± over folds", "float32, %"]  # fmt: skip
-    print(markdown(columns, [[f"{size:,}", *cells] for size, cells in sorted(rows, reverse=True)]))
+    print(markdown(columns, [cells for _, cells in sorted(rows, reverse=True)]))
     print("", *sorted(lines), sep="\n")  # sizes may have been measured on different days
 
 
