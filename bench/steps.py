@@ -16,10 +16,10 @@ from datetime import date
 
 import torch
 import torch.nn.functional as F
-from edge_asc.export.tflite.to_tflite import to_tflite
 
 from edge_asc.config.schema import load_preset
 from edge_asc.export.onnx.to_onnx import to_onnx
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork

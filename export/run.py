@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import msgspec
-from edge_asc.export.tflite.to_tflite import to_tflite
 
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.rules import Rule, enforce, rules_named
@@ -16,6 +15,7 @@ from edge_asc.export.model_file import ModelFile
 from edge_asc.export.names import check_free, file_stem
 from edge_asc.export.onnx.to_onnx import to_onnx
 from edge_asc.export.static import of_length, static_metadata
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.files import atomic_write, read_json, write_json
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from edge_asc.export.tflite.to_tflite import to_tflite
 from tables import made, made_line, markdown
 
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.config.schema import PRESETS, load_preset
 from edge_asc.export.preset_budget import preset_file
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.runtime.metadata import entries_of, metadata_of
@@ -55,12 +55,10 @@ def models() -> Iterator[tuple[str, bytes]]:
 
 
 def static(data: bytes) -> bytes:
-    """The same network without a dynamic axis; a float16 file, which is not read back, as it is."""
-    try:
-        graph, _ = from_tflite(data)
-    except ValueError:
-        return data
-    return to_tflite(graph, window_frames(data), entries_of(data), static=True)
+    """The same network without a dynamic axis, of the same precision."""
+    graph, _ = from_tflite(data)
+    half = metadata_of(data).precision == "float16"
+    return to_tflite(graph, window_frames(data), entries_of(data), half=half, static=True)
 
 
 def window_frames(data: bytes) -> int:

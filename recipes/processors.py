@@ -21,10 +21,10 @@ import torch
 
 # The tests' small networks, and exact arithmetic on a file's integers.
 sys.path.extend(map(str, Path(__file__).resolve().parents[1].glob("tests/support/*")))
-from edge_asc.export.tflite.to_tflite import to_tflite
 from tables import made, made_line, markdown
 
 from edge_asc.export.onnx.to_onnx import to_onnx
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
 from edge_asc.runtime.metadata import read_metadata

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 from edge_asc.export.tflite.to_tflite import to_tflite
-
 from edge_asc.files import atomic_write
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.runtime.formats.rewrite import with_metadata

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from edge_asc.export.tflite.to_tflite import to_tflite
 from spectra import FRONT_END, RATE_HZ, WINDOW_FRAMES, WINDOW_SAMPLES
 from student import Average, Checkpoint, Student
 from torch import Tensor, nn
 from windows import Ring
 
 from edge_asc.export import parity
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.files import atomic_write
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold

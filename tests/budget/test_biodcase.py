@@ -4,7 +4,6 @@ import io
 from collections.abc import Mapping
 
 import pytest
-from edge_asc.export.tflite.to_tflite import to_tflite
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -16,6 +15,7 @@ from edge_asc.budget.report import print_report
 from edge_asc.budget.rules import RULES, report
 from edge_asc.budget.score import Score, parse_measured, score_of
 from edge_asc.budget.tflite.reader import read_tflite
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.fold import fold
 from edge_asc.graph.trace import trace
 from edge_asc.models import build

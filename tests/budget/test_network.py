@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from edge_asc.export.tflite.to_tflite import to_tflite
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -11,6 +10,7 @@ from edge_asc.budget import biodcase2026
 from edge_asc.budget.network.reader import inventory_of_torch
 from edge_asc.budget.rules import RULES, nessi_macs, report
 from edge_asc.budget.tflite.reader import read_tflite
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.fold import fold
 from edge_asc.graph.trace import trace
 from edge_asc.models import build

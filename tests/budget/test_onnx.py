@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from edge_asc.export.tflite.to_tflite import to_tflite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -25,6 +24,7 @@ from edge_asc.budget.onnx.stored import stored_tensor
 from edge_asc.budget.read_file import inventory_of_file
 from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.export.onnx.to_onnx import to_onnx
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
 from networks import CASES, Case

@@ -6,7 +6,6 @@ from io import StringIO
 
 import numpy as np
 import pytest
-from edge_asc.export.tflite.to_tflite import to_tflite
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -28,6 +27,7 @@ from edge_asc.budget.rules import (
     rules_named,
 )
 from edge_asc.budget.tflite.reader import read_tflite
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.models import build
 from networks import CASES
 from tflite_files import TFLiteFile, options

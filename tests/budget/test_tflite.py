@@ -8,7 +8,6 @@ import ai_edge_litert.schema_py_generated as schema
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from edge_asc.export.tflite.to_tflite import to_tflite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from edge_asc.budget.tflite.operators import (
 from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.budget.tflite.schema import TYPES, count_nonzero, read_subgraphs
 from edge_asc.budget.tflite.shapes import RULES, Shapes
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
 from networks import ANY_LENGTH, CASES, Case

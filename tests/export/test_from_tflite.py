@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from ai_edge_litert.interpreter import Interpreter
-from edge_asc.export.tflite.to_tflite import to_tflite
 from torch import Tensor, nn
 
 from edge_asc.export.tflite.operators import OPERATORS
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.fold import fold
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph, Node

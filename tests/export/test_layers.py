@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from edge_asc.export.tflite.to_tflite import to_tflite
 from torch import nn
 
 from edge_asc.budget.network.reader import inventory_of_torch
@@ -15,6 +14,7 @@ from edge_asc.budget.onnx.reader import read_onnx
 from edge_asc.budget.tflite.reader import read_tflite
 from edge_asc.export.onnx.to_onnx import to_onnx
 from edge_asc.export.parity import MOST_STEPS
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.fold import fold
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph

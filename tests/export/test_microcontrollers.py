@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_asc.export.tflite.to_tflite import to_tflite
 
 from edge_asc.budget.read_file import inventory_of_file
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork

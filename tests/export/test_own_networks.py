@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from edge_asc.export.tflite.to_tflite import to_tflite
 
 import edge_asc as ea
 from edge_asc.export import run as export_run
 from edge_asc.export.parity import MOST_RELATIVE, MOST_STEPS, ParityError
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.network import GraphNetwork
 from own_networks import NETWORKS, JoinedGate, sequential, unsettled
 from tiny_models import CLIP_S, FRONTEND, LABELS

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_asc.export.tflite.to_tflite import to_tflite
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_asc.export.onnx.to_onnx import to_onnx
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
 from edge_asc.runtime.formats.unsigned_weights import has_signed_weights, unsigned_weights

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from ai_edge_litert.interpreter import Interpreter
-from edge_asc.export.tflite.to_tflite import to_tflite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from edge_asc.export.onnx.to_onnx import to_onnx
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.fold import fold
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.network import GraphNetwork

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from edge_asc.export.tflite.to_tflite import to_tflite
 
 import edge_asc as ea
 from command import Cli
@@ -18,6 +17,7 @@ from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.export.onnx.to_onnx import to_onnx
 from edge_asc.export.run import export_run
 from edge_asc.export.static import of_length
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.export.write import static_files
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph

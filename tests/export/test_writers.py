@@ -9,9 +9,9 @@ import onnx
 import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
-from edge_asc.export.tflite.to_tflite import to_tflite
 
 from edge_asc.export.onnx.to_onnx import to_onnx
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.graph import Graph, per_channel, weight_bits
 from edge_asc.graph.integers import quantise_node
 from edge_asc.graph.network import GraphNetwork

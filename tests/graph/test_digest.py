@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from edge_asc.export.tflite.to_tflite import to_tflite
 
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.digest import digest_of
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from edge_asc.export.tflite.to_tflite import to_tflite
 from torch import Tensor, nn
 
 from edge_asc.export.onnx.to_onnx import to_onnx
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.export.write import write_tflite
 from edge_asc.graph.fold import fold
 from edge_asc.graph.from_tflite import from_tflite

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from edge_asc.export.tflite.to_tflite import to_tflite
 
 from edge_asc.export.onnx.to_onnx import to_onnx
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.graph import Grid
 from edge_asc.graph.network import GraphNetwork, as_float, fake_quantise
 from edge_asc.graph.pretrained import Pretrained

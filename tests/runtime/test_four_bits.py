@@ -7,13 +7,13 @@ import numpy as np
 import onnx
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from edge_asc.export.tflite.to_tflite import to_tflite
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from edge_asc.budget.tflite.schema import read_subgraphs
 from edge_asc.export.onnx.to_onnx import to_onnx
+from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph, Grid, Node
 from edge_asc.quantize import qat

@@ -238,7 +238,6 @@ def test_no_audio_is_said_in_one_line(tmp_path: Path, cli: Cli) -> None:
 
 def test_an_encoder_is_taught_upon_and_classifies_nothing(encoder: Encoder, tmp_path: Path) -> None:
     from edge_asc.export.tflite.to_tflite import to_tflite
-
     from edge_asc.runtime.metadata import METADATA_KEY, Metadata, metadata_to_json
 
     said = Metadata(name="ears", labels=[], frontend=encoder.frontend.to_dict(),
