@@ -87,7 +87,8 @@ def main(presets: Sequence[str]) -> None:
         cells = [f"{file.ms_per_s:.3f}" for file in files]
         ratio = best[name].ms_per_s / best[BASELINE].ms_per_s
         print("|", " | ".join([name, *cells, best[name].name, f"{ratio:.2f}"]), "|")
-    versions = ", ".join(f"{name} {runtime.version}" for name, runtime in RUNTIMES.items())
+    used = sorted({file.classifier.runtime for file in rows[BASELINE]})
+    versions = ", ".join(f"{name} {RUNTIMES[name].version}" for name in used)
     print(f"\nms per second of audio. {date.today()}; {platform.machine()}; {versions}")
 
 

@@ -10,7 +10,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: recipes/means.sh ESC-10 [ROW...]}
 shift
-rows=${*:-base salient wide wide-128 branches mixed tuned two front-end long int8 int4 two-int4}
+rows=${*:-base salient wide wide-128 stem-4 stem-2 stem-1 branches mixed tuned two front-end long int8 int4 two-int4}
 work=${OUT:-$here/out/means}
 kept=${OUT:-$here/artifacts/means}
 epochs=${EPOCHS:-100}
