@@ -1,16 +1,39 @@
 """The cheap maximum: torch's values everywhere, torch's gradient wherever it is defined."""
 
+import threading
+from collections.abc import Callable, Iterator
+
 import pytest
 import torch
+import torch._inductor.config
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from edge_asc.models import build
-from edge_asc.models.forward import forward_of
+from edge_asc.models.forward import _has_compiler, forward_of
 from edge_asc.models.maximum import CheapMaximum, FirstWins
 
 # torch warns of itself while it compiles; as errors, warnings end that.
-compiles = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+_without_errors = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+_where_it_can = pytest.mark.skipif(not _has_compiler(), reason="no C++ compiler")
+
+
+def compiles(test: Callable[..., None]) -> Callable[..., None]:
+    """A test that compiles and leaves no thread behind: others fork, which asks for none."""
+    marks = (_without_errors, pytest.mark.usefixtures("alone"), _where_it_can)
+    for mark in marks:
+        test = mark(test)
+    return test
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The compiler starts no processes, and nobody watches over its progress bars."""
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    before = threading.active_count()
+    with torch._inductor.config.patch(compile_threads=1):
+        yield
+    assert threading.active_count() == before
 
 
 def test_values_and_gradients_are_torchs_without_ties() -> None:
