@@ -32,7 +32,6 @@ WORDS = {  # of rows, in the order of the table
     "wide-128": "the same, 128 mels and 2.8 times the work",
     "stem-4": "that without the pool",
     "stem-2": "as many bytes, 96 mels, a stem that strides by two",
-    "stem-2-salient": "the same with the pool",
     "stem-1": "as many bytes, a stem of full resolution (`esc10/128k`)",
     "branches": "kernels as sums of several",
     "cut-mix": "every second batch with stretches of other clips",

@@ -34,14 +34,12 @@ settings() { # ROW
     int4-float) mels_128 16,24,40,64,72 ;;
     half) mels_128 16,16,28,40,48 ;;
     stem-4) mels_128 16,16,32,48,52 mean ;;
-    stem-2 | stem-2-salient)
-        echo "--set frontend.n_mels=96 --set augment.frequency_mask_mels=12"
-        pool=mean
-        [ "$1" = stem-2 ] || pool=salient
-        echo "--set model.options={channels=[8,8,16,32,48,52],stem_kernel=5,stem_stride=2,pool=\"$pool\"}"
+    stem-2)
+        mels 96
+        echo "--set model.options={channels=[8,8,16,32,48,52],stem_kernel=5,stem_stride=2}"
         ;;
     stem-1)
-        echo "--set frontend.n_mels=128 --set augment.frequency_mask_mels=16"
+        mels 128
         echo "--set model.options={channels=[16,16,24,32,40,48]}"
         ;;
     yamnet | front-end) echo "--answers $work/$1-answers/fold$2.npz" ;;
@@ -53,8 +51,12 @@ options() { # MORE [CHANNELS]
     echo "--set model.options={channels=[${2:-8,12,16,26}],stem_kernel=7,stem_stride=4$1}"
 }
 
+mels() { # COUNT
+    echo "--set frontend.n_mels=$1 --set augment.frequency_mask_mels=$(($1 / 8))"
+}
+
 mels_128() { # CHANNELS [POOL]
-    echo "--set frontend.n_mels=128 --set augment.frequency_mask_mels=16"
+    mels 128
     options ",pool=\"${2:-salient}\"" "$1"
 }
 
@@ -118,10 +120,10 @@ halves() { # FOLD SEED
 }
 
 # A network's file of at most 128,000 bytes with weights of four or eight bits, trained so.
-narrow() { # RUN FOLD BITS
-    edge-asc quantize "$1" --weights "$3" --data "$inner" --teacher "$1" --resume \
+narrow() { # RUN WEIGHTS
+    edge-asc quantize "$1" --weights "$2" --data "$inner" --teacher "$1" --resume \
         --set quantize.epochs=20 --set quantize.learning_rate=3e-4
-    edge-asc export "$1" "--$3" --out "$1/export" --overwrite
+    edge-asc export "$1" "--$2" --out "$1/export" --overwrite
 }
 
 for row in $rows; do
@@ -142,7 +144,7 @@ for row in $rows; do
                     train "$float" "$fold" "$seed" $(settings "$float")
                 fi
                 run=$work/$float/fold$fold-seed$seed
-                narrow "$run" "$fold" "${row#two-}"
+                narrow "$run" "${row#two-}"
                 file=$run/export/fold$fold-seed$seed-${row#two-}.tflite
                 ;;
             *)

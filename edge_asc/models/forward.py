@@ -32,7 +32,7 @@ def eager(network: nn.Module) -> Forward:
 
 def compiled(plain: Forward) -> Forward:
     """Compile a forward pass; say one line and run it as it is where that fails."""
-    if not _has_compiler():
+    if not has_compiler():
         print("train.compile: no C++ compiler found, training without", file=sys.stderr)
         return plain
     run: list[Forward] = [torch.compile(plain, dynamic=False)]
@@ -51,5 +51,6 @@ def compiled(plain: Forward) -> Forward:
     return forward
 
 
-def _has_compiler() -> bool:
+def has_compiler() -> bool:
+    """Whether there is a C++ compiler, without which nothing is compiled."""
     return any(shutil.which(c) for c in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))

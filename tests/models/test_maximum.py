@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from edge_asc.models import build
-from edge_asc.models.forward import _has_compiler, forward_of
+from edge_asc.models.forward import forward_of, has_compiler
 from edge_asc.models.maximum import CheapMaximum, FirstWins
 
 # torch warns of itself while it compiles; as errors, warnings end that.
 _without_errors = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-_where_it_can = pytest.mark.skipif(not _has_compiler(), reason="no C++ compiler")
+# Training says so and goes on as it is there (tests/training/test_run.py): nothing to compare.
+_where_it_can = pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
 
 
 def compiles(test: Callable[..., None]) -> Callable[..., None]:

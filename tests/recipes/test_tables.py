@@ -10,9 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "recipes/artifacts"
 ESC10 = ARTIFACTS / "esc10"
-SMALL_MEMORY = ESC10 / "128k-ram256k"
-CURVE = ["curve", *(ESC10 / size / "results.json" for size in ("", "16k", "32k", "64k"))]
-CURVE += [SMALL_MEMORY / "results.json"]
+SIZES = ("", "16k", "32k", "64k", "128k-ram256k")
+CURVE = ["curve", *(ESC10 / size / "results.json" for size in SIZES)]
 
 
 def seeds_of(folder: Path) -> list[Path | str]:
@@ -23,16 +22,16 @@ def seeds_of(folder: Path) -> list[Path | str]:
 
 
 CALIBRATION = ESC10 / "calibration.json"
-COMPARED = [ESC10 / size / "calibration.json" for size in ("", "128k-relative")]
+BOTH = [CALIBRATION, ESC10 / "128k-relative/calibration.json"]
 SMALL = ARTIFACTS / "paper-small/results.json"
 
 TABLES = {  # page, name between the markers: script below recipes/, its arguments
     ("RESULTS.md", "calibration-confidence"): ["calibration_tables.py", "confidence", CALIBRATION],
     ("RESULTS.md", "calibration-coverage"): ["calibration_tables.py", "coverage", CALIBRATION],
     ("RESULTS.md", "calibration-unknown"): ["calibration_tables.py", "unknown", CALIBRATION],
-    ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *COMPARED],
+    ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *BOTH],
     ("RESULTS.md", "esc10-seeds-32k"): seeds_of(ESC10 / "32k"),
-    ("RESULTS.md", "esc10-seeds-128k-ram256k"): seeds_of(SMALL_MEMORY),
+    ("RESULTS.md", "esc10-seeds-128k-ram256k"): seeds_of(ESC10 / "128k-ram256k"),
     ("RESULTS.md", "ablation"): ["ablation_table.py", "table", ESC10 / "ablation.json"],
     ("RESULTS.md", "small-trunks"): ["small_tables.py", "trunks", SMALL],
     ("RESULTS.md", "small-joint"): ["small_tables.py", "joint", SMALL],
