@@ -46,6 +46,7 @@ WORDS = {  # of rows, in the order of the table
     "int4": "as many bytes, four bits: its file",
     "two-int4": "as many bytes, two networks of four bits, their mean: their file",
     "yamnet": "outside knowledge: answers from YAMNet's embedding",
+    "encoder": "outside knowledge: begun from an encoder that learned from YAMNet, its preset's recipe",
 }
 
 

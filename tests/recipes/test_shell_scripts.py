@@ -25,8 +25,8 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "int4.sh": ([DATA, "1"], {}),
     "folds.sh": (["esc10", DATA, "esc10/32k", "1", "all"], {"TRAIN": "--seed 1"}),
     "means.sh": (
-        [DATA, "base", "tuned", "two", "yamnet", "front-end", "wide", "mixed-long"],
-        {"OUT": "work", "YAMNET": "yamnet.tflite"},
+        [DATA, "base", "tuned", "two", "yamnet", "encoder", "front-end", "wide", "mixed-long"],
+        {"OUT": "work", "MODELS": "models"},
     ),
     "microphones.sh": ([DATA, "1"], {}),
     "own_networks.sh": (["work"], {}),
