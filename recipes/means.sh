@@ -116,8 +116,9 @@ listen() {
     PYTHONPATH=$here python "$here/encoder/train.py" "$work/encoder-run" --eager --processes 1 \
         --data "$(dirname "$data")" --models "${MODELS:?row encoder: where are YAMNet and its files?}" \
         --windows 400000 --decay 200000 --judge-s 1e9 --set batch=64 --set "shares=0.7,0,0.3"
-    PYTHONPATH=$here python "$here/encoder/quantise.py" "$work/encoder-run" "$work/encoder.tflite" \
-        --windows 32000 --threads 1
+    PYTHONPATH=$here python "$here/encoder/quantise.py" "$work/encoder-run" \
+        "$work/encoder-run/embedding.tflite" --windows 32000 --threads 1
+    python "$here/means.py" encoder "$work/encoder-run/embedding.tflite" "$work/encoder.tflite"
 }
 
 # Two networks of another seed each and of half the bytes, their logits' mean.
