@@ -3,8 +3,8 @@
 # equal, on validation recordings. Fold 1 is left out altogether; each of the other four is held out
 # in turn, and the figures are of these clips.
 # Usage: recipes/means.sh ESC-10 [ROW...]     rows: see settings below
-# MODELS=DIR for the rows yamnet and encoder, which know more than these clips: the folder with YAMNet's
-# files; for encoder, beside ESC-10 lie ambience/ to learn from and esc50/ to see how that goes.
+# MODELS=DIR for the rows yamnet and encoder*, which know more than these clips: the folder with YAMNet's
+# files; for encoder*, beside ESC-10 lie ambience/ to learn from and esc50/ to see how that goes.
 # SEEDS, FOLDS and EPOCHS change the defaults. Goes on where it was interrupted. What each network
 # answered lies in recipes/artifacts/means; a network whose answers are there is not trained again.
 # Rows may run side by side, each with OMP_NUM_THREADS=1.
@@ -110,15 +110,18 @@ two() { # FOLD SEED
     edge-asc join "$work/base/fold$1-seed$2" "$work/base/fold$1-seed$next" --out "$run"
 }
 
-# The encoder of `teach`, a third as long in training and without ESC-10's sounds.
-listen() {
-    [ ! -f "$work/encoder.tflite" ] || return 0
-    PYTHONPATH=$here python "$here/encoder/train.py" "$work/encoder-run" --eager --processes 1 \
-        --data "$(dirname "$data")" --models "${MODELS:?row encoder: where are YAMNet and its files?}" \
-        --windows 400000 --decay 200000 --judge-s 1e9 --set batch=64 --set "shares=0.7,0,0.3"
-    PYTHONPATH=$here python "$here/encoder/quantise.py" "$work/encoder-run" \
-        "$work/encoder-run/embedding.tflite" --windows 32000 --threads 1
-    python "$here/means.py" encoder "$work/encoder-run/embedding.tflite" "$work/encoder.tflite"
+# A network that YAMNet taught, begun from which another learns. A third as long as the encoder of
+# `teach`, and without ESC-10's sounds.
+listen() { # NAME [SETTING...]
+    name=$1
+    shift
+    [ ! -f "$work/$name.tflite" ] || return 0
+    PYTHONPATH=$here python "$here/encoder/train.py" "$work/$name-run" --eager --processes 1 \
+        --data "$(dirname "$data")" --models "${MODELS:?row $name: where are the files of YAMNet?}" \
+        --windows 400000 --decay 200000 --judge-s 1e9 --set batch=64 --set "shares=0.7,0,0.3" "$@"
+    PYTHONPATH=$here python "$here/encoder/quantise.py" "$work/$name-run" \
+        "$work/$name-run/embedding.tflite" --windows 32000 --threads 1 ${PLAIN:+--plain}
+    python "$here/means.py" encoder "$work/$name-run/embedding.tflite" "$work/$name.tflite"
 }
 
 # Two networks of another seed each and of half the bytes, their logits' mean.
@@ -147,11 +150,18 @@ for row in $rows; do
             case $row in
             tuned) tune "$fold" "$seed" ;;
             two) two "$fold" "$seed" ;;
-            encoder)
-                listen
-                [ -f "$work/encoder/fold$fold-seed$seed/weights.pt" ] || edge-asc train encoder-base \
-                    --data "$inner" --fold "$fold" --seed "$seed" --out "$work/encoder" \
-                    --name "fold$fold-seed$seed" --resume --set "model.options={base=\"$work/encoder.tflite\"}"
+            encoder | encoder-ram256k)
+                if [ "$row" = encoder ]; then
+                    listen "$row"
+                else
+                    PLAIN=yes listen "$row" --set model.name=compact --set model.stem_kernel=7 \
+                        --set model.stem_stride=4 --set model.channels=16,16,32,48,52 \
+                        --set model.pool=salient
+                fi
+                [ -f "$work/$row/fold$fold-seed$seed/weights.pt" ] || edge-asc train encoder-base \
+                    --data "$inner" --fold "$fold" --seed "$seed" --out "$work/$row" \
+                    --name "fold$fold-seed$seed" --resume \
+                    --set "model.options={base=\"$work/$row.tflite\"}"
                 ;;
             int8 | int4 | two-int4)
                 float=$row-float
