@@ -25,7 +25,17 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "int4.sh": ([DATA, "1"], {}),
     "folds.sh": (["esc10", DATA, "esc10/32k", "1", "all"], {"TRAIN": "--seed 1"}),
     "means.sh": (
-        [DATA, "base", "tuned", "two", "yamnet", "encoder-ram256k", "front-end", "wide", "mixed-long"],
+        [
+            DATA,
+            "base",
+            "tuned",
+            "two",
+            "yamnet",
+            "encoder-ram256k",
+            "front-end",
+            "wide",
+            "mixed-long",
+        ],
         {"OUT": "work", "MODELS": "models"},
     ),
     "microphones.sh": ([DATA, "1"], {}),
