@@ -53,7 +53,7 @@ class ConvUnit(nn.Module):
         in_channels: int,
         out_channels: int,
         kernel: int | tuple[int, int],
-        stride: int = 1,
+        stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] = 0,
         norm: bool = False,
         unit: str = "mfm",
