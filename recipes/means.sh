@@ -12,7 +12,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: recipes/means.sh ESC-10 [ROW...]}
 shift
-rows=${*:-base salient wide wide-128 stem-4 stem-2 stem-1 branches mixed tuned two front-end long int8 int4 two-int4}
+rows=${*:-base salient wide wide-128 stem-4 stem-2 stem-1 branches mixed tuned two front-end long \
+    mixed-long wide-128-long int8 int4 two-int4}
 work=${OUT:-$here/out/means}
 kept=${OUT:-$here/artifacts/means}
 epochs=${EPOCHS:-100}
@@ -31,6 +32,7 @@ settings() { # ROW
     mixed) echo "--set train.loss=binary --set augment.sound_mix=0.5 --set augment.cut_mix=1" ;;
     long) echo "--set train.epochs=$((4 * epochs))" ;;
     mixed-long) settings mixed && settings long ;;
+    wide-128-long) settings wide-128 && settings long ;;
     wide) options ',pool="salient"' 8,16,32,48,56 ;;
     wide-128) mels_128 16,16,32,48,52 ;;
     int4-float) mels_128 16,24,40,64,72 ;;
