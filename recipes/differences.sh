@@ -21,20 +21,22 @@ ask() {
     done
 }
 
-ask 128k "$esc10" esc10 int8.tflite
-ask 128k-float16 "$esc10" esc10 float16.tflite
-ask 64k "$esc10" esc10/64k int8.tflite
-ask 16k "$esc10" esc10/16k int8.tflite
-for seed in 0 1; do
-    folder=esc10/128k-ram256k
-    [ "$seed" = 0 ] || folder=$folder/seeds/$seed
-    ask "ram256k/seed$seed" "$esc10" "$folder" int8.tflite
+# ask_seeds NAME FOLDER: those of ESC-10's int8 files of every seed kept, in $work/NAME/seedN.
+ask_seeds() {
+    ask "$1/seed0" "$esc10" "$2" int8.tflite
+    for path in "$here/artifacts/$2"/seeds/*; do
+        [ ! -d "$path" ] ||
+            ask "$1/seed${path##*/}" "$esc10" "$2/seeds/${path##*/}" int8.tflite
+    done
+}
+
+ask_seeds 128k esc10
+for size in 128k-ram256k 64k 32k 16k; do
+    ask_seeds "$size" "esc10/$size"
 done
+ask 128k-float16 "$esc10" esc10 float16.tflite
 ask relative "$esc10" esc10/128k-relative int8.tflite
 ask plain "$esc10" esc10/plain int8.tflite
-ask 32k/seed0 "$esc10" esc10/32k int8.tflite
-ask 32k/seed1 "$esc10" esc10/32k/seeds/1 int8.tflite
-ask 32k/seed2 "$esc10" esc10/32k/seeds/2 int8.tflite
 ask esc50 "$esc50" esc50 int8.tflite
 ask esc50-float16 "$esc50" esc50 float16.tflite
 ask esc50-int4 "$esc50" esc50 int4.tflite
@@ -46,11 +48,11 @@ compare() {
     shift
     edge-asc compare "$@" --json >"$results/$name.json"
 }
-compare sizes '128k' '64k' '32k=32k/seed*/fold*' '16k'
-compare memory '128k' '128k-ram256k=ram256k/seed*/fold*'
-compare int8 'float16=128k-float16' 'int8=128k'
-compare relative '128k' '128k-relative=relative'
-compare recipe 'plain' '128k'
+compare sizes '128k=128k/seed*/fold*' '64k=64k/seed*/fold*' '32k=32k/seed*/fold*' '16k=16k/seed*/fold*'
+compare memory '128k=128k/seed*/fold*' '128k-ram256k=128k-ram256k/seed*/fold*'
+compare int8 'float16=128k-float16' 'int8=128k/seed0'
+compare relative '128k=128k/seed0' '128k-relative=relative'
+compare recipe 'plain' '128k=128k/seed0'
 compare esc50-int8 'float16=esc50-float16' 'int8=esc50'
 compare esc50-int4 'int8=esc50' 'int4=esc50-int4'
 compare esc50-views 'one view=esc50-one-view' 'four views=esc50'

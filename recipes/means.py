@@ -2,6 +2,7 @@
 
 - `means.py inner DATA FOLDER`: ESC-10 without fold 1, its audio by a link
 - `means.py yamnet FILE DATA FOLDER`: answers of a linear layer on YAMNet's embeddings, foldN.npz
+- `means.py encoder FILE OUT`: a network that `recipes/encoder` wrote, as one to build upon
 - `means.py keep TABLE FILE`: what `evaluate` found, without the folder of the clips
 - `means.py table FOLDER`: the rows as Markdown
 """
@@ -46,6 +47,8 @@ WORDS = {  # of rows, in the order of the table
     "int4": "as many bytes, four bits: its file",
     "two-int4": "as many bytes, two networks of four bits, their mean: their file",
     "yamnet": "outside knowledge: answers from YAMNet's embedding",
+    "encoder": "outside knowledge: begun from an encoder that YAMNet taught",
+    "encoder-ram256k": "the same, an encoder of `esc10/128k-ram256k`'s layers",
 }
 
 
@@ -108,6 +111,14 @@ def _embeddings(file: Path, clips: Sequence[Path]) -> np.ndarray:
     return np.stack(found)
 
 
+def encoder(file: str, out: str) -> None:
+    """Let a file say that it is an encoder and hears windows of five seconds."""
+    from teach.bank import encoder_file
+
+    with atomic_write(Path(out)) as path:
+        path.write_bytes(encoder_file(Path(file).read_bytes()))
+
+
 def keep(table: str, file: str) -> None:
     """Copy a table of answers, its clips by their names alone."""
     with Path(table).open(newline="") as source:
@@ -157,5 +168,5 @@ def _difference(found: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    commands = {"inner": inner, "yamnet": yamnet, "keep": keep, "table": table}
+    commands = {command.__name__: command for command in (inner, yamnet, encoder, keep, table)}
     commands[sys.argv[1]](*sys.argv[2:])

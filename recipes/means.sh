@@ -2,7 +2,9 @@
 # What further means of training are worth: the 32 KB network of ESC-10, each added alone, all else
 # equal, on validation recordings. Fold 1 is left out altogether; each of the other four is held out
 # in turn, and the figures are of these clips.
-# Usage: recipes/means.sh ESC-10 [ROW...]     rows: see settings below; YAMNET=FILE for row yamnet
+# Usage: recipes/means.sh ESC-10 [ROW...]     rows: see settings below
+# MODELS=DIR for the rows yamnet and encoder*, which know more than these clips: the folder with YAMNet's
+# files; for encoder*, beside ESC-10 lie ambience/ to learn from and esc50/ to see how that goes.
 # SEEDS, FOLDS and EPOCHS change the defaults. Goes on where it was interrupted. What each network
 # answered lies in recipes/artifacts/means; a network whose answers are there is not trained again.
 # Rows may run side by side, each with OMP_NUM_THREADS=1.
@@ -108,6 +110,20 @@ two() { # FOLD SEED
     edge-asc join "$work/base/fold$1-seed$2" "$work/base/fold$1-seed$next" --out "$run"
 }
 
+# A network that YAMNet taught, begun from which another learns. A third as long as the encoder of
+# `teach`, and without ESC-10's sounds.
+listen() { # NAME [SETTING...]
+    name=$1
+    shift
+    [ ! -f "$work/$name.tflite" ] || return 0
+    PYTHONPATH=$here python "$here/encoder/train.py" "$work/$name-run" --eager --processes 1 \
+        --data "$(dirname "$data")" --models "${MODELS:?row $name: where are the files of YAMNet?}" \
+        --windows 400000 --decay 200000 --judge-s 1e9 --set batch=64 --set "shares=0.7,0,0.3" "$@"
+    PYTHONPATH=$here python "$here/encoder/quantise.py" "$work/$name-run" \
+        "$work/$name-run/embedding.tflite" --windows 32000 --threads 1 ${PLAIN:+--plain}
+    python "$here/means.py" encoder "$work/$name-run/embedding.tflite" "$work/$name.tflite"
+}
+
 # Two networks of another seed each and of half the bytes, their logits' mean.
 halves() { # FOLD SEED
     run=$work/two-int4-float/fold$1-seed$2
@@ -134,6 +150,19 @@ for row in $rows; do
             case $row in
             tuned) tune "$fold" "$seed" ;;
             two) two "$fold" "$seed" ;;
+            encoder | encoder-ram256k)
+                if [ "$row" = encoder ]; then
+                    listen "$row"
+                else
+                    PLAIN=yes listen "$row" --set model.name=compact --set model.stem_kernel=7 \
+                        --set model.stem_stride=4 --set model.channels=16,16,32,48,52 \
+                        --set model.pool=salient
+                fi
+                [ -f "$work/$row/fold$fold-seed$seed/weights.pt" ] || edge-asc train encoder-base \
+                    --data "$inner" --fold "$fold" --seed "$seed" --out "$work/$row" \
+                    --name "fold$fold-seed$seed" --resume \
+                    --set "model.options={base=\"$work/$row.tflite\"}"
+                ;;
             int8 | int4 | two-int4)
                 float=$row-float
                 [ "$row" != int8 ] || float=wide-128
@@ -150,7 +179,8 @@ for row in $rows; do
             *)
                 [ "$row" != front-end ] || teach "$fold"
                 [ "$row" != yamnet ] || [ -d "$work/yamnet-answers" ] || python "$here/means.py" \
-                    yamnet "${YAMNET:?row yamnet: where is yamnet.tflite?}" "$inner" "$work/yamnet-answers"
+                    yamnet "${MODELS:?row yamnet: where is yamnet.tflite?}/yamnet.tflite" "$inner" \
+                    "$work/yamnet-answers"
                 own=$(settings "$row" "$fold") # by itself, so that an unknown row ends all
                 # shellcheck disable=SC2086
                 train "$row" "$fold" "$seed" $own

@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--windows", type=int, default=64_000)
     parser.add_argument("--rate", type=float, default=3e-4)
+    parser.add_argument("--plain", action="store_true", help="embeddings as long as they are")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -149,7 +150,9 @@ def main() -> None:
     batches = [windows.draw()[0] for _ in range(CALIBRATION_BATCHES)]
     network = qat.prepare(folded, batches)
     train(network, student.head, windows, args.windows, args.rate)
-    graph = with_length_1(with_one_scale(qat.freeze(network.eval())))
+    graph = qat.freeze(network.eval())
+    if not args.plain:
+        graph = with_length_1(with_one_scale(graph))
     data = file_bytes(graph, front_end, kept.training["seen"])
     with atomic_write(args.file) as temporary:
         temporary.write_bytes(data)

@@ -1,5 +1,6 @@
 """The student: features standardised, an encoder of `edge_asc.models`, and a head that regresses.
 
+Its settings are the encoder's options; `name` among them says which of `ENCODERS`, "slim" if none.
 Letters: B windows, M mels, F frames, C channels, D numbers of the teachers' answers.
 """
 
@@ -12,7 +13,25 @@ import torch
 from torch import Tensor, nn
 
 from edge_asc.files import atomic_write
+from edge_asc.models.compact import CompactAMFM
 from edge_asc.models.slim import SlimEncoder
+
+
+class CompactEncoder(nn.Module):
+    """`CompactAMFM` without its head, `[B, 1, M, F] -> ([B, C],)`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        network = CompactAMFM(1, **options)
+        self.trunk, self.pool = network.trunk, network.pool
+        self.size = network.scene.in_features  # C
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the embedding."""
+        return (self.pool(self.trunk(x)).flatten(1),)
+
+
+ENCODERS = {"slim": SlimEncoder, "compact": CompactEncoder}
 
 
 class Student(nn.Module):
@@ -22,7 +41,8 @@ class Student(nn.Module):
         super().__init__()
         self.register_buffer("mean", mean[:, None])  # [M, 1]
         self.register_buffer("std", std[:, None])
-        self.encoder = SlimEncoder(**options)
+        options = {"name": "slim"} | options
+        self.encoder = ENCODERS[options.pop("name")](**options)
         self.head = nn.Linear(self.encoder.size, answers)
 
     def normalised(self, raw: Tensor) -> Tensor:

@@ -275,13 +275,18 @@ def work(rank: int, args: argparse.Namespace, settings: Settings) -> None:
 
 
 def settings_of(pairs: list[str]) -> Settings:
-    """Settings with `key=value` changes; `model.key=value` is an option of the encoder."""
+    """Settings with `key=value` changes; `model.key=value` is an option of the encoder.
+
+    `model.name=…` before them takes another encoder, which has none of the usual one's options.
+    """
     settings = Settings()
     for pair in pairs:
         key, text = pair.split("=", 1)
         parts = tuple(map(_number_or_word, text.split(",")))
         value = parts if "," in text else parts[0]
-        if key.startswith("model."):
+        if key == "model.name":
+            settings.model = {"name": text}
+        elif key.startswith("model."):
             settings.model[key.removeprefix("model.")] = list(parts) if "," in text else value
         elif not hasattr(settings, key):
             raise SystemExit(f"train.py: no setting {key!r}")
