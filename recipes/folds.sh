@@ -4,6 +4,8 @@
 #   NAME   of the results: runs in recipes/out/NAME, files in recipes/artifacts/NAME
 #   FOLD   1 to 5, or all: a network of all clips, which nothing is left to test
 #   TRAIN, QUANTIZE  further options of these verbs, for every network
+#   KEEP=yes  some folds today, the others elsewhere: figures gather in unfinished.json beside the
+#             files, whose folds are not trained again, and which is results.json when it has all five
 #   TEACHERS="NAME..."  learn from the runs of these names as well, each fold from its own
 # Goes on where it was interrupted, network by network and epoch by epoch. Folds may run side by
 # side, each with OMP_NUM_THREADS=1.
@@ -16,8 +18,11 @@ folds=${*:-1 2 3 4 5}
 work=$here/out/$name
 artifacts=$here/artifacts/$name
 mkdir -p "$work" "$artifacts"
+collected=$artifacts/results.json
+[ -z "${KEEP:-}" ] || collected=$artifacts/unfinished.json
 
 for fold in $folds; do
+    [ -z "${KEEP:-}" ] || ! python "$here/tables.py" has "$collected" "$fold" || continue
     run=$work/fold$fold
     [ "$fold" != all ] || run=$work/all
     held_out="--fold $fold"
@@ -54,4 +59,6 @@ for fold in $folds; do
 done
 
 [ -z "$(ls -d "$work"/fold*/evaluations 2>/dev/null)" ] ||
-    python "$here/tables.py" folds "$work" "$artifacts/results.json"
+    python "$here/tables.py" folds "$work" "$collected" ${KEEP:+keep}
+[ -z "${KEEP:-}" ] || ! python "$here/tables.py" has "$collected" 1 2 3 4 5 ||
+    mv "$collected" "$artifacts/results.json"

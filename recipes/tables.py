@@ -1,7 +1,9 @@
 """Tables from evaluations, for people and for RESULTS.md.
 
 - `tables.py files FOLDER`: evaluations (*.json) of one run's files
-- `tables.py folds FOLDER OUT.json`: collect fold1 ... foldN, each with evaluations
+- `tables.py folds FOLDER OUT.json [keep]`: collect fold1 ... foldN, each with evaluations; with
+  keep, folds that OUT.json alone has stay
+- `tables.py has OUT.json FOLD...`: end with 0 if it has these folds
 - `tables.py results OUT.json`: the collected figures as a Markdown table
 - `tables.py curve OUT.json...`: collected figures of several sizes, a row each, as Markdown
 - `tables.py seeds SEED OUT.json ...`: collected figures of several seeds, a row each, as Markdown
@@ -54,9 +56,9 @@ def files(folder: Path) -> None:
     Console().print(table)
 
 
-def folds(folder: Path, out: Path) -> None:
+def folds(folder: Path, out: Path, keep: str = "") -> None:
     """Collect the figures of all folds into one file."""
-    collected: dict[str, Any] = {"made": made(), "macs_per_s": _macs_per_s(folder), "folds": {}}
+    found = _kept_folds(out) if keep else {}
     for fold in sorted(folder.glob("fold*"), key=lambda p: p.name):
         rows = {
             variant: _figures(fold / "evaluations" / variant)
@@ -65,8 +67,19 @@ def folds(folder: Path, out: Path) -> None:
         }
         if len(rows) == len(VARIANTS):
             rows["agreement"] = _agreement(fold / "evaluations", "int8.tflite", "int8.onnx")
-            collected["folds"][fold.name.removeprefix("fold")] = rows
-    write_json(out, collected)
+            found[fold.name.removeprefix("fold")] = rows
+    in_order = dict(sorted(found.items()))
+    write_json(out, {"made": made(), "macs_per_s": _macs_per_s(folder), "folds": in_order})
+
+
+def has(path: Path, wanted: Sequence[str]) -> None:
+    """End with 1 unless collected figures have these folds."""
+    raise SystemExit(not _kept_folds(path).keys() >= set(wanted))
+
+
+def _kept_folds(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())["folds"] if path.is_file() else {}
+    return found
 
 
 def _macs_per_s(folder: Path) -> int:
@@ -261,8 +274,10 @@ def main(arguments: Sequence[str]) -> None:
     match arguments:
         case ["files", folder]:
             files(Path(folder))
-        case ["folds", folder, out]:
-            folds(Path(folder), Path(out))
+        case ["folds", folder, out, *keep]:
+            folds(Path(folder), Path(out), *keep)
+        case ["has", path, *wanted]:
+            has(Path(path), wanted)
         case ["results", path]:
             results(Path(path))
         case ["curve", *paths]:

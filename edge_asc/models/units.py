@@ -53,7 +53,7 @@ class ConvUnit(nn.Module):
         in_channels: int,
         out_channels: int,
         kernel: int | tuple[int, int],
-        stride: int = 1,
+        stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] = 0,
         norm: bool = False,
         unit: str = "mfm",
@@ -91,7 +91,13 @@ class ParallelConv(nn.Module):
     `[B, in, M, F] -> [B, out, M', F']`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int | tuple[int, int] = 1,
+    ) -> None:
         super().__init__()
         sizes = dict.fromkeys([(kernel, kernel), (1, kernel), (kernel, 1), (1, 1)])
         self.filters = nn.ModuleList()

@@ -80,7 +80,7 @@ CASES = [
     Case("compact", 40, 51, options=TINY | {"pool": "salient"}),
     Case("compact", 40, 51, options=TINY | {"branches": True}),
     Case("slim", 40, 51, options=SLIM),
-    Case("slim", 40, 50, n_abstract=3, options=SLIM | DOUBLE),
+    Case("slim", 40, 50, n_abstract=3, options=SLIM | DOUBLE | {"frame_stride": 4}),
     Case("single", 32, 40, options=FLAT | {"unit": "leaky-relu", "combine": "replace"}),
     Case(
         "conventional", 32, 40, n_abstract=3, options=FLAT | {"unit": "relu", "attention": "none"}
