@@ -15,7 +15,7 @@ ARTIFACTS = ROOT / "recipes" / "artifacts"
 RESULTS = sorted(ARTIFACTS.glob("esc*/**/results.json"))
 KEPT = {"esc10", "esc10/128k-relative", "esc10/64k", "esc10/32k", "esc10/16k", "esc50",
         "esc10/32k/seeds/1", "esc10/32k/seeds/2", "esc10/128k-ram256k",
-        "esc10/128k-ram256k/seeds/1"}  # fmt: skip
+        "esc10/128k-ram256k/seeds/1", "esc10/128k-ram256k/seeds/2"}  # fmt: skip
 SHIPPED = ["esc10-128k", "esc10-128k-relative", "esc10-32k"]
 TAUGHT = "esc10-taught"
 FOLDS = ["1", "2", "3", "4", "5"]
