@@ -49,6 +49,7 @@ WORDS = {  # of rows, in the order of the table
     "two-int4": "as many bytes, two networks of four bits, their mean: their file",
     "yamnet": "outside knowledge: answers from YAMNet's embedding",
     "encoder": "outside knowledge: begun from an encoder that YAMNet taught",
+    "encoder-lite": "the same, an encoder of half the work and memory",
     "encoder-ram256k": "the same, an encoder of `esc10/128k-ram256k`'s layers",
 }
 

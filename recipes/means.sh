@@ -152,14 +152,18 @@ for row in $rows; do
             case $row in
             tuned) tune "$fold" "$seed" ;;
             two) two "$fold" "$seed" ;;
-            encoder | encoder-ram256k)
-                if [ "$row" = encoder ]; then
-                    listen "$row"
-                else
+            encoder | encoder-lite | encoder-ram256k)
+                case $row in
+                encoder) listen "$row" ;;
+                encoder-lite)
+                    listen "$row" --set model.channels=12,24,48,96,96,96,96 --set model.frame_stride=4
+                    ;;
+                *)
                     PLAIN=yes listen "$row" --set model.name=compact --set model.stem_kernel=7 \
                         --set model.stem_stride=4 --set model.channels=16,16,32,48,52 \
                         --set model.pool=salient
-                fi
+                    ;;
+                esac
                 [ -f "$work/$row/fold$fold-seed$seed/weights.pt" ] || edge-asc train encoder-base \
                     --data "$inner" --fold "$fold" --seed "$seed" --out "$work/$row" \
                     --name "fold$fold-seed$seed" --resume \
