@@ -39,7 +39,7 @@ WORDS = {  # of rows, in the order of the table
     "binary": "yes-or-no loss",
     "mixed": "every batch mixed, yes-or-no loss",
     "long": "four times the epochs",
-    "wide-128-long": "four times the epochs and bytes, 128 mels",
+    "wide-128-long": "four times the epochs and bytes, that pool, 128 mels",
     "mixed-long": "every batch mixed, four times the epochs",
     "tuned": "mean of three fine-tunings",
     "front-end": "answers of a network with another front end",
