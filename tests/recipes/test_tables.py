@@ -1,5 +1,6 @@
 """The pages' tables are those that the recipes make of the results that are kept."""
 
+import json
 import os
 import subprocess
 import sys
@@ -66,3 +67,39 @@ def test_a_table_is_that_of_its_results(page: str, name: str) -> None:
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     shown = (ROOT / page).read_text("utf-8").split(begin)[1].split(end)[0]
     assert shown.strip() == done.stdout.strip()
+
+
+def gather(folder: Path, out: Path, *keep: str) -> list[str]:
+    """Collect a folder's folds as `folds.sh` does; the folds that OUT then has."""
+    told = (
+        "import sys, tables; tables._macs_per_s = lambda folder: 1; tables.main(sys.argv[1:])",
+        *("folds", str(folder), str(out), *keep),
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "recipes")}
+    subprocess.run([sys.executable, "-c", *told], env=environment, check=True)
+    return [fold for fold in "12345" if has(out, fold)]
+
+
+def has(out: Path, *folds: str) -> bool:
+    command = [sys.executable, ROOT / "recipes/tables.py", "has", out, *folds]
+    return subprocess.run(command).returncode == 0
+
+
+def evaluated(folder: Path, fold: str) -> Path:
+    """A run folder with the evaluations of one fold."""
+    for variant in ("torch", "float16.tflite", "float16.onnx", "int8.tflite", "int8.onnx"):
+        found = folder / f"fold{fold}/evaluations" / variant
+        found.mkdir(parents=True)
+        (found / "metrics.json").write_text('{"accuracy": 0.5}')
+        (found / "predictions.csv").write_text("path,predicted\na.wav,dog\n")
+    return folder
+
+
+def test_folds_gather_from_several_places(tmp_path: Path) -> None:
+    out = tmp_path / "unfinished.json"
+    assert not has(out, "2")
+    assert gather(evaluated(tmp_path / "here", "2"), out, "keep") == ["2"]
+    assert gather(evaluated(tmp_path / "there", "1"), out, "keep") == ["1", "2"]
+    assert has(out, "1", "2") and not has(out, "1", "2", "3")
+    assert list(json.loads(out.read_text())["folds"]) == ["1", "2"]
+    assert gather(tmp_path / "there", out) == ["1"]
