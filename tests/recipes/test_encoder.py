@@ -17,10 +17,12 @@ import table
 from keep import keep
 from quantise import file_bytes, front_end_of, with_one_scale
 from student import Average, Checkpoint, Student
+from train import settings_of
 from windows import Answer, Ring
 
 from edge_asc.graph.fold import fold
 from edge_asc.graph.trace import trace
+from edge_asc.models.compact import CompactAMFM
 from edge_asc.quantize import qat
 
 FLOAT32_LOG = 2e-3  # spectra in float32 against the front end's float64, in a logarithm
@@ -178,6 +180,21 @@ def test_an_embedding_takes_any_length() -> None:
     student = Student({"channels": [8, 8, 12, 10]}, 5, torch.zeros(64), torch.ones(64)).eval()
     assert student.embed(mels).shape == student.embed(mels[..., :50]).shape == (2, 20)
     assert student(mels).shape == (2, 5)
+
+
+def test_a_student_may_have_the_layers_of_a_compact_network() -> None:
+    """Its embedding is what the network's last layer reads."""
+    chosen = settings_of(
+        ["model.name=compact", "model.channels=8,8,12", "model.stem_kernel=7", "model.pool=salient"]
+    ).model
+    student = Student(chosen, 3, torch.zeros(64), torch.ones(64)).eval()
+    options = {key: value for key, value in chosen.items() if key != "name"}
+    network = CompactAMFM(5, **options).eval()
+    network.trunk.load_state_dict(student.encoder.trunk.state_dict())
+    raw = torch.randn(2, 1, 64, 96)
+    with torch.no_grad():
+        (logits,) = network(raw)
+        torch.testing.assert_close(network.scene(student.embed(raw)), logits)
 
 
 def test_embeddings_get_one_scale_and_nothing_else_changes() -> None:
