@@ -41,8 +41,8 @@ class SlimTrunk(nn.Module):
     """Two strided units, then slim blocks: `[B, 1, M, F] -> [B, C, M / 8, F / 8]` at the last.
 
     `channels`: of the two units, then of each block; a 2x2 max pool follows the first block. The
-    blocks behind it have attention, where a map is small and one gate is cheap. `frame_stride`: of the
-    first unit along frames; 4 instead of 2 is half the work and maps of half the size.
+    blocks behind it have attention, where a map is small and one gate is cheap. `frame_stride`: of
+    the first unit along frames; 4 instead of 2 is half the work and maps of half the size.
     """
 
     def __init__(
