@@ -21,8 +21,13 @@ mkdir -p "$work" "$artifacts"
 collected=$artifacts/results.json
 [ -z "${KEEP:-}" ] || collected=$artifacts/unfinished.json
 
+kept() { # FOLD
+    [ -n "${KEEP:-}" ] && { python "$here/tables.py" has "$collected" "$1" ||
+        python "$here/tables.py" has "$artifacts/results.json" "$1"; }
+}
+
 for fold in $folds; do
-    [ -z "${KEEP:-}" ] || ! python "$here/tables.py" has "$collected" "$fold" || continue
+    ! kept "$fold" || continue
     run=$work/fold$fold
     [ "$fold" != all ] || run=$work/all
     held_out="--fold $fold"
@@ -56,9 +61,11 @@ for fold in $folds; do
     done
     [ -f "$run/evaluations/torch/metrics.json" ] ||
         edge-asc evaluate "$run" --data "$data" --fold "$fold" --out "$run/evaluations/torch"
+    [ -z "${KEEP:-}" ] || python "$here/tables.py" folds "$work" "$collected" keep
 done
 
-[ -z "$(ls -d "$work"/fold*/evaluations 2>/dev/null)" ] ||
-    python "$here/tables.py" folds "$work" "$collected" ${KEEP:+keep}
-[ -z "${KEEP:-}" ] || ! python "$here/tables.py" has "$collected" 1 2 3 4 5 ||
-    mv "$collected" "$artifacts/results.json"
+if [ -n "${KEEP:-}" ]; then
+    ! python "$here/tables.py" has "$collected" 1 2 3 4 5 || mv "$collected" "$artifacts/results.json"
+elif [ -n "$(ls -d "$work"/fold*/evaluations 2>/dev/null)" ]; then
+    python "$here/tables.py" folds "$work" "$collected"
+fi

@@ -114,17 +114,26 @@ two() { # FOLD SEED
 
 # A network that YAMNet taught, begun from which another learns. A third as long as the encoder of
 # `teach`, and without ESC-10's sounds.
-listen() { # NAME [SETTING...]
-    name=$1
-    shift
-    [ ! -f "$work/$name.tflite" ] || return 0
-    PYTHONPATH=$here python "$here/encoder/train.py" "$work/$name-run" --eager --processes 1 \
-        --data "$(dirname "$data")" --models "${MODELS:?row $name: where are the files of YAMNet?}" \
-        --windows 400000 --decay 200000 --judge-s 1e9 --set batch=64 --set "shares=0.7,0,0.3" "$@"
-    PYTHONPATH=$here python "$here/encoder/quantise.py" "$work/$name-run" \
-        "$work/$name-run/embedding.tflite" --windows 32000 --threads 1 ${PLAIN:+--plain}
-    python "$here/means.py" encoder "$work/$name-run/embedding.tflite" "$work/$name.tflite"
-}
+listen() ( # ROW
+    run=$work/$1-run own= plain=
+    [ ! -f "$work/$1.tflite" ] || exit 0
+    case $1 in
+    encoder-lite) own="--set model.channels=12,24,48,96,96,96,96 --set model.frame_stride=4" ;;
+    encoder-ram256k)
+        own="--set model.name=compact --set model.stem_kernel=7 --set model.stem_stride=4"
+        own="$own --set model.channels=16,16,32,48,52 --set model.pool=salient"
+        plain=--plain
+        ;;
+    esac
+    export PYTHONPATH="$here"
+    # shellcheck disable=SC2086
+    python "$here/encoder/train.py" "$run" --eager --processes 1 --data "$(dirname "$data")" \
+        --models "${MODELS:?row $1: where are the files of YAMNet?}" --windows 400000 \
+        --decay 200000 --judge-s 1e9 --set batch=64 --set "shares=0.7,0,0.3" $own
+    # shellcheck disable=SC2086
+    python "$here/encoder/quantise.py" "$run" "$run/embedding.tflite" --windows 32000 --threads 1 $plain
+    python "$here/means.py" encoder "$run/embedding.tflite" "$work/$1.tflite"
+)
 
 # Two networks of another seed each and of half the bytes, their logits' mean.
 halves() { # FOLD SEED
@@ -153,17 +162,7 @@ for row in $rows; do
             tuned) tune "$fold" "$seed" ;;
             two) two "$fold" "$seed" ;;
             encoder | encoder-lite | encoder-ram256k)
-                case $row in
-                encoder) listen "$row" ;;
-                encoder-lite)
-                    listen "$row" --set model.channels=12,24,48,96,96,96,96 --set model.frame_stride=4
-                    ;;
-                *)
-                    PLAIN=yes listen "$row" --set model.name=compact --set model.stem_kernel=7 \
-                        --set model.stem_stride=4 --set model.channels=16,16,32,48,52 \
-                        --set model.pool=salient
-                    ;;
-                esac
+                listen "$row"
                 [ -f "$work/$row/fold$fold-seed$seed/weights.pt" ] || edge-asc train encoder-base \
                     --data "$inner" --fold "$fold" --seed "$seed" --out "$work/$row" \
                     --name "fold$fold-seed$seed" --resume \

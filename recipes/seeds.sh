@@ -2,6 +2,7 @@
 # How far results move with the seed: networks of ESC-10 begun from others, five folds each.
 # Usage: recipes/seeds.sh DATA [SEED...]     DATA: ESC-10; after recipes/esc10.sh, which is seed 0
 # The 16k networks learn from those of 32k of the same seed. SIZES="128k 32k" some sizes alone.
+# Prints a table for each, and fills those that RESULTS.md has.
 # Goes on where it was interrupted, see recipes/folds.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,5 +25,6 @@ for size in ${SIZES:-128k 128k-ram256k 64k 32k 16k}; do
             echo "$(basename "$(dirname "$path")") $path"
         done) >"$table"
     cat "$table"
-    python "$here/tables.py" fill "$here/../RESULTS.md" "esc10-seeds-$size" <"$table"
+    ! grep -q "esc10-seeds-$size:begin" "$here/../RESULTS.md" ||
+        python "$here/tables.py" fill "$here/../RESULTS.md" "esc10-seeds-$size" <"$table"
 done
