@@ -7,7 +7,7 @@ its ops after nodes and the way back from a trained module to the graph is a tab
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,15 +22,29 @@ def module_name(index: int) -> str:
     return f"n{index}"
 
 
+class Rounding(torch.autograd.Function):
+    """`torch.fake_quantize_per_tensor_affine` to int8: the same numbers in a third of the time."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float, zero_point: int) -> Tensor:
+        """Round to the nearest of the grid's 256 numbers."""
+        steps = (x * float(np.float32(1) / np.float32(scale))).round_()
+        kept = steps.clamp(-128 - zero_point, 127 - zero_point)
+        ctx.save_for_backward(kept == steps)
+        return kept.mul_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        """Let the gradient pass inside the grid's range."""
+        (inside,) = ctx.saved_tensors
+        return gradient * inside, None, None
+
+
 def fake_quantise(x: Tensor, grid: Grid) -> Tensor:
     """Round to the grid's 256 numbers; gradients pass inside its range."""
     if x.is_meta:  # counted, not computed
         return x
-    if not (x.requires_grad and torch.is_grad_enabled()):  # the same numbers three times as fast
-        low, high = -128 - grid.zero_point, 127 - grid.zero_point
-        per_step = float(np.float32(1) / np.float32(grid.scale))
-        return (x * per_step).round_().clamp_(low, high).mul_(grid.scale)
-    return torch.fake_quantize_per_tensor_affine(x, grid.scale, grid.zero_point, -128, 127)
+    return cast(Tensor, Rounding.apply(x, grid.scale, grid.zero_point))
 
 
 class GraphNetwork(nn.Module):

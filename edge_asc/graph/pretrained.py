@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from edge_asc.graph.graph import Graph, Node
 from edge_asc.graph.network import GraphNetwork, as_float
-from edge_asc.graph.trunk import SCENE, read_trunk
+from edge_asc.graph.trunk import SCENE, read_trunk, without_length
 from edge_asc.runtime.zoo.models import model_path
 
 ABSTRACT = "abstract"
@@ -28,17 +28,20 @@ class Pretrained(nn.Module):
         n_abstract: logits of the second head; 0: none.
         base: a name of the zoo, or an int8 .tflite file of ours; of a classifier's the last layer
             is taken off.
+        unit_length: whether embeddings keep the length 1 that the base gives them. Without that
+            operation every operator of the file is one that an Ethos-U computes.
 
     Raises:
         ValueError: the file cannot be built upon.
         OSError: there is no such file.
     """
 
-    def __init__(self, n_scenes: int, n_abstract: int, base: str) -> None:
+    def __init__(self, n_scenes: int, n_abstract: int, base: str, unit_length: bool = True) -> None:
         super().__init__()
         trunk = read_trunk(model_path(Path(base)))
-        self.encoder = GraphNetwork(as_float(trunk.graph))
-        last = trunk.graph.producer(trunk.value)
+        graph = trunk.graph if unit_length else without_length(trunk.graph)
+        self.encoder = GraphNetwork(as_float(graph))
+        last = graph.producer(graph.outputs[SCENE])
         self.factor = trunk.size**0.5 if last and last.op == "l2_normalise" else 1.0
         self.scene = nn.Linear(trunk.size, n_scenes)
         self.abstract = nn.Linear(trunk.size, n_abstract) if n_abstract else None

@@ -73,6 +73,20 @@ def without_head(graph: Graph, name: str = "model") -> Graph:
     before = graph.producer(value)
     if before is not None and before.op == "flatten" and graph.has_fixed_length():
         raise ValueError(f"{name}: its last layer reads mels and frames; it takes one length alone")
+    return _ending_with(graph, value)
+
+
+def without_length(graph: Graph) -> Graph:
+    """An encoder's graph without the division of its embeddings by their length, if it has one."""
+    last = graph.producer(graph.outputs[SCENE])
+    if last is None or last.op != "l2_normalise":
+        return graph
+    (value,) = last.inputs
+    return _ending_with(graph, value)
+
+
+def _ending_with(graph: Graph, value: str) -> Graph:
+    """The part of a graph that a value needs, with that value as its output."""
     kept = _upstream(graph, value)
     used = {v for node in kept for v in (*node.inputs, *node.outputs)}
     grids = {v: grid for v, grid in graph.grids.items() if v in used}

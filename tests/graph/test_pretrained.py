@@ -100,6 +100,24 @@ def as_weights(node) -> np.ndarray:
     return node.tensors["weight"] * scale.reshape(-1, *[1] * (node.tensors["weight"].ndim - 1))
 
 
+@torch.no_grad()
+def test_without_unit_length_the_direction_is_the_same_and_the_operation_gone() -> None:
+    """Each number of an embedding is half a step away at most; dividing halves no error."""
+    free = build("pretrained", {"base": "encoder", "unit_length": False}, n_scenes=3).eval()
+    assert isinstance(free, Pretrained) and free.factor == 1
+    x = features()
+    (long,), (unit,) = free.encoder(x), network().encoder(x)
+    lengths = long.norm(dim=1, keepdim=True)
+    assert float((lengths - 1).abs().min()) > 1
+    torch.testing.assert_close(long / lengths, unit, rtol=0, atol=STEP / 2 + SAME)
+    graph = trace(free, N_MELS)
+    assert "l2_normalise" not in {node.op for node in graph.nodes}
+    frozen = qat.freeze(qat.prepare(GraphNetwork(graph).eval(), [x]))
+    assert frozen.grids.keys() == {
+        value for node in frozen.nodes for value in (*node.inputs, *node.outputs)
+    }
+
+
 @pytest.mark.parametrize("write", [to_tflite, to_onnx])
 def test_no_float_file_is_written_that_lacks_the_roundings(write) -> None:
     with pytest.raises(ValueError, match="has int8 files alone"):
@@ -116,7 +134,16 @@ def test_a_float_graph_of_a_quantised_one_has_its_numbers() -> None:
 
 
 @pytest.mark.parametrize("grid", [Grid(0.03, -53), Grid(1 / 128, 0), Grid(0.25, -128)])
-def test_rounding_is_the_same_with_and_without_gradients(grid: Grid) -> None:
+def test_rounding_is_torchs_own_and_so_are_its_gradients(grid: Grid) -> None:
     halves = torch.arange(-400, 400) * grid.scale / 2
     x = torch.cat([halves, 40 * torch.randn(10_000)])
-    assert torch.equal(fake_quantise(x, grid), fake_quantise(x.clone().requires_grad_(), grid))
+    ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    torchs = torch.fake_quantize_per_tensor_affine
+    rounded = fake_quantise(ours, grid), torchs(theirs, grid.scale, grid.zero_point, -128, 127)
+    assert torch.equal(*rounded)
+    gradient = torch.randn_like(x)
+    for y in rounded:
+        y.backward(gradient)
+    assert ours.grad is not None and theirs.grad is not None
+    assert torch.equal(ours.grad, theirs.grad)
+    assert torch.equal(fake_quantise(x, grid), rounded[0].detach())

@@ -23,6 +23,7 @@ from edge_asc.graph.graph import (
 from edge_asc.graph.integers import quantise_node
 from edge_asc.graph.network import GraphNetwork
 from edge_asc.quantize import qat
+from edge_asc.quantize.nncf_setup import TorchKernels, grid
 from edge_asc.quantize.ranges import measure_ranges
 from networks import CASES, Case, quantised
 
@@ -116,6 +117,18 @@ def test_nncf_sends_nothing() -> None:
         [sys.executable, "-c", TELEMETRY], env=environment, capture_output=True, text=True
     )
     assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.parametrize("levels", [15, 128, 256])
+@pytest.mark.parametrize("scale", [0.01, 0.0371, 1e-3])
+def test_rounding_is_that_of_torchs_own_kernel(levels: int, scale: float) -> None:
+    """To the bit, halves of a step and what lies outside the range among them."""
+    low = torch.tensor([-scale * (levels // 3)])
+    span = torch.tensor([scale * (levels - 1)])
+    x = torch.cat([torch.arange(-2 * levels, 2 * levels) * scale / 2, torch.randn(10_000)])
+    step, zero_point = grid(low, span, levels)
+    torchs = torch.fake_quantize_per_tensor_affine(x, step, zero_point, 0, levels - 1)
+    assert torch.equal(TorchKernels.Quantize_forward(x, low, span, levels), torchs)
 
 
 def test_ranges_ignore_what_a_maximum_throws_away() -> None:
