@@ -1,7 +1,7 @@
 """NNCF, imported so that it neither sends telemetry nor compiles anything.
 
 Left alone, NNCF 3.4 reports its use over the network, and compiles C++ kernels on first use with a
-time limit; an aborted build leaves a lock that hangs every later run. A few functions of torch's own
+time limit; an aborted build leaves a lock that hangs every later run. A few functions of torch
 compute the same numbers where NNCF's eager reference needs a dozen passes.
 """
 

@@ -51,9 +51,13 @@ for fold in $folds; do
     [ -n "$(ls "$run"/export/*-int8.onnx 2>/dev/null)" ] ||
         edge-asc export "$run" --int8 --format onnx --rule edge-128k
     [ "$fold" != all ] || continue
-    [ -n "$(ls "$run"/export/*-float16.onnx 2>/dev/null)" ] ||
-        edge-asc export "$run" --fp16 --format all --no-enforce # twice the int8 file's size
-    for variant in float16.tflite float16.onnx int8.tflite int8.onnx; do
+    variants="int8.tflite int8.onnx"
+    if [ ! -f "$run/base.tflite" ]; then # behind an encoder there are int8 files alone
+        variants="float16.tflite float16.onnx $variants"
+        [ -n "$(ls "$run"/export/*-float16.onnx 2>/dev/null)" ] ||
+            edge-asc export "$run" --fp16 --format all --no-enforce # twice the int8 file's size
+    fi
+    for variant in $variants; do
         file=$artifacts/fold$fold-$variant
         cp "$run"/export/*-"$variant" "$file"
         [ -f "$run/evaluations/$variant/metrics.json" ] || edge-asc evaluate "$file" \

@@ -112,13 +112,13 @@ two() { # FOLD SEED
     edge-asc join "$work/base/fold$1-seed$2" "$work/base/fold$1-seed$next" --out "$run"
 }
 
-# A network that YAMNet taught, begun from which another learns. A third as long as the encoder of
-# `teach`, and without ESC-10's sounds.
+# A network that YAMNet taught, begun from which another learns. encoder-lite is of the shape of the
+# encoder that comes along, and learns a third as long.
 listen() ( # ROW
     run=$work/$1-run own= plain=
     [ ! -f "$work/$1.tflite" ] || exit 0
     case $1 in
-    encoder-lite) own="--set model.channels=12,24,48,96,96,96,96 --set model.frame_stride=4" ;;
+    encoder) own="--set model.channels=16,24,48,96,96,96,96 --set model.frame_stride=2" ;;
     encoder-ram256k)
         own="--set model.name=compact --set model.stem_kernel=7 --set model.stem_stride=4"
         own="$own --set model.channels=16,16,32,48,52 --set model.pool=salient"
@@ -129,7 +129,7 @@ listen() ( # ROW
     # shellcheck disable=SC2086
     python "$here/encoder/train.py" "$run" --eager --processes 1 --data "$(dirname "$data")" \
         --models "${MODELS:?row $1: where are the files of YAMNet?}" --windows 400000 \
-        --decay 200000 --judge-s 1e9 --set batch=64 --set "shares=0.7,0,0.3" $own
+        --decay 200000 --judge-s 1e9 --set batch=64 $own
     # shellcheck disable=SC2086
     python "$here/encoder/quantise.py" "$run" "$run/embedding.tflite" --windows 32000 --threads 1 $plain
     python "$here/means.py" encoder "$run/embedding.tflite" "$work/$1.tflite"

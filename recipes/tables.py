@@ -65,11 +65,17 @@ def folds(folder: Path, out: Path, keep: str = "") -> None:
             for variant in VARIANTS
             if (fold / "evaluations" / variant / "metrics.json").is_file()
         }
-        if len(rows) == len(VARIANTS):
+        if rows.keys() == _wanted(fold):
             rows["agreement"] = _agreement(fold / "evaluations", "int8.tflite", "int8.onnx")
             found[fold.name.removeprefix("fold")] = rows
     in_order = dict(sorted(found.items()))
     write_json(out, {"made": made(), "macs_per_s": _macs_per_s(folder), "folds": in_order})
+
+
+def _wanted(run: Path) -> set[str]:
+    """Which evaluations a run should have: behind an encoder there are int8 files alone."""
+    int8_alone = (run / "base.tflite").is_file()
+    return {name for name in VARIANTS if not (int8_alone and name.startswith("float16"))}
 
 
 def has(path: Path, wanted: Sequence[str]) -> None:
@@ -129,7 +135,9 @@ def results(path: Path) -> None:
         raise SystemExit(f"{path}: no fold is complete yet")
     rows = []
     for variant, name in VARIANTS.items():
-        per_fold = [fold[variant] for fold in collected["folds"].values()]
+        per_fold = [fold[variant] for fold in collected["folds"].values() if variant in fold]
+        if not per_fold:
+            continue
         accuracies = [100 * figures["accuracy"] for figures in per_fold]
         sizes = {figures["file_bytes"] for figures in per_fold if "file_bytes" in figures}
         times = [f["window_latency_ms"] for f in per_fold if "window_latency_ms" in f]

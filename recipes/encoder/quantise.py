@@ -37,7 +37,7 @@ CALIBRATION_BATCHES = 8
 PARITY_WINDOWS = 32
 AVERAGE = 0.99
 EVERY = 50  # steps between two lines
-LICENCE = "ambience and ESC-10 (CC0, CC BY), teacher YAMNet (Apache-2.0)"
+LICENCE = "ambience (CC0, CC BY), computed sounds; teacher YAMNet (Apache-2.0)"
 
 
 class Windows:
