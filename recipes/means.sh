@@ -4,7 +4,8 @@
 # in turn, and the figures are of these clips.
 # Usage: recipes/means.sh ESC-10 [ROW...]     rows: see settings below
 # MODELS=DIR for the rows yamnet and encoder*, which know more than these clips: the folder with YAMNet's
-# files; for encoder*, beside ESC-10 lie ambience/ to learn from and esc50/ to see how that goes.
+# files; for encoder*, beside ESC-10 lie ambience/ to learn from and esc50/ to see how that goes. Rows
+# behind* begin with the encoder that comes along.
 # SEEDS, FOLDS and EPOCHS change the defaults. Goes on where it was interrupted. What each network
 # answered lies in recipes/artifacts/means; a network whose answers are there is not trained again.
 # Rows may run side by side, each with OMP_NUM_THREADS=1.
@@ -62,6 +63,27 @@ mels() { # COUNT
 mels_128() { # CHANNELS [POOL]
     mels 128
     options ",pool=\"${2:-salient}\"" "$1"
+}
+
+# Training behind the encoder that comes along: as encoder-base, longer, with all that esc10/128k does
+# to clips, with mixtures too, and with embeddings as long as they are.
+behind() { # ROW
+    case $1 in
+    behind) ;;
+    behind-long) echo "--set train.epochs=100" ;;
+    behind-far)
+        behind behind-long
+        echo "--set data.speeds=[0.8,0.9,1.0,1.1,1.25] --set data.microphones=8"
+        echo "--set augment.response_db=6 --set augment.noise_probability=0.5"
+        ;;
+    behind-mixed)
+        behind behind-far
+        echo "--set augment.mixup_alpha=0.4 --set augment.frequency_masks=2 --set augment.time_masks=2"
+        echo "--set augment.frequency_mask_mels=8 --set augment.time_mask_frames=40"
+        ;;
+    behind-free) behind behind-far && echo "--set model.options.unit_length=false" ;;
+    *) echo "no row $1" >&2 && exit 2 ;;
+    esac
 }
 
 train() ( # ROW FOLD SEED [OPTION...]
@@ -167,6 +189,13 @@ for row in $rows; do
                     --data "$inner" --fold "$fold" --seed "$seed" --out "$work/$row" \
                     --name "fold$fold-seed$seed" --resume \
                     --set "model.options={base=\"$work/$row.tflite\"}"
+                ;;
+            behind*)
+                own=$(behind "$row")
+                # shellcheck disable=SC2086
+                [ -f "$work/$row/fold$fold-seed$seed/weights.pt" ] || edge-asc train encoder-base \
+                    --data "$inner" --fold "$fold" --seed "$seed" --out "$work/$row" \
+                    --name "fold$fold-seed$seed" --resume $own
                 ;;
             int8 | int4 | two-int4)
                 float=$row-float
