@@ -19,6 +19,8 @@ work=$here/out/$name
 artifacts=$here/artifacts/$name
 mkdir -p "$work" "$artifacts"
 collected=$artifacts/results.json
+compile=true
+case $preset in *encoder*) compile=false ;; esac # behind an encoder that gains nothing
 [ -z "${KEEP:-}" ] || collected=$artifacts/unfinished.json
 
 kept() { # FOLD
@@ -40,7 +42,7 @@ for fold in $folds; do
     # processor has.
     # shellcheck disable=SC2086
     [ -f "$run/weights.pt" ] || edge-asc train "$preset" --data "$data" $held_out --out "$work" \
-        --name "$(basename "$run")" --resume --set data.val_fraction=0 --set train.compile=true \
+        --name "$(basename "$run")" --resume --set data.val_fraction=0 --set train.compile=$compile \
         --set train.precision=float32 $teachers ${TRAIN:-}
     # Its own answers before rounding teach a network that is rounded.
     # shellcheck disable=SC2086

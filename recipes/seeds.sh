@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 data=${1:?usage: recipes/seeds.sh DATA [SEED...]}
 shift
 
-for size in ${SIZES:-128k 128k-ram256k 64k 32k 16k}; do
+for size in ${SIZES:-128k 128k-ram256k encoder 64k 32k 16k}; do
     name=esc10/$size
     [ "$size" != 128k ] || name=esc10
     for seed in ${*:-1 2}; do
