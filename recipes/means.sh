@@ -65,14 +65,13 @@ mels_128() { # CHANNELS [POOL]
     options ",pool=\"${2:-salient}\"" "$1"
 }
 
-# Training behind the encoder that comes along: as encoder-base, longer, with all that esc10/128k does
-# to clips, with mixtures too, and with embeddings as long as they are.
+# Training behind the encoder that comes along: as encoder-base; longer, with all that esc10/128k does to
+# recordings; that with mixtures and masks, too; or with embeddings as long as they are.
 behind() { # ROW
     case $1 in
     behind) ;;
-    behind-long) echo "--set train.epochs=100" ;;
     behind-far)
-        behind behind-long
+        echo "--set train.epochs=50"
         echo "--set data.speeds=[0.8,0.9,1.0,1.1,1.25] --set data.microphones=8"
         echo "--set augment.response_db=6 --set augment.noise_probability=0.5"
         ;;
