@@ -1,7 +1,7 @@
 #!/bin/sh
 # ESC-10 by its official five folds, from int8 files of at most 128, 64, 32 and 16 thousand bytes.
-# 128k-ram256k keeps within 256,000 bytes of memory as well, and so does encoder, which begins with
-# what YAMNet taught.
+# 128k-ram256k keeps within 256,000 bytes of memory as well, and so does encoder (preset
+# encoder-base), which begins with what YAMNet taught.
 # Usage: recipes/esc10.sh DATA [FOLD...]     DATA: folder of ESC-10 with meta.csv and audio/ (44.1 kHz)
 # The 16k networks learn from those of 32k. SIZES="128k 32k" some sizes alone; 128k-relative is one too.
 # Goes on where it was interrupted, see recipes/folds.sh.
@@ -12,10 +12,11 @@ shift
 results=$here/artifacts/esc10
 
 for size in ${SIZES:-128k 128k-ram256k encoder 64k 32k 16k}; do
-    name=esc10/$size
+    name=esc10/$size preset=esc10/$size
     [ "$size" != 128k ] || name=esc10
+    [ "$size" != encoder ] || preset=encoder-base
     [ "$size" != 16k ] || export TEACHERS=esc10/32k
-    "$here/folds.sh" "$name" "$data" "esc10/$size" "$@"
+    "$here/folds.sh" "$name" "$data" "$preset" "$@"
 done
 
 for page in RESULTS.md README.md; do

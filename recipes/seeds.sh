@@ -10,13 +10,14 @@ data=${1:?usage: recipes/seeds.sh DATA [SEED...]}
 shift
 
 for size in ${SIZES:-128k 128k-ram256k encoder 64k 32k 16k}; do
-    name=esc10/$size
+    name=esc10/$size preset=esc10/$size
     [ "$size" != 128k ] || name=esc10
+    [ "$size" != encoder ] || preset=encoder-base
     for seed in ${*:-1 2}; do
         teachers=
         [ "$size" != 16k ] || teachers=esc10/32k/seeds/$seed
         TRAIN="--seed $seed" TEACHERS=$teachers \
-            "$here/folds.sh" "$name/seeds/$seed" "$data" "esc10/$size"
+            "$here/folds.sh" "$name/seeds/$seed" "$data" "$preset"
     done
     results=$here/artifacts/$name
     table=$here/out/$name/seeds.md

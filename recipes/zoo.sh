@@ -23,9 +23,10 @@ for size in ${*:-encoder 128k 128k-relative 32k taught}; do
             "$here/out/zoo/esc10-taught" "$here/artifacts/teach/esc10.json" "$free" "$zoo"
         continue
     fi
-    name=esc10/$size default=
+    name=esc10/$size preset=esc10/$size default=
     [ "$size" != 128k ] || name=esc10 default=--default
-    "$here/folds.sh" "$name" "$free" "esc10/$size" all
+    [ "$size" != encoder ] || preset=encoder-base
+    "$here/folds.sh" "$name" "$free" "$preset" all
     all=$here/out/$name/all
     from=
     for fold in 1 2 3 4 5; do
