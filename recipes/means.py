@@ -51,7 +51,7 @@ WORDS = {  # of rows, in the order of the table
     "encoder": "outside knowledge: begun from an encoder that YAMNet taught",
     "encoder-lite": "the same, an encoder of half the work and memory",
     "encoder-ram256k": "the same, an encoder of `esc10/128k-ram256k`'s layers",
-    "behind": "begun from the encoder that comes along, as `encoder-base` says",
+    "behind": "outside knowledge: begun from `encoder-lite`, which comes along (`encoder-base`)",
     "behind-far": "that, 50 epochs, clips at five speeds, through eight microphones, in noise",
     "behind-mixed": "that, mixtures and masks",
     "behind-free": "that without mixtures, embeddings as long as they are",

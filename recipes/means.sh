@@ -5,7 +5,7 @@
 # Usage: recipes/means.sh ESC-10 [ROW...]     rows: see settings below
 # MODELS=DIR for the rows yamnet and encoder*, which know more than these clips: the folder with YAMNet's
 # files; for encoder*, beside ESC-10 lie ambience/ to learn from and esc50/ to see how that goes. Rows
-# behind* begin with the encoder that comes along.
+# behind* begin with encoder-lite, which comes along.
 # SEEDS, FOLDS and EPOCHS change the defaults. Goes on where it was interrupted. What each network
 # answered lies in recipes/artifacts/means; a network whose answers are there is not trained again.
 # Rows may run side by side, each with OMP_NUM_THREADS=1.
@@ -65,7 +65,7 @@ mels_128() { # CHANNELS [POOL]
     options ",pool=\"${2:-salient}\"" "$1"
 }
 
-# Training behind the encoder that comes along: as encoder-base; longer, with all that esc10/128k does to
+# Training behind encoder-lite, as it comes along: as encoder-base; longer, with all that esc10/128k does to
 # recordings; that with mixtures and masks, too; or with embeddings as long as they are.
 behind() { # ROW
     case $1 in
@@ -133,13 +133,13 @@ two() { # FOLD SEED
     edge-asc join "$work/base/fold$1-seed$2" "$work/base/fold$1-seed$next" --out "$run"
 }
 
-# A network that YAMNet taught, begun from which another learns. encoder-lite is of the shape of the
-# encoder that comes along, and learns a third as long.
+# A network that YAMNet taught, begun from which another learns. A third as long as the encoder of
+# `teach`, and without ESC-10's sounds.
 listen() ( # ROW
     run=$work/$1-run own= plain=
     [ ! -f "$work/$1.tflite" ] || exit 0
     case $1 in
-    encoder) own="--set model.channels=16,24,48,96,96,96,96 --set model.frame_stride=2" ;;
+    encoder-lite) own="--set model.channels=12,24,48,96,96,96,96 --set model.frame_stride=4" ;;
     encoder-ram256k)
         own="--set model.name=compact --set model.stem_kernel=7 --set model.stem_stride=4"
         own="$own --set model.channels=16,16,32,48,52 --set model.pool=salient"
@@ -150,7 +150,7 @@ listen() ( # ROW
     # shellcheck disable=SC2086
     python "$here/encoder/train.py" "$run" --eager --processes 1 --data "$(dirname "$data")" \
         --models "${MODELS:?row $1: where are the files of YAMNet?}" --windows 400000 \
-        --decay 200000 --judge-s 1e9 --set batch=64 $own
+        --decay 200000 --judge-s 1e9 --set batch=64 --set "shares=0.7,0,0.3" $own
     # shellcheck disable=SC2086
     python "$here/encoder/quantise.py" "$run" "$run/embedding.tflite" --windows 32000 --threads 1 $plain
     python "$here/means.py" encoder "$run/embedding.tflite" "$work/$1.tflite"

@@ -1,4 +1,4 @@
-"""What each part of an encoder's lesson is worth: short trainings that differ in one thing.
+"""What each part of the encoder's lesson is worth: short trainings that differ in one thing.
 
     ablation.py OUT RESULTS.json --data DATA --models MODELS [--windows N] [--seeds 0 1] [NAME ...]
 
@@ -22,15 +22,8 @@ from tables import made, made_line, markdown
 
 from edge_asc.files import write_json
 
-# The lesson and network of the encoder that came before: twice the frames, and ESC-10 heard.
-COMMON = [
-    "batch=64",
-    "model.channels=16,24,48,96,96,96,96",
-    "model.frame_stride=2",
-    "shares=0.5,0.3,0.2",
-]
 VARIANTS: dict[str, list[str]] = {
-    "as the encoder before": [],
+    "as in the recipe": [],
     "teacher YAMNet-256 alone": ["answers=64,0"],
     "teacher YAMNet alone": ["answers=0,128"],
     "half of the teachers' components": ["answers=32,64"],
@@ -50,7 +43,7 @@ def train(args: argparse.Namespace, name: str, seed: int) -> dict[str, float]:
                "--data", str(args.data), "--models", str(args.models), "--processes", "1",
                "--port", str(args.port), "--judge-s", "1e9",
                "--windows", str(args.windows), "--decay", str(args.windows // 2)]  # fmt: skip
-    for pair in [*COMMON, f"seed={seed}", *VARIANTS[name]]:
+    for pair in ["batch=64", f"seed={seed}", *VARIANTS[name]]:
         command += ["--set", pair]
     subprocess.run(command, check=True, stdout=sys.stderr)
     with (out / "table.csv").open() as file:

@@ -1,6 +1,6 @@
 """The taught encoder as an int8 file: its grids learn from the same answers of the teachers.
 
-    quantise.py OUT FILE.tflite [--windows N] [--rate R]
+    quantise.py OUT FILE.tflite [--windows N] [--rate R] [--name NAME]
 
 OUT is a folder of train.py. The windows come from its rings. In the file the embedding has length
 1, which the regression does not ask for: heads learn more from its direction alone (RESULTS.md).
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sounds import Mixing
 from spectra import FRONT_END, RATE_HZ, WINDOW_FRAMES, WINDOW_SAMPLES
 from student import Average, Checkpoint, Student
 from torch import Tensor, nn
@@ -37,7 +38,6 @@ CALIBRATION_BATCHES = 8
 PARITY_WINDOWS = 32
 AVERAGE = 0.99
 EVERY = 50  # steps between two lines
-LICENCE = "ambience (CC0, CC BY), computed sounds; teacher YAMNet (Apache-2.0)"
 
 
 class Windows:
@@ -108,17 +108,20 @@ def with_one_scale(graph: Graph) -> Graph:
     return graph
 
 
-def file_bytes(graph: Graph, front_end: FrontEnd, seen: int) -> bytes:
+def file_bytes(graph: Graph, front_end: FrontEnd, kept: Checkpoint, name: str = "encoder") -> bytes:
     """The model file; its output `scene` is the embedding, number by number."""
+    _, of_esc10, _ = kept.settings.get("shares", Mixing.shares)
+    heard = "ambience and ESC-10" if of_esc10 else "ambience"
     size = graph.shapes(WINDOW_FRAMES)[graph.outputs["scene"]][0]
     made = provenance()
     metadata = Metadata(
-        name="encoder",
+        name=name,
         labels=[f"e{number}" for number in range(size)],
         frontend=front_end.to_dict(),
         clip_s=WINDOW_SAMPLES / RATE_HZ,
         precision="int8",
-        provenance={"windows": seen, "data_licence": LICENCE, "date": made.get("date"),
+        provenance={"windows": kept.training["seen"], "date": made.get("date"),
+                    "data_licence": f"{heard} (CC0, CC BY), teacher YAMNet (Apache-2.0)",
                     "git": made.get("git"), "edge_asc": made.get("edge_asc")},
     )  # fmt: skip
     return to_tflite(graph, WINDOW_FRAMES, {METADATA_KEY: metadata_to_json(metadata)})
@@ -138,6 +141,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=64_000)
     parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--plain", action="store_true", help="embeddings as long as they are")
+    parser.add_argument("--name", default="encoder", help="that the file says it has")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -153,7 +157,7 @@ def main() -> None:
     graph = qat.freeze(network.eval())
     if not args.plain:
         graph = with_length_1(with_one_scale(graph))
-    data = file_bytes(graph, front_end, kept.training["seen"])
+    data = file_bytes(graph, front_end, kept, args.name)
     with atomic_write(args.file) as temporary:
         temporary.write_bytes(data)
         result = parity.compare(temporary, graph, windows.draw(PARITY_WINDOWS)[0][:, 0].numpy())

@@ -1,8 +1,7 @@
 """Windows without end, mixed from crops of free recordings and computed sounds.
 
 Only ambience (each file CC0 or CC BY), ESC-10 (CC BY) and sounds computed here: what learns from
-them may be shipped. Of ESC-10 nothing by default, so that figures on ESC-10 are of sounds unheard.
-Letters: B windows, N samples of a window, S samples of the pool.
+them may be shipped. Letters: B windows, N samples of a window, S samples of the pool.
 """
 
 from collections.abc import Callable, Sequence
@@ -63,7 +62,7 @@ class Mixing:
         crops: how often a window holds one, two, three crops.
     """
 
-    shares: tuple[float, ...] = (0.7, 0.0, 0.3)
+    shares: tuple[float, ...] = (0.5, 0.3, 0.2)
     crops: tuple[float, ...] = (0.4, 0.4, 0.2)
 
 

@@ -58,13 +58,8 @@ class Settings:
     crops: tuple[float, ...] = Mixing.crops
     # Options of `SlimEncoder`. Few different numbers of channels: for each a file has a vector of
     # zero points. What the block two before the last knows is worth two points with many clips.
-    # Half the frames are half the work and memory, and cost it nothing that was seen.
     model: dict[str, Any] = field(
-        default_factory=lambda: {
-            "channels": [12, 24, 48, 96, 96, 96, 96],
-            "earlier": 2,
-            "frame_stride": 4,
-        }
+        default_factory=lambda: {"channels": [16, 24, 48, 96, 96, 96, 96], "earlier": 2}
     )
 
 
