@@ -173,9 +173,10 @@ def curve(paths: Sequence[Path]) -> None:
         files = [fold["int8.tflite"] for seed in folds for fold in seed]
         means = [statistics.mean(seed) for seed in ints]
         size = path.parent.name.replace("esc10", "128k")
+        preset = "encoder-base" if size == "encoder" else f"esc10/{size}"
         largest = max(file["file_bytes"] for file in files)
         rows.append((largest, [
-            f"`esc10/{size}`",
+            f"`{preset}`",
             f"{largest:,}",
             f"{found[0]['macs_per_s']:,}",
             str(len(found)),

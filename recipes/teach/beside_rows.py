@@ -14,7 +14,7 @@ WAYS = {  # what people read
     "log-mel": "logistic regression on log-mel means and deviations",
     "yamnet": "logistic regression on YAMNet (1,024 numbers, frozen, float)",
     "scratch": "`train nano`, from random weights",
-    "train": "`train encoder-base`",
+    "train": "`train encoder-base --base encoder`",
     "teach": "`teach`",
 }
 

@@ -99,7 +99,7 @@ def test_thirty_five_classes_fit_behind_a_base() -> None:
     scenes = [f"a long class name {i:02}" for i in range(35)]
     file = preset_file(load_preset("encoder-base"), "int8", "tflite", scenes, [])
     assert len(file) <= 128_000
-    assert within("edge-128k", counted("encoder-base"))
+    assert within("edge-128k-ram256k", counted("encoder-base"))
     with pytest.raises(ValueError, match="int8 files alone"):
         counted("encoder-base", "float32")
 

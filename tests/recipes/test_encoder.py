@@ -136,13 +136,15 @@ def test_the_average_starts_quickly_and_ends_near_what_stands_still() -> None:
     torch.testing.assert_close(average.state["weight"], network.weight.detach())
 
 
-ARTIFACTS = Path(__file__).resolve().parents[2] / "recipes" / "artifacts/encoder"
-KEPT, RESULTS = ARTIFACTS / "checkpoint/student.ckpt", ARTIFACTS / "results.json"
+ARTIFACTS = Path(__file__).resolve().parents[2] / "recipes" / "artifacts"
+KEPT = ARTIFACTS / "encoder/checkpoint/student.ckpt"
 
 
-def test_training_goes_on_from_what_is_kept() -> None:
+@pytest.mark.parametrize("name", ["encoder", "encoder-lite"])
+def test_training_goes_on_from_what_is_kept(name: str) -> None:
     """From a whole checkpoint exactly; from the one in the repository with the averaged weights."""
-    kept = Checkpoint.load(KEPT)
+    kept = Checkpoint.load(ARTIFACTS / name / "checkpoint/student.ckpt")
+    results = json.loads((ARTIFACTS / name / "results.json").read_text())
     zeros = torch.zeros(spectra.N_MELS)
 
     def begun(checkpoint: Checkpoint) -> tuple[Student, torch.optim.Optimizer, int]:
@@ -151,7 +153,7 @@ def test_training_goes_on_from_what_is_kept() -> None:
         return student, optimizer, checkpoint.restore(student, optimizer, Average(student, 0.999))
 
     student, optimizer, seen = begun(kept)
-    assert seen == kept.training["seen"] == json.loads(RESULTS.read_text())["run"]["windows"]
+    assert seen == kept.training["seen"] == results["run"]["windows"]
     assert all(torch.equal(v, kept.average[k]) for k, v in student.state_dict().items())
     student(torch.randn(4, 1, spectra.N_MELS, 96)).square().mean().backward()
     optimizer.step()

@@ -42,6 +42,7 @@ TABLES = {  # page, name between the markers: script below recipes/, its argumen
         ARTIFACTS / "own-networks/results.json",
     ],
     ("RESULTS.md", "encoder"): ["encoder/rows.py", ARTIFACTS / "encoder/results.json"],
+    ("RESULTS.md", "encoder-lite"): ["encoder/rows.py", ARTIFACTS / "encoder-lite/results.json"],
     ("RESULTS.md", "beside"): ["teach/beside_rows.py", ARTIFACTS / "teach/beside.json"],
     ("docs/teach.md", "beside"): ["teach/beside_rows.py", ARTIFACTS / "teach/beside.json"],
     ("docs/teach.md", "few-shot"): ["teach/rows.py", ARTIFACTS / "teach/few-shot.json"],

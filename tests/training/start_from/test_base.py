@@ -56,7 +56,7 @@ def run_of(folder: Path, data: Path, epochs: int, *overrides: str, **further: An
 
 def moved(run: Path) -> set[str]:
     """Tensors of the encoder that are not those of the file."""
-    before = Pretrained(10, 0, "encoder").state_dict()
+    before = Pretrained(10, 0, "encoder-lite").state_dict()
     after = load_network(run).state_dict()
     return {
         k for k, v in after.items() if k.startswith("encoder") and not torch.equal(v, before[k])
@@ -152,9 +152,9 @@ def test_any_int8_file_of_ours_can_be_the_base() -> None:
         (["encoder-base", "--base", "encodr"], "did you mean encoder"),
         (["encoder-base", "--base", "encoder", "--init", "RUN"], "not with both"),
         (["encoder-base", "--set", "frontend.n_mels=40"], "encoder-base: frontend.n_mels = 40, but"
-         " the base encoder was trained with 64: leave it out, or take another base"),
-        (["encoder-base", "--set", "data.crop_s=2"], "data.crop_s = 2, but the base encoder was"),
-        (["encoder-base", "--set", "data.clip_s=2"], "the base encoder hears 5 s at once"),
+         " the base encoder-lite was trained with 64: leave it out, or take another base"),
+        (["encoder-base", "--set", "data.crop_s=2"], "crop_s = 2, but the base encoder-lite was"),
+        (["encoder-base", "--set", "data.clip_s=2"], "the base encoder-lite hears 5 s at once"),
         (["encoder-base", "--set", "model.options.base=nano.onnx"], "nano.onnx"),
         (["encoder-base", "--set", "model.options={}"], "frontend is missing"),
         (["encoder-base", "--devices", "2"], "train.head_epochs needs one process, found 2"),
