@@ -74,8 +74,12 @@ def folds(folder: Path, out: Path, keep: str = "") -> None:
 
 def _wanted(run: Path) -> set[str]:
     """Which evaluations a run should have: behind an encoder there are int8 files alone."""
-    int8_alone = (run / "base.tflite").is_file()
-    return {name for name in VARIANTS if not (int8_alone and name.startswith("float16"))}
+    return {name for name in VARIANTS if not (_int8_alone(run) and name.startswith("float16"))}
+
+
+def _int8_alone(run: Path) -> bool:
+    """Whether a run began with an encoder's file."""
+    return (run / "base.tflite").is_file()
 
 
 def has(path: Path, wanted: Sequence[str]) -> None:
@@ -91,8 +95,8 @@ def _kept_folds(path: Path) -> dict[str, Any]:
 def _macs_per_s(folder: Path) -> int:
     from edge_asc.export.count import budget_of
 
-    finished = next(folder.glob("fold*/weights.pt"))  # others may train beside it
-    (inventory,) = budget_of(str(finished.parent), "float32")
+    finished = next(folder.glob("fold*/weights.pt")).parent  # others may train beside it
+    (inventory,) = budget_of(str(finished), "int8" if _int8_alone(finished) else "float32")
     return inventory.per_second(inventory.macs)
 
 
