@@ -5,7 +5,7 @@
 - `calibration_tables.py confidence OUT.json`: log loss and calibration error, before and after
 - `calibration_tables.py coverage OUT.json`: what a threshold costs and gives
 - `calibration_tables.py unknown OUT.json`: sounds of classes that no network was taught
-- `calibration_tables.py compare OUT.json OTHER.json`: two kinds of networks, one beside the other
+- `calibration_tables.py compare OUT.json OTHER.json ...`: kinds of networks, one beside the other
 """
 
 import csv
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tables import made, made_line, markdown
+from tables import made, made_line, markdown, preset_of
 
 from edge_asc.evaluation.confidence import above, coverage
 from edge_asc.evaluation.metrics import calibration_error, log_loss
@@ -154,8 +154,9 @@ def unknown(collected: dict[str, Any]) -> None:
         )
 
 
-def compare(*collected: dict[str, Any]) -> None:
-    """Print what calibrated files of two kinds are worth, means of the folds, a column each."""
+def compare(paths: Sequence[Path]) -> None:
+    """Print what calibrated files of several kinds are worth, means of the folds, a column each."""
+    collected = [json.loads(path.read_text()) for path in paths]
     measures: dict[str, Callable[[dict[str, Any]], float]] = {
         "accuracy on the test fold": lambda row: row["after"]["accuracy"],
         "calibration error": lambda row: row["after"]["calibration_error"],
@@ -168,8 +169,11 @@ def compare(*collected: dict[str, Any]) -> None:
     for what, of in measures.items():
         means = [statistics.mean(map(of, one["folds"].values())) for one in collected]
         rows.append([what, *(f"{100 * mean:.1f}" for mean in means)])
-    print(markdown(["calibrated int8 TFLite, %", "`esc10/128k`", "`esc10/128k-relative`"], rows))
-    print(f"\nMeans of five folds. {made_line(collected[-1]['made'])}")
+    names = [f"`{preset_of(path.parent)}`" for path in paths]
+    print(markdown(["calibrated int8 TFLite, %", *names], rows))
+    print(
+        "\nMeans of five folds.", *sorted({made_line(one["made"]) for one in collected}), sep="\n"
+    )
 
 
 TABLES: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -186,8 +190,8 @@ def main(arguments: Sequence[str]) -> None:
             collect(Path(folder), Path(out))
         case ["known", table, out]:
             known(Path(table), Path(out))
-        case ["compare", *paths] if len(paths) == 2:
-            compare(*(json.loads(Path(path).read_text()) for path in paths))
+        case ["compare", *paths]:
+            compare([Path(path) for path in paths])
         case [table, path] if table in TABLES:
             TABLES[table](json.loads(Path(path).read_text()))
         case _:

@@ -176,11 +176,9 @@ def curve(paths: Sequence[Path]) -> None:
         )
         files = [fold["int8.tflite"] for seed in folds for fold in seed]
         means = [statistics.mean(seed) for seed in ints]
-        size = path.parent.name.replace("esc10", "128k")
-        preset = "encoder-base" if size == "encoder" else f"esc10/{size}"
         largest = max(file["file_bytes"] for file in files)
         rows.append((largest, [
-            f"`{preset}`",
+            f"`{preset_of(path.parent)}`",
             f"{largest:,}",
             f"{found[0]['macs_per_s']:,}",
             str(len(found)),
@@ -193,6 +191,13 @@ def curve(paths: Sequence[Path]) -> None:
                "± over seeds", "± over folds", "float32, %"]  # fmt: skip
     print(markdown(columns, [cells for _, cells in sorted(rows, reverse=True)]))
     print("", *sorted(lines), sep="\n")  # sizes may have been measured on different days
+
+
+def preset_of(folder: Path) -> str:
+    """Which preset the networks of a folder of ESC-10's files are of."""
+    return {"esc10": "esc10/128k", "encoder": "encoder-base"}.get(
+        folder.name, f"esc10/{folder.name}"
+    )
 
 
 def seeds(arguments: Sequence[str]) -> None:

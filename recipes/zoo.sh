@@ -3,7 +3,7 @@
 # the answers of the folds' files, with a card of their measured numbers.
 # Usage: recipes/zoo.sh DATA [SIZE...]     DATA: ESC-10 (44.1 kHz), after recipes/esc10.sh
 # SIZE: encoder, 128k, 128k-relative, 32k, or taught: a head on the encoder, after recipes/teach.sh.
-# 128k is the default model. ZOO: where the models go.
+# encoder is the default model. ZOO: where the models go.
 # ESC-10 alone may be shipped (CC BY); ESC-50 is for non-commercial use.
 # Goes on where it was interrupted, network by network and epoch by epoch.
 set -eu
@@ -24,8 +24,8 @@ for size in ${*:-encoder 128k 128k-relative 32k taught}; do
         continue
     fi
     name=esc10/$size preset=esc10/$size default=
-    [ "$size" != 128k ] || name=esc10 default=--default
-    [ "$size" != encoder ] || preset=encoder-base
+    [ "$size" != 128k ] || name=esc10
+    [ "$size" != encoder ] || preset=encoder-base default=--default
     "$here/folds.sh" "$name" "$free" "$preset" all
     all=$here/out/$name/all
     from=

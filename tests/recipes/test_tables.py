@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "recipes/artifacts"
 ESC10 = ARTIFACTS / "esc10"
-SIZES = ("", "16k", "32k", "64k", "128k-ram256k")
+SIZES = ("", "16k", "32k", "64k", "128k-ram256k", "encoder")
 CURVE = ["curve", *(ESC10 / size / "results.json" for size in SIZES)]
 
 
@@ -22,16 +22,17 @@ def seeds_of(folder: Path) -> list[Path | str]:
     return ["tables.py", "seeds", "0", folder / "results.json", *named]
 
 
-CALIBRATION = ESC10 / "calibration.json"
-BOTH = [CALIBRATION, ESC10 / "128k-relative/calibration.json"]
+CALIBRATION = ESC10 / "encoder/calibration.json"
+KINDS = [CALIBRATION, ESC10 / "calibration.json", ESC10 / "128k-relative/calibration.json"]
 SMALL = ARTIFACTS / "paper-small/results.json"
 
 TABLES = {  # page, name between the markers: script below recipes/, its arguments
     ("RESULTS.md", "calibration-confidence"): ["calibration_tables.py", "confidence", CALIBRATION],
     ("RESULTS.md", "calibration-coverage"): ["calibration_tables.py", "coverage", CALIBRATION],
     ("RESULTS.md", "calibration-unknown"): ["calibration_tables.py", "unknown", CALIBRATION],
-    ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *BOTH],
+    ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *KINDS],
     ("RESULTS.md", "esc10-seeds-32k"): seeds_of(ESC10 / "32k"),
+    ("RESULTS.md", "esc10-seeds-encoder"): seeds_of(ESC10 / "encoder"),
     ("RESULTS.md", "esc10-seeds-128k-ram256k"): seeds_of(ESC10 / "128k-ram256k"),
     ("RESULTS.md", "ablation"): ["ablation_table.py", "table", ESC10 / "ablation.json"],
     ("RESULTS.md", "small-trunks"): ["small_tables.py", "trunks", SMALL],
