@@ -43,7 +43,7 @@ one_fold() { # NAME FOLD: evaluations in recipes/out/calibration/NAME
         edge-asc evaluate "$calibrated" --data "$known" --fold "$fold" --out "$out/known$fold"
 }
 
-for name in ${NAMES:-esc10/encoder esc10 esc10/128k-relative}; do
+for name in ${NAMES:-esc10 esc10/128k-relative esc10/encoder}; do
     for fold in 1 2 3 4 5; do
         one_fold "$name" "$fold"
     done
@@ -52,10 +52,11 @@ for name in ${NAMES:-esc10/encoder esc10 esc10/128k-relative}; do
 done
 
 for table in confidence coverage unknown; do
-    python "$here/calibration_tables.py" "$table" "$here/artifacts/esc10/encoder/calibration.json" |
+    python "$here/calibration_tables.py" "$table" "$here/artifacts/esc10/calibration.json" |
         python "$here/tables.py" fill "$here/../RESULTS.md" "calibration-$table"
 done
-python "$here/calibration_tables.py" compare "$here/artifacts/esc10/encoder/calibration.json" \
-    "$here/artifacts/esc10/calibration.json" "$here/artifacts/esc10/128k-relative/calibration.json" >"$work/compare.md"
+python "$here/calibration_tables.py" compare "$here/artifacts/esc10/calibration.json" \
+    "$here/artifacts/esc10/128k-relative/calibration.json" \
+    "$here/artifacts/esc10/encoder/calibration.json" >"$work/compare.md"
 cat "$work/compare.md"
 python "$here/tables.py" fill "$here/../RESULTS.md" calibration-compare <"$work/compare.md"

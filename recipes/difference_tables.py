@@ -16,7 +16,6 @@ from edge_asc.research.comparison.tables import difference_ends, difference_text
 TITLES = {  # file -> what it compares
     "sizes": "ESC-10, size of the int8 file",
     "memory": "ESC-10, 128 KB, of them at most 256,000 bytes of memory",
-    "encoder": "ESC-10, begun from an encoder that YAMNet taught",
     "int8": "ESC-10, 128 KB, int8",
     "relative": "ESC-10, relative features, clips as they are",
     "recipe": "ESC-10, `compact-int8` (plain) and `esc10/128k`",

@@ -27,9 +27,14 @@ It hears neither how loud a sound is nor how a microphone colours it, so a micro
 a quiet room is like steady rain to it. `edge-asc live --gate DBFS` says "unsure" below a level.
 """
 TAUGHT = """
-It began with the encoder that comes along (`edge-asc models show encoder`), which heard none of
-these clips. YAMNet, which knows AudioSet, had taught that what other sounds have to do with each
-other; so the accuracy here has outside knowledge in it.
+It began with an encoder that comes along (`edge-asc models show encoder-lite`) and heard none of
+these clips. YAMNet, which knows AudioSet, had taught that encoder what other sounds have to do with
+each other; so the accuracy here has outside knowledge in it.
+"""
+QUIET_ROOM_TAUGHT = """
+The encoder was taught to mind what a sound is and hardly how loud, so a microphone's own noise in a
+quiet room may get a name (RESULTS.md counts it). `edge-asc live --gate DBFS` says "unsure" below a
+level.
 """
 FREESOUND = "http://www.freesound.org/people/AUTHOR/sounds/NUMBER/"
 
@@ -59,10 +64,14 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     seeds = means_of_seeds(results, figures["int8"])
     clips, recorded_by = sources(data / "meta.csv")
     suited = ", for microphones unlike its data's" if metadata.frontend.get("relative") else ""
+    further = ""
+    if base := metadata.provenance.get("base"):
+        suited = ", begun from an encoder, for microcontrollers"
+        further = f", and what the encoder heard ({base['name']}.md)"
     facts = {
         "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes{suited}",
         "default": is_default,
-        "data": f"ESC-10, {clips} clips of 400, 44.1 kHz",
+        "data": f"ESC-10, {clips} clips of 400, 44.1 kHz{further}",
         "licence": "file MIT, as edge-asc; data CC BY 3.0, attribution in the card",
         "accuracy_int8": round(statistics.mean(seeds), 4),
         "accuracy_float32": statistics.mean(figures["float32"]),
@@ -159,6 +168,9 @@ def body(
             f'Below a confidence of {given.threshold:.3f} it says "unsure"; above, at least'
             f" {100 * (given.target_accuracy or 0):g} % of those clips were right."
         )
+    quiet_room = QUIET_ROOM if metadata.frontend.get("relative") else ""
+    if is_taught:
+        quiet_room = QUIET_ROOM_TAUGHT
     loss, error = given.log_loss, [100 * value for value in given.calibration_error]
     return f"""# {name}
 
@@ -183,7 +195,7 @@ official folds of ESC-10 and tested on the fifth. **The file here is a sixth net
 ## Confidence
 
 Logits are divided by {given.temperature:.3f}. That temperature and the threshold come from the
-answers of the five networks above, each to the clips of its test fold, {given.clips} in all; they
+{given.clips} answers of the five networks above, each to the clips of its test fold; they
 stand for the sixth, which has seen these clips. On these same clips the log loss went from
 {loss[0]:.3f} to {loss[1]:.3f} nats and the expected calibration error (15 bins of equal width)
 from {error[0]:.1f} to {error[1]:.1f} %. {threshold}
@@ -195,7 +207,7 @@ Sounds of other kinds are still named with confidence at times: RESULTS.md count
 It knows these ten sounds and nothing else, from 40 clips each, most of one clear sound near a good
 microphone. Other microphones were simulated (RESULTS.md); rooms, distances and mixtures were not
 tested. ESC-10 is small: one clip is a quarter of a point of the mean.
-{QUIET_ROOM if metadata.frontend.get("relative") else ""}
+{quiet_room}
 It must not be used where a wrong or missing answer can harm anybody: alarms, care of children or
 the sick, traffic, machines, evidence. It must not be used to watch people without their knowledge.
 

@@ -22,8 +22,8 @@ def seeds_of(folder: Path) -> list[Path | str]:
     return ["tables.py", "seeds", "0", folder / "results.json", *named]
 
 
-CALIBRATION = ESC10 / "encoder/calibration.json"
-KINDS = [CALIBRATION, ESC10 / "calibration.json", ESC10 / "128k-relative/calibration.json"]
+CALIBRATION = ESC10 / "calibration.json"
+KINDS = [CALIBRATION, *(ESC10 / name / "calibration.json" for name in ("128k-relative", "encoder"))]
 SMALL = ARTIFACTS / "paper-small/results.json"
 
 TABLES = {  # page, name between the markers: script below recipes/, its arguments
