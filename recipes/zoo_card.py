@@ -32,9 +32,9 @@ these clips. YAMNet, which knows AudioSet, had taught that encoder what other so
 each other; so the accuracy here has outside knowledge in it.
 """
 QUIET_ROOM_TAUGHT = """
-The encoder was taught to mind what a sound is and hardly how loud, so a microphone's own noise in a
-quiet room may get a name (RESULTS.md counts it). `edge-asc live --gate DBFS` says "unsure" below a
-level.
+Through microphones that training never heard it loses more than the other models (RESULTS.md). The
+encoder was taught to mind what a sound is and hardly how loud, so a microphone's own noise in a
+quiet room may get a name. `edge-asc live --gate DBFS` says "unsure" below a level.
 """
 FREESOUND = "http://www.freesound.org/people/AUTHOR/sounds/NUMBER/"
 
