@@ -18,6 +18,8 @@ from edge_asc.export.tflite.to_tflite import to_tflite
 from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.network import GraphNetwork
+from edge_asc.graph.trace import trace
+from edge_asc.models import build
 from edge_asc.quantize import qat
 from edge_asc.quantize.four_bits import layers_of_four_bits
 from edge_asc.runtime.sessions import OPENERS, dequantize, quantize
@@ -30,6 +32,7 @@ STEPS = 2.01
 NPUS = ("ethos-u55-128", "ethos-u65-256", "ethos-u85-256")
 OF_ANY_LENGTH = [case for case in CASES if case.name in ANY_LENGTH]
 COMPACT = CASES[0]
+ZOO = ("esc10-32k", "esc10-128k", "encoder", "encoder-lite")
 
 
 def installed(module: str) -> bool:
@@ -62,9 +65,9 @@ def static(found: tuple[Graph, int]) -> bytes:
 @needs_tflm
 @pytest.mark.parametrize(
     "data",
-    [*(lambda n=n: static(of_zoo(n)) for n in ("esc10-32k", "esc10-128k", "encoder")),
+    [*(lambda n=n: static(of_zoo(n)) for n in ZOO),
      *(lambda c=c: static(of_case(c)) for c in OF_ANY_LENGTH)],
-    ids=["esc10-32k", "esc10-128k", "encoder", *map(str, OF_ANY_LENGTH)],
+    ids=[*ZOO, *map(str, OF_ANY_LENGTH)],
 )  # fmt: skip
 def test_the_arena_is_the_one_that_is_counted(
     data: Callable[[], bytes], capfd: pytest.CaptureFixture[str]
@@ -109,12 +112,23 @@ def test_its_answers_are_ours(found: Callable[[], tuple[Graph, int]]) -> None:
         assert np.abs(logits - ours.run(features)["scene"]).max() <= STEPS * y.scale
 
 
+def behind_an_encoder() -> tuple[Graph, int]:
+    """A network whose embeddings stay as long as they are."""
+    options = {"base": "encoder-lite", "unit_length": False}
+    graph = trace(build("pretrained", options, n_scenes=3), 64)
+    return qat.dummy_quantised(graph), 501
+
+
 @needs_vela
 @pytest.mark.parametrize("npu", NPUS)
 @pytest.mark.parametrize(
     "data",
-    [lambda: static(of_zoo("esc10-32k")), lambda: static(of_case(COMPACT))],
-    ids=["esc10-32k", "compact"],
+    [
+        lambda: static(of_zoo("esc10-32k")),
+        lambda: static(of_case(COMPACT)),
+        lambda: static(behind_an_encoder()),
+    ],
+    ids=["esc10-32k", "compact", "behind an encoder"],
 )
 def test_an_npu_takes_all_operators(data: Callable[[], bytes], npu: str, tmp_path: Path) -> None:
     """Also a convolution that strides by four over a padded map."""

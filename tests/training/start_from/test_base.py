@@ -16,6 +16,7 @@ from edge_asc.config.settings import begun_with
 from edge_asc.data.synthetic import write_synthetic
 from edge_asc.export.parity import MOST_STEPS
 from edge_asc.export.write import static_files
+from edge_asc.graph.from_tflite import from_tflite
 from edge_asc.graph.pretrained import Pretrained
 from edge_asc.runtime.metadata import read_metadata
 from edge_asc.runtime.zoo.models import find_model
@@ -126,11 +127,17 @@ def test_from_a_file_to_a_file(few: Path, tmp_path: Path) -> None:
         run.export("float32")
 
 
-def test_int8_training_goes_on_from_there(few: Path, tmp_path: Path) -> None:
-    run = ea.Run(run_of(tmp_path / "run", few, 1))
+@pytest.mark.parametrize("unit_length", ["true", "false"])
+def test_int8_training_goes_on_from_there(few: Path, tmp_path: Path, unit_length: str) -> None:
+    """Embeddings as long as they are need no operation that divides by a length."""
+    options = f"model.options.unit_length={unit_length}"
+    run = ea.Run(run_of(tmp_path / "run", few, 1, options))
     run.quantize(epochs=1, range_clips=16, progress=False)
     assert run.metrics["int8"]["method"] == "qat"
-    assert run.export("int8").parity["largest_difference_steps"] <= MOST_STEPS
+    file = run.export("int8", static=True, rule="edge-128k-ram256k")
+    assert file.parity["largest_difference_steps"] <= MOST_STEPS
+    graph, _ = from_tflite(file.path.read_bytes())
+    assert ("l2_normalise" in {node.op for node in graph.nodes}) == (unit_length == "true")
 
 
 def test_any_int8_file_of_ours_can_be_the_base() -> None:
