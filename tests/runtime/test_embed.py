@@ -14,6 +14,7 @@ from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.zoo.models import find_model, is_shipped, zoo_encoders, zoo_names
 from edge_asc.teaching.encoder import NAME, OWN, find_encoder
 
+ENCODERS = [NAME, "encoder-lite"]
 RATE_HZ = 16000
 ONE_STEP = 1 / 128  # of the embedding's grid
 
@@ -62,18 +63,19 @@ def test_an_encoder_has_no_scenes(folder: Path, cli: Cli) -> None:
         assert said.count("\n") == 1
 
 
-def test_the_encoder_is_a_name_of_the_zoo(cli: Cli) -> None:
-    assert NAME in zoo_names()
-    assert [model.name for model in zoo_encoders()] == [NAME]
+def test_encoders_are_names_of_the_zoo(cli: Cli) -> None:
+    assert [model.name for model in zoo_encoders()] == ENCODERS
     assert find_model(NAME).tflite == OWN
-    assert is_shipped(OWN)
-    assert NAME not in ea.zoo()  # what is in it can be called
-    assert "  encoder " in cli("models")[1]
-    assert "YAMNet" in cli("models", "show", NAME)[1]
-    assert cli("info", NAME)[0] == 0
+    for name in ENCODERS:
+        assert name in zoo_names()
+        assert is_shipped(find_model(name).tflite)
+        assert name not in ea.zoo()  # what is in it can be called
+        assert f"  {name} " in cli("models")[1]
+        assert "YAMNet" in cli("models", "show", name)[1]
+        assert cli("info", name)[0] == 0
 
 
-@pytest.mark.parametrize("model", ["encoder", "esc10-32k"])
+@pytest.mark.parametrize("model", [*ENCODERS, "esc10-32k"])
 def test_a_table_of_files(model: str, folder: Path, tmp_path: Path, cli: Cli) -> None:
     out = tmp_path / "x.npz"
     code, said, wrong = cli("embed", folder, "--out", out, "--model", model, "--json")
