@@ -141,6 +141,23 @@ def sources(table: Path) -> tuple[int, str]:
     return clips, "\n\n".join(paragraphs)
 
 
+def quiet_room(metadata: Metadata) -> str:
+    """What a model does where nothing sounds, if that is to be told."""
+    if "base" in metadata.provenance:
+        return QUIET_ROOM_TAUGHT
+    return QUIET_ROOM if metadata.frontend.get("relative") else ""
+
+
+def accuracies(figures: dict[str, Any], is_taught: bool) -> str:
+    """The table of the folds' accuracies."""
+    trained = "rounded, torch" if is_taught else "float32"
+    rows = []
+    for what, kind in ((trained, "float32"), ("int8 file", "int8")):
+        percent = [100 * accuracy for accuracy in figures[kind]]
+        rows.append([what, *(f"{a:.2f}" for a in percent), mean_sd(percent)])
+    return markdown(["accuracy, %", *(f"fold {k}" for k in FOLDS), "mean ± sd"], rows)
+
+
 def body(
     name: str,
     metadata: Metadata,
@@ -154,13 +171,7 @@ def body(
     given = metadata.calibration
     assert given is not None  # recipes/zoo.sh has calibrated it
     is_taught = "base" in metadata.provenance
-    rows = [
-        [what, *(f"{100 * a:.2f}" for a in figures[kind]),
-         mean_sd([100 * a for a in figures[kind]])]
-        for what, kind in (("rounded, torch" if is_taught else "float32", "float32"),
-                           ("int8 file", "int8"))
-    ]  # fmt: skip
-    accuracy = markdown(["accuracy, %", *(f"fold {k}" for k in FOLDS), "mean ± sd"], rows)
+    accuracy = accuracies(figures, is_taught)
     never = 'It never says "unsure" by itself.'
     threshold = never
     if given.threshold:
@@ -168,9 +179,6 @@ def body(
             f'Below a confidence of {given.threshold:.3f} it says "unsure"; above, at least'
             f" {100 * (given.target_accuracy or 0):g} % of those clips were right."
         )
-    quiet_room = QUIET_ROOM if metadata.frontend.get("relative") else ""
-    if is_taught:
-        quiet_room = QUIET_ROOM_TAUGHT
     loss, error = given.log_loss, [100 * value for value in given.calibration_error]
     return f"""# {name}
 
@@ -207,7 +215,7 @@ Sounds of other kinds are still named with confidence at times: RESULTS.md count
 It knows these ten sounds and nothing else, from 40 clips each, most of one clear sound near a good
 microphone. Other microphones were simulated (RESULTS.md); rooms, distances and mixtures were not
 tested. ESC-10 is small: one clip is a quarter of a point of the mean.
-{quiet_room}
+{quiet_room(metadata)}
 It must not be used where a wrong or missing answer can harm anybody: alarms, care of children or
 the sick, traffic, machines, evidence. It must not be used to watch people without their knowledge.
 
