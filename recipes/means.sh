@@ -80,6 +80,10 @@ behind() { # ROW
         echo "--set augment.mixup_alpha=0.4 --set augment.frequency_masks=2 --set augment.time_masks=2"
         echo "--set augment.frequency_mask_mels=8 --set augment.time_mask_frames=40"
         ;;
+    behind-unknown) behind behind-far && echo "--set data.unknown_part=0.2 --set data.unknown=$work/strange" ;;
+    behind-mixed-unknown)
+        behind behind-mixed && echo "--set data.unknown_part=0.2 --set data.unknown=$work/strange"
+        ;;
     behind-free) behind behind-far && echo "--set model.options.unit_length=false" ;;
     *) echo "no row $1" >&2 && exit 2 ;;
     esac

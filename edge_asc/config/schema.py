@@ -57,6 +57,8 @@ class DataConfig(Section, frozen=True):
     speeds: tuple[Speed, ...] = (1.0,)  # training clips are played at one of these, pitch and all
     microphones: Microphones = 0  # heard through one of so many simulated ones, or none
     balanced: bool = False  # draw classes equally often
+    unknown_part: Half = 0.0  # of each batch: quiet rooms, computed, which are none of the classes
+    unknown: str | None = None  # recordings for half of these: a folder of files, or a data set
     ram_limit_bytes: Whole = 2 * 1024**3  # larger feature sets stay memory-mapped
 
 
@@ -309,6 +311,8 @@ def _check_together(config: Config) -> None:
         raise ValueError(
             "augment.impulse_responses needs data.microphones above 0: how many hear each clip"
         )
+    if config.data.unknown is not None and not config.data.unknown_part:
+        raise ValueError("data.unknown needs data.unknown_part above 0: how much of each batch")
     if config.quantize.bytes and config.quantize.weights != "mixed":
         raise ValueError("quantize.bytes needs quantize.weights = 'mixed', which chooses by size")
     if config.data.target == "abstract" and config.model.abstract:

@@ -18,7 +18,9 @@ def with_whole_paths(config: Config) -> Config:
     return msgspec.structs.replace(
         config,
         model=msgspec.structs.replace(config.model, options=options),
-        data=msgspec.structs.replace(config.data, train_list=told["data"]["train_list"]),
+        data=msgspec.structs.replace(
+            config.data, train_list=told["data"]["train_list"], unknown=told["data"]["unknown"]
+        ),
         augment=msgspec.structs.replace(
             config.augment, impulse_responses=told["augment"]["impulse_responses"]
         ),
@@ -33,6 +35,7 @@ def whole_paths(tables: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: dict(v) if isinstance(v, Mapping) else v for name, v in tables.items()}
     _change(found.get("augment"), "impulse_responses", os.path.abspath)
     _change(found.get("data"), "train_list", _if_there)
+    _change(found.get("data"), "unknown", os.path.abspath)
     _change(found.get("base"), "file", _if_there)
     _change(found.get("answers"), "file", os.path.abspath)
     _change(found, "init", os.path.abspath)

@@ -82,6 +82,11 @@ def _with_files(config: Config, folder: Path) -> Config:
         heard = str(_found(folder, "heard through", recorded))
         augment = msgspec.structs.replace(config.augment, impulse_responses=heard)
         config = msgspec.structs.replace(config, augment=augment)
+    if unknown := config.data.unknown:
+        data = msgspec.structs.replace(
+            config.data, unknown=str(_found(folder, "heard, as none of the scenes,", unknown))
+        )
+        config = msgspec.structs.replace(config, data=data)
     copied = folder.absolute() / BASE
     if config.base and copied.is_file() and not _is_there(config.base):
         options = {**config.model.options, OPTION: str(copied)}

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_asc.audio.microphones.families import Noise
-from edge_asc.audio.microphones.filters import noise_of
+from edge_asc.audio.microphones.quiet import quiet_rooms as quiet_sounds
 from edge_asc.runtime.sessions import dequantize
 from edge_asc.teaching.encoder import OWN, Encoder
 
@@ -25,8 +24,6 @@ QUIET_DB = (
     -66.0,
     -60.0,
 )  # of full scale: rooms in which nothing happens
-SLOPES_DB = (0.0, -3.0, -6.0)  # white, pink, brown
-HUM_HZ = (0.0, 50.0, 60.0)  # none, and what mains sound like
 
 
 @dataclass(frozen=True)
@@ -59,12 +56,5 @@ def read_bank(encoder: Encoder, path: Path = BANK) -> Strange:
 def quiet_rooms(encoder: Encoder) -> np.ndarray:
     """Embeddings `[N, D]` of digital silence and of faint noise of several colours."""
     rate_hz = encoder.frontend.sample_rate_hz
-    n_samples = round(encoder.window_s * rate_hz)
-    sounds = [np.zeros(n_samples, np.float32)]
-    for level_db in QUIET_DB:
-        for slope_db in SLOPES_DB:
-            for hum_hz in HUM_HZ:
-                noise = Noise(level_db, slope_db, hum_hz)
-                words = f"quiet {level_db} {slope_db} {hum_hz}"
-                sounds.append(noise_of(noise, n_samples, rate_hz, words).astype(np.float32))
+    sounds = quiet_sounds(round(encoder.window_s * rate_hz), rate_hz, QUIET_DB)
     return np.concatenate([encoder.embeddings(sound) for sound in sounds])

@@ -66,6 +66,7 @@ def fit(
     *,
     n_frames: int | None = None,
     balanced: bool = False,
+    unknown_part: float = 0.0,
     seed: int = 0,
     teachers: Sequence[nn.Module] = (),
     resume: bool = False,
@@ -86,6 +87,7 @@ def fit(
         folder: gets last.ckpt and metrics.csv.
         n_frames: frames per random crop; None: whole clips.
         balanced: draw classes equally often.
+        unknown_part: of each batch, of the store's sounds that are none of the classes.
         seed: of order, crops, augmentation and dropout.
         teachers: networks of the same input and labels, which it learns from as well.
         resume: go on from folder/last.ckpt if it is there.
@@ -123,7 +125,7 @@ def fit(
             logger=build_loggers(loggers, folder),
         )
         n_frames = n_frames or train_store.n_frames
-        epochs = _epochs(train_store, config, n_frames, seed, balanced, trainer)
+        epochs = _epochs(train_store, config, n_frames, seed, balanced, unknown_part, trainer)
         augmenter = Augmenter(augment, TorchFrontEnd(frontend).normalize, frontend.log)
         asked = Teachers(teachers, config.distill_temperature, config.compile) if teachers else None
         features = None
@@ -151,6 +153,7 @@ def fit_material(
         folder,
         n_frames=material.n_frames,
         balanced=config.data.balanced,
+        unknown_part=config.data.unknown_part,
         **further,
     )
 
@@ -169,12 +172,13 @@ def _epochs(
     n_frames: int,
     seed: int,
     balanced: bool,
+    unknown_part: float,
     trainer: L.Trainer,
 ) -> Epochs:
     """The batches of this process."""
     plain_from = round(config.epochs * (1 - config.plain_part))
-    place = (trainer.global_rank, trainer.world_size)
-    return Epochs(store, config.batch_size, n_frames, seed, balanced, *place, plain_from=plain_from)
+    place = (trainer.global_rank, trainer.world_size, plain_from, unknown_part)
+    return Epochs(store, config.batch_size, n_frames, seed, balanced, *place)
 
 
 _OWN_WAYS: dict[str, Any] = {  # what Lightning would do by default and our callbacks do instead

@@ -25,7 +25,7 @@ from edge_asc.config.schema import TrainConfig
 from edge_asc.graph.pretrained import Pretrained
 from edge_asc.models.forward import forward_of
 from edge_asc.training.augment.features import Augmenter
-from edge_asc.training.inputs.batches import Batch, Epochs
+from edge_asc.training.inputs.batches import UNKNOWN, Batch, Epochs
 from edge_asc.training.losses.distillation import Teachers, soft_losses
 from edge_asc.training.losses.features import Features
 from edge_asc.training.losses.gradnorm import GradNorm, last_shared, task_gradients
@@ -116,7 +116,11 @@ class SceneModule(L.LightningModule):
         raw, known = batch
         classes = self.epochs.store.n_classes
         n = len(classes)
-        targets = tuple(F.one_hot(y, c).float() for y, c in zip(known[:n], classes, strict=True))
+        all_or_none = self.config.loss == "binary"
+        targets = tuple(
+            distribution(y, c, 0.0 if all_or_none else 1 / c)
+            for y, c in zip(known[:n], classes, strict=True)
+        )
         softened = [(y / self.config.distill_temperature).softmax(1) for y in known[n:]]
         is_plain = self.epochs.is_plain(self.epochs.epoch)
         augment = self.as_recorded if is_plain else self.augmenter
@@ -167,6 +171,12 @@ class SceneModule(L.LightningModule):
         """Take them up again."""
         if self.gradnorm is not None:
             self.gradnorm.load_state_dict(checkpoint["gradnorm"])
+
+
+def distribution(labels: Tensor, n_classes: int, unknown: float) -> Tensor:
+    """What a network should answer to labels `[B]`: `[B, n_classes]`; `unknown` where is none."""
+    certain = F.one_hot(labels.clamp(min=0), n_classes).float()
+    return certain.masked_fill((labels == UNKNOWN)[:, None], unknown)
 
 
 def task_losses(

@@ -11,15 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Raw features [B, 1, M, F]; labels [B] per label set, and teachers' logits [B, S] where given.
+# Raw features [B, 1, M, F]; labels [B] per label set, UNKNOWN where it has none, and teachers'
+# logits [B, S] where given, all alike for what is unknown.
 Batch = tuple[Tensor, tuple[Tensor, ...]]
+UNKNOWN = -1  # the label of a sound that is none of the classes
 
 
 class FeatureStore:
     """Raw features `[M, F]` of N clips of one length, in memory where they fit.
 
     There may be several versions of each clip, the first being the clip as it is. Row r holds
-    clip r % N in version r // N.
+    clip r % N in version r // N. The rows behind these hold sounds that are none of the classes.
 
     Args:
         arrays: float32 `[M, F]` per row, memory-mapped or not.
@@ -30,6 +32,7 @@ class FeatureStore:
         n_plain: how many of these, the first ones, go through no simulated microphone; None: all.
         recordings: number of the recording `[N]` that each clip is a piece of; None: each is one.
         answers: teachers' logits `[N, S]` of each clip; None without.
+        unknown: groups of sounds that are none of the classes, float32 `[M, F]` each.
 
     Raises:
         ValueError: no clips, or clips of different shapes.
@@ -45,20 +48,22 @@ class FeatureStore:
         n_plain: int | None = None,
         recordings: Sequence[int] | None = None,
         answers: np.ndarray | None = None,
+        unknown: Sequence[Sequence[np.ndarray]] = (),
     ) -> None:
-        shapes = {tuple(a.shape) for a in arrays}
+        shapes = {tuple(a.shape) for part in (arrays, *unknown) for a in part}
         if len(shapes) != 1:
             raise ValueError(f"features must be of one shape, found {sorted(shapes) or 'no clips'}")
         self.n_mels, self.n_frames = shapes.pop()
         self.labels = tuple(torch.as_tensor(list(x), dtype=torch.int64) for x in labels)
         self.n_classes = tuple(n_classes)
         self.answers = None if answers is None else torch.from_numpy(answers)
-        self.arrays, self.n_versions = arrays, n_versions
+        self.arrays, self.n_versions, self.unknown = arrays, n_versions, unknown
         self.n_plain = n_plain or n_versions
         self.recordings = torch.as_tensor(
             range(len(self.labels[0])) if recordings is None else list(recordings)
         )
-        fits = len(arrays) * arrays[0].nbytes <= ram_limit_bytes
+        self.ends = np.cumsum([len(part) for part in (arrays, *unknown)])  # rows of each part
+        fits = self.ends[-1] * arrays[0].nbytes <= ram_limit_bytes
         self.memory = self._read() if fits else None  # [rows, M, F]
 
     def __len__(self) -> int:
@@ -71,15 +76,25 @@ class FeatureStore:
 
     def _read(self) -> Tensor:
         """Copy clip by clip, so that only one file is mapped at a time."""
-        memory = torch.empty(len(self.arrays), self.n_mels, self.n_frames)
-        for row, a in zip(memory.numpy(), self.arrays, strict=True):
-            row[:] = a
+        memory = torch.empty(int(self.ends[-1]), self.n_mels, self.n_frames)
+        for number, row in enumerate(memory.numpy()):
+            row[:] = self.row(number)
         return memory
+
+    def row(self, number: int) -> np.ndarray:
+        """Raw features `[M, F]` of a row."""
+        part = int(np.searchsorted(self.ends, number, side="right"))
+        return (self.arrays, *self.unknown)[part][number - (self.ends[part - 1] if part else 0)]
+
+    def unknown_rows(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Draw rows of sounds that are none of the classes, each group of them equally often."""
+        group = rng.integers(0, len(self.unknown), shape)
+        return rng.integers(self.ends[group], self.ends[group + 1])
 
     def raw(self, rows: np.ndarray, starts: np.ndarray, n_frames: int) -> Tensor:
         """Cut frames `starts[i]` to `starts[i] + n_frames` of `rows[i]`: `[B, 1, M, n_frames]`."""
         if self.memory is None:
-            cut = [self.arrays[r][:, s : s + n_frames] for r, s in zip(rows, starts, strict=True)]
+            cut = [self.row(r)[:, s : s + n_frames] for r, s in zip(rows, starts, strict=True)]
             return torch.from_numpy(np.stack(cut))[:, None]
         if n_frames == self.n_frames:
             return self.memory[torch.from_numpy(rows)][:, None]
@@ -88,8 +103,11 @@ class FeatureStore:
 
     def batch(self, rows: np.ndarray, starts: np.ndarray, n_frames: int) -> Batch:
         """Return features as `raw` does, and what is known of the clips: see `Batch`."""
-        known = self.labels if self.answers is None else (*self.labels, self.answers)
-        return self.raw(rows, starts, n_frames), tuple(x[rows % len(self)] for x in known)
+        none = torch.from_numpy(rows >= self.ends[0])
+        labels = [x[rows % len(self)].masked_fill(none, UNKNOWN) for x in self.labels]
+        answers = [] if self.answers is None else [self.answers[rows % len(self)]]
+        alike = [x.masked_fill(none[:, None], 0.0) for x in answers]
+        return self.raw(rows, starts, n_frames), (*labels, *alike)
 
     def statistics(
         self, prepare: Callable[[np.ndarray], np.ndarray] = np.asarray
@@ -115,7 +133,8 @@ class Epochs:
 
     Every epoch holds every clip once, in any of its versions, as far as whole batches go (with
     `balanced`: as many draws, classes equally likely). From epoch `plain_from` on no clip is
-    heard through a simulated microphone. Iterating gives epoch `self.epoch`.
+    heard through a simulated microphone. `unknown_part` of each batch is none of the clips but a
+    sound that is none of the classes. Iterating gives epoch `self.epoch`.
 
     Args:
         store: features and labels.
@@ -126,6 +145,7 @@ class Epochs:
         rank: this process among `world` processes.
         world: number of processes.
         plain_from: first epoch without simulated microphones; None: there is none.
+        unknown_part: of each batch, of sounds that are none of the classes; at least one if not 0.
 
     Raises:
         ValueError: the batch size is not a multiple of `world`.
@@ -141,6 +161,7 @@ class Epochs:
         rank: int = 0,
         world: int = 1,
         plain_from: int | None = None,
+        unknown_part: float = 0.0,
     ) -> None:
         if batch_size % world:
             raise ValueError(
@@ -149,6 +170,7 @@ class Epochs:
         self.store, self.batch_size, self.n_frames = store, batch_size, n_frames
         self.seed, self.balanced, self.rank, self.world = seed, balanced, rank, world
         self.plain_from = plain_from
+        self.n_unknown = max(1, round(unknown_part * batch_size)) if unknown_part else 0
         self.epoch = 0
 
     def is_plain(self, epoch: int) -> bool:
@@ -156,19 +178,25 @@ class Epochs:
         return self.plain_from is not None and epoch >= self.plain_from
 
     def __len__(self) -> int:
-        return max(1, len(self.store) // self.batch_size)
+        return max(1, len(self.store) // (self.batch_size - self.n_unknown))
 
     def plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Rows of the store and first frames of this process's part of every batch."""
         rng = np.random.default_rng([self.seed, epoch])
-        count = len(self) * self.batch_size
+        count = len(self) * (self.batch_size - self.n_unknown)
         clips = self._clips(count, rng)
         starts = rng.integers(0, self.store.n_frames - self.n_frames + 1, count)
         store = self.store
         n_versions = store.n_plain if self.is_plain(epoch) else store.n_versions
         versions = 0 if n_versions == 1 else rng.integers(0, n_versions, count)
-        rows = clips + len(store) * versions
-        steps = zip(rows.reshape(len(self), -1), starts.reshape(len(self), -1), strict=True)
+        rows = (clips + len(store) * versions).reshape(len(self), -1)
+        starts = starts.reshape(len(self), -1)
+        if self.n_unknown:
+            shape = (len(self), self.n_unknown)
+            rows = np.concatenate([rows, store.unknown_rows(shape, rng)], 1)
+            others = rng.integers(0, store.n_frames - self.n_frames + 1, shape)
+            starts = np.concatenate([starts, others], 1)
+        steps = zip(rows, starts, strict=True)
         return [(r[self.rank :: self.world], s[self.rank :: self.world]) for r, s in steps]
 
     def _clips(self, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from edge_asc.audio.microphones.recorded import Responses
 from edge_asc.config.schema import Config, DataConfig
 from edge_asc.data.cache import FeatureCache
@@ -13,6 +15,7 @@ from edge_asc.data.lengths import in_pieces, length_notes, lengths_s
 from edge_asc.data.train_list import find_list, listed
 from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.training.inputs.batches import FeatureStore
+from edge_asc.training.inputs.unknown import unknown_groups
 from edge_asc.training.losses.answers import GivenAnswers
 
 Version = tuple[float, int | None]  # speed, and which of a clip's microphones hears it
@@ -99,6 +102,7 @@ def prepare(
         clips: Sequence[Clip],
         versions: Sequence[Version] = (AS_IT_IS,),
         given: GivenAnswers | None = None,
+        unknown: Sequence[Sequence[np.ndarray]] = (),
     ) -> FeatureStore | None:
         if not clips:
             return None
@@ -115,9 +119,12 @@ def prepare(
             sum(microphone is None for _, microphone in versions),
             [numbers[clip.path] for clip in clips],
             None if given is None else given.of(clips, dataset.root),
+            unknown,
         )
 
-    train_store = store(train_clips, versions_of(config.data), answers)
+    as_it_is = FeatureCache(frontend, clip_s, cache)
+    unknown = unknown_groups(config.data, dataset.labels, as_it_is, progress)
+    train_store = store(train_clips, versions_of(config.data), answers, unknown)
     assert train_store is not None  # the splits leave no training set empty
     if frontend.normalization == "dataset" and not frontend.mean:  # a base has its own
         frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))
