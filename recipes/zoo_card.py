@@ -55,11 +55,12 @@ def select(data: Path, folder: Path) -> None:
 
 def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) -> None:
     """Copy both files, then write the card; a card is never there before its file."""
-    zoo.mkdir(parents=True, exist_ok=True)
     name = model.name
+    folder = zoo / name
+    folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("tflite", "onnx"):
-        shutil.copyfile(f"{model}.{suffix}", zoo / f"{name}.{suffix}")
-    file = zoo / f"{name}.tflite"
+        shutil.copyfile(f"{model}.{suffix}", folder / f"{name}.{suffix}")
+    file = folder / f"{name}.tflite"
     metadata, figures = read_metadata(file), measured(json.loads(results.read_text()))
     seeds = means_of_seeds(results, figures["int8"])
     clips, recorded_by = sources(data / "meta.csv")
@@ -86,7 +87,7 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     if not is_default:
         del facts["default"]
     text = body(name, metadata, facts, figures, file, clips, recorded_by)
-    (zoo / f"{name}.md").write_text(card_text(facts, text), "utf-8")
+    (folder / f"{name}.md").write_text(card_text(facts, text), "utf-8")
     print(f"{file}: {file.stat().st_size:,} bytes, its card beside it")
 
 

@@ -22,9 +22,11 @@ from edge_asc.runtime.zoo.models import card_text, digest
 
 def settle(model: Path, measured: Path, data: Path, zoo: Path) -> None:
     """Copy both files, then write the card; a card is never there before its file."""
+    folder = zoo / model.name
+    folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("tflite", "onnx"):
-        shutil.copyfile(f"{model}.{suffix}", zoo / f"{model.name}.{suffix}")
-    shipped = zoo / f"{model.name}.tflite"
+        shutil.copyfile(f"{model}.{suffix}", folder / f"{model.name}.{suffix}")
+    shipped = folder / f"{model.name}.tflite"
     results = json.loads(measured.read_text())
     accuracies = [results["folds"][str(fold)]["accuracy"] for fold in FOLDS]
     clips, recorded_by = sources(data / "meta.csv")
@@ -40,7 +42,7 @@ def settle(model: Path, measured: Path, data: Path, zoo: Path) -> None:
         "sha256": digest(shipped),
     }
     text = body(shipped, accuracies, clips, recorded_by, made_line(results["made"]))
-    (zoo / f"{shipped.stem}.md").write_text(card_text(facts, text), "utf-8")
+    (folder / f"{shipped.stem}.md").write_text(card_text(facts, text), "utf-8")
     print(f"{shipped}: {size_bytes:,} bytes, its card beside it")
 
 

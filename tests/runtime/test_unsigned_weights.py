@@ -18,7 +18,7 @@ from old_onnx import signed_weights
 onnxruntime = import_onnxruntime()
 ROOT = Path(__file__).parents[2]
 FILES = sorted(
-    [*ROOT.glob("edge_asc/runtime/zoo/*.onnx"), *ROOT.glob("recipes/artifacts/**/*.onnx")]
+    [*ROOT.glob("edge_asc/runtime/zoo/*/*.onnx"), *ROOT.glob("recipes/artifacts/**/*.onnx")]
 )
 SIGNED = np.arange(-127, 127, dtype=np.int8).reshape(2, 127, 1, 1)
 
@@ -100,11 +100,11 @@ def test_the_session_opens_old_files_mended(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_shipped_files_hold_unsigned_weights() -> None:
     assert [path for path in FILES if has_signed_weights(path.read_bytes())] == []
-    assert len(FILES) > len(list(ROOT.glob("edge_asc/runtime/zoo/*.onnx"))) > 0
+    assert len(FILES) > len(list(ROOT.glob("edge_asc/runtime/zoo/*/*.onnx"))) > 0
 
 
 def test_info_warns_of_an_old_file(tmp_path: Path, cli: Cli) -> None:
-    (shipped, *_) = ROOT.glob("edge_asc/runtime/zoo/*.onnx")
+    (shipped, *_) = ROOT.glob("edge_asc/runtime/zoo/*/*.onnx")
     path = tmp_path / "old.onnx"
     path.write_bytes(signed_weights(shipped.read_bytes()))
     assert unsigned_weights(path.read_bytes()) == shipped.read_bytes()

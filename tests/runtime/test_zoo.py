@@ -31,7 +31,8 @@ FACTS = {
 
 def settle(folder: Path, name: str, **facts: object) -> Path:
     """A model and its card in a zoo."""
-    path = write_model(folder / f"{name}.tflite", name=name)
+    (folder / name).mkdir()
+    path = write_model(folder / name / f"{name}.tflite", name=name)
     full = FACTS | {"sha256": digest(path)} | facts
     path.with_suffix(".md").write_text(card_text(full, f"# {name}\n\nHears tones."), "utf-8")
     return path

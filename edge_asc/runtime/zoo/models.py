@@ -1,10 +1,10 @@
-"""The models inside the package: `NAME.tflite`, perhaps `NAME.onnx`, and a card `NAME.md`.
-
-An encoder, which is taught upon and knows no scenes itself, lies in a folder of its name.
+"""The models inside the package, a folder each: `NAME.tflite`, perhaps `NAME.onnx`, and a card
+`NAME.md`.
 
 A card is Markdown for people. Before it, between two lines of `---`, stand facts for programs: a
 line `key: value` each, the value in JSON, which YAML readers take too. `default: true` marks the
-model that is used where none is named.
+model that is used where none is named, `kind: "encoder"` one that knows no scenes and is taught
+upon.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ FENCE = "---"
 SUFFIXES = (".tflite", ".onnx")
 REQUIRED = ("summary", "data", "licence", "sha256")
 ACCURACY = "accuracy_int8"  # which an encoder has not
+ENCODER = "encoder"
 log = logging.getLogger(__name__)
 
 
@@ -51,6 +52,11 @@ class ZooModel:
         """Whether it answers where no model is named."""
         return bool(self.facts.get("default"))
 
+    @property
+    def is_encoder(self) -> bool:
+        """Whether it knows no scenes and is taught upon."""
+        return self.facts.get("kind") == ENCODER
+
     def file(self, file_format: str) -> Path:
         """The file in a format.
 
@@ -69,20 +75,17 @@ def zoo_models(folder: Path | None = None) -> list[ZooModel]:
     Raises:
         ValueError: a model without a proper card, or a card of another file.
     """
-    files = sorted((folder or FOLDER).glob("*.tflite"))
-    models = [_read(path) for path in files]
+    models = [model for model in _all(folder or FOLDER) if not model.is_encoder]
     return sorted(models, key=lambda model: (not model.is_default, model.name))
 
 
 def zoo_encoders() -> list[ZooModel]:
     """All encoders, by name; raises as `zoo_models`."""
-    return [_read(_file_of(name)) for name in zoo_names() if _file_of(name).parent != FOLDER]
+    return [model for model in _all(FOLDER) if model.is_encoder]
 
 
-def _file_of(name: str) -> Path:
-    """Where the file of a name lies."""
-    own = FOLDER / name / f"{name}.tflite"
-    return own if own.is_file() else FOLDER / f"{name}.tflite"
+def _all(folder: Path) -> list[ZooModel]:
+    return [_read(path) for path in sorted(folder.glob("*/*.tflite"))]
 
 
 def _read(tflite: Path) -> ZooModel:
@@ -90,7 +93,7 @@ def _read(tflite: Path) -> ZooModel:
     if not path.is_file():
         raise ValueError(f"{tflite}: a model without its card {path.name}")
     facts, text = parse_card(path.read_text("utf-8"), str(path))
-    if ACCURACY not in facts and tflite.parent.name != tflite.stem:
+    if ACCURACY not in facts and facts.get("kind") != ENCODER:
         raise ValueError(f"{path}: no {ACCURACY} among its facts")
     if facts["sha256"] != digest(tflite):
         raise ValueError(f"{path}: speaks of another file than {tflite.name} (sha256)")
@@ -141,13 +144,12 @@ def find_model(name: str) -> ZooModel:
     """
     if name not in (names := zoo_names()):
         raise ValueError(no_such("model of the zoo", name, names))
-    return _read(_file_of(name))
+    return _read(FOLDER / name / f"{name}.tflite")
 
 
 def zoo_names() -> list[str]:
     """Names of models and encoders, in the order of the alphabet; no file is read."""
-    files = [*FOLDER.glob("*.tflite"), *FOLDER.glob("*/*.tflite")]
-    return sorted(path.stem for path in files)
+    return sorted(path.stem for path in FOLDER.glob("*/*.tflite"))
 
 
 def model_path(model: str | PathLike[str]) -> Path:
