@@ -1,6 +1,6 @@
 """Write model files of ours anew, as today's writers would: with a digest, readable to others.
 
-    .venv/bin/python recipes/renew.py edge_asc/runtime/zoo/esc10-*/*.tflite edge_asc/runtime/zoo/*/*.onnx
+    .venv/bin/python recipes/renew.py edge_asc/runtime/zoo/esc10-*/*.*[xe]
 
 The network's numbers and all that the metadata say stay as they are. An .onnx file only gets the
 digest that it lacks. `NAME.md` beside a .tflite file is its card, which learns its size and sum.

@@ -1,5 +1,6 @@
-"""The models inside the package, a folder each: `NAME.tflite`, perhaps `NAME.onnx`, and a card
-`NAME.md`.
+"""The models inside the package, a folder each.
+
+In it lie `NAME.tflite`, perhaps `NAME.onnx`, and a card `NAME.md`.
 
 A card is Markdown for people. Before it, between two lines of `---`, stand facts for programs: a
 line `key: value` each, the value in JSON, which YAML readers take too. `default: true` marks the

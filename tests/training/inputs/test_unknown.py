@@ -62,7 +62,8 @@ def test_processes_share_unknown_sounds_too() -> None:
 
 def test_without_a_part_all_is_as_it_was() -> None:
     plain, other = store(20), with_unknown(20)
-    for a, b in zip(Epochs(plain, 8, CROP, 3).plan(1), Epochs(other, 8, CROP, 3).plan(1)):
+    plans = (Epochs(which, 8, CROP, 3).plan(1) for which in (plain, other))
+    for a, b in zip(*plans, strict=True):
         assert np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])
 
 
