@@ -14,7 +14,6 @@ results=$here/artifacts/esc10
 for size in ${SIZES:-128k 128k-ram256k encoder 64k 32k 16k}; do
     name=esc10/$size preset=esc10/$size
     [ "$size" != 128k ] || name=esc10
-    [ "$size" != encoder ] || preset=encoder-base
     [ "$size" != 16k ] || export TEACHERS=esc10/32k
     "$here/folds.sh" "$name" "$data" "$preset" "$@"
 done

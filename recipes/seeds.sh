@@ -12,7 +12,6 @@ shift
 for size in ${SIZES:-128k 128k-ram256k encoder 64k 32k 16k}; do
     name=esc10/$size preset=esc10/$size
     [ "$size" != 128k ] || name=esc10
-    [ "$size" != encoder ] || preset=encoder-base
     for seed in ${*:-1 2}; do
         teachers=
         [ "$size" != 16k ] || teachers=esc10/32k/seeds/$seed

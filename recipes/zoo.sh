@@ -25,7 +25,6 @@ for size in ${*:-128k 128k-relative 32k encoder taught}; do
     fi
     name=esc10/$size preset=esc10/$size default=
     [ "$size" != 128k ] || name=esc10 default=--default
-    [ "$size" != encoder ] || preset=encoder-base
     "$here/folds.sh" "$name" "$free" "$preset" all
     all=$here/out/$name/all
     from=
