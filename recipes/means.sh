@@ -81,6 +81,7 @@ behind() { # ROW
         echo "--set augment.frequency_mask_mels=8 --set augment.time_mask_frames=40"
         ;;
     behind-unknown) behind behind-far && echo "--set data.unknown_part=0.2 --set data.unknown=$work/strange" ;;
+    behind-fine-8) behind behind-fine && echo "--set augment.response_db=8" ;;
     behind-quiet) echo "--set data.unknown_part=0.2" ;;
     behind-fine) behind behind-unknown && echo "--set augment.response_points=24" ;;
     behind-responses) behind behind-far && echo "--set augment.response_db=10 --set augment.response_points=24" ;;
