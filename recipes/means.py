@@ -3,13 +3,14 @@
 - `means.py inner DATA FOLDER`: ESC-10 without fold 1, its audio by a link
 - `means.py yamnet FILE DATA FOLDER`: answers of a linear layer on YAMNet's embeddings, foldN.npz
 - `means.py encoder FILE OUT`: a network that `recipes/encoder` wrote, as one to build upon
+- `means.py strange AMBIENCE FOLDER`: its recordings that sound like none of ESC-10's classes
 - `means.py keep TABLE FILE`: what `evaluate` found, without the folder of the clips
 - `means.py table FOLDER`: the rows as Markdown
 """
 
 import csv
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ from edge_asc.files import atomic_write
 from edge_asc.research.submission import Submission
 
 OUTER = "1"  # the fold that no row hears
-INNER_FOLDS = 4
 EMBEDDING = 115  # tensor of yamnet.tflite, which is no output of it
 WINDOW = 15_600  # samples at 16 kHz
+LIKE_ESC_10 = {"sea_waves", "beach", "harbour_water", "lake_waves", "waterfall", "fireplace",
+               "campfire", "thunderstorm", "jungle", "motorbike", "person_imitating_cat",
+               }  # fmt: skip
 WORDS = {  # of rows, in the order of the table
     "base": "nothing: the preset's recipe",
     "salient": "maximum over means of short windows as pool",
@@ -53,8 +56,14 @@ WORDS = {  # of rows, in the order of the table
     "encoder-ram256k": "the same, an encoder of `esc10/128k-ram256k`'s layers",
     "behind": "outside knowledge: begun from `encoder-lite`, which comes along (`encoder-base`)",
     "behind-far": "that, 50 epochs, clips at five speeds, through eight microphones, in noise",
-    "behind-mixed": "that, mixtures and masks",
-    "behind-free": "that without mixtures, embeddings as long as they are",
+    "behind-responses": "that, responses of 10 dB in place of 6, at up to 24 points in place of 6",
+    "behind-unknown": "that of 6 dB and 6 points, part of each batch quiet and strange sounds",
+    "behind-fine": "that, responses at up to 24 points",
+    "behind-rooms": "that without strange sounds: quiet rooms alone",
+    "behind-fine-8": "that with strange sounds, responses of 8 dB",
+    "behind-mixed": "50 epochs as above, mixtures and masks",
+    "behind-free": "50 epochs as above, embeddings as long as they are",
+    "behind-quiet": "`encoder-base` as it comes, part of each batch quiet rooms",
 }
 
 
@@ -125,6 +134,17 @@ def encoder(file: str, out: str) -> None:
         path.write_bytes(encoder_file(Path(file).read_bytes()))
 
 
+def strange(ambience: str, folder: str) -> None:
+    """Link the recordings whose labels are no other name of a class of ESC-10."""
+    out = Path(folder)
+    out.mkdir(parents=True)
+    with (Path(ambience) / "meta.csv").open(newline="") as table:
+        for row in csv.DictReader(table):
+            if not row["label"].startswith("rain") and row["label"] not in LIKE_ESC_10:
+                recording = Path(ambience).resolve() / row["filename"]
+                (out / recording.name).symlink_to(recording)
+
+
 def keep(table: str, file: str) -> None:
     """Copy a table of answers, its clips by their names alone."""
     with Path(table).open(newline="") as source:
@@ -141,7 +161,7 @@ def table(folder: str) -> None:
     found = {row: {file.name: file for file in work.glob(f"{row}/*.csv")} for row in WORDS}
     lines = []
     for row, files in found.items():
-        common = _whole_seeds(files.keys() & found["base"].keys())
+        common = sorted(files.keys() & found["base"].keys())
         if not common:
             continue
         lines.append([WORDS[row], str(len(common)), *_figures([files[name] for name in common])])
@@ -151,14 +171,6 @@ def table(folder: str) -> None:
     heads = ["added", "networks", "right, %", "log loss", "points more (95 % interval)", "p"]
     print(markdown(heads, [[*line, *[""] * (len(heads) - len(line))] for line in lines]))
     print(made_line(made()))
-
-
-def _whole_seeds(names: Iterable[str]) -> list[str]:
-    """Of files called foldF-seedS.csv those of the seeds that have all folds."""
-    seeds: dict[str, list[str]] = {}
-    for name in sorted(names):
-        seeds.setdefault(name.partition("-seed")[2], []).append(name)
-    return [name for of in seeds.values() if len(of) == INNER_FOLDS for name in of]
 
 
 def _figures(files: Sequence[Path]) -> list[str]:
@@ -174,5 +186,6 @@ def _difference(found: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    commands = {command.__name__: command for command in (inner, yamnet, encoder, keep, table)}
+    verbs = (inner, yamnet, encoder, strange, keep, table)
+    commands = {verb.__name__: verb for verb in verbs}
     commands[sys.argv[1]](*sys.argv[2:])

@@ -66,7 +66,7 @@ mels_128() { # CHANNELS [POOL]
 }
 
 # Training behind encoder-lite, as it comes along: as encoder-base; longer, with all that esc10/128k does to
-# recordings; that with mixtures and masks, too; or with embeddings as long as they are.
+# recordings; that with more of one thing or another.
 behind() { # ROW
     case $1 in
     behind) ;;
@@ -80,9 +80,14 @@ behind() { # ROW
         echo "--set augment.mixup_alpha=0.4 --set augment.frequency_masks=2 --set augment.time_masks=2"
         echo "--set augment.frequency_mask_mels=8 --set augment.time_mask_frames=40"
         ;;
-    behind-unknown) behind behind-far && echo "--set data.unknown_part=0.2 --set data.unknown=$work/strange" ;;
+    behind-unknown)
+        [ -d "$work/strange" ] || python "$here/means.py" strange "$(dirname "$data")/ambience" "$work/strange"
+        behind behind-far
+        echo "--set data.unknown_part=0.2 --set data.unknown=$work/strange"
+        ;;
     behind-fine-8) behind behind-fine && echo "--set augment.response_db=8" ;;
     behind-quiet) echo "--set data.unknown_part=0.2" ;;
+    behind-rooms) behind behind-far && behind behind-quiet && echo "--set augment.response_points=24" ;;
     behind-fine) behind behind-unknown && echo "--set augment.response_points=24" ;;
     behind-responses) behind behind-far && echo "--set augment.response_db=10 --set augment.response_points=24" ;;
     behind-free) behind behind-far && echo "--set model.options.unit_length=false" ;;
