@@ -26,7 +26,7 @@ from edge_asc.runtime.classifier import RUNTIMES, Classifier
 from edge_asc.runtime.metadata import Format
 
 BASELINE = "dcase2025/baseline"
-PRESETS = ("encoder-base", "esc10/128k-ram256k", "esc10/128k", "esc10/64k", "esc10/32k",
+PRESETS = ("esc10/encoder", "esc10/128k-ram256k", "esc10/128k", "esc10/64k", "esc10/32k",
            "compact-int8")  # fmt: skip
 PRECISIONS: tuple[Precision, ...] = ("float16", "int8")
 ROUNDS = 200

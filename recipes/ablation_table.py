@@ -97,7 +97,7 @@ FILES = {
     "plain": "none: plain training (preset compact-int8)",
     "esc10": "microphones (preset esc10/128k)",
     "128k-relative": "microphones, with relative features (preset esc10/128k-relative)",
-    "encoder": "microphones, begun from an encoder (preset encoder-base)",
+    "encoder": "microphones, begun from an encoder (preset esc10/encoder)",
 }
 FAMILIES = ("cased", "voice", "sloped")
 

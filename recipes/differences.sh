@@ -50,7 +50,7 @@ compare() {
 }
 compare sizes '128k=128k/seed*/fold*' '64k=64k/seed*/fold*' '32k=32k/seed*/fold*' '16k=16k/seed*/fold*'
 compare memory '128k=128k/seed*/fold*' '128k-ram256k=128k-ram256k/seed*/fold*' \
-    'encoder-base=encoder/seed*/fold*'
+    'encoder=encoder/seed*/fold*'
 compare int8 'float16=128k-float16' 'int8=128k/seed0'
 compare relative '128k=128k/seed0' '128k-relative=relative'
 compare recipe 'plain' '128k=128k/seed0'

@@ -3,7 +3,7 @@
 # - of compact-int8, which has heard no simulated microphones: recipes/folds.sh esc10/plain DATA compact-int8
 # - of esc10/128k, which has heard them: recipes/esc10.sh DATA
 # - of esc10/128k-relative, with relative features as well: SIZES=128k-relative recipes/esc10.sh DATA
-# - of encoder-base, which has heard them, behind an encoder: SIZES=encoder recipes/esc10.sh DATA
+# - of esc10/encoder, which has heard them, behind an encoder: SIZES=encoder recipes/esc10.sh DATA
 # Usage: recipes/microphones.sh DATA [FOLD...]     DATA: ESC-10 (44.1 kHz). No training, some minutes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -195,9 +195,7 @@ def curve(paths: Sequence[Path]) -> None:
 
 def preset_of(folder: Path) -> str:
     """Which preset the networks of a folder of ESC-10's files are of."""
-    return {"esc10": "esc10/128k", "encoder": "encoder-base"}.get(
-        folder.name, f"esc10/{folder.name}"
-    )
+    return "esc10/128k" if folder.name == "esc10" else f"esc10/{folder.name}"
 
 
 def seeds(arguments: Sequence[str]) -> None:
