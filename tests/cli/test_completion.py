@@ -50,7 +50,7 @@ def completed(line: str) -> list[str]:
         ("edge-asc live --model esc10-3", {"esc10-32k"}),
         ("edge-asc models show esc10-3", {"esc10-32k"}),
         ("edge-asc budget esc10", {*ea.zoo(), *(f"esc10/{n}" for n in
-            ("16k", "32k", "64k", "128k", "128k-relative", "128k-ram256k"))}),
+            ("16k", "32k", "64k", "128k", "128k-relative", "128k-ram256k", "encoder"))}),
         ("edge-asc budget nano --rule edge", {"edge-128k", "edge-128k-ram256k"}),
         ("edge-asc budget nano --rule a", {"all"}),
         ("edge-asc classify a.wav --runtime li", {"litert"}),

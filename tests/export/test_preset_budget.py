@@ -74,7 +74,7 @@ def test_mixed_weights_need_a_trained_network() -> None:
         counted("quickstart", "mixed")
 
 
-@pytest.mark.parametrize("preset", [name for name in PRESETS if name.startswith("esc")])
+@pytest.mark.parametrize("preset", [name for name in PRESETS if re.match(r"esc\d+/\d", name)])
 def test_a_preset_named_after_its_bytes_has_no_more(preset: str) -> None:
     config = load_preset(preset)
     classes = int(preset.partition("/")[0].removeprefix("esc"))
@@ -100,6 +100,7 @@ def test_thirty_five_classes_fit_behind_a_base() -> None:
     file = preset_file(load_preset("encoder-base"), "int8", "tflite", scenes, [])
     assert len(file) <= 128_000
     assert within("edge-128k-ram256k", counted("encoder-base"))
+    assert load_preset("esc10/encoder").rule == "edge-128k-ram256k"
     with pytest.raises(ValueError, match="int8 files alone"):
         counted("encoder-base", "float32")
 
