@@ -51,7 +51,7 @@ def keep(run: str, file: str) -> None:
         {
             "clean": simulated["clean"],
             "families": {name: statistics.mean(found) for name, found in families.items()},
-            **{name: np.round(logits, 4).tolist() for name, logits in sounds.items()},
+            **{name: np.round(logits, 2).tolist() for name, logits in sounds.items()},
         },
     )
 

@@ -19,6 +19,7 @@ SCRIPTS = {  # script: arguments that make it short, and variables
     "calibration.sh": ([DATA, DATA], {}),
     "differences.sh": ([DATA, DATA], {}),
     "embeddings.sh": ([DATA], {"SEEDS": "0"}),
+    "behind.sh": ([DATA, DATA, "behind", "behind-fine", "behind-responses", "behind-rooms"], {}),
     "encoder.sh": ([DATA, DATA], {}),
     "esc10.sh": ([DATA, "1"], {}),
     "esc50.sh": ([DATA, "1"], {}),
