@@ -10,7 +10,7 @@
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from edge_asc.files import atomic_write
 from edge_asc.research.submission import Submission
 
 OUTER = "1"  # the fold that no row hears
+INNER_FOLDS = 4
 EMBEDDING = 115  # tensor of yamnet.tflite, which is no output of it
 WINDOW = 15_600  # samples at 16 kHz
 LIKE_ESC_10 = {"sea_waves", "beach", "harbour_water", "lake_waves", "waterfall", "fireplace",
@@ -161,7 +162,7 @@ def table(folder: str) -> None:
     found = {row: {file.name: file for file in work.glob(f"{row}/*.csv")} for row in WORDS}
     lines = []
     for row, files in found.items():
-        common = sorted(files.keys() & found["base"].keys())
+        common = _whole_seeds(files.keys() & found["base"].keys())
         if not common:
             continue
         lines.append([WORDS[row], str(len(common)), *_figures([files[name] for name in common])])
@@ -171,6 +172,14 @@ def table(folder: str) -> None:
     heads = ["added", "networks", "right, %", "log loss", "points more (95 % interval)", "p"]
     print(markdown(heads, [[*line, *[""] * (len(heads) - len(line))] for line in lines]))
     print(made_line(made()))
+
+
+def _whole_seeds(names: Iterable[str]) -> list[str]:
+    """Of files called foldF-seedS.csv those of the seeds that have all folds."""
+    seeds: dict[str, list[str]] = {}
+    for name in sorted(names):
+        seeds.setdefault(name.partition("-seed")[2], []).append(name)
+    return [name for of in seeds.values() if len(of) == INNER_FOLDS for name in of]
 
 
 def _figures(files: Sequence[Path]) -> list[str]:
