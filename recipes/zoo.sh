@@ -2,8 +2,8 @@
 # The models that ship: one network on all clips of ESC-10 for each size, quantised, calibrated by
 # the answers of the folds' files, with a card of their measured numbers.
 # Usage: recipes/zoo.sh DATA [SIZE...]     DATA: ESC-10 (44.1 kHz), after recipes/esc10.sh
-# SIZE: 128k, 128k-relative, 32k, encoder, or taught: a head on the encoder, after recipes/teach.sh.
-# 128k is the default model. ZOO: where the models go.
+# SIZE: encoder, the default model; 128k, 128k-relative, 64k, 32k; 16k, which learns from that of 32k; or
+# taught: a head on the encoder, after recipes/teach.sh. ZOO: where the models go.
 # ESC-10 alone may be shipped (CC BY); ESC-50 is for non-commercial use.
 # Goes on where it was interrupted, network by network and epoch by epoch.
 set -eu
@@ -14,7 +14,7 @@ zoo=${ZOO:-$here/../edge_asc/runtime/zoo}
 free=$here/out/zoo/data # all but two clips
 python "$here/zoo_card.py" select "$data" "$free"
 
-for size in ${*:-128k 128k-relative 32k encoder taught}; do
+for size in ${*:-encoder 128k 128k-relative 64k 32k 16k taught}; do
     if [ "$size" = taught ]; then
         for suffix in tflite onnx; do
             edge-asc teach "$free" --out "$here/out/zoo/esc10-taught.$suffix"
@@ -24,7 +24,11 @@ for size in ${*:-128k 128k-relative 32k encoder taught}; do
         continue
     fi
     name=esc10/$size preset=esc10/$size default=
-    [ "$size" != 128k ] || name=esc10 default=--default
+    [ "$size" != 128k ] || name=esc10
+    [ "$size" != encoder ] || default=--default
+    TEACHERS=
+    [ "$size" != 16k ] || TEACHERS=esc10/32k
+    export TEACHERS
     "$here/folds.sh" "$name" "$free" "$preset" all
     all=$here/out/$name/all
     from=
