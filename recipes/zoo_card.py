@@ -31,11 +31,6 @@ It began with an encoder that comes along (`edge-asc models show encoder-lite`) 
 these clips. YAMNet, which knows AudioSet, had taught that encoder what other sounds have to do with
 each other; so the accuracy here has outside knowledge in it.
 """
-QUIET_ROOM_TAUGHT = """
-Through microphones that training never heard it loses more than the other models (RESULTS.md). The
-encoder was taught to mind what a sound is and hardly how loud, so a microphone's own noise in a
-quiet room may get a name. `edge-asc live --gate DBFS` says "unsure" below a level.
-"""
 FREESOUND = "http://www.freesound.org/people/AUTHOR/sounds/NUMBER/"
 
 
@@ -67,7 +62,7 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     suited = ", for microphones unlike its data's" if metadata.frontend.get("relative") else ""
     further = ""
     if base := metadata.provenance.get("base"):
-        suited = ", begun from an encoder, for microcontrollers"
+        suited = ", begun with an encoder"
         further = f", and what the encoder heard ({base['name']}.md)"
     facts = {
         "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes{suited}",
@@ -144,8 +139,6 @@ def sources(table: Path) -> tuple[int, str]:
 
 def quiet_room(metadata: Metadata) -> str:
     """What a model does where nothing sounds, if that is to be told."""
-    if "base" in metadata.provenance:
-        return QUIET_ROOM_TAUGHT
     return QUIET_ROOM if metadata.frontend.get("relative") else ""
 
 
