@@ -18,7 +18,7 @@ from typing import Any
 from tables import made_line, markdown, mean_sd
 
 from edge_asc.runtime.metadata import Metadata, read_metadata
-from edge_asc.runtime.zoo.models import card_text, digest
+from edge_asc.runtime.zoo.models import FENCE, card_text, digest, parse_card
 
 FOLDS = range(1, 6)
 FREE = ("CC0", "CC-BY")  # not CC Sampling Plus, which rules out advertisements
@@ -82,8 +82,20 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     if not is_default:
         del facts["default"]
     text = body(name, metadata, facts, figures, file, clips, recorded_by)
+    if is_default:
+        unmark(zoo)
     (folder / f"{name}.md").write_text(card_text(facts, text), "utf-8")
     print(f"{file}: {file.stat().st_size:,} bytes, its card beside it")
+
+
+def unmark(zoo: Path) -> None:
+    """Take the mark of the default model from every card."""
+    for card in zoo.glob("*/*.md"):
+        content = card.read_text("utf-8")
+        if content.startswith(FENCE):  # the encoder's bank has credits alone
+            facts, text = parse_card(content, str(card))
+            if facts.pop("default", None):
+                card.write_text(card_text(facts, text), "utf-8")
 
 
 def measured(collected: dict[str, Any]) -> dict[str, Any]:
