@@ -26,8 +26,9 @@ for size in ${*:-encoder 128k 128k-relative 64k 32k 16k taught}; do
     name=esc10/$size preset=esc10/$size default=
     [ "$size" != 128k ] || name=esc10
     [ "$size" != encoder ] || default=--default
-    TEACHERS=
-    [ "$size" != 16k ] || TEACHERS=esc10/32k
+    TEACHERS= target=0.98
+    # At 0.98 the smallest would leave six clips of ten unnamed.
+    [ "$size" != 16k ] || TEACHERS=esc10/32k target=0.95
     export TEACHERS
     "$here/folds.sh" "$name" "$free" "$preset" all
     all=$here/out/$name/all
@@ -38,7 +39,7 @@ for size in ${*:-encoder 128k 128k-relative 64k 32k 16k taught}; do
     for suffix in tflite onnx; do
         # shellcheck disable=SC2086
         edge-asc calibrate "$all/export/all-int8.$suffix" --data "$data" $from \
-            --target 0.98 --out "$all/esc10-$size.$suffix"
+            --target "$target" --out "$all/esc10-$size.$suffix"
     done
     python "$here/zoo_card.py" settle "$all/esc10-$size" "$here/artifacts/$name/results.json" \
         "$free" "$zoo" $default

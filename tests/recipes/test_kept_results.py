@@ -17,7 +17,7 @@ KEPT = {"esc10", "esc10/128k-relative", "esc10/64k", "esc10/32k", "esc10/16k", "
         "esc10/32k/seeds/1", "esc10/32k/seeds/2", "esc10/128k-ram256k",
         "esc10/128k-ram256k/seeds/1", "esc10/128k-ram256k/seeds/2",
         "esc10/encoder", "esc10/encoder/seeds/1", "esc10/encoder/seeds/2"}  # fmt: skip
-SHIPPED = ["esc10-128k", "esc10-128k-relative", "esc10-64k", "esc10-32k", "esc10-16k",
+SHIPPED = ["esc10-128k", "esc10-128k-relative", "esc10-16k", "esc10-32k", "esc10-64k",
            "esc10-encoder"]  # fmt: skip
 TAUGHT = "esc10-taught"
 FOLDS = ["1", "2", "3", "4", "5"]
