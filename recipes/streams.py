@@ -27,7 +27,11 @@ from edge_asc.runtime.answers.stream import FeatureWindows
 from edge_asc.runtime.classifier import Classifier, softmax
 
 ARTIFACTS = Path(__file__).parent / "artifacts" / "esc10"
-SIZES = {"esc10-128k": ARTIFACTS, "esc10-32k": ARTIFACTS / "32k"}  # what ships: its folds' files
+SIZES = {  # what ships: its folds' files
+    "esc10-encoder": ARTIFACTS / "encoder",
+    "esc10-128k": ARTIFACTS,
+    "esc10-32k": ARTIFACTS / "32k",
+}
 FOLDS = range(1, 6)
 HOP_S = 1.0
 LENGTHS_S = (2, 5, 10, 20, 60)  # of known sounds

@@ -16,17 +16,16 @@ from soak import MAX_GROWTH_BYTES, passed, soak
 
 DISK_BYTES_PER_H = 1_000_000  # a log of every decision alone takes a fifth more
 MOST_NOTICES = 10  # what is wrong is said once
-MODEL = "esc10-32k.tflite"
+MODEL = "esc10-32k"
 
 
 def day_of_sound(tries: int, seed: int) -> Found:
     """So many hours of sound; the sound is always the same, from other samples on."""
-    from edge_asc.runtime.trust.trial import PACKAGE
+    from edge_asc.runtime.zoo.models import model_path
 
     os.environ["OMP_NUM_THREADS"] = "1"
     found = Found("a day of sound", tries, seed)
-    model = PACKAGE / "runtime" / "zoo" / MODEL
-    result = soak(model, tries, log=True, keep=True, disk_bytes=tries * DISK_BYTES_PER_H)
+    result = soak(model_path(MODEL), tries, log=True, keep=True, disk_bytes=tries * DISK_BYTES_PER_H)
     found.figures |= {key: x for key, x in result.items() if key != "notices"}
     full = [text for text in result["notices"] if "no space left" in text.lower()]
     found.figures |= {"told": result["notices"][:10], "notices": len(result["notices"])}
