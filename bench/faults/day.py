@@ -25,7 +25,8 @@ def day_of_sound(tries: int, seed: int) -> Found:
 
     os.environ["OMP_NUM_THREADS"] = "1"
     found = Found("a day of sound", tries, seed)
-    result = soak(model_path(MODEL), tries, log=True, keep=True, disk_bytes=tries * DISK_BYTES_PER_H)
+    model, room_bytes = model_path(MODEL), tries * DISK_BYTES_PER_H
+    result = soak(model, tries, log=True, keep=True, disk_bytes=room_bytes)
     found.figures |= {key: x for key, x in result.items() if key != "notices"}
     full = [text for text in result["notices"] if "no space left" in text.lower()]
     found.figures |= {"told": result["notices"][:10], "notices": len(result["notices"])}
