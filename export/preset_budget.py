@@ -19,7 +19,7 @@ from edge_asc.frontend.front_end import FrontEnd
 from edge_asc.graph.fold import fold
 from edge_asc.graph.graph import Graph
 from edge_asc.graph.trace import trace
-from edge_asc.models import build
+from edge_asc.models import build_for
 from edge_asc.quantize import qat
 from edge_asc.quantize.four_bits import layers_of_four_bits
 from edge_asc.quantize.half import round_to_half
@@ -50,7 +50,7 @@ def preset_file(
     frontend, n_frames, clip_s = _window(config)
     n_mels = frontend.n_mels
     labels = list(abstract) if config.model.abstract else []
-    network = build(config.model.name, config.model.options, len(scenes), len(labels))
+    network = build_for(config, len(scenes), len(labels))
     _unsettle(network)
     prune(network, config.train.sparsity)
     graph = _as_stored(fold(trace(network, n_mels, n_frames)), precision)
@@ -64,6 +64,7 @@ def preset_file(
         frontend=frontend.to_dict(),
         clip_s=clip_s,
         views=config.data.views,
+        others=config.others,
         precision=precision,
         # As long as those of a run.
         provenance={
@@ -123,7 +124,7 @@ def of_preset(preset: Config | str, precision: Precision | None = None) -> Inven
         return _as_it_ships(files, name)
     frontend, n_frames, clip_s = _window(config)
     n_abstract = len(TAU_GROUPS) if config.model.abstract else 0
-    network = build(config.model.name, config.model.options, len(TAU_SCENES), n_abstract)
+    network = build_for(config, len(TAU_SCENES), n_abstract)
     if config.train.sparsity:
         _unsettle(network)  # what is zero now is what pruning made zero
         prune(network, config.train.sparsity)

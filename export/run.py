@@ -159,13 +159,15 @@ def model_metadata(
         folder = quantised_folder(run, cast("Weights", precision))
         settings = read_json(folder / SETTINGS) if quantised_with is None else quantised_with
         provenance |= _quantised_by(settings, provenance)
+    settings = description.settings()
     return Metadata(
-        name=description.settings().name,
+        name=settings.name,
         labels=description.labels,
         abstract_labels=description.abstract_labels,
         frontend=description.frontend,
         clip_s=description.clip_s,
-        views=description.settings().data.views,
+        views=settings.data.views,
+        others=settings.others,
         precision=precision,
         provenance=provenance,
         budget={"rule": rule, "enforced": enforced},

@@ -25,6 +25,7 @@ from edge_asc.runtime.classifier import softmax
 
 FOLD = "1"  # of ESC-50
 TARGET = 0.98  # of the clips above the threshold so many are right
+LEAST_REST = 1e-3  # of some clip, where a network has an output for other sounds; else rounding
 
 
 def others(data: str, folder: str) -> None:
@@ -58,7 +59,14 @@ def keep(run: str, file: str) -> None:
 
 def _logits(path: Path) -> np.ndarray:
     with np.load(path) as held:
-        return np.asarray(held["logits"])
+        return _with_rest(np.exp(held["logits"]))
+
+
+def _with_rest(p: np.ndarray) -> np.ndarray:
+    """Logits `[N, S]` of probabilities, with those of what falls short of 1 behind them."""
+    rest = 1 - p.sum(1, keepdims=True)
+    both = np.hstack([p, rest]) if rest.max() > LEAST_REST else p
+    return np.log(np.maximum(both, SMALLEST_PROBABILITY))
 
 
 def table(folder: str) -> None:
@@ -79,13 +87,14 @@ def _figures(files: list[Path]) -> list[str]:
     both = [predictions(file.with_suffix(".csv")) for file in files]
     p, truth = (np.concatenate(parts) for parts in zip(*both, strict=True))
     told = [json.loads(file.read_text()) for file in files]
-    logits = np.log(np.maximum(p, SMALLEST_PROBABILITY))[:, None]  # [N, 1, S]
+    n_scenes = p.shape[1]
+    logits = _with_rest(p)[:, None]  # [N, 1, S]
     temperature = fit_temperature(logits, truth)
-    p = mean_probabilities(logits, temperature)
+    p = mean_probabilities(logits, temperature)[:, :n_scenes]
     threshold = choose_threshold(p, truth, TARGET)
     assert threshold is not None  # some confidence is right often enough
     quiet, other = (
-        softmax(np.concatenate([t[name] for t in told]), temperature).max(1)
+        softmax(np.concatenate([t[name] for t in told]), temperature)[:, :n_scenes].max(1)
         for name in ("quiet", "other")
     )
     clean = statistics.mean(t["clean"] for t in told)

@@ -60,6 +60,7 @@ WORDS = {  # of rows, in the order of the table
     "behind-responses": "that, responses of 10 dB in place of 6, at up to 24 points in place of 6",
     "behind-unknown": "that of 6 dB and 6 points, part of each batch quiet and strange sounds",
     "behind-fine": "that, responses at up to 24 points",
+    "behind-others": "that, quiet and strange sounds answered by an output of their own",
     "behind-rooms": "that without strange sounds: quiet rooms alone",
     "behind-fine-8": "that with strange sounds, responses of 8 dB",
     "behind-mixed": "50 epochs as above, mixtures and masks",

@@ -346,6 +346,6 @@ def _with_model(
     labels = dataset.abstract_labels if config.data.target == "abstract" else dataset.labels
     frontend, clip_s = config.front_end(), config.clip_s_of(dataset.clip_s)
     crop_s = min(clip_s, config.data.crop_s or clip_s)
-    sizes = [len(labels), *([len(dataset.abstract_labels)] if abstract else [])]
+    sizes = [len(labels) + config.others, *([len(dataset.abstract_labels)] if abstract else [])]
     check_own(own.name, (1, 1, frontend.n_mels, frontend.frames_in(crop_s)), sizes)
     return msgspec.structs.replace(config, model=own)

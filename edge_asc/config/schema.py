@@ -59,6 +59,7 @@ class DataConfig(Section, frozen=True):
     balanced: bool = False  # draw classes equally often
     unknown_part: Half = 0.0  # of each batch: quiet rooms, computed, which are none of the classes
     unknown: str | None = None  # recordings for half of these: a folder of files, or a data set
+    unknown_answer: Literal["even", "others"] = "even"  # all classes alike, or an output of its own
     ram_limit_bytes: Whole = 2 * 1024**3  # larger feature sets stay memory-mapped
 
 
@@ -190,6 +191,11 @@ class Config(Section, frozen=True):
         """The model file, or the zoo's name of one, whose weights a run begins with."""
         return base_in({"model": {"options": self.model.options}})
 
+    @property
+    def others(self) -> int:
+        """Outputs behind those of the classes, for sounds of none: `Metadata.others`."""
+        return int(self.data.unknown_answer == "others")
+
     def clip_s_of(self, dataset_s: float) -> float:
         """Seconds of the pieces that clips are heard in, of a data set whose clips last so long.
 
@@ -313,6 +319,10 @@ def _check_together(config: Config) -> None:
         )
     if config.data.unknown is not None and not config.data.unknown_part:
         raise ValueError("data.unknown needs data.unknown_part above 0: how much of each batch")
+    if config.others and not config.data.unknown_part:
+        raise ValueError(
+            "data.unknown_answer = 'others' needs data.unknown_part above 0: how much of each batch"
+        )
     if config.quantize.bytes and config.quantize.weights != "mixed":
         raise ValueError("quantize.bytes needs quantize.weights = 'mixed', which chooses by size")
     if config.data.target == "abstract" and config.model.abstract:

@@ -204,7 +204,7 @@ class RunScorer:
 
         with torch.inference_mode():
             scene = self._network(torch.from_numpy(features)[None, None])[0]
-        return np.asarray(scene[0].double().softmax(0).numpy())
+        return np.asarray(scene[0].double().softmax(0).numpy())[: len(self.labels)]
 
     def _predict_batch(self, raw: "Tensor", crops: str) -> list[Prediction]:
         """Predictions of raw features `[B, 1, M, F]`."""
@@ -217,7 +217,10 @@ class RunScorer:
                     self._torch_frontend.normalize, cut(raw, self.window_frames, crops)
                 )
             ]
-        heads = [torch.stack(head).mean(0).numpy() for head in zip(*windows, strict=True)]
+        scenes, *abstract = (
+            torch.stack(head).mean(0).numpy() for head in zip(*windows, strict=True)
+        )
+        heads = [scenes[:, : len(self.labels)], *abstract]  # what others got is no answer
         return [Prediction(*one) for one in zip(*heads, strict=True)]
 
 

@@ -1,7 +1,7 @@
 """Networks by name. Each takes `[B, 1, M, F]` and returns a tuple of logits."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -15,6 +15,9 @@ from edge_asc.models.paper import ConventionalAMFM, FullAMFM, SequentialAMFM, Si
 from edge_asc.models.resnet import ResNetLight
 from edge_asc.models.slim import SlimAMFM
 from edge_asc.suggest import no_such
+
+if TYPE_CHECKING:
+    from edge_asc.config.schema import Config
 
 
 def _members(n_scenes: int, n_abstract: int, members: Sequence[Mapping[str, Any]]) -> Members:
@@ -57,3 +60,15 @@ def build(name: str, options: dict[str, Any], n_scenes: int, n_abstract: int = 0
         return MODELS[name](n_scenes=n_scenes, n_abstract=n_abstract, **options)
     except TypeError as error:
         raise ValueError(f"model {name}: {error}") from error
+
+
+def build_for(config: "Config", n_scenes: int, n_abstract: int = 0, **options: Any) -> nn.Module:
+    """Build the network of a configuration; `options` are further ones of its constructor.
+
+    Its first head has `Config.others` logits behind those of the scenes.
+
+    Raises:
+        ValueError: as `build`.
+    """
+    model = config.model
+    return build(model.name, model.options | options, n_scenes + config.others, n_abstract)

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 
 from edge_asc.config.schema import Config
 from edge_asc.data.dataset import SceneDataset, split_validation
-from edge_asc.models import build
+from edge_asc.models import build_for
 from edge_asc.search.records import REASON
 from edge_asc.training.callbacks.history import Diverged, History
 from edge_asc.training.fit import fit_material
@@ -91,7 +91,7 @@ def train_candidate(
     material = prepare(config, dataset, None, seed, progress)
     torch.manual_seed(seed)
     n_abstract = len(abstract_labels(config, dataset))
-    network = build(config.model.name, config.model.options, len(dataset.labels), n_abstract)
+    network = build_for(config, len(dataset.labels), n_abstract)
     try:
         fitted = fit_material(
             network,

@@ -16,7 +16,7 @@ from edge_asc.config.schema import Config, config_from_dict
 from edge_asc.config.whole_paths import whole_paths, with_whole_paths
 from edge_asc.data.dataset import SceneDataset
 from edge_asc.files import atomic_write, write_json
-from edge_asc.models import build
+from edge_asc.models import build_for
 from edge_asc.models.means import SeveralViews
 from edge_asc.models.own import check_heads, say_if_not_exportable
 from edge_asc.training.augment.extra import find
@@ -186,10 +186,10 @@ def _new_network(
     It sees one silent input, so that a misfit is told before training.
     """
     torch.manual_seed(seed)
-    network = build(config.model.name, config.model.options, n_scenes, n_abstract)
+    network = build_for(config, n_scenes, n_abstract)
     shape = (1, 1, material.frontend.n_mels, material.n_frames)
     if is_own(config.model.name):
-        sizes = [n_scenes, *([n_abstract] if n_abstract else [])]
+        sizes = [n_scenes + config.others, *([n_abstract] if n_abstract else [])]
         check_heads(network, config.model.name, shape, sizes)
     try:
         with torch.no_grad():

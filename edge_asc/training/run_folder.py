@@ -201,16 +201,14 @@ def load_network(folder: Path | str) -> "nn.Module":
     """
     import torch
 
-    from edge_asc.models import build
+    from edge_asc.models import build_for
 
     run = read_run(folder)
     path = Path(folder) / "weights.pt"
     if not path.is_file():
         raise ValueError(f"{path} is not there: the run is not finished (train with --resume)")
-    model = run.settings().model
-    kept = Path(folder) / BASE
-    options = {**model.options, **({"base": str(kept)} if run.base else {})}
-    network = build(model.name, options, len(run.labels), len(run.abstract_labels))
+    kept = {"base": str(Path(folder) / BASE)} if run.base else {}
+    network = build_for(run.settings(), len(run.labels), len(run.abstract_labels), **kept)
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except RuntimeError as error:

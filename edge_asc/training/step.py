@@ -114,7 +114,7 @@ class SceneModule(L.LightningModule):
         Both are distributions `[B, classes]`, mixed alike; of answers there is one at most.
         """
         raw, known = batch
-        classes = self.epochs.store.n_classes
+        classes = self.epochs.store.n_logits
         n = len(classes)
         all_or_none = self.config.loss == "binary"
         targets = tuple(

@@ -25,6 +25,8 @@ def predict(
 ) -> tuple[Tensor, ...]:
     """Probabilities `[N, classes]` per head, averaged over the crops of a clip, in float32.
 
+    Those of the scenes fall short of 1 by what other sounds got, where these have an output.
+
     Args:
         network: `[B, 1, M, F] -> tuple of logits`; it is left in training mode if it was.
         normalize: the front end's normalisation of `[B, 1, M, F]`.
@@ -43,7 +45,8 @@ def predict(
         crops = []
         for start in crop_starts(store.n_frames, n_frames, "3"):
             raw = store.raw(some, np.full(len(some), start), n_frames).to(device)
-            crops.append([logits.float().softmax(1) for logits in network(normalize(raw))])
+            heads = zip(network(normalize(raw)), store.n_classes, strict=True)
+            crops.append([logits.float().softmax(1)[:, :n] for logits, n in heads])
         batches.append([torch.stack(head).mean(0).cpu() for head in zip(*crops, strict=True)])
     network.train(was_training)
     return tuple(torch.cat(head) for head in zip(*batches, strict=True))

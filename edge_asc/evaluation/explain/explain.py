@@ -41,7 +41,7 @@ def explain_block(
         f"{description.settings().name}, float32 in torch",
         description.labels,
         excerpt,
-        maps.probabilities,
+        maps.probabilities[: len(description.labels)],
         found,
         len(find_blocks(network)),
         maps,

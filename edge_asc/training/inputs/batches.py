@@ -6,6 +6,7 @@ killed repeats the epoch it was in.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +15,21 @@ from torch import Tensor
 # Raw features [B, 1, M, F]; labels [B] per label set, UNKNOWN where it has none, and teachers'
 # logits [B, S] where given, all alike for what is unknown.
 Batch = tuple[Tensor, tuple[Tensor, ...]]
-UNKNOWN = -1  # the label of a sound that is none of the classes
+# The label of a sound that is none of the classes, where no output stands for these.
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Group:
+    """Sounds that are none of the classes.
+
+    Attributes:
+        arrays: float32 `[M, F]` each.
+        n_plain: how many of these, the first ones, go through no simulated microphone.
+    """
+
+    arrays: Sequence[np.ndarray]
+    n_plain: int
 
 
 class FeatureStore:
@@ -32,7 +47,9 @@ class FeatureStore:
         n_plain: how many of these, the first ones, go through no simulated microphone; None: all.
         recordings: number of the recording `[N]` that each clip is a piece of; None: each is one.
         answers: teachers' logits `[N, S]` of each clip; None without.
-        unknown: groups of sounds that are none of the classes, float32 `[M, F]` each.
+        unknown: groups of sounds that are none of the classes.
+        others: logits of the first label set behind those of its classes: 1 if these are to answer
+            to such sounds, whose label then is the number behind the classes'.
 
     Raises:
         ValueError: no clips, or clips of different shapes.
@@ -48,21 +65,26 @@ class FeatureStore:
         n_plain: int | None = None,
         recordings: Sequence[int] | None = None,
         answers: np.ndarray | None = None,
-        unknown: Sequence[Sequence[np.ndarray]] = (),
+        unknown: Sequence[Group] = (),
+        others: int = 0,
     ) -> None:
-        shapes = {tuple(a.shape) for part in (arrays, *unknown) for a in part}
+        self.parts = (arrays, *(group.arrays for group in unknown))
+        shapes = {tuple(a.shape) for part in self.parts for a in part}
         if len(shapes) != 1:
             raise ValueError(f"features must be of one shape, found {sorted(shapes) or 'no clips'}")
         self.n_mels, self.n_frames = shapes.pop()
         self.labels = tuple(torch.as_tensor(list(x), dtype=torch.int64) for x in labels)
         self.n_classes = tuple(n_classes)
+        self.n_logits = (self.n_classes[0] + others, *self.n_classes[1:])
+        self.unknown_labels = (self.n_classes[0] if others else UNKNOWN, UNKNOWN)
         self.answers = None if answers is None else torch.from_numpy(answers)
         self.arrays, self.n_versions, self.unknown = arrays, n_versions, unknown
         self.n_plain = n_plain or n_versions
         self.recordings = torch.as_tensor(
             range(len(self.labels[0])) if recordings is None else list(recordings)
         )
-        self.ends = np.cumsum([len(part) for part in (arrays, *unknown)])  # rows of each part
+        self.ends = np.cumsum([len(part) for part in self.parts])  # rows of each part
+        self.plain_ends = self.ends[:-1] + [group.n_plain for group in unknown]
         fits = self.ends[-1] * arrays[0].nbytes <= ram_limit_bytes
         self.memory = self._read() if fits else None  # [rows, M, F]
 
@@ -84,12 +106,18 @@ class FeatureStore:
     def row(self, number: int) -> np.ndarray:
         """Raw features `[M, F]` of a row."""
         part = int(np.searchsorted(self.ends, number, side="right"))
-        return (self.arrays, *self.unknown)[part][number - (self.ends[part - 1] if part else 0)]
+        return self.parts[part][number - (self.ends[part - 1] if part else 0)]
 
-    def unknown_rows(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Draw rows of sounds that are none of the classes, each group of them equally often."""
+    def unknown_rows(
+        self, shape: tuple[int, ...], rng: np.random.Generator, plain: bool = False
+    ) -> np.ndarray:
+        """Draw rows of sounds that are none of the classes, each group of them equally often.
+
+        With `plain` through no simulated microphone.
+        """
         group = rng.integers(0, len(self.unknown), shape)
-        return rng.integers(self.ends[group], self.ends[group + 1])
+        ends = self.plain_ends if plain else self.ends[1:]
+        return rng.integers(self.ends[group], ends[group])
 
     def raw(self, rows: np.ndarray, starts: np.ndarray, n_frames: int) -> Tensor:
         """Cut frames `starts[i]` to `starts[i] + n_frames` of `rows[i]`: `[B, 1, M, n_frames]`."""
@@ -104,7 +132,8 @@ class FeatureStore:
     def batch(self, rows: np.ndarray, starts: np.ndarray, n_frames: int) -> Batch:
         """Return features as `raw` does, and what is known of the clips: see `Batch`."""
         none = torch.from_numpy(rows >= self.ends[0])
-        labels = [x[rows % len(self)].masked_fill(none, UNKNOWN) for x in self.labels]
+        pairs = zip(self.labels, self.unknown_labels, strict=False)
+        labels = [x[rows % len(self)].masked_fill(none, unknown) for x, unknown in pairs]
         answers = [] if self.answers is None else [self.answers[rows % len(self)]]
         alike = [x.masked_fill(none[:, None], 0.0) for x in answers]
         return self.raw(rows, starts, n_frames), (*labels, *alike)
@@ -193,7 +222,8 @@ class Epochs:
         starts = starts.reshape(len(self), -1)
         if self.n_unknown:
             shape = (len(self), self.n_unknown)
-            rows = np.concatenate([rows, store.unknown_rows(shape, rng)], 1)
+            unknown = store.unknown_rows(shape, rng, self.is_plain(epoch))
+            rows = np.concatenate([rows, unknown], 1)
             others = rng.integers(0, store.n_frames - self.n_frames + 1, shape)
             starts = np.concatenate([starts, others], 1)
         steps = zip(rows, starts, strict=True)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from edge_asc.audio.microphones.recorded import Responses
 from edge_asc.config.schema import Config, DataConfig
 from edge_asc.data.cache import FeatureCache
@@ -14,7 +12,7 @@ from edge_asc.data.dataset import Clip, SceneDataset, split_validation
 from edge_asc.data.lengths import in_pieces, length_notes, lengths_s
 from edge_asc.data.train_list import find_list, listed
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.training.inputs.batches import FeatureStore
+from edge_asc.training.inputs.batches import FeatureStore, Group
 from edge_asc.training.inputs.unknown import unknown_groups
 from edge_asc.training.losses.answers import GivenAnswers
 
@@ -86,8 +84,14 @@ def prepare(
     Recordings longer than a clip are heard whole, in pieces, which stay on one side.
 
     Raises:
-        ValueError: no such fold, or a file that cannot be read.
+        ValueError: no such fold, a file that cannot be read, or answers of teachers, which are of
+            scenes alone, for a network that answers to other sounds too.
     """
+    if answers is not None and config.others:
+        raise ValueError(
+            f"{answers.path} has answers for scenes alone: data.unknown_answer = 'others' needs"
+            " teachers that are runs"
+        )
     frontend = config.front_end()
     clip_s = config.clip_s_of(dataset.clip_s)
     clips, test = chosen(config.data, dataset, fold)
@@ -98,33 +102,36 @@ def prepare(
     known = [*clips, *test]
     lengths = dict(zip((c.path for c in known), lengths_s(dataset, known), strict=True))
 
+    versions = versions_of(config.data)
+    caches = [
+        FeatureCache(frontend, clip_s, cache, None, *version, responses) for version in versions
+    ]
+    n_plain = sum(microphone is None for _, microphone in versions)
+
     def store(
         clips: Sequence[Clip],
-        versions: Sequence[Version] = (AS_IT_IS,),
+        caches: Sequence[FeatureCache] = caches[:1],  # as it is
         given: GivenAnswers | None = None,
-        unknown: Sequence[Sequence[np.ndarray]] = (),
+        unknown: Sequence[Group] = (),
     ) -> FeatureStore | None:
         if not clips:
             return None
         numbers = {name: i for i, name in enumerate(dict.fromkeys(c.path for c in clips))}
         clips = in_pieces(clips, [lengths[clip.path] for clip in clips], clip_s)
-        caches = [
-            FeatureCache(frontend, clip_s, cache, None, *version, responses) for version in versions
-        ]
         return FeatureStore(
             joined([c.load(clips, progress) for c in caches]),
             *_classes(clips, dataset, config.model.abstract),
             config.data.ram_limit_bytes,
-            len(versions),
-            sum(microphone is None for _, microphone in versions),
+            len(caches),
+            min(n_plain, len(caches)),
             [numbers[clip.path] for clip in clips],
             None if given is None else given.of(clips, dataset.root),
             unknown,
+            config.others,
         )
 
-    as_it_is = FeatureCache(frontend, clip_s, cache)
-    unknown = unknown_groups(config.data, dataset.labels, as_it_is, progress)
-    train_store = store(train_clips, versions_of(config.data), answers, unknown)
+    unknown = unknown_groups(config.data, dataset.labels, caches, n_plain, progress)
+    train_store = store(train_clips, caches, answers, unknown)
     assert train_store is not None  # the splits leave no training set empty
     if frontend.normalization == "dataset" and not frontend.mean:  # a base has its own
         frontend = frontend.with_statistics(*train_store.statistics(frontend.levelled))

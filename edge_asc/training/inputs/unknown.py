@@ -1,35 +1,40 @@
 """Sounds that are none of the scenes: quiet rooms, computed, and the recordings of `data.unknown`.
 
-A network that learns to spread its answer evenly over all scenes there is less sure of what it was
-never taught.
+A network that learns to spread its answer evenly over all scenes there, or to give it to an output
+of their own, is less sure of what it was never taught.
 """
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from edge_asc.audio.microphones.quiet import quiet_rooms
 from edge_asc.config.schema import DataConfig
 from edge_asc.data.cache import FeatureCache
+from edge_asc.data.cache_files import joined
 from edge_asc.data.dataset import Clip
 from edge_asc.data.lengths import in_pieces, lengths_s
 from edge_asc.data.open import open_recordings
+from edge_asc.training.inputs.batches import Group
 
 log = logging.getLogger(__name__)
 LEVELS_DB = tuple(map(float, range(-96, -42, 6)))  # of full scale: from converters to loud fans
 
 
 def unknown_groups(
-    data: DataConfig, labels: Sequence[str], features: FeatureCache, progress: bool = False
-) -> list[Sequence[np.ndarray]]:
-    """Raw features `[M, F]` of quiet rooms and, where there are any, of recordings: a list of each.
+    data: DataConfig,
+    labels: Sequence[str],
+    caches: Sequence[FeatureCache],
+    n_plain: int,
+    progress: bool = False,
+) -> list[Group]:
+    """Raw features of quiet rooms and, where there are any, of recordings: a group of each.
 
     Args:
         data: says where recordings are; nothing is heard without `data.unknown_part`.
         labels: scenes; clips of these are left out.
-        features: computes and keeps them.
+        caches: compute and keep the versions of recordings that clips have too, as it is first.
+        n_plain: how many of these, the first ones, go through no simulated microphone.
         progress: show how far it is.
 
     Raises:
@@ -38,12 +43,15 @@ def unknown_groups(
     """
     if not data.unknown_part:
         return []
-    sounds = quiet_rooms(features.n_samples, features.frontend.sample_rate_hz, LEVELS_DB)
-    quiet = [features.frontend.raw(sound) for sound in sounds]
-    if data.unknown is None:
-        return [quiet]
-    clips = _unknown_clips(Path(data.unknown), labels, features.clip_s)
-    return [quiet, features.load(clips, progress)]
+    frontend, n_samples = caches[0].frontend, caches[0].n_samples
+    sounds = quiet_rooms(n_samples, frontend.sample_rate_hz, LEVELS_DB)
+    quiet = [frontend.raw(sound) for sound in sounds]
+    groups = [Group(quiet, len(quiet))]
+    if data.unknown is not None:
+        clips = _unknown_clips(Path(data.unknown), labels, caches[0].clip_s)
+        recorded = joined([cache.load(clips, progress) for cache in caches])
+        groups.append(Group(recorded, n_plain * len(clips)))
+    return groups
 
 
 def _unknown_clips(path: Path, labels: Sequence[str], clip_s: float) -> list[Clip]:

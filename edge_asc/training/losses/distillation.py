@@ -89,6 +89,7 @@ def _must_agree(teacher: Run, student: Run) -> list[tuple[str, Any, Any]]:
     return [
         ("data set", teacher.dataset, student.dataset),
         ("list of scenes", teacher.labels, student.labels),
+        ("answer to sounds of no class", teacher.settings().others, student.settings().others),
         ("list of abstract classes", teacher.abstract_labels, student.abstract_labels),
         ("front end, or the statistics of its training clips,", teacher.frontend, student.frontend),
         ("length of input", teacher.n_frames, student.n_frames),

@@ -99,6 +99,10 @@ def _check_alike(path: Path, run: Run, other_path: Path, other: Run) -> None:
         if getattr(run, field) != getattr(other, field):
             what = f"{field}: {getattr(run, field)} and {getattr(other, field)}"
             raise ValueError(f"{path} and {other_path} do not go together: {what}")
+    answers = [r.settings().data.unknown_answer for r in (run, other)]
+    if answers[0] != answers[1]:
+        what = f"data.unknown_answer: {' and '.join(answers)}"
+        raise ValueError(f"{path} and {other_path} do not go together: {what}")
     if run.base or other.base:
         raise ValueError(f"{path if run.base else other_path} began with a model file: not joined")
     if run.frontend != other.frontend:

@@ -19,7 +19,7 @@ from edge_asc.data.open import open_dataset
 from edge_asc.data.synthetic import write_synthetic
 from edge_asc.files import atomic_write, write_json
 from edge_asc.frontend.front_end import FrontEnd
-from edge_asc.models import build
+from edge_asc.models import build_for
 from edge_asc.training.inputs.examples import N_EXAMPLES, write_examples
 from edge_asc.training.run_folder import Run, provenance
 from edge_asc.training.start_from.public_names import convert, read_checkpoint
@@ -63,7 +63,7 @@ def import_public(
 
 
 def _weights(config: Config, file: Path) -> dict[str, Tensor]:
-    network = build(config.model.name, config.model.options, len(TAU_SCENES), len(TAU_GROUPS))
+    network = build_for(config, len(TAU_SCENES), len(TAU_GROUPS))
     theirs = read_checkpoint(file)
     try:
         return convert(theirs, network)

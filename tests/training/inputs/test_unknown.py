@@ -12,7 +12,7 @@ import torch
 from edge_asc.audio.microphones.quiet import quiet_rooms
 from edge_asc.config.schema import Config, load_preset
 from edge_asc.data.open import open_dataset
-from edge_asc.training.inputs.batches import UNKNOWN, Epochs, FeatureStore
+from edge_asc.training.inputs.batches import UNKNOWN, Epochs, FeatureStore, Group
 from edge_asc.training.inputs.load import prepare
 from edge_asc.training.step import binary_losses, distribution, task_losses
 from small_run import SMALL
@@ -28,7 +28,8 @@ def with_unknown(n: int, **settings: int) -> FeatureStore:
         for values in (range(n), [GROUPS[0]] * 4, [GROUPS[1]] * 40)
     )
     labels = [[i % 3 for i in range(n)]]
-    return FeatureStore(arrays, labels, [3], unknown=[few, many], **settings)
+    unknown = [Group(few, 4), Group(many, 10)]
+    return FeatureStore(arrays, labels, [3], unknown=unknown, **settings)
 
 
 @pytest.mark.parametrize("limit", [2**31, 0], ids=["memory", "mapped"])
@@ -70,7 +71,7 @@ def test_without_a_part_all_is_as_it_was() -> None:
 def test_teachers_answers_to_unknown_sounds_are_even() -> None:
     answers = np.arange(60, dtype=np.float32).reshape(20, 3)
     arrays = [np.zeros((N_MELS, N_FRAMES), np.float32)] * 20
-    some = FeatureStore(arrays, [[0] * 20], [3], answers=answers, unknown=[arrays[:2]])
+    some = FeatureStore(arrays, [[0] * 20], [3], answers=answers, unknown=[Group(arrays[:2], 2)])
     _, (labels, given) = some.batch(np.array([4, 20, 21]), np.zeros(3, int), CROP)
     assert labels.tolist() == [0, UNKNOWN, UNKNOWN]
     assert given.tolist() == [answers[4].tolist(), [0.0] * 3, [0.0] * 3]
@@ -102,7 +103,10 @@ def test_a_network_is_not_sure_of_what_is_unknown(tmp_path: Path) -> None:
 
     def confidence(folder: str, part: float) -> float:
         fitted = small_fit(
-            tmp_path / folder, train_store=store(unknown=[both()]), unknown_part=part, epochs=30
+            tmp_path / folder,
+            train_store=store(unknown=[Group(both(), 20)]),
+            unknown_part=part,
+            epochs=30,
         )
         with torch.no_grad():
             scene, *_ = fitted.network(torch.from_numpy(np.stack(both()))[:, None, :, :CROP])
@@ -120,7 +124,7 @@ def prepared(scenes: Path, tmp_path: Path, *settings: str) -> FeatureStore:
 def test_quiet_rooms_alone_and_with_recordings(scenes: Path, tmp_path: Path) -> None:
     """Of recordings, those of the scenes are left out, and long ones are heard in pieces."""
     plain = prepared(scenes, tmp_path)
-    (quiet,) = prepared(scenes, tmp_path, "data.unknown_part=0.1").unknown
+    _, quiet = prepared(scenes, tmp_path, "data.unknown_part=0.1").parts
     assert len(quiet) == 1 + 9 * 3 * 3 and {a.shape for a in quiet} == {plain.arrays[0].shape}
     assert np.ptp(quiet[0]) == 0  # silence
     label = open_dataset(scenes).labels[0]
@@ -130,7 +134,7 @@ def test_quiet_rooms_alone_and_with_recordings(scenes: Path, tmp_path: Path) -> 
         soundfile.write(others / f"{name}.wav", np.full(seconds * 8000, 0.1), 8000)
     store = prepared(scenes, tmp_path, "data.unknown_part=0.1", f"data.unknown={others}")
     clip_s = open_dataset(scenes).clip_s
-    assert len(store.unknown[1]) == math.ceil(5 / clip_s) + math.ceil(12 / clip_s)
+    assert len(store.parts[2]) == math.ceil(5 / clip_s) + math.ceil(12 / clip_s)
     assert len(store) == len(plain)
 
 
@@ -139,7 +143,7 @@ def test_a_folder_of_files_has_no_labels(scenes: Path, tmp_path: Path) -> None:
     for name in "ab":
         soundfile.write(folder / f"{name}.wav", np.full(2 * 8000, 0.1), 8000)
     store = prepared(scenes, tmp_path, "data.unknown_part=0.1", f"data.unknown={folder}")
-    assert len(store.unknown[1]) >= 2
+    assert len(store.parts[2]) >= 2
 
 
 @pytest.mark.parametrize(
