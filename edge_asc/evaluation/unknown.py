@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_asc.audio.found import is_audio, is_visible
-from edge_asc.data.open import open_dataset
+from edge_asc.data.open import open_recordings
 from edge_asc.evaluation.predictors import FileScorer, Hearing, OnProgress, counted, n_samples_of
 from edge_asc.runtime.answers.answer import mean_prediction
 from edge_asc.runtime.classifier import softmax
@@ -28,30 +27,19 @@ class Strange:
 
 
 def find_strange(path: Path, labels: Sequence[str]) -> Strange:
-    """Clips of a data set whose classes a model has not, or all audio files of a folder.
+    """Clips of a data set whose classes a model has not, or recordings without labels.
 
     Raises:
         ValueError: nothing is left.
         OSError: no such folder.
     """
-    if path.is_dir() and (loose := _loose_audio(path)):
-        return Strange(path.name, loose, (), 0.0)
-    dataset = open_dataset(path)
+    dataset = open_recordings(path)
     kept = tuple(clip.path for clip in dataset.clips if clip.label not in labels)
     shared = {clip.label for clip in dataset.clips} & set(labels)
     if not kept:
         raise ValueError(f"{path}: the model knows every class of {dataset.name}")
     left_out = tuple(label for label in labels if label in shared)
-    return Strange(dataset.name, kept, left_out, dataset.clip_s)
-
-
-def _loose_audio(folder: Path) -> tuple[Path, ...]:
-    """Audio files right inside a folder without a table; they have no labels."""
-    tables = any(folder.glob("*.[ct]sv"))
-    if tables or (folder / "meta").is_dir() or (folder / "metadata").is_dir():
-        return ()
-    files = (p for p in folder.iterdir() if is_audio(p) and is_visible(p.name))
-    return tuple(sorted(files))
+    return Strange(dataset.name, kept, left_out, dataset.clip_s if dataset.labels else 0.0)
 
 
 def measure_unknown(
