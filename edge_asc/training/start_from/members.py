@@ -95,14 +95,13 @@ def _inside(path: Path, run: Run) -> Iterator[str]:
 
 def _check_alike(path: Path, run: Run, other_path: Path, other: Run) -> None:
     """Raise ValueError where two runs hear or name different things."""
-    for field in ALIKE:
-        if getattr(run, field) != getattr(other, field):
-            what = f"{field}: {getattr(run, field)} and {getattr(other, field)}"
-            raise ValueError(f"{path} and {other_path} do not go together: {what}")
-    answers = [r.settings().data.unknown_answer for r in (run, other)]
-    if answers[0] != answers[1]:
-        what = f"data.unknown_answer: {' and '.join(answers)}"
-        raise ValueError(f"{path} and {other_path} do not go together: {what}")
+    facts = {field: (getattr(run, field), getattr(other, field)) for field in ALIKE}
+    answers = run.settings().data.unknown_answer, other.settings().data.unknown_answer
+    for what, (ours, theirs) in (facts | {"data.unknown_answer": answers}).items():
+        if ours != theirs:
+            raise ValueError(
+                f"{path} and {other_path} do not go together: {what}: {ours} and {theirs}"
+            )
     if run.base or other.base:
         raise ValueError(f"{path if run.base else other_path} began with a model file: not joined")
     if run.frontend != other.frontend:
