@@ -61,6 +61,7 @@ WORDS = {  # of rows, in the order of the table
     "behind-unknown": "that of 6 dB and 6 points, part of each batch quiet and strange sounds",
     "behind-fine": "that, responses at up to 24 points",
     "behind-others": "that, quiet and strange sounds answered by an output of their own",
+    "behind-others-more": "that, two fifths of each batch in place of one",
     "behind-rooms": "that without strange sounds: quiet rooms alone",
     "behind-fine-8": "that with strange sounds, responses of 8 dB",
     "behind-mixed": "50 epochs as above, mixtures and masks",

@@ -6,12 +6,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from command import Cli, runner
 
 # Read by the packages at their first import, and set by the module of ours that imports them.
 SILENCED = {"nncf": "NNCF_CI", "onnxruntime": "ORT_DISABLE_TELEMETRY"}
+
+
+# A machine that is busy, or slow, takes its time: that is no failure.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -211,7 +211,6 @@ chunk_names = st.sampled_from([b"fmt ", b"data", b"ds64", b"COMM", b"SSND", b"de
 chunks = st.tuples(chunk_names, st.binary(max_size=40)).map(b"".join)
 
 
-@settings(deadline=None)
 @given(heads, st.lists(chunks, max_size=5))
 def test_no_bytes_make_the_container_check_fail(head: bytes, body: list[bytes]) -> None:
     content = head + b"".join(body)
@@ -219,9 +218,7 @@ def test_no_bytes_make_the_container_check_fail(head: bytes, body: list[bytes]) 
     assert missing is None or missing.endswith("are there")
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.data())
 def test_a_damaged_file_is_audio_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     suffix = data.draw(st.sampled_from(["wav", "flac", "ogg", "aiff"]))

@@ -47,7 +47,7 @@ def sweep(rate_hz: int, low_hz: float, high_hz: float, seconds: float) -> np.nda
     return np.sin(2 * np.pi * low_hz * seconds / octaves * np.expm1(t / seconds * octaves))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(names, st.sampled_from(RATES_HZ))
 def test_a_sine_sweep_comes_out_with_the_gains_asked_for(
     name: tuple[str, int], rate_hz: int
@@ -64,7 +64,7 @@ def test_a_sine_sweep_comes_out_with_the_gains_asked_for(
     np.testing.assert_allclose(found_db, asked_db[audible], atol=RESPONSE_TOLERANCE_DB)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(names)
 def test_the_band_ends_where_it_says(name: tuple[str, int]) -> None:
     """Of the edges alone: -3 dB at each, and 6 dB per octave and order an octave outside."""
@@ -79,7 +79,7 @@ def test_the_band_ends_where_it_says(name: tuple[str, int]) -> None:
     assert outside_db == pytest.approx(np.maximum(-20 * math.log10(4) * orders, -80), abs=0.3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(names, st.floats(0.01, 100), st.integers(0, 1000))
 def test_nothing_is_louder_than_the_clip_level(
     name: tuple[str, int], loudness: float, seed: int
@@ -98,7 +98,7 @@ def test_what_is_far_too_loud_reaches_the_clip_level() -> None:
         assert np.abs(heard).max() == pytest.approx(microphone.clip_level, rel=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(names, st.sampled_from(RATES_HZ), st.integers(200, 40000))
 def test_silence_is_heard_as_noise_of_the_microphones_level(
     name: tuple[str, int], rate_hz: int, n: int
@@ -128,7 +128,7 @@ def test_hum_is_a_line_at_the_mains() -> None:
     assert power[500] > 100 * np.median(power[400:600])  # 50 Hz, in steps of 0.1 Hz
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(names, st.integers(0, 1000))
 def test_the_same_microphone_hears_the_same(name: tuple[str, int], seed: int) -> None:
     audio = 0.1 * np.random.default_rng(seed).standard_normal(2000)
@@ -159,7 +159,7 @@ def test_the_sets_are_disjoint() -> None:
     assert {d.parts.family for d in unseen[:3]} == families[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(names)
 def test_parts_lie_within_their_family(name: tuple[str, int]) -> None:
     parts = SimulatedMicrophone.from_seed(*name).parts
@@ -203,7 +203,7 @@ def test_no_sound_is_heard_before_it_is_made() -> None:
     assert early[:3] == pytest.approx(np.convolve([1.0, 0.5], [1.0, 0.5]), abs=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 300), st.integers(1, 100), st.integers(0, 1000))
 def test_convolution_is_numpys(n: int, taps: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -205,7 +205,7 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
 }
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(list(PARSERS)), st.data())
 def test_damaged_bytes_are_parts_or_refused(
     tmp_path: Path, suffix: str, draw: st.DataObject

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge_asc.data.layouts.table import read_columns, read_table
 
 # Files are read: how long that takes says nothing about the code.
-one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 fields = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=12).map(str.strip)
 tables = st.integers(1, 4).flatmap(

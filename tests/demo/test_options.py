@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 import pytest
 import typer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -42,7 +42,6 @@ def parsed(words: list[str]) -> Options:
     return found[0]
 
 
-@settings(deadline=None)
 @given(options=some_options)
 def test_the_words_for_options_ask_for_them(options: Options) -> None:
     assert parsed(list(arguments(options))) == options

@@ -95,7 +95,7 @@ def _unescaped(word: str) -> str:
 
 
 @needs_systemd
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(words=st.lists(text | st.sampled_from(["%n", "$HOME", "${A}", ";", "\\", "'", '"', "~"])))
 def test_systemd_reads_the_words_that_were_quoted(words: list[str]) -> None:
     command = " ".join(map(quoted, ["/bin/true", *words]))

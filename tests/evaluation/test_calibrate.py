@@ -89,7 +89,7 @@ def test_clips_that_are_all_right_do_not_make_it_surer() -> None:
     assert temperature.fit_temperature(np.eye(3)[:, None], np.arange(3)) == 1.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 200), st.integers(2, 12), st.integers(0, 1000))
 def test_coverage_ends_with_all_clips(n: int, n_scenes: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -101,7 +101,7 @@ def test_coverage_ends_with_all_clips(n: int, n_scenes: int, seed: int) -> None:
     assert thresholds == sorted(thresholds, reverse=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.integers(34, 100), st.booleans()), min_size=1, max_size=30),
     st.sampled_from([0.5, 0.8, 0.95, 1.0]),
@@ -119,7 +119,6 @@ def test_no_smaller_threshold_keeps_the_promise(
     assert found == (None if expected == 1 else expected)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.floats(0.05, 20))
 def test_the_ranking_of_a_window_is_the_same_at_every_temperature(seed: int, t: float) -> None:
     logits = np.random.default_rng(seed).integers(-128, 128, 10) * 0.2

@@ -62,7 +62,7 @@ def probabilities(n_clips: int, n_classes: int, seed: int) -> tuple[np.ndarray, 
     return rng.dirichlet(np.full(n_classes, 0.5), n_clips), truth
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 80), st.integers(2, 12), st.integers(0, 1000))
 def test_scene_metrics_are_those_of_scikit_learn(n_clips: int, n_classes: int, seed: int) -> None:
     p, truth = probabilities(n_clips, n_classes, seed)
@@ -88,7 +88,7 @@ def test_macro_accuracy_is_balanced_accuracy() -> None:
     assert found["macro_accuracy"] == pytest.approx(balanced_accuracy_score(truth, p.argmax(1)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 120), st.integers(2, 8), st.integers(0, 1000), st.booleans())
 def test_roc_auc_is_scikit_learns(n_clips: int, n_classes: int, seed: int, ties: bool) -> None:
     p, truth = probabilities(n_clips, n_classes, seed)
@@ -102,7 +102,7 @@ def test_roc_auc_is_scikit_learns(n_clips: int, n_classes: int, seed: int, ties:
         assert roc_auc(q, truth) == pytest.approx(whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 300), st.integers(2, 10), st.integers(0, 1000), st.booleans())
 def test_reliability_is_scikit_learns(
     n_clips: int, n_classes: int, seed: int, on_edges: bool

@@ -27,7 +27,7 @@ def posteriors(seed: int, n_clips: int = 7) -> tuple[np.ndarray, np.ndarray]:
     return rng.dirichlet(np.full(len(GROUP), 0.3), n_clips), rng.dirichlet(np.ones(3), n_clips)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(Seeds)
 def test_probabilities_sum_to_one(seed: int) -> None:
     found = joint_probabilities(*posteriors(seed), GROUP)
@@ -35,7 +35,7 @@ def test_probabilities_sum_to_one(seed: int) -> None:
     np.testing.assert_allclose(found.sum(1), 1, atol=ROUNDING)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(Seeds)
 def test_a_prior_that_prefers_no_scene_changes_nothing(seed: int) -> None:
     scene, _ = posteriors(seed)
@@ -53,7 +53,7 @@ def test_a_certain_prior_leaves_one_class_in_its_old_proportions(group: int) -> 
     np.testing.assert_allclose(found[:, inside], expected, atol=ROUNDING)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(Seeds)
 def test_it_is_bayes_rule(seed: int) -> None:
     """Slowly: likelihood = posterior / training prior, times a new prior, class by class."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from ai_edge_litert.interpreter import Interpreter
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -160,7 +160,8 @@ def by_tflite(data: bytes, x: np.ndarray) -> np.ndarray:
 
 
 @settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40,
+    derandomize=True,
 )
 @given(network=networks())
 def test_whatever_is_built_is_computed_by_all(network: nn.Module) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -111,7 +111,6 @@ def test_pre_emphasis_drops_a_sample_and_a_constant() -> None:
     assert frontend.n_frames(201) == SMALL.n_frames(200)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 20), st.integers(0, 50), st.integers(0, 50))
 def test_reflection_walks_to_the_end_and_back(n: int, before: int, after: int) -> None:
     audio = np.arange(float(n))
@@ -150,7 +149,6 @@ anything_usable = hnp.arrays(
 )
 
 
-@settings(deadline=None)
 @given(anything_usable, st.booleans(), st.sampled_from(["none", "clip"]))
 def test_whatever_goes_in_finite_features_come_out(
     audio: np.ndarray, log: bool, normalization: str

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_asc.frontend import stream as feature_stream
@@ -39,7 +39,6 @@ def cut_clips(draw: st.DrawFn) -> tuple[FrontEnd, np.ndarray, list[int]]:
     return frontend, noise(n, seed=n), cuts
 
 
-@settings(deadline=None)
 @given(cut_clips())
 def test_a_stream_is_the_whole_clip(case: tuple[FrontEnd, np.ndarray, list[int]]) -> None:
     frontend, audio, cuts = case
@@ -82,7 +81,6 @@ def test_a_stream_without_audio_has_no_frames(pre_emphasis: float) -> None:
     assert stream.flush().shape == (10, 0)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 99))
 def test_a_refused_block_leaves_the_stream_as_it_was(before: int, bad: int) -> None:
     audio, spoilt = noise(500), noise(100, seed=1)

@@ -60,7 +60,7 @@ def n_sums(graph: Graph) -> int:
 KERNELS = st.sampled_from([1, 3, 5])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.tuples(KERNELS, KERNELS), min_size=2, max_size=4),
     stride=st.sampled_from([1, 2, (2, 1)]),

@@ -19,7 +19,7 @@ SAME = 1e-9  # the same sum in another order
 OF_DRAWS = 0.012  # of an end of an interval, between two sets of 10,000 draws of 300 clips
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_mcnemar_is_the_binomial_test_of_a_coin(only_a: int, only_b: int) -> None:
     n = only_a + only_b

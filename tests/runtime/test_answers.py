@@ -44,7 +44,7 @@ def test_a_call_says_what_the_command_says(cli: Cli, tmp_path: Path) -> None:
     assert spans == [(w["start_s"], w["end_s"]) for w in told["timeline"]]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=4), st.integers(1, 30000))
 def test_a_stream_is_the_whole_clip(sizes: list[int], n_samples: int) -> None:
     audio = np.concatenate([tone(label, 10000) for label in LABELS])[:n_samples]

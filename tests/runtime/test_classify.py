@@ -94,7 +94,7 @@ def test_window_stream_is_slide_starts_for_any_blocks(
             np.testing.assert_array_equal(content, frames[:, start : start + window])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=5), st.integers(2, 40000))
 def test_timeline_is_that_of_the_whole_clip(sizes: list[int], n_samples: int) -> None:
     audio = np.concatenate([tone(label, 13333) for label in LABELS])[:n_samples]

@@ -58,7 +58,7 @@ def test_silence_around_a_sound_takes_no_part() -> None:
     np.testing.assert_allclose(around.probabilities, np.mean(heard, 0))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 20_000), min_size=1, max_size=12))
 def test_activity_is_the_same_in_blocks_of_any_size(cuts: list[int]) -> None:
     sound = np.concatenate([np.zeros(9_000), NOISE[:12_000], np.zeros(11_000)])

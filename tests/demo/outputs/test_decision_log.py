@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_asc.demo.events import UNSURE, Decision, Health, Notice
@@ -225,7 +225,7 @@ def test_lines_are_in_order_though_decisions_are_dated_when_they_sounded(tmp_pat
     assert times == [0, 1, 61.5, 61.5, 61.5]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b", UNSURE]), st.integers(1, 150)), max_size=8),
     st.sampled_from(SUFFIXES),
@@ -327,7 +327,7 @@ def test_nul_bytes_between_lines_cost_none(suffix: str, n_bytes: int, tmp_path: 
     assert [e.scene for e in entries(tmp_path / f"x{suffix}")] == SCENES
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.sampled_from(SUFFIXES))
 def test_any_damage_costs_no_other_line(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, suffix: str

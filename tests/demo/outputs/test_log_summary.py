@@ -93,7 +93,7 @@ steps = st.tuples(
 
 
 @pytest.mark.parametrize(("zone", "day"), CHANGES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(steps)
 def test_days_are_those_of_local_time(
     tmp_path_factory: pytest.TempPathFactory, zone: str, day: date, drawn: Any

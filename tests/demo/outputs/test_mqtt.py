@@ -522,7 +522,7 @@ def test_a_model_without_abstract_classes_has_no_sensors_for_them() -> None:
     assert not [key for key in components(tiny_models.metadata()) if "abstract" in key]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=6, unique=True))
 def test_any_labels_make_a_sound_description(labels: list[str]) -> None:
     try:

@@ -161,7 +161,7 @@ def pictures(draw_value: Callable[[Any], Any]) -> Picture:
     return shown
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(pictures(), st.integers(20, 200), st.integers(5, 70), st.sampled_from([Glyphs(), ASCII]))
 def test_nothing_is_wider_or_higher_than_the_terminal(
     shown: Picture, width: int, height: int, glyphs: Glyphs

@@ -71,7 +71,7 @@ def test_a_pipe_gives_what_libsndfile_reads(coding: str, channels: int, kind: st
     assert found == pytest.approx(expected, abs=1e-7)  # float32 rounds a mean of channels
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=10))
 def test_pieces_of_any_size_make_the_same_audio(sizes: list[int]) -> None:
     data = wav_bytes("s24", channels=2)

@@ -181,7 +181,7 @@ def test_a_reason_that_changes_is_said() -> None:
     assert recovery.state == "lost"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_asc.demo.sources.ring import Ring
@@ -17,7 +17,6 @@ def counted(begin: int, n: int, n_channels: int) -> np.ndarray:
     return np.arange(begin * n_channels, (begin + n) * n_channels).reshape(n, n_channels)
 
 
-@settings(deadline=None)
 @given(st.integers(8, 100), st.integers(1, 3), steps)
 def test_all_that_was_written_is_read_or_said_to_be_dropped(
     n_frames: int, n_channels: int, steps: list[int | None]
@@ -65,7 +64,6 @@ class Overtaken(Ring):
         return super()._copy(begin, end)
 
 
-@settings(deadline=None)
 @given(st.integers(8, 100), st.integers(0, 300), st.lists(st.integers(0, 120), max_size=5))
 def test_what_is_overwritten_while_it_is_copied_is_copied_again(
     n_frames: int, n: int, meanwhile: list[int]

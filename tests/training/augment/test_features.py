@@ -156,7 +156,7 @@ def test_a_mask_is_torchaudios_of_the_same_place(x: Tensor, dim: int) -> None:
     assert torch.equal(mask(x, start, width, dim), theirs)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 2**31),
     widest=st.integers(0, 20),

@@ -29,7 +29,7 @@ def labels() -> tuple[Tensor, ...]:
     return (torch.eye(B, dtype=torch.float64),)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(points=st.integers(2, 9), mels=st.integers(2, 40), seed=st.integers(0, 99))
 def test_a_response_is_numpys_interpolation_in_decibels(points: int, mels: int, seed: int) -> None:
     values = np.random.default_rng(seed).uniform(-6, 6, (3, points))

@@ -124,7 +124,7 @@ answers = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(answers, max_size=12))
 def test_whatever_is_typed_the_clips_are_somewhere(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str]

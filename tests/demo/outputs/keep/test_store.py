@@ -131,7 +131,7 @@ class Ring(RuleBasedStateMachine):
 
 
 TestRing = Ring.TestCase
-TestRing.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestRing.settings = settings(max_examples=20, stateful_step_count=25)
 
 
 def test_the_index_does_not_grow_with_what_is_gone(tmp_path: Path) -> None:

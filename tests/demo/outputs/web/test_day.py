@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_asc.demo.outputs.web import day as web_day
@@ -94,7 +94,6 @@ def test_days_of_23_and_25_hours(
     assert Day(day.end_s).date != day.date
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0.1, 30)), min_size=1, max_size=120))
 def test_a_restless_day_stays_small_and_loses_no_time(heard: list[tuple[str, float]]) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -253,9 +253,7 @@ def test_nonsense_is_refused(
     assert set(labels(store).values()) == {None}
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text("./%2eabc\\0-", max_size=20)
     | st.sampled_from(["..%2f..%2findex.jsonl", "%2e%2e", "index.jsonl", "..%5c..", "%00"])

@@ -475,7 +475,7 @@ def test_a_browser_that_talks_too_much_is_cut_alone() -> None:
     assert output._server._error is None
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(nonsense=st.binary(min_size=1, max_size=200))
 def test_nonsense_is_survived(any_page: WebOutput, nonsense: bytes) -> None:
     where = urlsplit(any_page.url)
