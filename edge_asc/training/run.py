@@ -15,6 +15,7 @@ from edge_asc.config.own_code import is_own
 from edge_asc.config.schema import Config, config_from_dict
 from edge_asc.config.whole_paths import whole_paths, with_whole_paths
 from edge_asc.data.dataset import SceneDataset
+from edge_asc.data.open import open_recordings
 from edge_asc.files import atomic_write, write_json
 from edge_asc.models import build_for
 from edge_asc.models.means import SeveralViews
@@ -163,6 +164,9 @@ def _describe(
 ) -> Run:
     """What run.json says; `asked` are those of its fields that the caller of `train` gave."""
     made_by = provenance() | {"data_licence": dataset.license_note, "clips": dataset.digest()}
+    if config.data.unknown is not None:
+        unknown = open_recordings(config.data.unknown)
+        made_by["unknown"] = {"licence": unknown.license_note, "clips": unknown.digest()}
     return Run(
         config=config.to_dict(),
         dataset=dataset.name,

@@ -14,8 +14,9 @@ from edge_asc.config.schema import Config, load_preset
 from edge_asc.data.open import open_dataset
 from edge_asc.training.inputs.batches import UNKNOWN, Epochs, FeatureStore, Group
 from edge_asc.training.inputs.load import prepare
+from edge_asc.training.run_folder import read_run
 from edge_asc.training.step import binary_losses, distribution, task_losses
-from small_run import SMALL
+from small_run import SMALL, train_run
 from small_training import CROP, N_FRAMES, N_MELS, small_fit, store
 
 GROUPS = (100.0, 200.0)  # what the features of each group's sounds are
@@ -144,6 +145,17 @@ def test_a_folder_of_files_has_no_labels(scenes: Path, tmp_path: Path) -> None:
         soundfile.write(folder / f"{name}.wav", np.full(2 * 8000, 0.1), 8000)
     store = prepared(scenes, tmp_path, "data.unknown_part=0.1", f"data.unknown={folder}")
     assert len(store.parts[2]) >= 2
+
+
+def test_a_run_says_which_recordings_it_heard(scenes: Path, tmp_path: Path) -> None:
+    (folder := tmp_path / "loose").mkdir()
+    told = []
+    for name in "ab":
+        soundfile.write(folder / f"{name}.wav", np.full(8000, 0.1), 8000)
+        settings = ("data.unknown_part=0.1", f"data.unknown={folder}")
+        told.append(read_run(train_run(tmp_path / name, scenes, "nano", *settings)).provenance)
+    assert told[0]["unknown"]["clips"] != told[1]["unknown"]["clips"]
+    assert told[0]["clips"] == told[1]["clips"]
 
 
 @pytest.mark.parametrize(
