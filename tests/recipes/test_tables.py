@@ -31,6 +31,7 @@ TABLES = {  # page, name between the markers: script below recipes/, its argumen
     ("RESULTS.md", "calibration-coverage"): ["calibration_tables.py", "coverage", CALIBRATION],
     ("RESULTS.md", "calibration-unknown"): ["calibration_tables.py", "unknown", CALIBRATION],
     ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *KINDS],
+    ("RESULTS.md", "esc10-seeds-64k"): seeds_of(ESC10 / "64k"),
     ("RESULTS.md", "esc10-seeds-32k"): seeds_of(ESC10 / "32k"),
     ("RESULTS.md", "esc10-seeds-encoder"): seeds_of(ESC10 / "encoder"),
     ("RESULTS.md", "esc10-seeds-128k-ram256k"): seeds_of(ESC10 / "128k-ram256k"),
