@@ -87,11 +87,7 @@ def prepare(
         ValueError: no such fold, a file that cannot be read, or answers of teachers, which are of
             scenes alone, for a network that answers to other sounds too.
     """
-    if answers is not None and config.others:
-        raise ValueError(
-            f"{answers.path} has answers for scenes alone: data.unknown_answer = 'others' needs"
-            " teachers that are runs"
-        )
+    _check_answers(config, answers)
     frontend = config.front_end()
     clip_s = config.clip_s_of(dataset.clip_s)
     clips, test = chosen(config.data, dataset, fold)
@@ -173,6 +169,15 @@ def chosen(
                 f"{dataset.name}: no {side} clip of device {wanted} (devices: {there})"
             )
     return clips, test
+
+
+def _check_answers(config: Config, answers: GivenAnswers | None) -> None:
+    """Refuse answers for scenes alone where other sounds are to be answered too."""
+    if answers is not None and config.others:
+        raise ValueError(
+            f"{answers.path} has answers for scenes alone: data.unknown_answer = 'others' needs"
+            " teachers that are runs"
+        )
 
 
 def _check_labels(dataset: SceneDataset, clips: Sequence[Clip]) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from edge_asc.export.preset_budget import preset_file
 from edge_asc.export.run import export_run
 from edge_asc.quantize.run import quantize_run
 from edge_asc.runtime.classifier import Classifier
+from edge_asc.runtime.metadata import Precision
 from edge_asc.training.inputs.batches import UNKNOWN, Epochs, FeatureStore, Group
 from edge_asc.training.inputs.load import prepare
 from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
@@ -45,11 +45,11 @@ def run(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
 def files(run: Path, scenes: Path) -> list[Path]:
     """That network in float16 and in int8, for both runtimes."""
     quantize_run(run, data=scenes, progress=False)
-    formats: Any = ("tflite", "onnx")
+    both: tuple[Precision, ...] = ("float16", "int8")
     return [
         file.path
-        for precision in ("float16", "int8")
-        for file in export_run(run, formats=formats, precision=precision)  # type: ignore[arg-type]
+        for precision in both
+        for file in export_run(run, formats=("tflite", "onnx"), precision=precision)
     ]
 
 
