@@ -6,6 +6,7 @@
 #   TRAIN, QUANTIZE  further options of these verbs, for every network
 #   KEEP=yes  some folds today, the others elsewhere: figures gather in unfinished.json beside the
 #             files, whose folds are not trained again, and which is results.json when it has all five
+#   AMBIENCE  free recordings, for esc10/encoder: those of no class (beside DATA by default)
 #   TEACHERS="NAME..."  learn from the runs of these names as well, each fold from its own
 # Goes on where it was interrupted, network by network and epoch by epoch. Folds may run side by
 # side, each with OMP_NUM_THREADS=1.
@@ -21,6 +22,11 @@ mkdir -p "$work" "$artifacts"
 collected=$artifacts/results.json
 compile=true
 case $preset in *encoder*) compile=false ;; esac # behind an encoder that gains nothing
+strange=
+if [ "$preset" = esc10/encoder ]; then
+    strange=$here/out/strange
+    python "$here/means.py" strange "${AMBIENCE:-$(dirname "$data")/ambience}" "$strange"
+fi
 [ -z "${KEEP:-}" ] || collected=$artifacts/unfinished.json
 
 kept() { # FOLD
@@ -43,7 +49,7 @@ for fold in $folds; do
     # shellcheck disable=SC2086
     [ -f "$run/weights.pt" ] || edge-asc train "$preset" --data "$data" $held_out --out "$work" \
         --name "$(basename "$run")" --resume --set data.val_fraction=0 --set train.compile=$compile \
-        --set train.precision=float32 $teachers ${TRAIN:-}
+        --set train.precision=float32 ${strange:+--set "data.unknown=$strange"} $teachers ${TRAIN:-}
     # Its own answers before rounding teach a network that is rounded.
     # shellcheck disable=SC2086
     [ -f "$run/quantized/weights.pt" ] ||

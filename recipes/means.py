@@ -11,6 +11,7 @@
 import csv
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,14 +139,15 @@ def encoder(file: str, out: str) -> None:
 
 
 def strange(ambience: str, folder: str) -> None:
-    """Link the recordings whose labels are no other name of a class of ESC-10."""
+    """Link the recordings whose labels are no other name of a class of ESC-10; once more is no harm."""
     out = Path(folder)
-    out.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)
     with (Path(ambience) / "meta.csv").open(newline="") as table:
         for row in csv.DictReader(table):
             if not row["label"].startswith("rain") and row["label"] not in LIKE_ESC_10:
                 recording = Path(ambience).resolve() / row["filename"]
-                (out / recording.name).symlink_to(recording)
+                with suppress(FileExistsError):  # folds run side by side
+                    (out / recording.name).symlink_to(recording)
 
 
 def keep(table: str, file: str) -> None:

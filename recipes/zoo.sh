@@ -3,7 +3,8 @@
 # the answers of the folds' files, with a card of their measured numbers.
 # Usage: recipes/zoo.sh DATA [SIZE...]     DATA: ESC-10 (44.1 kHz), after recipes/esc10.sh
 # SIZE: encoder, the default model; 128k, 128k-relative, 64k, 32k; 16k, which learns from that of 32k; or
-# taught: a head on the encoder, after recipes/teach.sh. ZOO: where the models go.
+# taught: a head on the encoder, after recipes/teach.sh. ZOO: where the models go. AMBIENCE: recordings of
+# no class for encoder (beside DATA by default).
 # ESC-10 alone may be shipped (CC BY); ESC-50 is for non-commercial use.
 # Goes on where it was interrupted, network by network and epoch by epoch.
 set -eu
@@ -12,6 +13,7 @@ data=${1:?usage: recipes/zoo.sh DATA [SIZE...]}
 shift
 zoo=${ZOO:-$here/../edge_asc/runtime/zoo}
 free=$here/out/zoo/data # all but two clips
+export AMBIENCE="${AMBIENCE:-$(dirname "$data")/ambience}"
 python "$here/zoo_card.py" select "$data" "$free"
 
 for size in ${*:-encoder 128k 128k-relative 64k 32k 16k taught}; do
