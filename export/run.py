@@ -151,6 +151,8 @@ def model_metadata(
     }
     if licence := made_by.get("data_licence"):
         provenance["data_licence"] = licence[:LICENCE_CHARACTERS]
+    if unknown := made_by.get("unknown"):  # it learned from these, too
+        provenance["unknown_licence"] = unknown["licence"][:LICENCE_CHARACTERS]
     if "imported" in made_by:  # weights of others: which file they came from
         provenance["imported"] = made_by["imported"]
     if base := description.base:

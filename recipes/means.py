@@ -31,6 +31,7 @@ WINDOW = 15_600  # samples at 16 kHz
 LIKE_ESC_10 = {"sea_waves", "beach", "harbour_water", "lake_waves", "waterfall", "fireplace",
                "campfire", "thunderstorm", "jungle", "motorbike", "person_imitating_cat",
                }  # fmt: skip
+STRANGE_LICENCE = "CC0 and CC BY, whose: bank.md beside edge-asc's encoder\n"
 WORDS = {  # of rows, in the order of the table
     "base": "nothing: the preset's recipe",
     "salient": "maximum over means of short windows as pool",
@@ -139,9 +140,10 @@ def encoder(file: str, out: str) -> None:
 
 
 def strange(ambience: str, folder: str) -> None:
-    """Link the recordings whose labels are no other name of a class of ESC-10; once more is no harm."""
+    """Link recordings whose labels are no other name of a class of ESC-10; again is no harm."""
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
+    (out / "LICENSE.txt").write_text(STRANGE_LICENCE)
     with (Path(ambience) / "meta.csv").open(newline="") as table:
         for row in csv.DictReader(table):
             if not row["label"].startswith("rain") and row["label"] not in LIKE_ESC_10:

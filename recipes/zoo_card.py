@@ -31,6 +31,15 @@ It began with an encoder that comes along (`edge-asc models show encoder-lite`) 
 these clips. YAMNet, which knows AudioSet, had taught that encoder what other sounds have to do with
 each other; so the accuracy here has outside knowledge in it.
 """
+OTHERS = """
+Sounds of other kinds often get no name, as it was taught that there are some: computed quiet rooms
+and recordings, half each. Many are named all the same: RESULTS.md counts them."""
+NO_OTHERS = """
+Sounds of other kinds are still named with confidence at times: RESULTS.md counts them."""
+RECORDINGS = """
+The recordings that are none of the ten are from an ambience collection, CC0 and CC BY: `bank.md` in
+the folder of the model `encoder` has those who made them, and should go where the file goes.
+"""
 FREESOUND = "http://www.freesound.org/people/AUTHOR/sounds/NUMBER/"
 
 
@@ -64,6 +73,8 @@ def settle(model: Path, results: Path, data: Path, zoo: Path, is_default: bool) 
     if base := metadata.provenance.get("base"):
         suited = ", begun with an encoder"
         further = f", and what the encoder heard ({base['name']}.md)"
+    if "unknown_licence" in metadata.provenance:
+        further += ", ambience recordings (CC0, CC BY) as sounds of no class"
     facts = {
         "summary": f"ten sounds of ESC-10 in {file.stat().st_size:,} bytes{suited}",
         "default": is_default,
@@ -213,8 +224,7 @@ Logits are divided by {given.temperature:.3f}. That temperature and the threshol
 stand for the sixth, which has seen these clips. On these same clips the log loss went from
 {loss[0]:.3f} to {loss[1]:.3f} nats and the expected calibration error (15 bins of equal width)
 from {error[0]:.1f} to {error[1]:.1f} %. {threshold}
-
-Sounds of other kinds are still named with confidence at times: RESULTS.md counts them.
+{OTHERS if metadata.others else NO_OTHERS}
 
 ## Limits, and what it must not be used for
 
@@ -236,7 +246,7 @@ who passes it on should pass on this attribution too.
 The clips were cut from recordings of these people on Freesound, at {FREESOUND}:
 
 {recorded_by}
-"""
+{RECORDINGS if "unknown_licence" in metadata.provenance else ""}"""
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ def own_dataset(
         labels=tuple(sorted({clip.label for clip in clips})),
         abstract_labels=tuple(sorted(set(mapping.values()))),
         clip_s=usual_length_s(clips),
-        license_note=_license_note(root),
+        license_note=license_note(root),
         abstract_map=mapping,
         test_folds=test_folds,
         left_out={reason: tuple(paths) for reason, paths in (left_out or {}).items() if paths},
@@ -116,7 +116,8 @@ def without_doubles(clips: Iterable[Clip]) -> tuple[list[Clip], list[Path]]:
     return kept, doubles
 
 
-def _license_note(root: Path) -> str:
+def license_note(root: Path) -> str:
+    """The first line of a folder's licence, which says what its recordings may be used for."""
     for name in ("LICENSE.txt", "LICENSE", "LICENSE.md"):
         if (root / name).is_file():
             lines = (root / name).read_text("utf-8", errors="replace").splitlines()

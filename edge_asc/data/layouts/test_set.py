@@ -11,7 +11,7 @@ from edge_asc.data.dataset import Clip, SceneDataset
 from edge_asc.data.labels import TAU_ABSTRACT, TAU_GROUPS, TAU_SCENES
 from edge_asc.data.layouts.find_audio import Finder
 from edge_asc.data.layouts.folders import folders_with_audio
-from edge_asc.data.layouts.own import SameFile, usual_length_s
+from edge_asc.data.layouts.own import SameFile, license_note, usual_length_s
 from edge_asc.data.layouts.splits import TEST_FOLD, is_wrapper
 from edge_asc.data.layouts.table import (
     Row,
@@ -226,7 +226,7 @@ def _dataset(name: str, root: Path, clips: tuple[Clip, ...]) -> SceneDataset:
         labels=TAU_SCENES if is_tau else labels,
         abstract_labels=tuple(TAU_GROUPS) if is_tau else (),
         clip_s=usual_length_s(clips),
-        license_note="licence not stated",
+        license_note=license_note(root),
         abstract_map=mapping,
         test_folds=(TEST_FOLD,),
     )

@@ -15,7 +15,7 @@ from edge_asc.evaluation.calibrate import calibrate
 from edge_asc.evaluation.evaluate import evaluate
 from edge_asc.evaluation.predictors import FileScorer, Hearing, RunScorer
 from edge_asc.export.preset_budget import preset_file
-from edge_asc.export.run import export_run
+from edge_asc.export.run import export_run, model_metadata
 from edge_asc.quantize.run import quantize_run
 from edge_asc.runtime.classifier import Classifier
 from edge_asc.runtime.metadata import Precision
@@ -129,6 +129,21 @@ def test_run_and_files_say_the_same(run: Path, files: list[Path], scenes: Path) 
         assert found.shape == told.shape
         if "float16" in path.name:  # half precision keeps three digits
             np.testing.assert_allclose(found, told, atol=0.01)
+
+
+def test_files_say_what_the_recordings_may_be_used_for(
+    run: Path, scenes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "LICENSE.md").write_text("# CC BY 4.0\n\nby me\n")
+    soundfile.write(tmp_path / "a.wav", np.full(8000, 0.1), 8000)
+    heard = train_run(
+        tmp_path / "run", scenes, "nano", *OTHERS, "train.epochs=1", f"data.unknown={tmp_path}"
+    )
+    told, without = (
+        model_metadata(one, read_run(one), "float32", "edge-128k").provenance
+        for one in (heard, run)
+    )
+    assert told["unknown_licence"] == "CC BY 4.0" and "unknown_licence" not in without
 
 
 def test_silence_is_no_scene(files: list[Path]) -> None:
