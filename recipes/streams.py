@@ -119,7 +119,8 @@ def hear(
         ends_s.append(seconds)
         labels.append(label)
         for start_s, features in windows.feed(samples):
-            found.append(softmax(classifier.logits(features)[0], temperature))
+            told = softmax(classifier.logits(features)[0], temperature)
+            found.append(told[: len(classifier.labels)])  # what other sounds have is nobody's
             at_s.append(start_s + classifier.window_s / 2)
     truth = (labels[int(np.searchsorted(ends_s, middle_s))] for middle_s in at_s)
     return Heard(np.stack(found), tuple(truth))
