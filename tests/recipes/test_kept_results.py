@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "recipes" / "artifacts"
 RESULTS = sorted(ARTIFACTS.glob("esc*/**/results.json"))
 KEPT = {"esc10", "esc10/128k-relative", "esc10/64k", "esc10/32k", "esc10/16k", "esc50",
-        "esc10/64k/seeds/1", "esc10/64k/seeds/2",
+        "esc10/64k/seeds/1", "esc10/64k/seeds/2", "esc10/16k/seeds/1", "esc10/16k/seeds/2",
         "esc10/32k/seeds/1", "esc10/32k/seeds/2", "esc10/128k-ram256k",
         "esc10/128k-ram256k/seeds/1", "esc10/128k-ram256k/seeds/2",
         "esc10/encoder", "esc10/encoder/seeds/1", "esc10/encoder/seeds/2"}  # fmt: skip

@@ -32,6 +32,7 @@ TABLES = {  # page, name between the markers: script below recipes/, its argumen
     ("RESULTS.md", "calibration-unknown"): ["calibration_tables.py", "unknown", CALIBRATION],
     ("RESULTS.md", "calibration-compare"): ["calibration_tables.py", "compare", *KINDS],
     ("RESULTS.md", "esc10-seeds-64k"): seeds_of(ESC10 / "64k"),
+    ("RESULTS.md", "esc10-seeds-16k"): seeds_of(ESC10 / "16k"),
     ("RESULTS.md", "esc10-seeds-32k"): seeds_of(ESC10 / "32k"),
     ("RESULTS.md", "esc10-seeds-encoder"): seeds_of(ESC10 / "encoder"),
     ("RESULTS.md", "esc10-seeds-128k-ram256k"): seeds_of(ESC10 / "128k-ram256k"),
