@@ -10,7 +10,7 @@ usage="usage: recipes/behind.sh ESC-10 ESC-50 [ROW...]"
 data=${1:?$usage} others=${2:?$usage}
 shift 2
 rows=${*:-behind behind-quiet behind-far behind-unknown behind-fine behind-rooms behind-responses \
-    behind-mixed behind-others behind-others-more}
+    behind-mixed behind-others behind-others-more behind-apart}
 work=$here/out/means
 kept=$here/artifacts/means
 

@@ -65,6 +65,7 @@ WORDS = {  # of rows, in the order of the table
     "behind-rooms": "that without strange sounds: quiet rooms alone",
     "behind-others": "quiet rooms and strange sounds, answered by an output of their own",
     "behind-others-more": "that, two fifths of each batch in place of one",
+    "behind-apart": "quiet rooms and strange sounds, an output of their own that learns apart",
     "behind-fine-8": "that with strange sounds, responses of 8 dB",
     "behind-mixed": "50 epochs as above, mixtures and masks",
     "behind-free": "50 epochs as above, embeddings as long as they are",

@@ -90,6 +90,7 @@ behind() { # ROW
     behind-rooms) behind behind-far && behind behind-quiet && echo "--set augment.response_points=24" ;;
     behind-fine) behind behind-unknown && echo "--set augment.response_points=24" ;;
     behind-others) behind behind-fine && echo "--set data.unknown_answer=others" ;;
+    behind-apart) behind behind-fine && echo "--set data.unknown_answer=apart" ;;
     behind-others-more) behind behind-others && echo "--set data.unknown_part=0.4" ;;
     behind-responses) behind behind-far && echo "--set augment.response_db=10 --set augment.response_points=24" ;;
     behind-free) behind behind-far && echo "--set model.options.unit_length=false" ;;

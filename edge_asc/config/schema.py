@@ -59,7 +59,8 @@ class DataConfig(Section, frozen=True):
     balanced: bool = False  # draw classes equally often
     unknown_part: Half = 0.0  # of each batch: quiet rooms, computed, which are none of the classes
     unknown: str | None = None  # recordings for half of these: a folder of files, or a data set
-    unknown_answer: Literal["even", "others"] = "even"  # all classes alike, or an output of its own
+    # all classes alike; or an output of its own; or one that learns apart from everything else
+    unknown_answer: Literal["even", "others", "apart"] = "even"
     ram_limit_bytes: Whole = 2 * 1024**3  # larger feature sets stay memory-mapped
 
 
@@ -194,7 +195,7 @@ class Config(Section, frozen=True):
     @property
     def others(self) -> int:
         """Outputs behind those of the classes, for sounds of none: `Metadata.others`."""
-        return int(self.data.unknown_answer == "others")
+        return int(self.data.unknown_answer != "even")
 
     def clip_s_of(self, dataset_s: float) -> float:
         """Seconds of the pieces that clips are heard in, of a data set whose clips last so long.
@@ -319,9 +320,16 @@ def _check_together(config: Config) -> None:
         )
     if config.data.unknown is not None and not config.data.unknown_part:
         raise ValueError("data.unknown needs data.unknown_part above 0: how much of each batch")
+    answer = config.data.unknown_answer
     if config.others and not config.data.unknown_part:
         raise ValueError(
-            "data.unknown_answer = 'others' needs data.unknown_part above 0: how much of each batch"
+            f"data.unknown_answer = {answer!r} needs data.unknown_part above 0:"
+            " how much of each batch"
+        )
+    if answer == "apart" and not (config.base and train.loss == "cross-entropy"):
+        raise ValueError(
+            "data.unknown_answer = 'apart' needs a network that begins with a base, and"
+            " train.loss = 'cross-entropy'"
         )
     if config.quantize.bytes and config.quantize.weights != "mixed":
         raise ValueError("quantize.bytes needs quantize.weights = 'mixed', which chooses by size")

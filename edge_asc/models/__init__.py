@@ -71,4 +71,6 @@ def build_for(config: "Config", n_scenes: int, n_abstract: int = 0, **options: A
         ValueError: as `build`.
     """
     model = config.model
+    if config.data.unknown_answer == "apart":
+        options["apart"] = config.others
     return build(model.name, model.options | options, n_scenes + config.others, n_abstract)

@@ -94,6 +94,8 @@ class SceneModule(L.LightningModule):
         x, targets, answers = self.augmented(batch)
         logits = self.run_network(x)
         losses = LOSSES[self.config.loss](logits, targets, self.config.label_smoothing)
+        if self.apart:
+            losses[0] = loss_apart(logits[0], targets[0], self.config.label_smoothing)
         if self.teachers is not None:
             soft = self.teachers(x)
             losses = self.taught(losses, logits, soft, self.teachers.temperature)
@@ -146,6 +148,27 @@ class SceneModule(L.LightningModule):
         return [*taught, *losses[n:]]
 
     @property
+    def apart(self) -> list[nn.Parameter]:
+        """The weights that learn apart from all others; [] for none."""
+        layer = self.network.apart if isinstance(self.network, Pretrained) else None
+        return [] if layer is None else list(layer.parameters())
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the gradients, of weights that learn apart by themselves."""
+        if gradient_clip_val is None or not self.apart:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        apart = {id(p) for p in self.apart}
+        others = [p for p in self.parameters() if p.requires_grad and id(p) not in apart]
+        for together in (others, self.apart):
+            nn.utils.clip_grad_norm_(together, gradient_clip_val)
+
+    @property
     def loss_weights(self) -> Tensor:
         """Weight of each label set's loss in the next step, `[T]`."""
         return self.fixed_weights if self.gradnorm is None else self.gradnorm.weights.clone()
@@ -191,6 +214,24 @@ def task_losses(
     """
     pairs = zip(logits, targets, strict=True)
     return [F.cross_entropy(x.float(), t, label_smoothing=label_smoothing) for x, t in pairs]
+
+
+def loss_apart(logits: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross entropy of the classes, and of an output for other sounds that leaves these alone.
+
+    The classes answer as if there was no such output: evenly to what is none of them. The output
+    learns with them, whose logits stand still.
+
+    Args:
+        logits: `[B, classes + 1]`.
+        target: distributions `[B, classes + 1]`.
+        label_smoothing: part of the classes' target that is spread evenly over them.
+    """
+    classes, none = target[:, :-1], target[:, -1:]
+    even = classes + none / classes.shape[1]
+    known = F.cross_entropy(logits[:, :-1].float(), even, label_smoothing=label_smoothing)
+    still = torch.cat([logits[:, :-1].detach(), logits[:, -1:]], 1)
+    return known + F.cross_entropy(still.float(), target)
 
 
 def binary_losses(

@@ -175,8 +175,8 @@ def _check_answers(config: Config, answers: GivenAnswers | None) -> None:
     """Refuse answers for scenes alone where other sounds are to be answered too."""
     if answers is not None and config.others:
         raise ValueError(
-            f"{answers.path} has answers for scenes alone: data.unknown_answer = 'others' needs"
-            " teachers that are runs"
+            f"{answers.path} has answers for scenes alone:"
+            f" data.unknown_answer = {config.data.unknown_answer!r} needs teachers that are runs"
         )
 
 

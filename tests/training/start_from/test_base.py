@@ -104,6 +104,36 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(
     assert_same_weights(load_network(whole).state_dict(), load_network(again).state_dict())
 
 
+def test_an_output_that_learns_apart_changes_nothing_else(few: Path, tmp_path: Path) -> None:
+    """All other weights are those of a run without it, to the bit; files have both as one layer."""
+    strange = "data.unknown_part=0.25"
+    even, apart = (
+        run_of(
+            tmp_path / answer, few, 3, strange, f"data.unknown_answer={answer}", "train.clip_norm=1"
+        )
+        for answer in ("even", "apart")
+    )
+    before, after = (load_network(run).state_dict() for run in (even, apart))
+    alone = {name: after.pop(name) for name in list(after) if name.startswith("apart")}
+    assert {name: x.shape for name, x in alone.items()} == {
+        "apart.weight": (1, before["scene.weight"].shape[1]), "apart.bias": (1,)
+    }  # fmt: skip
+    assert_same_weights(before, after)
+    first = Pretrained(11, 0, "encoder-lite", apart=1).state_dict()
+    assert not torch.equal(alone["apart.weight"], first["apart.weight"])
+    file = ea.Run(apart).quantize(data=few, ptq=True).export("int8")
+    assert read_metadata(file.path).others == 1
+    with pytest.raises(ValueError, match="'apart' takes no teachers"):
+        run_of(tmp_path / "taught", few, 1, strange, "data.unknown_answer=apart", teachers=[apart])
+
+
+def test_an_output_that_learns_apart_needs_a_base() -> None:
+    asked = ["data.unknown_part=0.25", "data.unknown_answer=apart"]
+    for preset, more in (("nano", []), ("encoder-base", ["train.loss=binary"])):
+        with pytest.raises(ValueError, match="'apart' needs a network that begins with a base"):
+            load_preset(preset, [*asked, *more])
+
+
 def test_from_a_file_to_a_file(few: Path, tmp_path: Path) -> None:
     """Front end and window are the file's; the run opens when the file is gone."""
     base = tmp_path / "mine.tflite"
