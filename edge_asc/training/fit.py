@@ -67,6 +67,7 @@ def fit(
     n_frames: int | None = None,
     balanced: bool = False,
     unknown_part: float = 0.0,
+    apart: bool = False,
     seed: int = 0,
     teachers: Sequence[nn.Module] = (),
     resume: bool = False,
@@ -88,6 +89,7 @@ def fit(
         n_frames: frames per random crop; None: whole clips.
         balanced: draw classes equally often.
         unknown_part: of each batch, of the store's sounds that are none of the classes.
+        apart: what answers to these learns apart from all else, see `SceneModule`.
         seed: of order, crops, augmentation and dropout.
         teachers: networks of the same input and labels, which it learns from as well.
         resume: go on from folder/last.ckpt if it is there.
@@ -132,7 +134,9 @@ def fit(
         if teachers and config.distill_feature_weight:
             example = torch.zeros(1, 1, train_store.n_mels, n_frames)
             features = watching.enter_context(features_of(network, teachers, example))
-        module = SceneModule(network.train(), config, augmenter, epochs, seed, asked, features)
+        module = SceneModule(
+            network.train(), config, augmenter, epochs, seed, asked, features, apart
+        )
         trainer.fit(module, epochs, ckpt_path=again, weights_only=True)
     epoch = _take_final_weights(network, history, average, config)
     seconds = time.perf_counter() - started
@@ -154,6 +158,7 @@ def fit_material(
         n_frames=material.n_frames,
         balanced=config.data.balanced,
         unknown_part=config.data.unknown_part,
+        apart=config.data.unknown_answer == "apart",
         **further,
     )
 

@@ -98,8 +98,6 @@ def train(
     labels = abstract_labels(config, dataset)
     if answers is not None and teachers:
         raise ValueError("give teachers or their answers, not both")
-    if config.data.unknown_answer == "apart" and teachers:
-        raise ValueError("data.unknown_answer = 'apart' takes no teachers; 'others' does")
     if config.train.distill_feature_weight and not teachers:
         raise ValueError(
             f"train.distill_feature_weight = {config.train.distill_feature_weight:g} needs a"

@@ -45,6 +45,8 @@ class SceneModule(L.LightningModule):
         seed: of augmentation and dropout.
         teachers: what it learns from beside the labels.
         features: how far its embedding is from theirs; None: that is not learnt.
+        apart: the last scene logit stands for other sounds and learns apart from all else, in a
+            `Pretrained`; in other networks (rounded ones) it has learnt.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class SceneModule(L.LightningModule):
         seed: int,
         teachers: Teachers | None = None,
         features: Features | None = None,
+        apart: bool = False,
     ) -> None:
         super().__init__()
+        self.apart = apart
         self.network, self.teachers, self.features = network, teachers, features
         self.config, self.epochs, self.seed = config, epochs, seed
         self.augmenter, self.as_recorded = augmenter, augmenter.as_recorded()
@@ -93,14 +97,18 @@ class SceneModule(L.LightningModule):
         """Return the loss of one augmented batch."""
         x, targets, answers = self.augmented(batch)
         logits = self.run_network(x)
-        losses = LOSSES[self.config.loss](logits, targets, self.config.label_smoothing)
-        if self.apart:
-            losses[0] = loss_apart(logits[0], targets[0], self.config.label_smoothing)
+        soft, temperature = answers, self.config.distill_temperature
         if self.teachers is not None:
-            soft = self.teachers(x)
-            losses = self.taught(losses, logits, soft, self.teachers.temperature)
-        elif answers:
-            losses = self.taught(losses, logits, answers, self.config.distill_temperature)
+            soft, temperature = tuple(self.teachers(x)), self.teachers.temperature
+        beside = loss_beside(logits[0], targets[0]) if self.apart_weights else None
+        if self.apart:  # the classes learn as if there was nothing behind them
+            logits = (logits[0][:, :-1], *logits[1:])
+            targets, soft = evenly(targets), of_classes(soft)
+        losses = LOSSES[self.config.loss](logits, targets, self.config.label_smoothing)
+        if soft:
+            losses = self.taught(losses, logits, soft, temperature)
+        if beside is not None:
+            losses[0] = losses[0] + beside
         stacked = torch.stack(losses)
         loss = (self.loss_weights.to(stacked) * stacked).sum()
         if self.features is not None:
@@ -148,8 +156,8 @@ class SceneModule(L.LightningModule):
         return [*taught, *losses[n:]]
 
     @property
-    def apart(self) -> list[nn.Parameter]:
-        """The weights that learn apart from all others; [] for none."""
+    def apart_weights(self) -> list[nn.Parameter]:
+        """Those that learn apart from all others; [] for none."""
         layer = self.network.apart if isinstance(self.network, Pretrained) else None
         return [] if layer is None else list(layer.parameters())
 
@@ -160,12 +168,13 @@ class SceneModule(L.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip the gradients, of weights that learn apart by themselves."""
-        if gradient_clip_val is None or not self.apart:
+        apart = self.apart_weights
+        if gradient_clip_val is None or not apart:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
-        apart = {id(p) for p in self.apart}
-        others = [p for p in self.parameters() if p.requires_grad and id(p) not in apart]
-        for together in (others, self.apart):
+        numbers = {id(p) for p in apart}
+        others = [p for p in self.parameters() if p.requires_grad and id(p) not in numbers]
+        for together in (others, apart):
             nn.utils.clip_grad_norm_(together, gradient_clip_val)
 
     @property
@@ -216,22 +225,30 @@ def task_losses(
     return [F.cross_entropy(x.float(), t, label_smoothing=label_smoothing) for x, t in pairs]
 
 
-def loss_apart(logits: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross entropy of the classes, and of an output for other sounds that leaves these alone.
+def evenly(targets: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The first `[B, classes + 1]` as `[B, classes]`: what its last one has, all share evenly."""
+    first, *others = targets
+    return (first[:, :-1] + first[:, -1:] / (first.shape[1] - 1), *others)
 
-    The classes answer as if there was no such output: evenly to what is none of them. The output
-    learns with them, whose logits stand still.
+
+def of_classes(soft: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Probabilities, the first of them `[B, classes + 1]`, as if its last one was not there."""
+    if not soft:
+        return ()
+    first, *others = soft
+    classes = first[:, :-1]
+    return (classes / classes.sum(1, keepdim=True), *others)
+
+
+def loss_beside(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross entropy of an output for other sounds beside the classes, whose logits stand still.
 
     Args:
         logits: `[B, classes + 1]`.
         target: distributions `[B, classes + 1]`.
-        label_smoothing: part of the classes' target that is spread evenly over them.
     """
-    classes, none = target[:, :-1], target[:, -1:]
-    even = classes + none / classes.shape[1]
-    known = F.cross_entropy(logits[:, :-1].float(), even, label_smoothing=label_smoothing)
     still = torch.cat([logits[:, :-1].detach(), logits[:, -1:]], 1)
-    return known + F.cross_entropy(still.float(), target)
+    return F.cross_entropy(still.float(), target)
 
 
 def binary_losses(
