@@ -25,7 +25,7 @@ from edge_asc.training.inputs.torch_frontend import TorchFrontEnd
 from edge_asc.training.losses.answers import GivenAnswers
 from edge_asc.training.run_folder import load_network, read_run
 from edge_asc.training.start_from.members import join_runs
-from edge_asc.training.step import distribution
+from edge_asc.training.step import distribution, evenly, loss_beside, of_classes, task_losses
 from small_run import LEARNS, SMALL, train_run
 from small_training import CROP, FRONT_END, N_FRAMES, N_MELS, Small, small_fit, store
 
@@ -90,6 +90,30 @@ def test_recordings_come_in_the_versions_of_clips(scenes: Path, tmp_path: Path) 
     recorded = np.stack(train.parts[2])
     assert len(recorded) == 2 * (2 + 3) and train.plain_ends[1] - train.ends[1] == 2 * 2
     assert len(np.unique(recorded.reshape(5, 2, -1)[:, 0], axis=0)) == 5
+
+
+def test_apart_classes_are_asked_and_taught_as_if_there_was_nothing_behind_them() -> None:
+    labels = torch.tensor([0, 2, UNKNOWN])
+    behind = torch.tensor([0, 2, 3])  # the same clips where an output stands behind three classes
+    other = torch.tensor([[0.25, 0.75]])
+    asked, untouched = evenly((distribution(behind, 4, 0.0), other))
+    torch.testing.assert_close(asked, distribution(labels, 3, 1 / 3))
+    assert untouched is other
+    logits = torch.randn(5, 4)
+    (taught,) = of_classes((logits.softmax(1),))
+    torch.testing.assert_close(taught, logits[:, :3].softmax(1))
+    assert of_classes(()) == ()
+
+
+def test_what_learns_beside_moves_no_class() -> None:
+    logits = torch.randn(5, 4, requires_grad=True)
+    target = distribution(torch.tensor([0, 1, 2, 3, 3]), 4, 0.0)
+    loss_beside(logits, target).backward()
+    assert logits.grad is not None and not logits.grad[:, :3].any()
+    plain = logits.detach().requires_grad_()
+    task_losses((plain,), (target,))[0].backward()
+    assert plain.grad is not None
+    torch.testing.assert_close(logits.grad[:, 3], plain.grad[:, 3])
 
 
 def test_it_learns_what_no_scene_is(tmp_path: Path) -> None:
