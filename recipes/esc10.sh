@@ -1,7 +1,7 @@
 #!/bin/sh
 # ESC-10 by its official five folds, from int8 files of at most 128, 64, 32 and 16 thousand bytes.
 # 128k-ram256k keeps within 256,000 bytes of memory as well, and so does encoder, which begins with what
-# YAMNet taught.
+# YAMNet taught, and learns what other sounds are from AMBIENCE (beside DATA by default).
 # Usage: recipes/esc10.sh DATA [FOLD...]     DATA: folder of ESC-10 with meta.csv and audio/ (44.1 kHz)
 # The 16k networks learn from those of 32k. SIZES="128k 32k" some sizes alone; 128k-relative is one too.
 # Goes on where it was interrupted, see recipes/folds.sh.
