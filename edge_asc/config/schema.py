@@ -326,6 +326,8 @@ def _check_together(config: Config) -> None:
             f"data.unknown_answer = {answer!r} needs data.unknown_part above 0:"
             " how much of each batch"
         )
+    if config.base and "apart" in config.model.options:
+        raise ValueError("model.options.apart is what data.unknown_answer = 'apart' sets")
     if answer == "apart" and not (config.base and train.loss == "cross-entropy"):
         raise ValueError(
             "data.unknown_answer = 'apart' needs a network that begins with a base, and"

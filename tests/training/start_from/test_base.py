@@ -136,6 +136,8 @@ def test_an_output_that_learns_apart_needs_a_base() -> None:
     for preset, more in (("nano", []), ("encoder-base", ["train.loss=binary"])):
         with pytest.raises(ValueError, match="'apart' needs a network that begins with a base"):
             load_preset(preset, [*asked, *more])
+    with pytest.raises(ValueError, match=r"model\.options\.apart is what data"):
+        load_preset("encoder-base", ["model.options.apart=1"])  # its last class would learn alone
 
 
 def test_from_a_file_to_a_file(few: Path, tmp_path: Path) -> None:
