@@ -81,7 +81,7 @@ behind() { # ROW
         echo "--set augment.frequency_mask_mels=8 --set augment.time_mask_frames=40"
         ;;
     behind-unknown)
-        [ -d "$work/strange" ] || python "$here/means.py" strange "$(dirname "$data")/ambience" "$work/strange"
+        python "$here/means.py" strange "$(dirname "$data")/ambience" "$work/strange"
         behind behind-far
         echo "--set data.unknown_part=0.2 --set data.unknown=$work/strange"
         ;;
